@@ -1,0 +1,60 @@
+package connector
+
+import (
+	"time"
+
+	"s1graph/graph"
+)
+
+// Status is how a run ended.
+type Status string
+
+// A complete run read all that it was asked to read. A partial one was committed with incomplete types,
+// withheld deletions, or a store that is behind. A failed one committed nothing.
+const (
+	Complete Status = "complete"
+	Partial  Status = "partial"
+	Failed   Status = "failed"
+)
+
+// Summary is what a run did: what `run --json` prints, and what summary.json and the tables are made of.
+type Summary struct {
+	Instance   string    `json:"instance"`
+	Run        string    `json:"run"` // ID of the run; empty for a dry run and for a run that failed before it began
+	StartedAt  time.Time `json:"startedAt"`
+	FinishedAt time.Time `json:"finishedAt"`
+	Status     Status    `json:"status"`
+
+	Steps []StepResult `json:"steps"`
+
+	// IncompleteTypes are the types of which nothing was deleted, because not all of it was read. Sorted.
+	IncompleteTypes []string `json:"incompleteTypes"`
+
+	// WithheldDeletions counts, by type, what the deletion guard kept.
+	WithheldDeletions map[string]int64 `json:"withheldDeletions"`
+
+	// DanglingRelationships counts what was left out because one of its ends is not in the graph.
+	DanglingRelationships int64 `json:"danglingRelationships"`
+
+	Entities      map[string]int64        `json:"entities"`      // in the graph, by type
+	Relationships map[string]int64        `json:"relationships"` // in the graph, by type
+	Changes       map[string]graph.Counts `json:"changes"`       // against the last committed run, by type
+
+	// Notices are sentences for the person who reads the summary: what is odd, and what to do about it.
+	Notices []string `json:"notices,omitempty"`
+
+	// Error says why a run failed.
+	Error string `json:"error,omitempty"`
+}
+
+// StepResult is how one step ended.
+type StepResult struct {
+	ID            string  `json:"id"`
+	Name          string  `json:"name"`
+	State         string  `json:"state"` // ok, failed, refused or skipped
+	Seconds       float64 `json:"seconds"`
+	Requests      int64   `json:"requests"`
+	Entities      int64   `json:"entities"`
+	Relationships int64   `json:"relationships"`
+	Error         string  `json:"error,omitempty"`
+}

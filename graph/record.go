@@ -1,0 +1,287 @@
+package graph
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Type is what all records of one entity or relationship type have in common. The entities and
+// relationships packages declare them; a committed run keeps the types that it was written with, so
+// that a type which the model no longer has is still understood.
+type Type struct {
+	Name         string `json:"name"`  // _type, such as sentinelone_agent
+	Class        string `json:"class"` // _class, such as HostAgent, or HAS
+	Relationship bool   `json:"relationship,omitzero"`
+	From         string `json:"from,omitzero"` // of a relationship: the type it starts at
+	To           string `json:"to,omitzero"`   // of a relationship: the type it ends at
+	Step         string `json:"step"`          // ID of the step that makes it
+
+	// Volatile names the properties that the vendor moves without anything having happened to the
+	// asset. They are written, but a difference in them alone is a touch and no change. Sorted.
+	Volatile []string `json:"volatile,omitzero"`
+
+	// Schema changes when the mapping changes. A type whose Schema is not the last run's is a baseline:
+	// written, and without change events.
+	Schema string `json:"schema"`
+
+	// Combine has the properties that are made of all the rows that give a record the same key; what
+	// it does not name is taken from the row of the greatest Rank. Each function is commutative and
+	// associative, so that the order of rows does not matter.
+	Combine map[string]func(a, b Value) Value `json:"-"`
+}
+
+// IsVolatile says whether a difference in the property name is no change.
+func (t *Type) IsVolatile(name string) bool {
+	_, found := slices.BinarySearch(t.Volatile, name)
+	return found
+}
+
+// Property is a named value of a record.
+type Property struct {
+	Name  string
+	Value Value
+}
+
+// Record is an entity or a relationship. The meta properties that follow from its fields (_key, _type,
+// _class, _fromEntityKey, _toEntityKey) are not among its Properties.
+type Record struct {
+	Type *Type
+	Key  string
+	From string // of a relationship: the key of the entity it starts at
+	To   string // of a relationship: the key of the entity it ends at
+
+	// Properties are sorted by name, one each; absent values are left out when written.
+	Properties []Property
+
+	// Rank decides which of several records with one key is taken: the greatest, and among equals the
+	// one whose encoded bytes are greatest. It is not written to the graph.
+	Rank int64
+}
+
+// MaxKeyBytes is the length of the longest key that is accepted.
+const MaxKeyBytes = 256
+
+// CheckKey says what is wrong with a key: it must be 10 to 256 printable ASCII characters (the lower
+// bound is JupiterOne's data model's).
+func CheckKey(key string) error {
+	if len(key) < 10 || len(key) > MaxKeyBytes {
+		return fmt.Errorf("key %q: %d bytes, where 10 to %d are allowed", key, len(key), MaxKeyBytes)
+	}
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] > '~' {
+			return fmt.Errorf("key %q: byte %d is not printable ASCII", key, i)
+		}
+	}
+	return nil
+}
+
+// RelationshipKey joins the keys of two entities to the key of the relationship of the given class
+// between them.
+func RelationshipKey(from, class, to string) string {
+	return from + "|" + strings.ToLower(class) + "|" + to
+}
+
+// RelationshipEnds takes a key apart that RelationshipKey made.
+func RelationshipEnds(key string) (from, to string, ok bool) {
+	from, rest, ok := strings.Cut(key, "|")
+	if !ok {
+		return "", "", false
+	}
+	_, to, ok = strings.Cut(rest, "|")
+	return from, to, ok
+}
+
+// Get returns the property's value, absent where r has none of that name.
+func (r *Record) Get(name string) Value {
+	i, found := slices.BinarySearchFunc(r.Properties, name, func(p Property, name string) int {
+		return strings.Compare(p.Name, name)
+	})
+	if !found {
+		return Value{}
+	}
+	return r.Properties[i].Value
+}
+
+// Set puts a property in its place, or replaces its value.
+func (r *Record) Set(name string, v Value) {
+	i, found := slices.BinarySearchFunc(r.Properties, name, func(p Property, name string) int {
+		return strings.Compare(p.Name, name)
+	})
+	if found {
+		r.Properties[i].Value = v
+		return
+	}
+	r.Properties = slices.Insert(r.Properties, i, Property{name, v})
+}
+
+// Digest is the first half of a SHA-256. Names are written by attackers, who must not be able to make
+// two different records look the same.
+type Digest [16]byte
+
+// KeyDigest is what the diff looks at first.
+type KeyDigest struct {
+	Key    string
+	Stable Digest // of all properties but the volatile ones
+	Full   Digest // of all properties
+}
+
+// Encoded is a record at rest: one line of a graph file, and its digests.
+type Encoded struct {
+	KeyDigest
+	JSON []byte // one JSON object in canonical form, without a line feed
+}
+
+// Encode puts a record into its canonical form: a JSON object with the meta properties and the others
+// in ascending order of their names. Equal records give equal bytes. The result owns its memory.
+func Encode(r *Record) Encoded {
+	full := appendRecord(make([]byte, 0, 128+48*len(r.Properties)), r, false)
+	e := Encoded{JSON: full}
+	e.Key, e.Full = r.Key, digest(full)
+	e.Stable = e.Full
+	if slices.ContainsFunc(r.Properties, func(p Property) bool { return r.Type.IsVolatile(p.Name) }) {
+		e.Stable = digest(appendRecord(make([]byte, 0, len(full)), r, true))
+	}
+	return e
+}
+
+func digest(b []byte) Digest {
+	sum := sha256.Sum256(b)
+	return Digest(sum[:len(Digest{})])
+}
+
+// appendRecord relies on every meta property sorting between uppercase letters and lowercase ones, as
+// '_' does; properties before "_" are written first.
+func appendRecord(b []byte, r *Record, stableOnly bool) []byte {
+	b = append(b, '{')
+	meta := func() {
+		class := String(r.Type.Class)
+		if !r.Type.Relationship {
+			class = Strings([]string{r.Type.Class})
+		}
+		b = appendProperty(b, "_class", class)
+		if r.Type.Relationship {
+			b = appendProperty(b, "_fromEntityKey", String(r.From))
+		}
+		b = appendProperty(b, "_key", String(r.Key))
+		if r.Type.Relationship {
+			b = appendProperty(b, "_toEntityKey", String(r.To))
+		}
+		b = appendProperty(b, "_type", String(r.Type.Name))
+	}
+	metaWritten := false
+	for _, p := range r.Properties {
+		if p.Value.IsAbsent() || stableOnly && r.Type.IsVolatile(p.Name) {
+			continue
+		}
+		if !metaWritten && p.Name > "_" {
+			meta()
+			metaWritten = true
+		}
+		b = appendProperty(b, p.Name, p.Value)
+	}
+	if !metaWritten {
+		meta()
+	}
+	return append(b, '}')
+}
+
+func appendProperty(b []byte, name string, v Value) []byte {
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	b = appendString(b, name)
+	b = append(b, ':')
+	return v.appendJSON(b)
+}
+
+// Decode reads what Encode wrote, and any other JSON object of that shape. types says what is known of
+// the type that the record names; a record of another type is an error.
+func Decode(b []byte, types map[string]*Type) (Record, error) {
+	var r Record
+	d := jsontext.NewDecoder(bytes.NewReader(b))
+	if d.PeekKind() != '{' {
+		return r, errors.New("a record must be a JSON object")
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return r, err
+	}
+	sorted := true
+	for d.PeekKind() != '}' {
+		t, err := d.ReadToken()
+		if err != nil {
+			return r, err
+		}
+		name := t.String()
+		v, err := decodeValue(d)
+		if err != nil {
+			return r, fmt.Errorf("property %s: %w", name, err)
+		}
+		switch name {
+		case "_key":
+			r.Key = v.Text()
+		case "_fromEntityKey":
+			r.From = v.Text()
+		case "_toEntityKey":
+			r.To = v.Text()
+		case "_class": // follows from the type
+		case "_type":
+			if r.Type = types[v.Text()]; r.Type == nil {
+				return r, fmt.Errorf("the type %q is not in the data model", v.Text())
+			}
+		default:
+			sorted = sorted && (len(r.Properties) == 0 || r.Properties[len(r.Properties)-1].Name < name)
+			r.Properties = append(r.Properties, Property{name, v})
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return r, err
+	}
+	if r.Type == nil || r.Key == "" {
+		return r, errors.New("a record must have a _type and a _key")
+	}
+	if !sorted {
+		slices.SortFunc(r.Properties, func(a, b Property) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return r, nil
+}
+
+func decodeValue(d *jsontext.Decoder) (Value, error) {
+	t, err := d.ReadToken()
+	if err != nil {
+		return Value{}, err
+	}
+	switch t.Kind() {
+	case '"':
+		return String(t.String()), nil
+	case 't', 'f':
+		return Bool(t.Bool()), nil
+	case '0':
+		if text := t.String(); strings.ContainsAny(text, ".eE") {
+			f, err := t.Float()
+			return Float(f), err
+		}
+		i, err := t.Int()
+		return Int(i), err
+	case '[':
+		list := []string{}
+		for d.PeekKind() != ']' {
+			t, err := d.ReadToken()
+			if err != nil {
+				return Value{}, err
+			}
+			if t.Kind() != '"' {
+				return Value{}, errors.New("a list may hold strings only")
+			}
+			list = append(list, t.String())
+		}
+		_, err := d.ReadToken()
+		return Strings(list), err
+	}
+	return Value{}, errors.New("a value may be a string, a boolean, a number or a list of strings")
+}

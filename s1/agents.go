@@ -1,0 +1,167 @@
+package s1
+
+// Agent is a row of /agents, without its licenseKey.
+type Agent struct {
+	AccountID                      string                       `json:"accountId,omitzero"`
+	AccountName                    string                       `json:"accountName,omitzero"`
+	ActiveDirectory                *ActiveDirectory             `json:"activeDirectory,omitzero"`
+	ActiveThreats                  Int                          `json:"activeThreats,omitzero"`
+	AgentVersion                   string                       `json:"agentVersion,omitzero"`
+	AllowRemoteShell               Flag                         `json:"allowRemoteShell,omitzero"`
+	AppsVulnerabilityStatus        string                       `json:"appsVulnerabilityStatus,omitzero"`
+	CloudProviders                 map[string]CloudProvider     `json:"cloudProviders,omitzero"`
+	ComputerName                   string                       `json:"computerName,omitzero"`
+	ConsoleMigrationStatus         string                       `json:"consoleMigrationStatus,omitzero"`
+	ContainerizedWorkloadCounts    *ContainerizedWorkloadCounts `json:"containerizedWorkloadCounts,omitzero"`
+	CoreCount                      Int                          `json:"coreCount,omitzero"`
+	CPUCount                       Int                          `json:"cpuCount,omitzero"`
+	CPUID                          string                       `json:"cpuId,omitzero"`
+	CreatedAt                      Time                         `json:"createdAt,omitzero"`
+	DetectionState                 string                       `json:"detectionState,omitzero"`
+	Domain                         string                       `json:"domain,omitzero"`
+	EncryptedApplications          Flag                         `json:"encryptedApplications,omitzero"`
+	ExternalID                     string                       `json:"externalId,omitzero"`
+	ExternalIP                     string                       `json:"externalIp,omitzero"`
+	FirewallEnabled                Flag                         `json:"firewallEnabled,omitzero"`
+	FirstFullModeTime              Time                         `json:"firstFullModeTime,omitzero"`
+	FullDiskScanLastUpdatedAt      Time                         `json:"fullDiskScanLastUpdatedAt,omitzero"`
+	GroupID                        string                       `json:"groupId,omitzero"`
+	GroupIP                        string                       `json:"groupIp,omitzero"`
+	GroupName                      string                       `json:"groupName,omitzero"`
+	GroupUpdatedAt                 Time                         `json:"groupUpdatedAt,omitzero"`
+	HasContainerizedWorkload       Flag                         `json:"hasContainerizedWorkload,omitzero"`
+	ID                             string                       `json:"id,omitzero"`
+	InRemoteShellSession           Flag                         `json:"inRemoteShellSession,omitzero"`
+	Infected                       Flag                         `json:"infected,omitzero"`
+	InstallerType                  string                       `json:"installerType,omitzero"`
+	IsActive                       Flag                         `json:"isActive,omitzero"`
+	IsDecommissioned               Flag                         `json:"isDecommissioned,omitzero"`
+	IsPendingUninstall             Flag                         `json:"isPendingUninstall,omitzero"`
+	IsUninstalled                  Flag                         `json:"isUninstalled,omitzero"`
+	IsUpToDate                     Flag                         `json:"isUpToDate,omitzero"`
+	LastActiveDate                 Time                         `json:"lastActiveDate,omitzero"`
+	LastIPToMgmt                   string                       `json:"lastIpToMgmt,omitzero"`
+	LastLoggedInUserName           string                       `json:"lastLoggedInUserName,omitzero"`
+	LastSuccessfulScanDate         Time                         `json:"lastSuccessfulScanDate,omitzero"`
+	LocationEnabled                Flag                         `json:"locationEnabled,omitzero"`
+	LocationType                   string                       `json:"locationType,omitzero"`
+	Locations                      []Location                   `json:"locations,omitzero"`
+	MachineType                    string                       `json:"machineType,omitzero"`
+	MissingPermissions             []string                     `json:"missingPermissions,omitzero"`
+	MitigationMode                 string                       `json:"mitigationMode,omitzero"`
+	MitigationModeSuspicious       string                       `json:"mitigationModeSuspicious,omitzero"`
+	ModelName                      string                       `json:"modelName,omitzero"`
+	NetworkInterfaces              []NetworkInterface           `json:"networkInterfaces,omitzero"`
+	NetworkQuarantineEnabled       Flag                         `json:"networkQuarantineEnabled,omitzero"`
+	NetworkStatus                  string                       `json:"networkStatus,omitzero"`
+	OperationalState               string                       `json:"operationalState,omitzero"`
+	OperationalStateExpiration     Time                         `json:"operationalStateExpiration,omitzero"`
+	OSArch                         string                       `json:"osArch,omitzero"`
+	OSName                         string                       `json:"osName,omitzero"`
+	OSRevision                     string                       `json:"osRevision,omitzero"`
+	OSStartTime                    Time                         `json:"osStartTime,omitzero"`
+	OSType                         string                       `json:"osType,omitzero"`
+	OSUsername                     string                       `json:"osUsername,omitzero"`
+	PolicyUpdatedAt                Time                         `json:"policyUpdatedAt,omitzero"`
+	ProxyStates                    *ProxyStates                 `json:"proxyStates,omitzero"`
+	RangerStatus                   string                       `json:"rangerStatus,omitzero"`
+	RangerVersion                  string                       `json:"rangerVersion,omitzero"`
+	RegisteredAt                   Time                         `json:"registeredAt,omitzero"`
+	RemoteProfilingState           string                       `json:"remoteProfilingState,omitzero"`
+	RemoteProfilingStateExpiration Time                         `json:"remoteProfilingStateExpiration,omitzero"`
+	ScanAbortedAt                  Time                         `json:"scanAbortedAt,omitzero"`
+	ScanFinishedAt                 Time                         `json:"scanFinishedAt,omitzero"`
+	ScanStartedAt                  Time                         `json:"scanStartedAt,omitzero"`
+	ScanStatus                     string                       `json:"scanStatus,omitzero"`
+	SerialNumber                   string                       `json:"serialNumber,omitzero"`
+	ShowAlertIcon                  Flag                         `json:"showAlertIcon,omitzero"`
+	SiteID                         string                       `json:"siteId,omitzero"`
+	SiteName                       string                       `json:"siteName,omitzero"`
+	StorageName                    string                       `json:"storageName,omitzero"`
+	StorageType                    string                       `json:"storageType,omitzero"`
+	Tags                           *AgentTags                   `json:"tags,omitzero"`
+	ThreatRebootRequired           Flag                         `json:"threatRebootRequired,omitzero"`
+	TotalMemory                    Int                          `json:"totalMemory,omitzero"`
+	UpdatedAt                      Time                         `json:"updatedAt,omitzero"`
+	UserActionsNeeded              []string                     `json:"userActionsNeeded,omitzero"`
+	UUID                           string                       `json:"uuid,omitzero"`
+}
+
+// ActiveDirectory is a part of the rows in this file.
+type ActiveDirectory struct {
+	ComputerDistinguishedName string   `json:"computerDistinguishedName,omitzero"`
+	ComputerMemberOf          []string `json:"computerMemberOf,omitzero"`
+	LastUserDistinguishedName string   `json:"lastUserDistinguishedName,omitzero"`
+	LastUserMemberOf          []string `json:"lastUserMemberOf,omitzero"`
+	Mail                      string   `json:"mail,omitzero"`
+	UserPrincipalName         string   `json:"userPrincipalName,omitzero"`
+}
+
+// CloudProvider is a part of the rows in this file.
+type CloudProvider struct {
+	AgentNamespace       string   `json:"agentNamespace,omitzero"`
+	AgentPodName         string   `json:"agentPodName,omitzero"`
+	AWSRole              string   `json:"awsRole,omitzero"`
+	AWSSecurityGroups    []string `json:"awsSecurityGroups,omitzero"`
+	AWSSubnetIDs         []string `json:"awsSubnetIds,omitzero"`
+	AzureResourceGroup   string   `json:"azureResourceGroup,omitzero"`
+	CloudAccount         string   `json:"cloudAccount,omitzero"`
+	CloudImage           string   `json:"cloudImage,omitzero"`
+	CloudInstanceID      string   `json:"cloudInstanceId,omitzero"`
+	CloudInstanceSize    string   `json:"cloudInstanceSize,omitzero"`
+	CloudLocation        string   `json:"cloudLocation,omitzero"`
+	CloudNetwork         string   `json:"cloudNetwork,omitzero"`
+	CloudTags            []string `json:"cloudTags,omitzero"`
+	ClusterName          string   `json:"clusterName,omitzero"`
+	GCPServiceAccount    string   `json:"gcpServiceAccount,omitzero"`
+	KubernetesNodeLabels []string `json:"kubernetesNodeLabels,omitzero"`
+	KubernetesNodeName   string   `json:"kubernetesNodeName,omitzero"`
+	KubernetesType       string   `json:"kubernetesType,omitzero"`
+	KubernetesVersion    string   `json:"kubernetesVersion,omitzero"`
+}
+
+// ContainerizedWorkloadCounts is a part of the rows in this file.
+type ContainerizedWorkloadCounts struct {
+	ContainersCount Int `json:"containersCount,omitzero"`
+	PodsCount       Int `json:"podsCount,omitzero"`
+	TasksCount      Int `json:"tasksCount,omitzero"`
+}
+
+// Location is a part of the rows in this file.
+type Location struct {
+	ID    string `json:"id,omitzero"`
+	Name  string `json:"name,omitzero"`
+	Scope string `json:"scope,omitzero"`
+}
+
+// NetworkInterface is a part of the rows in this file.
+type NetworkInterface struct {
+	GatewayIP         string   `json:"gatewayIp,omitzero"`
+	GatewayMACAddress string   `json:"gatewayMacAddress,omitzero"`
+	ID                string   `json:"id,omitzero"`
+	Inet              []string `json:"inet,omitzero"`
+	Inet6             []string `json:"inet6,omitzero"`
+	Name              string   `json:"name,omitzero"`
+	Physical          string   `json:"physical,omitzero"`
+}
+
+// ProxyStates is a part of the rows in this file.
+type ProxyStates struct {
+	Console        Flag `json:"console,omitzero"`
+	DeepVisibility Flag `json:"deepVisibility,omitzero"`
+}
+
+// AgentTags is a part of the rows in this file.
+type AgentTags struct {
+	SentinelOne []AgentTag `json:"sentinelone,omitzero"`
+}
+
+// AgentTag is a part of the rows in this file.
+type AgentTag struct {
+	AssignedAt   Time   `json:"assignedAt,omitzero"`
+	AssignedBy   string `json:"assignedBy,omitzero"`
+	AssignedByID string `json:"assignedById,omitzero"`
+	ID           string `json:"id,omitzero"`
+	Key          string `json:"key,omitzero"`
+	Value        string `json:"value,omitzero"`
+}

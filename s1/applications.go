@@ -1,0 +1,41 @@
+package s1
+
+// InstalledApplication is a row of /installed-applications: one application on one agent.
+type InstalledApplication struct {
+	AgentID     string `json:"agentId,omitzero"`
+	AgentUUID   string `json:"agentUuid,omitzero"`
+	CreatedAt   Time   `json:"createdAt,omitzero"`
+	ID          string `json:"id,omitzero"`
+	InstalledAt Time   `json:"installedAt,omitzero"`
+	Name        string `json:"name,omitzero"`
+	OSType      string `json:"osType,omitzero"`
+	Publisher   string `json:"publisher,omitzero"`
+	RiskLevel   string `json:"riskLevel,omitzero"`
+	Signed      Flag   `json:"signed,omitzero"`
+	Size        Int    `json:"size,omitzero"`
+	Type        string `json:"type,omitzero"`
+	UpdatedAt   Time   `json:"updatedAt,omitzero"`
+	Version     string `json:"version,omitzero"`
+}
+
+// InventoryApplication is a row of /application-management/inventory: one application of the tenant.
+type InventoryApplication struct {
+	ApplicationName   string `json:"applicationName,omitzero"`
+	ApplicationVendor string `json:"applicationVendor,omitzero"`
+	EndpointsCount    Int    `json:"endpointsCount,omitzero"`
+}
+
+// InventoryEndpoint is a row of /application-management/inventory/endpoints: one agent that has the application asked for.
+type InventoryEndpoint struct {
+	ApplicationInstallationDate Time   `json:"applicationInstallationDate,omitzero"`
+	ApplicationInstallationPath string `json:"applicationInstallationPath,omitzero"`
+	ApplicationName             string `json:"applicationName,omitzero"`
+	Cpe                         Text   `json:"cpe,omitzero"`
+	DetectionDate               Time   `json:"detectionDate,omitzero"`
+	EndpointID                  string `json:"endpointId,omitzero"`
+	EndpointUUID                string `json:"endpointUuid,omitzero"`
+	FileSize                    Int    `json:"fileSize,omitzero"`
+	ID                          string `json:"id,omitzero"`
+	OSType                      string `json:"osType,omitzero"`
+	Version                     string `json:"version,omitzero"`
+}
