@@ -59,9 +59,11 @@ type Record struct {
 	// Properties are sorted by name, one each; absent values are left out when written.
 	Properties []Property
 
-	// Rank decides which of several records with one key is taken: the greatest, and among equals the
-	// one whose encoded bytes are greatest. It is not written to the graph.
+	// Rank decides which of several records with one key is taken: the greatest, among equals the one
+	// of the greatest Tie, and among those the one whose encoded bytes are greatest. Neither is written
+	// to the graph.
 	Rank int64
+	Tie  string
 }
 
 // MaxKeyBytes is the length of the longest key that is accepted.
