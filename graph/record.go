@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -31,8 +32,9 @@ type Type struct {
 	Schema string `json:"schema"`
 
 	// Combine has the properties that are made of all the rows that give a record the same key; what
-	// it does not name is taken from the row of the greatest Rank. Each function is commutative and
-	// associative, so that the order of rows does not matter.
+	// it does not name is taken from the row of the greatest Rank. Each function is commutative,
+	// associative and idempotent (a maximum, a union, an or), so that neither the order of rows nor
+	// their repetition matters. It is never given an absent value: what is absent adds nothing.
 	Combine map[string]func(a, b Value) Value `json:"-"`
 }
 
@@ -142,23 +144,30 @@ type Encoded struct {
 // Encode puts a record into its canonical form: a JSON object with the meta properties and the others
 // in ascending order of their names. Equal records give equal bytes. The result owns its memory.
 func Encode(r *Record) Encoded {
-	full := appendRecord(make([]byte, 0, 128+48*len(r.Properties)), r, false)
-	e := Encoded{JSON: full}
-	e.Key, e.Full = r.Key, digest(full)
-	e.Stable = e.Full
-	if slices.ContainsFunc(r.Properties, func(p Property) bool { return r.Type.IsVolatile(p.Name) }) {
-		e.Stable = digest(appendRecord(make([]byte, 0, len(full)), r, true))
-	}
+	e := Encoded{JSON: appendRecord(make([]byte, 0, 128+48*len(r.Properties)), r, false)}
+	e.Key = r.Key
+	e.Full, e.Stable = digests(e.JSON, r)
 	return e
 }
 
-func digest(b []byte) Digest {
-	sum := sha256.Sum256(b)
+// digests computes the digests of r, of which full is the canonical form.
+func digests(full []byte, r *Record) (all, stable Digest) {
+	all = DigestOf(full)
+	isVolatile := func(p Property) bool { return r.Type.IsVolatile(p.Name) }
+	if len(r.Type.Volatile) == 0 || !slices.ContainsFunc(r.Properties, isVolatile) {
+		return all, all
+	}
+	return all, DigestOf(appendRecord(make([]byte, 0, len(full)), r, true))
+}
+
+// DigestOf is the digest of a record's canonical form: of all its bytes it is the record's Full.
+func DigestOf(canonical []byte) Digest {
+	sum := sha256.Sum256(canonical)
 	return Digest(sum[:len(Digest{})])
 }
 
-// appendRecord relies on every meta property sorting between uppercase letters and lowercase ones, as
-// '_' does; properties before "_" are written first.
+// appendRecord appends r's canonical form. It relies on every meta property sorting between uppercase
+// letters and lowercase ones, as '_' does; properties before "_" are written first.
 func appendRecord(b []byte, r *Record, stableOnly bool) []byte {
 	b = append(b, '{')
 	meta := func() {
@@ -194,7 +203,7 @@ func appendRecord(b []byte, r *Record, stableOnly bool) []byte {
 }
 
 func appendProperty(b []byte, name string, v Value) []byte {
-	if len(b) > 1 {
+	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
 	b = appendString(b, name)
@@ -243,6 +252,9 @@ func Decode(b []byte, types map[string]*Type) (Record, error) {
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return r, err
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return r, errors.New("there is something after the end of the record")
 	}
 	if r.Type == nil || r.Key == "" {
 		return r, errors.New("a record must have a _type and a _key")

@@ -1,0 +1,465 @@
+package graph
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"slices"
+	"sync"
+)
+
+// DefaultMemoryBytes is the bound of a Builder that is not told another.
+const DefaultMemoryBytes = 64 << 20
+
+// BuilderConfig says how a Builder is made.
+type BuilderConfig struct {
+	// Dir is an existing directory for the spill file, which only appears when the records outgrow the
+	// memory. Empty means the system's directory for temporary files.
+	Dir string
+
+	// Types are those of which records are taken.
+	Types []*Type
+
+	// MemoryBytes bounds what is held of the records: while they are added, and again while they are
+	// read back. A row that alone is larger is taken all the same. Zero means DefaultMemoryBytes. The IDs
+	// of the rows come on top, at some ten bytes each.
+	MemoryBytes int
+}
+
+// Row is all the records that one row of one list of the Management API gave rise to.
+type Row struct {
+	List string // names the list, in whose rows IDs are unique
+
+	// ID is the row's; a row without one is not counted, and never another row again.
+	ID string
+
+	// Updated decides between rows of one list with one ID: the greatest wins, and among equals the one
+	// whose records have the greatest digest. Everything that the others gave rise to is left out.
+	Updated int64
+
+	Records []Record
+}
+
+// Builder turns rows that come in any order, and from many goroutines, into the records of a snapshot in
+// ascending order of their keys, one a key. The result depends on the set of the rows alone, not on
+// their order nor on which were added together. What does not fit into its memory is sorted and
+// spilled to a file, and merged when it is read.
+//
+// Whoever makes a Builder closes it. First come all the Adds, then the reading with Sorted; Distinct and
+// Seen may be called at any time. All methods are safe for concurrent use.
+type Builder struct {
+	types  []*Type // sorted by name
+	byName map[string]int
+	seed   maphash.Seed
+	limit  int // bytes that a batch holds before it is spilled: half of the memory, as one is filled while another is written
+	spill  spill
+
+	lists sync.Map // of *list by its name
+
+	mu      sync.Mutex
+	filling *batch // nil while none is free
+	rows    uint64 // rows added, which is the number of the next one
+	nLists  uint16
+	sealed  bool
+	err     error // the first that a spill met; all that comes after repeats it
+
+	free chan *batch
+
+	lost bitset // numbers of the rows that another row replaces; set when the Builder is sealed
+}
+
+// NewBuilder makes an empty Builder.
+func NewBuilder(c BuilderConfig) (*Builder, error) {
+	if c.MemoryBytes < 0 {
+		return nil, fmt.Errorf("graph builder: %d bytes of memory", c.MemoryBytes)
+	}
+	if c.MemoryBytes == 0 {
+		c.MemoryBytes = DefaultMemoryBytes
+	}
+	b := &Builder{
+		types:  slices.Clone(c.Types),
+		byName: make(map[string]int, len(c.Types)),
+		seed:   maphash.MakeSeed(),
+		limit:  c.MemoryBytes / 2,
+		free:   make(chan *batch, 2),
+	}
+	b.spill.dir = c.Dir
+	sortTypes(b.types)
+	for i, t := range b.types {
+		if _, twice := b.byName[t.Name]; twice {
+			return nil, fmt.Errorf("graph builder: the type %s is given twice", t.Name)
+		}
+		b.byName[t.Name] = i
+	}
+	for range cap(b.free) {
+		b.free <- &batch{refs: make([][]ref, len(b.types))}
+	}
+	return b, nil
+}
+
+// Add takes a row. Its records are encoded at once and not kept, so the caller may use them again. After
+// an error of the disk every further Add gives the same error.
+func (b *Builder) Add(row Row) error {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	if err := s.encode(b, &row); err != nil {
+		return fmt.Errorf("row %s of %s: %w", row.ID, row.List, err)
+	}
+	h := rowHeader{updated: row.Updated, content: s.content}
+	var l *list
+	if row.ID != "" {
+		l = b.list(row.List)
+		h.list, h.id = l.number, b.rowNumber(row.ID)
+	}
+
+	b.mu.Lock()
+	if err := b.ready(); err != nil {
+		b.mu.Unlock()
+		return err
+	}
+	b.filling.add(s, h, b.rows)
+	b.rows++
+	var full *batch
+	if b.filling.size() >= b.limit {
+		full, b.filling = b.filling, nil
+	}
+	b.mu.Unlock()
+
+	if l != nil {
+		l.add(h.id)
+	}
+	if full == nil {
+		return nil
+	}
+	err := b.spill.write(full, b.types)
+	full.reset()
+	b.free <- full
+	if err != nil {
+		b.mu.Lock()
+		b.err = cmp.Or(b.err, err)
+		b.mu.Unlock()
+	}
+	return err
+}
+
+// ready waits for a batch that can be filled. b.mu is held: the others have to wait for one all the same,
+// and who spills does not need it.
+func (b *Builder) ready() error {
+	if b.err != nil {
+		return b.err
+	}
+	if b.sealed {
+		return errors.New("graph builder: a row was added after the reading began")
+	}
+	if b.filling == nil {
+		b.filling = <-b.free
+	}
+	return b.err
+}
+
+// Distinct counts the IDs of the list's rows so far.
+func (b *Builder) Distinct(list string) int64 {
+	l := b.list(list)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ids.count()
+}
+
+// Seen says whether the list had a row of that ID so far. (An ID that is no decimal number is known by 63
+// bits of its hash, so one in 10^18 answers is wrong.)
+func (b *Builder) Seen(list, id string) bool {
+	l := b.list(list)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ids.has(b.rowNumber(id))
+}
+
+// Sorted yields the records of a type in ascending order of their keys. Each owns its memory. The first
+// call ends the adding; Sorted may be called more than once, and for several types at once, each call
+// with half of MemoryBytes for its buffers. After an error nothing more is yielded.
+func (b *Builder) Sorted(ctx context.Context, typeName string) iter.Seq2[Encoded, error] {
+	return func(yield func(Encoded, error) bool) {
+		if err := b.seal(); err != nil {
+			yield(Encoded{}, err)
+			return
+		}
+		if i, known := b.byName[typeName]; known {
+			b.merge(ctx, i, yield)
+		}
+	}
+}
+
+// Close removes the spill file. The Builder must no longer be used, and no Sorted be under way.
+func (b *Builder) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sealed, b.filling = true, nil
+	b.err = cmp.Or(b.err, errors.New("graph builder: it is closed"))
+	return b.spill.close()
+}
+
+// list finds or makes the list of that name.
+func (b *Builder) list(name string) *list {
+	if l, ok := b.lists.Load(name); ok {
+		return l.(*list)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l, ok := b.lists.Load(name); ok {
+		return l.(*list)
+	}
+	b.nLists++ // from 1: a row without an ID is of list 0
+	l := &list{number: b.nLists}
+	b.lists.Store(name, l)
+	return l
+}
+
+// rowNumber makes a number of a row's ID: the number that it is written as, else a hash in the upper
+// half of the numbers.
+func (b *Builder) rowNumber(id string) uint64 {
+	const hashed = 1 << 63
+	if n, ok := decimal(id); ok {
+		return n
+	}
+	return maphash.String(b.seed, id) | hashed
+}
+
+// decimal reads numbers below 10^18 times nine that are written in the one usual way.
+func decimal(s string) (n uint64, ok bool) {
+	if len(s) == 0 || len(s) > 19 || s[0] == '0' && len(s) > 1 {
+		return 0, false
+	}
+	for i := range len(s) {
+		c := s[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	return n, n < 1<<63
+}
+
+// list is what the Builder knows of the rows of one list.
+type list struct {
+	number uint16
+
+	mu  sync.Mutex
+	ids idSet
+}
+
+func (l *list) add(id uint64) {
+	l.mu.Lock()
+	l.ids.add(id)
+	l.mu.Unlock()
+}
+
+// scratch is where one Add encodes its row, outside the lock.
+type scratch struct {
+	entries []byte
+	at      []int // where each entry starts
+	types   []int // the type of each
+	content [14]byte
+	hash    []byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func (s *scratch) encode(b *Builder, row *Row) error {
+	const keep = 1 << 20
+	if cap(s.entries) > keep { // one very long row is no reason to hold on to its memory
+		s.entries = nil
+	}
+	s.entries, s.at, s.types, s.hash = s.entries[:0], s.at[:0], s.types[:0], s.hash[:0]
+	for i := range row.Records {
+		r := &row.Records[i]
+		t, err := b.check(r)
+		if err != nil {
+			return err
+		}
+		s.at, s.types = append(s.at, len(s.entries)), append(s.types, t)
+		var full Digest
+		s.entries, full = appendEntry(s.entries, r)
+		s.hash = append(s.hash, full[:]...)
+		s.hash = binary.BigEndian.AppendUint64(s.hash, uint64(r.Rank))
+		s.hash = append(s.hash, r.Tie...)
+	}
+	sum := sha256.Sum256(s.hash)
+	copy(s.content[:], sum[:])
+	return nil
+}
+
+// check says whether r can be taken, and the number of its type.
+func (b *Builder) check(r *Record) (int, error) {
+	if r.Type == nil {
+		return 0, fmt.Errorf("record %s: it has no type", r.Key)
+	}
+	t, known := b.byName[r.Type.Name]
+	if !known {
+		return 0, fmt.Errorf("record %s: the type %s is none of the builder's", r.Key, r.Type.Name)
+	}
+	if err := CheckKey(r.Key); err != nil {
+		return 0, err
+	}
+	if r.Type.Relationship {
+		if err := errors.Join(CheckKey(r.From), CheckKey(r.To)); err != nil {
+			return 0, fmt.Errorf("end of relationship %s: %w", r.Key, err)
+		}
+	}
+	if len(r.Tie) > maxTieBytes {
+		return 0, fmt.Errorf("record %s: a Tie of %d bytes, where %d are allowed", r.Key, len(r.Tie), maxTieBytes)
+	}
+	for i, p := range r.Properties {
+		if p.Name == "" || p.Name[0] == '_' {
+			return 0, fmt.Errorf("record %s: a property cannot be named %q", r.Key, p.Name)
+		}
+		if i > 0 && r.Properties[i-1].Name >= p.Name {
+			return 0, fmt.Errorf("record %s: the properties %s and %s are not in order", r.Key, r.Properties[i-1].Name, p.Name)
+		}
+	}
+	return t, nil
+}
+
+// merge yields the records of one type, of those with one key one.
+func (b *Builder) merge(ctx context.Context, t int, yield func(Encoded, error) bool) {
+	m, err := b.open(t)
+	if err != nil {
+		yield(Encoded{}, err)
+		return
+	}
+	var out slab
+	g := group{typ: b.types[t]}
+	for n := 0; len(m) > 0; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			yield(Encoded{}, context.Cause(ctx))
+			return
+		}
+		g.begin(m[0].head.key)
+		for len(m) > 0 && bytes.Equal(m[0].head.key, g.key) {
+			if err := g.add(&m[0].head, b.lost); err != nil {
+				yield(Encoded{}, err)
+				return
+			}
+			if err := m.advance(); err != nil {
+				yield(Encoded{}, err)
+				return
+			}
+		}
+		if !g.live {
+			continue
+		}
+		e, err := g.record(&out)
+		if !yield(e, err) || err != nil {
+			return
+		}
+	}
+}
+
+// group makes one record of the entries that have one key.
+type group struct {
+	typ *Type
+
+	key    []byte
+	live   bool             // there is an entry that not only lost rows gave rise to
+	best   entry            // the greatest of those
+	memory []byte           // that best lies in
+	folded map[string]Value // what the properties in Combine have come to; nil while one entry says it all
+}
+
+func (g *group) begin(key []byte) {
+	g.key, g.live, g.folded = append(g.key[:0], key...), false, nil
+}
+
+func (g *group) add(e *entry, lost bitset) error {
+	if !e.isLive(lost) {
+		return nil
+	}
+	if !g.live {
+		g.live = true
+		g.best = e.clone(&g.memory)
+		return nil
+	}
+	order := compareEntries(e, &g.best)
+	if order == 0 {
+		return nil
+	}
+	if len(g.typ.Combine) > 0 {
+		if g.folded == nil {
+			g.folded = map[string]Value{}
+			if err := g.fold(g.best.json); err != nil {
+				return err
+			}
+		}
+		if err := g.fold(e.json); err != nil {
+			return err
+		}
+	}
+	if order > 0 {
+		g.best = e.clone(&g.memory)
+	}
+	return nil
+}
+
+func (g *group) fold(json []byte) error {
+	r, err := g.decode(json)
+	if err != nil {
+		return err
+	}
+	for name, combine := range g.typ.Combine {
+		v := r.Get(name)
+		if v.IsAbsent() {
+			continue
+		}
+		if sofar := g.folded[name]; !sofar.IsAbsent() {
+			v = combine(sofar, v)
+		}
+		g.folded[name] = v
+	}
+	return nil
+}
+
+// record is what the entries have become.
+func (g *group) record(out *slab) (Encoded, error) {
+	if g.folded == nil {
+		e := Encoded{JSON: out.copy(g.best.json)}
+		e.Key, e.Full, e.Stable = string(g.key), g.best.full, g.best.stable
+		return e, nil
+	}
+	r, err := g.decode(g.best.json)
+	if err != nil {
+		return Encoded{}, err
+	}
+	for name, v := range g.folded {
+		r.Set(name, v)
+	}
+	return Encode(&r), nil
+}
+
+func (g *group) decode(json []byte) (Record, error) {
+	r, err := Decode(json, map[string]*Type{g.typ.Name: g.typ})
+	if err != nil {
+		return r, fmt.Errorf("record %s: %w", g.key, err)
+	}
+	return r, nil
+}
+
+// slab hands out memory for many records at the price of few allocations.
+type slab []byte
+
+func (s *slab) copy(b []byte) []byte {
+	const size = 64 << 10
+	if len(b) > size/8 {
+		return bytes.Clone(b)
+	}
+	if cap(*s)-len(*s) < len(b) {
+		*s = make([]byte, 0, size)
+	}
+	start := len(*s)
+	*s = append(*s, b...)
+	return (*s)[start:len(*s):len(*s)]
+}

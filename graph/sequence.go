@@ -1,0 +1,177 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Keys yields the keys that a snapshot has of a type, in ascending order.
+func Keys(ctx context.Context, s Snapshot, typeName string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for d, err := range s.Digests(ctx, typeName) {
+			if !yield(strings.Clone(d.Key), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// All yields the records that a snapshot has of a type, in ascending order of their keys. A snapshot that
+// knows a faster way than asking for them by key has a method of this name.
+func All(ctx context.Context, s Snapshot, typeName string) iter.Seq2[Encoded, error] {
+	if all, ok := s.(interface {
+		All(ctx context.Context, typeName string) iter.Seq2[Encoded, error]
+	}); ok {
+		return all.All(ctx, typeName)
+	}
+	return func(yield func(Encoded, error) bool) {
+		keys := make([]string, 0, fetchBatch)
+		flush := func() bool {
+			for e, err := range s.Fetch(ctx, typeName, keys) {
+				if !yield(e, err) || err != nil {
+					return false
+				}
+			}
+			keys = keys[:0]
+			return true
+		}
+		for key, err := range Keys(ctx, s, typeName) {
+			if err != nil {
+				yield(Encoded{}, err)
+				return
+			}
+			if keys = append(keys, key); len(keys) == fetchBatch && !flush() {
+				return
+			}
+		}
+		flush()
+	}
+}
+
+// fetchBatch is how many records are asked for at once.
+const fetchBatch = 256
+
+// Missing yields the keys that before has of a type and after lacks, in ascending order.
+func Missing(ctx context.Context, before, after Snapshot, typeName string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for p, err := range join(before.Digests(ctx, typeName), after.Digests(ctx, typeName), digestKey) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if p.right == nil && !yield(strings.Clone(p.left.Key), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Merge lays one ascending sequence of records over another: what only one has is taken from there, and
+// of two with one key both says what becomes of them. The result is ascending.
+func Merge(ctx context.Context, primary, carried iter.Seq2[Encoded, error], both func(primary, carried Encoded) (Encoded, error)) iter.Seq2[Encoded, error] {
+	return func(yield func(Encoded, error) bool) {
+		n := 0
+		for p, err := range join(carried, primary, func(e *Encoded) string { return e.Key }) {
+			if n++; err == nil && n%1024 == 0 && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			var e Encoded
+			switch {
+			case err != nil:
+			case p.left == nil:
+				e = *p.right
+			case p.right == nil:
+				e = *p.left
+			default:
+				if e, err = both(*p.right, *p.left); err != nil {
+					err = fmt.Errorf("record %s: %w", p.left.Key, err)
+				}
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// pair is what two sequences have under one key; nil where one has nothing.
+type pair[T any] struct{ left, right *T }
+
+func digestKey(d *KeyDigest) string { return d.Key }
+
+// join walks two sequences side by side. Each must be ascending: a snapshot that is not would look as if
+// things had gone. The pair is valid until the next one.
+func join[T any](left, right iter.Seq2[T, error], key func(*T) string) iter.Seq2[pair[T], error] {
+	return func(yield func(pair[T], error) bool) {
+		next, stop := iter.Pull2(ascending(left, key))
+		defer stop()
+		l, err, more := next()
+		for r, rightErr := range ascending(right, key) {
+			if rightErr != nil {
+				yield(pair[T]{}, rightErr)
+				return
+			}
+			order := -1 // of the left one to the right one
+			for more && err == nil {
+				if order = strings.Compare(key(&l), key(&r)); order >= 0 {
+					break
+				}
+				if !yield(pair[T]{left: &l}, nil) {
+					return
+				}
+				l, err, more = next()
+			}
+			switch {
+			case err != nil:
+				yield(pair[T]{}, err)
+				return
+			case more && order == 0:
+				if !yield(pair[T]{&l, &r}, nil) {
+					return
+				}
+				l, err, more = next()
+			default:
+				if !yield(pair[T]{right: &r}, nil) {
+					return
+				}
+			}
+		}
+		for more {
+			if err != nil {
+				yield(pair[T]{}, err)
+				return
+			}
+			if !yield(pair[T]{left: &l}, nil) {
+				return
+			}
+			l, err, more = next()
+		}
+	}
+}
+
+// ascending passes a sequence on and ends it with an error where its keys do not ascend.
+func ascending[T any](seq iter.Seq2[T, error], key func(*T) string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		last := ""
+		for v, err := range seq {
+			if err == nil {
+				k := key(&v)
+				if k <= last {
+					err = fmt.Errorf("the record %s comes after %s, but they should ascend", k, last)
+				}
+				last = k
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// sortTypes puts types in ascending order of their names.
+func sortTypes(types []*Type) {
+	slices.SortFunc(types, func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
+}
