@@ -1,0 +1,92 @@
+// Package config makes one validated Config out of a file, the environment and flags, of which flags
+// win over the environment and the environment over the file. All faults are found at once, each with
+// its place and with what would be right, and no secret is ever printed.
+//
+// What a setting means is left to those who use it: this package knows neither the Management API nor
+// the steps, and is told by Sources what it must know of them.
+package config
+
+import "time"
+
+// Config is what one invocation of s1graph was asked to do. It is made by Load, which has checked it,
+// and does not change after.
+type Config struct {
+	URL        string // of the console, as Sources.NormalizeURL gives it; empty where a recording is replayed
+	Token      Secret // set, or TokenFile is; neither where a recording is replayed
+	TokenFile  string
+	APIVersion string // such as v2.1
+
+	Accounts, Sites, Groups []string // IDs that what is read is limited to; empty: all that the token sees
+
+	Instance       string // name of the tenant here; good as the name of a folder
+	AccountName    string // what JupiterOne's setup calls Account Name
+	TagAccountName bool   // whether every entity gets AccountName as its tag.AccountName
+	Description    string
+	Interval       time.Duration // between two polls; 0: polling is disabled
+
+	Store        string   // json
+	Dir          string   // folder of the instance
+	Applications string   // auto, installed, inventory or off
+	Skip         []string // IDs of steps
+
+	DeletionGuard DeletionGuard
+
+	PageDeadline time.Duration      // for one page of a list, from the request to its last byte
+	RateLimits   map[string]float64 // requests per second, by prefix of the path (/agents), over the vendor's
+	Proxy        Secret             // URL; it may hold a password
+	CAFile       string             // PEM certificates that are trusted beside the system's
+
+	Log Log
+
+	// Warnings are sentences on what is odd but no fault.
+	Warnings []string
+}
+
+// DeletionGuard says how much of a type one run may delete: not more than Percent of it and more than
+// Count, nor all of it.
+type DeletionGuard struct {
+	Percent float64
+	Count   int
+}
+
+// Log says what is logged.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // text or json
+}
+
+// Default is the Config of one who sets nothing.
+func Default() Config {
+	return Config{
+		APIVersion:    "v2.1",
+		Store:         "json",
+		Applications:  "auto",
+		DeletionGuard: DeletionGuard{Percent: 20, Count: 10},
+		PageDeadline:  time.Minute,
+		Log:           Log{Level: "info", Format: "text"},
+	}
+}
+
+// DefaultFile is the configuration file that is read if none is named.
+const DefaultFile = "s1graph.yaml"
+
+// Variables that are no Setting: the token may stand in no file of settings and behind no flag, and
+// the name of the file cannot stand in the file.
+const (
+	TokenVariable = "SENTINELONE_TOKEN"
+	FileVariable  = "S1GRAPH_CONFIG"
+)
+
+// Sources is where a Config comes from.
+type Sources struct {
+	File        string            // the file of --config; empty: S1GRAPH_CONFIG, else DefaultFile if there is one
+	Environment []string          // NAME=value, as of os.Environ; empty values count as unset
+	Flags       map[string]string // values given by flags, by Setting.Key; lists joined with commas
+
+	// Recording is the name of the recording that is replayed. Where there is one, neither URL nor
+	// token is needed, and the instance is called so if nothing else is said.
+	Recording string
+
+	NormalizeURL func(string) (string, error) // brings the console's URL into its one form, or says what is wrong
+	Steps        []string                     // IDs of the steps that there are
+}

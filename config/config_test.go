@@ -1,0 +1,469 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/config"
+)
+
+// token is in the shape of a real one: if it shows up anywhere, a test says so.
+var token = "eyJhbGciOiJFUzI1NiJ9." + strings.Repeat("Ab3", 40)
+
+// folder makes the test's working directory, with the given files and a token file in it.
+func folder(t *testing.T, files map[string]string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if files == nil {
+		files = map[string]string{}
+	}
+	if _, given := files["token"]; !given {
+		files["token"] = token + "\n"
+	}
+	for name, content := range files {
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
+		require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
+	}
+}
+
+// sources has what every Load is told, and the rest as the test wants it.
+func sources(change func(*config.Sources)) config.Sources {
+	s := config.Sources{
+		Environment: []string{"SENTINELONE_URL=example.sentinelone.net", "SENTINELONE_TOKEN_FILE=token"},
+		Flags:       map[string]string{},
+		Steps:       []string{"accounts", "sites", "groups", "agents", "threats", "applications"},
+		NormalizeURL: func(url string) (string, error) {
+			if strings.Contains(url, " ") {
+				return "", errors.New("there is a space in it")
+			}
+			return "https://" + strings.TrimPrefix(strings.TrimSuffix(url, "/"), "https://"), nil
+		},
+	}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+func faults(t *testing.T, s config.Sources) []string {
+	t.Helper()
+	c, err := config.Load(s)
+	assert.Nil(t, c)
+	var found config.Faults
+	require.ErrorAs(t, err, &found)
+	assert.NotContains(t, err.Error(), token)
+	return strings.Split(err.Error(), "\n")
+}
+
+func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
+	folder(t, nil)
+	c, err := config.Load(sources(nil))
+	require.NoError(t, err)
+	assert.Equal(t, &config.Config{
+		URL:           "https://example.sentinelone.net",
+		TokenFile:     "token",
+		APIVersion:    "v2.1",
+		Instance:      "example.sentinelone.net",
+		Store:         "json",
+		Dir:           filepath.Join(".s1graph", "example.sentinelone.net"),
+		Applications:  "auto",
+		DeletionGuard: config.DeletionGuard{Percent: 20, Count: 10},
+		PageDeadline:  time.Minute,
+		Log:           config.Log{Level: "info", Format: "text"},
+	}, c)
+}
+
+func TestEverySettingCanStandInTheFile(t *testing.T) {
+	folder(t, map[string]string{"etc/s1graph.yaml": `
+url: https://eu.example.net/
+tokenFile: ../token
+apiVersion: v2.2
+pageDeadline: 90s
+rateLimits: {/agents: 12.5, /threats: 3}
+proxy: http://me:hunter2@proxy.example:3128
+caFile: ca.pem
+accounts: [225494730938493804]
+sites: ["2", 1, 2]
+groups:
+  - 7
+instance: emea
+accountName: Example Corp
+tagAccountName: true
+description: |
+  Europe and Africa
+store: json
+dir: graph
+applications: inventory
+skip: [threats, applications]
+deletionGuard:
+  percent: 12.5
+  count: 0
+interval: 4h
+log: {level: debug, format: json}
+`, "etc/ca.pem": certificate(t)})
+	c, err := config.Load(sources(func(s *config.Sources) { s.File, s.Environment = "etc/s1graph.yaml", nil }))
+	require.NoError(t, err)
+	assert.Equal(t, "http://me:hunter2@proxy.example:3128", c.Proxy.Reveal())
+	c.Proxy = config.Secret{}
+	assert.Equal(t, &config.Config{
+		URL: "https://eu.example.net", TokenFile: "token", APIVersion: "v2.2",
+		Accounts: []string{"225494730938493804"}, Sites: []string{"1", "2"}, Groups: []string{"7"},
+		Instance: "emea", AccountName: "Example Corp", TagAccountName: true, Description: "Europe and Africa",
+		Interval: 4 * time.Hour, Store: "json", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
+		Skip:          []string{"applications", "threats"},
+		DeletionGuard: config.DeletionGuard{Percent: 12.5},
+		PageDeadline:  90 * time.Second,
+		RateLimits:    map[string]float64{"/agents": 12.5, "/threats": 3},
+		CAFile:        filepath.Join("etc", "ca.pem"),
+		Log:           config.Log{Level: "debug", Format: "json"},
+	}, c)
+}
+
+func TestFlagsWinOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
+	folder(t, map[string]string{"s1graph.yaml": "instance: file\nsites: [1]\ndeletionGuard: {count: 1, percent: 1}\nlog: {level: error}\n"})
+	for _, test := range []struct {
+		name, environment, flag, want string
+	}{
+		{"file alone", "", "", "file"},
+		{"environment over file", "S1GRAPH_INSTANCE=environment", "", "environment"},
+		{"flag over environment", "S1GRAPH_INSTANCE=environment", "flag", "flag"},
+		{"flag over file", "", "flag", "flag"},
+		{"an empty variable is unset", "S1GRAPH_INSTANCE=", "", "file"},
+		{"a blank variable is unset", "S1GRAPH_INSTANCE=  ", "", "file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := config.Load(sources(func(s *config.Sources) {
+				s.Environment = append(s.Environment, test.environment, "S1GRAPH_SITES=3, 2", "S1GRAPH_DELETION_GUARD_COUNT=5")
+				if test.flag != "" {
+					s.Flags["instance"] = test.flag
+				}
+				s.Flags["sites"] = "4,5"
+			}))
+			require.NoError(t, err)
+			assert.Equal(t, test.want, c.Instance)
+			assert.Equal(t, []string{"4", "5"}, c.Sites)
+			assert.Equal(t, config.DeletionGuard{Percent: 1, Count: 5}, c.DeletionGuard)
+			assert.Equal(t, "error", c.Log.Level)
+		})
+	}
+}
+
+func TestAllFaultsAreToldAtOnceEachWithItsPlace(t *testing.T) {
+	folder(t, map[string]string{"s1graph.yaml": `url: [https://example.net]
+token_file: nowhere
+api_version: 2.1
+apiVersion: 2.1
+accounts: 5
+sites: [1, one]
+instance: ../../etc
+tagAccountName: yes please
+interval: 10s
+store: neo4j
+applications: some
+skip: [agnets]
+deletionGuard:
+  percent: 120
+  cuont: 1
+  count: many
+pageDeadline: 60
+rateLimits: {agents: 25}
+proxy: proxy:3128
+caFile: nowhere.pem
+log: debug
+log: {format: xml}
+`})
+	got := faults(t, sources(func(s *config.Sources) {
+		s.Environment = []string{"SENTINELONE_URL=not a host", "SENTINELONE_TOKEN_FILE=nowhere", "S1GRAPH_LOG_LEVEL=loud"}
+		s.Flags = map[string]string{"pageDeadline": "soon", "proxy": "http://me:secret@proxy:3128"}
+	}))
+	assert.Equal(t, []string{
+		`s1graph.yaml:1:6: url: must be a text (put it into quotes if it looks like a number)`,
+		`s1graph.yaml:2:1: "token_file": is no setting; did you mean tokenFile?`,
+		`s1graph.yaml:3:1: "api_version": is no setting; did you mean apiVersion?`,
+		`s1graph.yaml:4:13: apiVersion: must be a text (put it into quotes if it looks like a number)`,
+		`s1graph.yaml:5:11: accounts: must be a list, such as [1, 2]`,
+		`s1graph.yaml:6:8: sites: must be IDs as the console shows them, such as 225494730938493804, not "one"`,
+		`s1graph.yaml:7:11: instance: must be a name that is good for a folder: letters, digits, dots, hyphens and underscores, not "../../etc"`,
+		`s1graph.yaml:8:17: tagAccountName: must be true or false`,
+		`s1graph.yaml:9:11: interval: must be DISABLED, or a duration of a minute or more, such as 30m, not "10s"`,
+		`s1graph.yaml:10:8: store: must be json: this version writes no graph to Neo4j yet`,
+		`s1graph.yaml:11:15: applications: must be auto, installed, inventory or off, not "some"`,
+		`s1graph.yaml:14:12: deletionGuard.percent: must be a number from 0 to 100, not "120"`,
+		`s1graph.yaml:15:3: "deletionGuard.cuont": is no setting; did you mean deletionGuard.count?`,
+		`s1graph.yaml:16:10: deletionGuard.count: must be a number`,
+		`s1graph.yaml:17:15: pageDeadline: must be a duration with its unit, such as 60s or 5m`,
+		`s1graph.yaml:18:13: rateLimits: must be paths that begin with a slash and their requests per second, such as /agents=25, not "agents=25"`,
+		`s1graph.yaml:19:8: proxy: must be the URL of an http, https or socks5 proxy, such as http://proxy.example:3128`,
+		`s1graph.yaml:21:6: log: must be a map of settings, each on a line as name: value`,
+		`s1graph.yaml:22:1: log: must be given once, and stands in line 21 already`,
+		`S1GRAPH_LOG_LEVEL: must be debug, info, warn or error, not "loud"`,
+		`--page-deadline: must be a duration with its unit, such as 60s or 5m, not "soon"`,
+		`--proxy: must have no password, which others could see; use S1GRAPH_PROXY or the configuration file`,
+		`SENTINELONE_URL: must be the console's address, such as https://example.sentinelone.net: there is a space in it`,
+		`SENTINELONE_TOKEN_FILE: must be a file with the API token: nowhere does not exist`,
+		`s1graph.yaml:12:7: skip: must be accounts, sites, groups, agents, threats or applications, not "agnets"`,
+		`s1graph.yaml:20:9: caFile: must be a PEM file with certificates: nowhere.pem does not exist`,
+	}, got)
+}
+
+func TestWithoutURLAndTokenBothAreAskedFor(t *testing.T) {
+	folder(t, nil)
+	got := faults(t, sources(func(s *config.Sources) { s.Environment = nil }))
+	assert.Equal(t, []string{
+		"url: must be set: the console's address, by --url, SENTINELONE_URL or url in s1graph.yaml",
+		"token: must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in s1graph.yaml, or the token itself by SENTINELONE_TOKEN",
+	}, got)
+}
+
+func TestTheConfigurationFileItself(t *testing.T) {
+	for _, test := range []struct{ name, file, content, want string }{
+		{"is not there though it was named", "other.yaml", "", "other.yaml: must be a file with settings: it does not exist"},
+		{"is a folder", ".", "", ".: must be a file with settings: it is a folder"},
+		{"is not YAML", "s1graph.yaml", "url: [\n", "s1graph.yaml:1:6: must be YAML: sequence end token ']' not found"},
+		{"has tabs", "s1graph.yaml", "log:\n\tlevel: info\n", "s1graph.yaml:2:1: must be YAML: found character '\t' that cannot start any token"},
+		{"is a list", "s1graph.yaml", "- url\n", "s1graph.yaml:1:1: must be a map of settings, each on a line as name: value"},
+		{"is two documents", "s1graph.yaml", "instance: a\n---\ninstance: b\n", "s1graph.yaml: must be one YAML document, without --- between its lines"},
+		{"has an alias", "s1graph.yaml", "instance: &a x\ndescription: *a\n", "s1graph.yaml:1:11: instance: must be a text (put it into quotes if it looks like a number)"},
+		{"has the token", "s1graph.yaml", "token: " + token, "s1graph.yaml:1:1: token: must not stand here: put the token into a file of its own and name that with tokenFile"},
+		{"has the token as a name", "s1graph.yaml", token + ": 1", "s1graph.yaml:1:1: an unknown name: is no setting"},
+		{"has the token in place of its file", "s1graph.yaml", "dir: x\ntokenFile: " + token, "s1graph.yaml:2:12: tokenFile: must be the name of a file, and seems to be the token itself: put that into a file of mode 0600"},
+		{"has the token in place of a word", "s1graph.yaml", "applications: " + token, "s1graph.yaml:1:15: applications: must be auto, installed, inventory or off"},
+		{"has a name that needs another", "s1graph.yaml", "tagAccountName: true", "s1graph.yaml:1:17: tagAccountName: must be left out, or accountName be set: there is no name to put on the entities"},
+		{"has a password in the URL", "s1graph.yaml", "url: https://me:hunter2@example.net", "s1graph.yaml:1:6: url: must have no user name or password in it"},
+		{"has a CA file without certificates", "s1graph.yaml", "caFile: token", "s1graph.yaml:1:9: caFile: must be a PEM file with certificates: there is none in it"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := map[string]string{}
+			if test.content != "" {
+				files[test.file] = test.content
+			}
+			folder(t, files)
+			got := faults(t, sources(func(s *config.Sources) {
+				s.File = test.file
+				if strings.HasPrefix(test.content, "url") {
+					s.Environment = s.Environment[1:]
+				}
+				if strings.Contains(test.content, "tokenFile") {
+					s.Environment = s.Environment[:1]
+				}
+			}))
+			assert.Equal(t, test.want, got[0])
+			assert.NotContains(t, strings.Join(got, "\n"), "hunter2")
+		})
+	}
+}
+
+func TestAFileWithNothingSetIsAFile(t *testing.T) {
+	for _, content := range []string{"", "# nothing\n", "\ufeffinstance:\nlog:\n", "{}"} {
+		folder(t, map[string]string{"s1graph.yaml": content})
+		_, err := config.Load(sources(nil))
+		assert.NoError(t, err, "%q", content)
+	}
+}
+
+func TestTheVariableNamesTheFileWhereNoFlagDoes(t *testing.T) {
+	folder(t, map[string]string{"other.yaml": "instance: other"})
+	c, err := config.Load(sources(func(s *config.Sources) { s.Environment = append(s.Environment, "S1GRAPH_CONFIG=other.yaml") }))
+	require.NoError(t, err)
+	assert.Equal(t, "other", c.Instance)
+}
+
+func TestTheTokenComesFromOnePlace(t *testing.T) {
+	type result struct{ token, file, fault string }
+	for _, test := range []struct {
+		name        string
+		environment []string
+		flag, file  string
+		want        result
+	}{
+		{name: "environment", environment: []string{"SENTINELONE_TOKEN= " + token + " "}, want: result{token: token}},
+		{name: "file", file: "token", want: result{file: "token"}},
+		{name: "environment over file", environment: []string{"SENTINELONE_TOKEN=" + token}, file: "token", want: result{token: token}},
+		{name: "flag over environment", environment: []string{"SENTINELONE_TOKEN=" + token}, flag: "token", want: result{file: "token"}},
+		{name: "two in the environment", environment: []string{"SENTINELONE_TOKEN=" + token, "SENTINELONE_TOKEN_FILE=token"},
+			want: result{fault: "SENTINELONE_TOKEN_FILE: must not be set along with SENTINELONE_TOKEN: unset one of them"}},
+		{name: "two words", environment: []string{"SENTINELONE_TOKEN=ApiToken " + token},
+			want: result{fault: "SENTINELONE_TOKEN: must hold the API token alone: one line, without spaces"}},
+		{name: "missing file", flag: "nowhere", want: result{fault: "--token-file: must be a file with the API token: nowhere does not exist"}},
+		{name: "folder", flag: "folder", want: result{fault: "--token-file: must be a file with the API token: folder is a folder"}},
+		{name: "empty file", flag: "empty", want: result{fault: "--token-file: empty: must hold the API token, and is empty"}},
+		{name: "two lines", flag: "twice", want: result{fault: "--token-file: twice: must hold the API token alone: one line, without spaces"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := map[string]string{"empty": "\n", "twice": token + "\n" + token, "folder/x": ""}
+			if test.file != "" {
+				files["s1graph.yaml"] = "tokenFile: " + test.file
+			}
+			folder(t, files)
+			s := sources(func(s *config.Sources) {
+				s.Environment = append(s.Environment[:1], test.environment...)
+				if test.flag != "" {
+					s.Flags["tokenFile"] = test.flag
+				}
+			})
+			if test.want.fault != "" {
+				assert.Equal(t, []string{test.want.fault}, faults(t, s))
+				return
+			}
+			c, err := config.Load(s)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, result{token: c.Token.Reveal(), file: c.TokenFile})
+		})
+	}
+}
+
+func TestATokenFileThatOthersCanReadIsAWarning(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // has no such modes
+	}
+	folder(t, nil)
+	require.NoError(t, os.Chmod("token", 0o644))
+	c, err := config.Load(sources(nil))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"token can be read by other users of this machine: chmod 600 token"}, c.Warnings)
+}
+
+func TestATokenOutOfAPipeIsKeptSinceItCannotBeReadAgain(t *testing.T) {
+	folder(t, nil)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer read.Close()
+	_, err = write.WriteString(token + "\n")
+	require.NoError(t, err)
+	require.NoError(t, write.Close())
+	c, err := config.Load(sources(func(s *config.Sources) { s.Flags["tokenFile"] = fmt.Sprintf("/dev/fd/%d", read.Fd()) }))
+	require.NoError(t, err)
+	assert.Equal(t, token, c.Token.Reveal())
+	assert.Empty(t, c.TokenFile)
+}
+
+func TestAnUnknownVariableIsAWarning(t *testing.T) {
+	folder(t, nil)
+	c, err := config.Load(sources(func(s *config.Sources) {
+		s.Environment = append(s.Environment, "S1GRAPH_SITE=1", "S1GRAPH_ZZZZZZZZZZZZ="+token)
+	}))
+	require.NoError(t, err)
+	assert.Empty(t, c.Sites)
+	assert.Equal(t, []string{"S1GRAPH_SITE is no setting; did you mean S1GRAPH_SITES?", "S1GRAPH_ZZZZZZZZZZZZ is no setting"}, c.Warnings)
+}
+
+func TestTheInstanceIsCalledAfterTheRecordingOrTheConsole(t *testing.T) {
+	for _, test := range []struct{ name, url, recording, want string }{
+		{"console", "example.sentinelone.net", "", "example.sentinelone.net"},
+		{"console with a port", "127.0.0.1:8443", "", "127.0.0.1"},
+		{"console at an IPv6 address", "[fe80::1]", "", "fe80-1"},
+		{"recording", "", "acme", "acme"},
+		{"recording though a console is set", "example.sentinelone.net", "acme", "acme"},
+		{"recording with an odd name", "", "../Acme & Söhne", "Acme-S-hne"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			folder(t, nil)
+			c, err := config.Load(sources(func(s *config.Sources) {
+				s.Environment = []string{"SENTINELONE_URL=" + test.url, "SENTINELONE_TOKEN=" + token}
+				s.Recording = test.recording
+			}))
+			require.NoError(t, err)
+			assert.Equal(t, test.want, c.Instance)
+			assert.Equal(t, filepath.Join(".s1graph", test.want), c.Dir)
+			assert.Equal(t, test.recording == "", c.Token.IsSet(), "a recording needs no token")
+		})
+	}
+}
+
+func TestNoSecretIsEverPrinted(t *testing.T) {
+	const password = "hunter2"
+	folder(t, nil)
+	c, err := config.Load(sources(func(s *config.Sources) {
+		s.Environment = []string{"SENTINELONE_URL=example.net", "SENTINELONE_TOKEN=" + token, "S1GRAPH_PROXY=http://me:" + password + "@proxy:1"}
+	}))
+	require.NoError(t, err)
+	require.Equal(t, token, c.Token.Reveal())
+
+	type buried struct {
+		inner struct{ secret config.Secret }
+	}
+	var deep buried
+	deep.inner.secret = c.Token
+
+	var out bytes.Buffer
+	for _, value := range []any{c, *c, c.Token, &c.Token, []any{c.Token, c.Proxy}, map[string]config.Secret{"token": c.Token}, deep, &deep} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p", "%08.3f", "%-60s", "%t", "%c", "%U"} {
+			fmt.Fprintf(&out, verb+"\n", value)
+		}
+		fmt.Fprintln(&out, value)
+		for _, marshal := range []func(any) ([]byte, error){json.Marshal, yaml.Marshal, func(v any) ([]byte, error) { return jsonv2.Marshal(v) }} {
+			b, err := marshal(value) // some encoders refuse durations and unexported fields
+			fmt.Fprintln(&out, string(b), err)
+		}
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+			slog.New(handler).Info("loaded", "value", value)
+		}
+	}
+	for _, secret := range []string{token, password, fmt.Sprintf("%x", token), fmt.Sprintf("%X", token)} {
+		assert.NotContains(t, out.String(), secret)
+	}
+	assert.Equal(t, "*** ***", fmt.Sprintf("%v %#v", c.Token, c.Proxy))
+	for _, marshal := range []func(any) ([]byte, error){json.Marshal, func(v any) ([]byte, error) { return jsonv2.Marshal(v) }} {
+		b, err := marshal(c.Token)
+		require.NoError(t, err)
+		assert.Equal(t, `"***"`, string(b))
+	}
+}
+
+func TestASecretThatIsNotSetIsEmpty(t *testing.T) {
+	s := config.NewSecret("")
+	assert.False(t, s.IsSet())
+	assert.Empty(t, s.Reveal())
+	assert.Empty(t, fmt.Sprint(s))
+}
+
+func FuzzNoFileBringsLoadDown(f *testing.F) {
+	for _, seed := range []string{"", "url: x", "log: {level: [", "? a\n: b", "<<: {a: 1}", "a: &b c\nd: *b", "rateLimits: {? : 1}", "sites: [!!str 1, *x]", "- - -", "%YAML 1.2\n---\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, content string) {
+		folder(t, map[string]string{"s1graph.yaml": content})
+		_, err := config.Load(sources(nil))
+		if err != nil {
+			var found config.Faults
+			require.ErrorAs(t, err, &found)
+		}
+	})
+}
+
+// certificate is that of httptest's server.
+func certificate(t *testing.T) string {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
+func Example() {
+	c, err := config.Load(config.Sources{
+		Environment:  []string{"SENTINELONE_URL=https://example.sentinelone.net", "SENTINELONE_TOKEN=secret", "S1GRAPH_SITES=2,1"},
+		Flags:        map[string]string{"instance": "emea"},
+		NormalizeURL: func(url string) (string, error) { return url, nil },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(c.Dir, c.Sites, c.Token)
+	// Output: .s1graph/emea [1 2] ***
+}

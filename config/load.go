@@ -1,0 +1,306 @@
+package config
+
+import (
+	"cmp"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/xrash/smetrics"
+)
+
+// Fault is one thing that is wrong with a setting.
+type Fault struct {
+	Where  string // FILE:LINE:COLUMN: KEY, or the name of a flag or of a variable
+	Detail string // what it must be, or what to do
+}
+
+// Error is one line.
+func (f Fault) Error() string { return f.Where + ": " + f.Detail }
+
+// Faults are all that is wrong, in the order file, environment, flags, and then what is wrong with
+// them together.
+type Faults []Fault
+
+// Error has one line a fault.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Load reads what there is and checks it. An error is of type Faults and has all of them.
+func Load(s Sources) (*Config, error) {
+	l := &loader{sources: s, config: Default(), places: map[string]string{}, broken: map[string]bool{}, variables: map[string]string{}}
+	for _, line := range s.Environment {
+		name, value, _ := strings.Cut(line, "=")
+		if value = strings.TrimSpace(value); value != "" {
+			l.variables[name] = value
+		}
+	}
+	l.readFile()
+	l.readEnvironment()
+	l.readFlags()
+	l.settleURL()
+	l.settleToken()
+	l.settleInstance()
+	l.checkRest()
+	if len(l.faults) > 0 {
+		return nil, l.faults
+	}
+	return &l.config, nil
+}
+
+// loader puts one layer over the other and remembers where each value came from.
+type loader struct {
+	sources   Sources
+	variables map[string]string // of the environment, those that are not empty
+	config    Config
+	places    map[string]string // by Setting.Key: where the value in config comes from
+	broken    map[string]bool   // by Setting.Key: given, and already known to be wrong
+	faults    Faults
+}
+
+func (l *loader) fault(where, format string, args ...any) {
+	l.faults = append(l.faults, Fault{where, fmt.Sprintf(format, args...)})
+}
+
+// set puts one value over what is there.
+func (l *loader) set(s Setting, where, value string) {
+	l.places[s.Key] = where
+	if err := s.apply(&l.config, value); err != nil {
+		l.reject(s.Key, where, err.Error())
+	}
+}
+
+// reject notes that a value is wrong, so that its absence is not a second fault.
+func (l *loader) reject(key, where, detail string) {
+	l.broken[key] = true
+	l.fault(where, "%s", detail)
+}
+
+func (l *loader) readEnvironment() {
+	known := []string{TokenVariable, FileVariable}
+	for _, s := range settings {
+		known = append(known, s.Variable())
+		if value, given := l.variables[s.Variable()]; given {
+			l.set(s, s.Variable(), value)
+		}
+	}
+	for name := range l.variables {
+		if strings.HasPrefix(name, "S1GRAPH_") && !slices.Contains(known, name) {
+			l.warn("%s is no setting%s", name, suggestion(name, known))
+		}
+	}
+	slices.Sort(l.config.Warnings)
+}
+
+func (l *loader) readFlags() {
+	for _, s := range settings {
+		value, given := l.sources.Flags[s.Key]
+		if !given {
+			continue
+		}
+		where := "--" + s.FlagName()
+		if u, err := url.Parse(value); s.Key == "proxy" && err == nil && u.User != nil {
+			l.reject(s.Key, where, "must have no password, which others could see; use "+s.Variable()+" or the configuration file")
+			continue
+		}
+		l.set(s, where, value)
+	}
+}
+
+func (l *loader) settleURL() {
+	if l.sources.Recording != "" {
+		l.config.URL = ""
+		return
+	}
+	given := l.config.URL
+	where := cmp.Or(l.places["url"], "url")
+	switch {
+	case given == "" && !l.broken["url"]:
+		l.fault(where, "must be set: the console's address, by --url, SENTINELONE_URL or url in %s", DefaultFile)
+	case strings.Contains(given, "@"):
+		l.fault(where, "must have no user name or password in it")
+	default:
+		normal, err := l.sources.NormalizeURL(given)
+		if err != nil {
+			l.fault(where, "must be the console's address, such as https://example.sentinelone.net: %v", err)
+		}
+		l.config.URL = normal
+	}
+}
+
+// settleToken leaves either Token or TokenFile. The variable with the token itself ranks with the other
+// variables: over the file, under the flag.
+func (l *loader) settleToken() {
+	if l.sources.Recording != "" {
+		l.config.Token, l.config.TokenFile = Secret{}, ""
+		return
+	}
+	token := l.variables[TokenVariable]
+	where := l.places["tokenFile"]
+	switch {
+	case where == "" && token == "":
+		l.fault("token", "must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in %s, or the token itself by %s",
+			DefaultFile, TokenVariable)
+	case token != "" && where == "SENTINELONE_TOKEN_FILE":
+		l.fault(where, "must not be set along with %s: unset one of them", TokenVariable)
+	case token != "" && where != "--token-file":
+		if err := checkToken(token); err != nil {
+			l.fault(TokenVariable, "%v", err)
+		}
+		l.config.Token, l.config.TokenFile = NewSecret(token), ""
+	case l.config.TokenFile != "":
+		l.readTokenFile(where)
+	}
+}
+
+// readTokenFile checks the file and leaves the token in it, so that it can be read again when it was
+// renewed. A pipe can be read once only.
+func (l *loader) readTokenFile(where string) {
+	path := l.config.TokenFile
+	if tokenLike.MatchString(filepath.Base(path)) {
+		l.fault(where, "must be the name of a file, and seems to be the token itself: put that into a file of mode 0600")
+		return
+	}
+	content, info, err := read(path)
+	if err != nil {
+		l.fault(where, "must be a file with the API token: %v", err)
+		return
+	}
+	token := strings.TrimSpace(string(content))
+	if err := checkToken(token); err != nil {
+		l.fault(where, "%s: %v", path, err)
+		return
+	}
+	if !info.Mode().IsRegular() {
+		l.config.Token, l.config.TokenFile = NewSecret(token), ""
+		return
+	}
+	if info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+		l.warn("%s can be read by other users of this machine: chmod 600 %s", path, path)
+	}
+}
+
+func (l *loader) settleInstance() {
+	if l.config.Instance == "" && !l.broken["instance"] {
+		name := l.sources.Recording
+		if u, err := url.Parse(l.config.URL); name == "" && err == nil {
+			name = u.Hostname()
+		}
+		l.config.Instance = strings.Trim(unsafeInName.ReplaceAllString(name, "-"), "-._")
+		if name != "" && isInstance(l.config.Instance) != nil {
+			l.fault("instance", "must be set by --instance: no name for a folder can be made of %q", name)
+		}
+	}
+	if l.config.Dir == "" {
+		l.config.Dir = filepath.Join(".s1graph", l.config.Instance)
+	}
+}
+
+func (l *loader) checkRest() {
+	for _, step := range l.config.Skip {
+		if !slices.Contains(l.sources.Steps, step) {
+			l.fault(l.places["skip"], "%v", must(alternatives(l.sources.Steps), step))
+		}
+	}
+	if l.config.TagAccountName && l.config.AccountName == "" {
+		l.fault(l.places["tagAccountName"], "must be left out, or accountName be set: there is no name to put on the entities")
+	}
+	if path := l.config.CAFile; path != "" {
+		content, _, err := read(path)
+		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(content) {
+			err = errors.New("there is none in it")
+		}
+		if err != nil {
+			l.fault(l.places["caFile"], "must be a PEM file with certificates: %v", err)
+		}
+	}
+}
+
+func (l *loader) warn(format string, args ...any) {
+	l.config.Warnings = append(l.config.Warnings, fmt.Sprintf(format, args...))
+}
+
+var (
+	// tokenLike matches what nobody calls a file: JSON web tokens, and 80 letters and digits.
+	tokenLike    = regexp.MustCompile(`^(?:eyJ[A-Za-z0-9._-]{16,}|[A-Za-z0-9]{60,})$`)
+	unsafeInName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+)
+
+// checkToken makes sure that the token can be sent as part of a header. It never repeats it.
+func checkToken(token string) error {
+	if token == "" {
+		return errors.New("must hold the API token, and is empty")
+	}
+	for _, c := range []byte(token) {
+		if c <= ' ' || c > '~' {
+			return errors.New("must hold the API token alone: one line, without spaces")
+		}
+	}
+	return nil
+}
+
+// mostBytes is more than any token file and any list of certificates has.
+const mostBytes = 4 << 20
+
+func read(path string) ([]byte, fs.FileInfo, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, reason(path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, reason(path, err)
+	}
+	content, err := io.ReadAll(io.LimitReader(f, mostBytes))
+	if err != nil {
+		return nil, nil, reason(path, err)
+	}
+	return content, info, nil
+}
+
+// reason says in plain words why a file could not be read.
+func reason(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s does not exist", path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s may not be read by this user", path)
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Errorf("%s is a folder", path)
+	}
+	return err
+}
+
+// suggestion names the known word that is nearest to one that is not known.
+func suggestion(word string, known []string) string {
+	if len(word) > 40 {
+		return ""
+	}
+	fold := strings.NewReplacer("_", "", "-", "", ".", "")
+	best, distance := "", 3
+	for _, k := range known {
+		a, b := strings.ToLower(fold.Replace(word)), strings.ToLower(fold.Replace(k))
+		if d := smetrics.WagnerFischer(a, b, 1, 1, 1); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Group says what a setting is about, so that a command can offer the flags that it heeds.
+type Group string
+
+// The groups of settings, named as the help shows them.
+const (
+	Console  Group = "Console"
+	Scope    Group = "Scope"
+	Graph    Group = "Graph"
+	Sync     Group = "Sync"
+	Schedule Group = "Schedule"
+	Logging  Group = "Logging"
+)
+
+// Setting is one thing that can be set. In the file it stands under its Key, in which a dot means
+// nesting; its flag and its variable are derived from that.
+type Setting struct {
+	Key   string
+	Kind  Kind
+	Group Group
+	Doc   string // one line, without a full stop at its end
+
+	variable string // where it is not derived from Key
+	apply    func(c *Config, text string) error
+}
+
+// Settings are all settings, in the order in which the example file and the help show them.
+func Settings() []Setting { return append([]Setting(nil), settings...) }
+
+var settings = []Setting{
+	{Key: "url", Kind: Text, Group: Console, variable: "SENTINELONE_URL",
+		Doc:   "address of the console, such as https://example.sentinelone.net",
+		apply: text(func(c *Config) *string { return &c.URL })},
+	{Key: "tokenFile", Kind: Path, Group: Console, variable: "SENTINELONE_TOKEN_FILE",
+		Doc:   "file that holds the API token and nothing else",
+		apply: text(func(c *Config) *string { return &c.TokenFile })},
+	{Key: "apiVersion", Kind: Text, Group: Console,
+		Doc:   "version of the Management API",
+		apply: text(func(c *Config) *string { return &c.APIVersion }, like(`v\d+\.\d+`, "a version such as v2.1"))},
+	{Key: "pageDeadline", Kind: Duration, Group: Console,
+		Doc:   "how long one page of a list may take before it is asked for again, such as 60s",
+		apply: atLeast(time.Second, func(c *Config) *time.Duration { return &c.PageDeadline })},
+	{Key: "rateLimits", Kind: Rates, Group: Console,
+		Doc:   "requests per second by prefix of the path, over the vendor's own limits, such as /agents=25,/threats=10",
+		apply: rates(func(c *Config) *map[string]float64 { return &c.RateLimits })},
+	{Key: "proxy", Kind: Text, Group: Console,
+		Doc:   "proxy to reach the console through, such as http://proxy.example:3128; else HTTPS_PROXY is heeded",
+		apply: proxy},
+	{Key: "caFile", Kind: Path, Group: Console,
+		Doc:   "PEM file with certificates to trust beside the system's",
+		apply: text(func(c *Config) *string { return &c.CAFile })},
+
+	{Key: "accounts", Kind: List, Group: Scope,
+		Doc:   "IDs of the accounts to read; all that the token sees if none is given",
+		apply: list(func(c *Config) *[]string { return &c.Accounts }, isID)},
+	{Key: "sites", Kind: List, Group: Scope,
+		Doc:   "IDs of the sites to read",
+		apply: list(func(c *Config) *[]string { return &c.Sites }, isID)},
+	{Key: "groups", Kind: List, Group: Scope,
+		Doc:   "IDs of the groups to read",
+		apply: list(func(c *Config) *[]string { return &c.Groups }, isID)},
+
+	{Key: "instance", Kind: Text, Group: Graph,
+		Doc:   "name of this tenant here; the console's host name, or the recording's name, if none is given",
+		apply: text(func(c *Config) *string { return &c.Instance }, isInstance)},
+	{Key: "accountName", Kind: Text, Group: Graph,
+		Doc:   "what JupiterOne's setup calls Account Name",
+		apply: text(func(c *Config) *string { return &c.AccountName })},
+	{Key: "tagAccountName", Kind: Flag, Group: Graph,
+		Doc:   "put the account name on every entity, as tag.AccountName",
+		apply: flag(func(c *Config) *bool { return &c.TagAccountName })},
+	{Key: "description", Kind: Text, Group: Graph,
+		Doc:   "what this tenant is, for people",
+		apply: text(func(c *Config) *string { return &c.Description })},
+	{Key: "store", Kind: Text, Group: Graph,
+		Doc:   "where the graph is written: json",
+		apply: text(func(c *Config) *string { return &c.Store }, isStore)},
+	{Key: "dir", Kind: Path, Group: Graph,
+		Doc:   "folder of this tenant's graph and runs; .s1graph/INSTANCE if none is given",
+		apply: text(func(c *Config) *string { return &c.Dir })},
+
+	{Key: "applications", Kind: Text, Group: Sync,
+		Doc:   "where applications come from: auto, installed, inventory or off",
+		apply: text(func(c *Config) *string { return &c.Applications }, oneOf("auto", "installed", "inventory", "off"))},
+	{Key: "skip", Kind: List, Group: Sync,
+		Doc:   "steps to leave out; what they made before stays as it is",
+		apply: list(func(c *Config) *[]string { return &c.Skip })},
+	{Key: "deletionGuard.percent", Kind: Number, Group: Sync,
+		Doc:   "deletions of more than this part of a type, and of more than the count, are withheld",
+		apply: percent(func(c *Config) *float64 { return &c.DeletionGuard.Percent })},
+	{Key: "deletionGuard.count", Kind: Number, Group: Sync,
+		Doc:   "so many deletions of a type are never too many, unless they are all of it",
+		apply: whole(func(c *Config) *int { return &c.DeletionGuard.Count })},
+
+	{Key: "interval", Kind: Text, Group: Schedule,
+		Doc:   "time between two polls, such as 30m or 24h, or DISABLED",
+		apply: interval},
+
+	{Key: "log.level", Kind: Text, Group: Logging,
+		Doc:   "least that is logged: debug, info, warn or error",
+		apply: text(func(c *Config) *string { return &c.Log.Level }, oneOf("debug", "info", "warn", "error"))},
+	{Key: "log.format", Kind: Text, Group: Logging,
+		Doc:   "form of the log: text or json",
+		apply: text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))},
+}
+
+// FlagName is the name of the setting's flag, without the dashes before it: token-file.
+func (s Setting) FlagName() string { return strings.ToLower(s.words("-")) }
+
+// Variable is the name of the setting's environment variable: S1GRAPH_CA_FILE.
+func (s Setting) Variable() string {
+	if s.variable != "" {
+		return s.variable
+	}
+	return "S1GRAPH_" + strings.ToUpper(s.words("_"))
+}
+
+// words takes the key's words apart: tokenFile, deletionGuard.percent, and caFile.
+func (s Setting) words(separator string) string {
+	var b strings.Builder
+	for _, r := range s.Key {
+		switch {
+		case r == '.':
+			b.WriteString(separator)
+		case unicode.IsUpper(r):
+			b.WriteString(separator)
+			b.WriteRune(unicode.ToLower(r))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
