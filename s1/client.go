@@ -1,0 +1,218 @@
+// Package s1 reads the SentinelOne Management API v2.1: a client that pages through lists as fast as
+// the console allows and asks again where something broke, and the rows of the lists as Go types.
+// It sends GET requests and nothing else. What the rows mean, and what to do about a list that could
+// not be read, is the business of steps.
+//
+// Endpoints, limits and shapes are those of the vendor's API description of April 2024.
+package s1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Config says which console a Client reads, and how. URL and Token are required.
+type Config struct {
+	URL        string      // in any form that NormalizeURL takes
+	APIVersion string      // v2.1 where empty
+	Token      TokenSource // of a service user with the role Viewer
+
+	// Transport carries the requests; nil: that of NewTransport without a proxy or CA file of its own.
+	// A transport may end a request for good by returning an *Error.
+	Transport http.RoundTripper
+
+	// PageDeadline is how long one page may take, from the request to the last byte. A page that takes
+	// longer is asked for again. There is no deadline for a whole list. 0: one minute.
+	PageDeadline time.Duration
+
+	// Limiter holds back the requests of all clients that use one token; nil: one of this client's own,
+	// made of RateLimits (see NewLimiter).
+	Limiter    *Limiter
+	RateLimits map[string]float64
+
+	// Concurrency is how many requests are under way at once; 0: 12. The API description names no
+	// bound. Twelve hide the latency of a list that is read in many chains, and leave the console to
+	// its other users.
+	Concurrency int
+
+	Logger   *slog.Logger // nil: nothing is logged
+	Recorder Recorder     // nil: nothing is recorded
+
+	// Sleep waits for d or until ctx ends, whose error it returns then; nil: it really waits. Now is the
+	// clock that rate limits and Retry-After go by; nil: time.Now.
+	Sleep func(ctx context.Context, d time.Duration) error
+	Now   func() time.Time
+}
+
+// Client reads one console with one token. It is safe for concurrent use. Who makes one with New
+// closes it with Close.
+type Client struct {
+	base     url.URL // scheme, host and the path of the API, without a slash at its end
+	token    TokenSource
+	http     http.Client
+	deadline time.Duration
+	limiter  *Limiter
+	slots    chan struct{} // holds one value for each request under way
+	logger   *slog.Logger
+	recorder Recorder
+	sleep    func(context.Context, time.Duration) error
+	now      func() time.Time
+}
+
+var apiVersion = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)*$`)
+
+// New makes a Client. It sends nothing, and tells all that is wrong with cfg at once.
+func New(cfg Config) (*Client, error) {
+	address, err := NormalizeURL(cfg.URL)
+	faults := []error{err}
+	if cfg.APIVersion == "" {
+		cfg.APIVersion = "v2.1"
+	}
+	if !apiVersion.MatchString(cfg.APIVersion) {
+		faults = append(faults, fmt.Errorf("API version %q: must read like v2.1", cfg.APIVersion))
+	}
+	if cfg.Token == nil {
+		faults = append(faults, errors.New("an API token is needed"))
+	}
+	if cfg.Transport == nil {
+		cfg.Transport, err = NewTransport("", "")
+		faults = append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	base.Path = "/web/api/" + cfg.APIVersion
+	c := &Client{
+		base:     *base,
+		token:    cfg.Token,
+		deadline: orDefault(cfg.PageDeadline, time.Minute),
+		limiter:  cfg.Limiter,
+		slots:    make(chan struct{}, orDefault(cfg.Concurrency, 12)),
+		logger:   cfg.Logger,
+		recorder: cfg.Recorder,
+		sleep:    cfg.Sleep,
+		now:      cfg.Now,
+	}
+	if c.limiter == nil {
+		c.limiter = NewLimiter(cfg.RateLimits)
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if c.sleep == nil {
+		c.sleep = sleep
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	c.http = http.Client{Transport: cfg.Transport, CheckRedirect: c.checkRedirect}
+	return c, nil
+}
+
+// orDefault is v, or d where v is not positive.
+func orDefault[T int | time.Duration](v, d T) T {
+	if v > 0 {
+		return v
+	}
+	return d
+}
+
+// Host is the console's host name, with its port where that is not the usual one.
+func (c *Client) Host() string { return c.base.Host }
+
+// Close closes the connections that are kept for the next request.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// User reads /user: who the token belongs to and what it may see.
+func (c *Client) User(ctx context.Context) (User, error) {
+	const path = "/user"
+	var user User
+	err := c.get(ctx, path, nil, func(body io.Reader) error {
+		user = User{}
+		_, err := readEnvelope(body, func(d *jsontext.Decoder) error {
+			row, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			return decodeRow(row, &user)
+		})
+		return err
+	})
+	if err := c.record(Answer{Path: path, Rows: []User{user}, Total: 1}, err); err != nil {
+		return User{}, err
+	}
+	return user, nil
+}
+
+// Count asks how many rows the list has under the given filters, without reading them.
+func Count[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) (int, error) {
+	query := cloneQuery(filters)
+	query.Set("countOnly", "true")
+	var total int
+	err := c.get(ctx, e.Path, query, func(body io.Reader) error {
+		envelope, err := readEnvelope(body, nil)
+		total = envelope.total
+		if err == nil && total < 0 {
+			err = &Error{Status: http.StatusOK, Detail: "the answer to countOnly has no totalItems"}
+		}
+		return err
+	})
+	if err := c.record(Answer{Path: e.Path, Filters: filters, Total: total, CountOnly: true}, err); err != nil {
+		return 0, err
+	}
+	return total, nil
+}
+
+// checkRedirect lets no request leave the console: the token must not go to another host, nor over a
+// connection that is not encrypted.
+func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
+	status := http.StatusFound
+	if req.Response != nil {
+		status = req.Response.StatusCode
+	}
+	switch {
+	case req.URL.Host != c.base.Host || req.URL.Scheme != c.base.Scheme:
+		return &Error{Status: status, Detail: fmt.Sprintf(
+			"the console redirects to %s://%s, where the token must not go; if that is the console's real address, set the URL to it",
+			req.URL.Scheme, req.URL.Host)}
+	case len(via) >= 5:
+		return &Error{Status: status, Detail: "the console redirects in a circle"}
+	}
+	return nil
+}
+
+// cloneQuery copies a query; nil becomes an empty one. Values that the API document calls lists are
+// one comma-joined value, so several values of one name are joined.
+func cloneQuery(q url.Values) url.Values {
+	clone := make(url.Values, len(q)+3)
+	for name, values := range q {
+		clone.Set(name, strings.Join(values, ","))
+	}
+	return clone
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,211 @@
+package s1
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// envelope is what stands around the data of an answer.
+type envelope struct {
+	cursor string // of the next page; "" where this is the last
+	total  int    // totalItems; -1 where the answer does not say
+}
+
+// readEnvelope reads an answer. data reads the value of the member "data" as it comes from the socket;
+// nil passes it over. The members may stand in any order, and unknown ones are passed over. An *Error
+// is final; any other error may come of a body that was cut off.
+func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope, error) {
+	e := envelope{total: -1}
+	r := bufio.NewReaderSize(body, 16<<10)
+	if err := refuseHTML(r); err != nil {
+		return e, err
+	}
+	var failures []apiError
+	var misfit error = &Error{Status: http.StatusOK, Detail: "the answer has no data"}
+	if data == nil {
+		data, misfit = (*jsontext.Decoder).SkipValue, nil
+	}
+	d := jsontext.NewDecoder(r, lenient)
+	err := readObject(d, func(name string) error {
+		switch name {
+		case "data":
+			misfit = data(d)
+			var final *Error
+			if errors.As(misfit, &final) && d.StackDepth() == 1 {
+				return nil // the list "errors" may say more
+			}
+			return misfit
+		case "pagination":
+			return e.readPagination(d)
+		case "errors":
+			value, err := d.ReadValue()
+			if err == nil && value.Kind() == '[' {
+				err = decodeRow(value, &failures)
+			}
+			return err
+		}
+		return d.SkipValue()
+	})
+	switch {
+	case err != nil:
+		return e, err
+	case len(failures) > 0:
+		return e, &Error{Status: http.StatusOK, Code: failures[0].Code.Value, Detail: cmp.Or(failures[0].text(), "the answer says that it failed, and not why")}
+	}
+	return e, misfit
+}
+
+func (e *envelope) readPagination(d *jsontext.Decoder) error {
+	var pagination struct {
+		NextCursor string `json:"nextCursor"`
+		TotalItems Int    `json:"totalItems"`
+	}
+	value, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	err = decodeRow(value, &pagination)
+	e.cursor = pagination.NextCursor
+	if pagination.TotalItems.Known {
+		e.total = int(pagination.TotalItems.Value)
+	}
+	return err
+}
+
+// refuseHTML looks at the first byte of an answer.
+func refuseHTML(r *bufio.Reader) error {
+	for {
+		first, err := r.Peek(1)
+		switch {
+		case err != nil:
+			return cutOff(err)
+		case first[0] == '<':
+			return &Error{Status: http.StatusOK, Detail: wrongURL}
+		case first[0] > ' ':
+			return nil
+		}
+		_, _ = r.Discard(1)
+	}
+}
+
+// cutOff makes plain that an end of the body came too early.
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// readObject reads an object, of which member reads the values, or passes them over.
+func readObject(d *jsontext.Decoder, member func(name string) error) error {
+	if kind := d.PeekKind(); kind != '{' && kind != 0 {
+		return passOver(d, "the answer has something else where an object should be")
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return cutOff(err)
+	}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := member(name.String()); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// passOver reads over a value that is not what it should be.
+func passOver(d *jsontext.Decoder, why string) error {
+	if err := d.SkipValue(); err != nil {
+		return err
+	}
+	return &Error{Status: http.StatusOK, Detail: why}
+}
+
+// readRows appends the rows of a list to rows. The data is the list, or, where list is not "", an
+// object that has the list under this name. null is an empty list.
+func readRows[T any](d *jsontext.Decoder, list string, rows *[]T) error {
+	switch kind := d.PeekKind(); {
+	case kind == 'n':
+		return d.SkipValue()
+	case list != "":
+		return readObject(d, func(name string) error {
+			if name == list {
+				return readRows(d, "", rows)
+			}
+			return d.SkipValue()
+		})
+	case kind != '[' && kind != 0:
+		return passOver(d, "the answer has something else where a list should be")
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != ']' {
+		row, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		var zero T
+		*rows = append(*rows, zero)
+		if err := decodeRow(row, &(*rows)[len(*rows)-1]); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// decodeRow reads a row. One that is not as the API document has it, with a number for a string or a
+// list for an object, is read again with patience: what does not fit is unknown, and the rest is kept.
+func decodeRow(row jsontext.Value, into any) error {
+	err := json.Unmarshal(row, into, lenient)
+	if err == nil {
+		return nil
+	}
+	reflect.ValueOf(into).Elem().SetZero()
+	if err := json.Unmarshal(row, into, lenient, passOverMisfits); err != nil {
+		return &Error{Status: http.StatusOK, Detail: "a row cannot be read: " + clean(err.Error())}
+	}
+	return nil
+}
+
+// passOverMisfits leaves what has another JSON type than its field at the zero value. A number or a
+// boolean fits a string, so that an id which comes as a number is still an id.
+var passOverMisfits = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, into any) error {
+	v := reflect.ValueOf(into).Elem()
+	if _, own := into.(json.UnmarshalerFrom); own {
+		return errors.ErrUnsupported
+	}
+	kind := d.PeekKind()
+	fits := kind == 'n'
+	switch v.Kind() {
+	case reflect.String:
+		if kind == '0' || kind == 't' || kind == 'f' {
+			value, err := d.ReadValue()
+			v.SetString(string(value))
+			return err
+		}
+		fits = fits || kind == '"'
+	case reflect.Slice:
+		fits = fits || kind == '['
+	case reflect.Struct, reflect.Map:
+		fits = fits || kind == '{'
+	default: // a pointer: what it points to is looked at in its turn
+		fits = true
+	}
+	if fits {
+		return errors.ErrUnsupported
+	}
+	return d.SkipValue()
+}))

@@ -1,0 +1,136 @@
+package s1
+
+import (
+	"context"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Page is a part of a list.
+type Page[T any] struct {
+	Rows  []T // not used again by the client
+	Total int // how many rows the list has, as its first page says (totalItems); -1 where it does not
+}
+
+// Pages yields the pages of the list that the endpoint gives under the given filters: the largest that
+// it allows, or of the size that a filter "limit" says. While one page is consumed the next one is
+// fetched. An empty page that names a next one is followed, an empty page that names none is the last:
+// whether a list is whole is told by comparing its rows with Total. After an error nothing more is
+// yielded; it is an *Error, or that of ctx, of the TokenSource or of the Recorder.
+func Pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) iter.Seq2[Page[T], error] {
+	read := func(d *jsontext.Decoder, rows *[]T) error { return readRows(d, e.List, rows) }
+	return func(yield func(Page[T], error) bool) {
+		number := 0
+		for page, err := range pages(ctx, c, e, filters, read) {
+			// Pages are recorded when they are taken, so that a recording does not depend on how far ahead
+			// the list was read.
+			err = c.record(Answer{Path: e.Path, Filters: filters, Page: number, Rows: page.Rows, Total: page.Total}, err)
+			if err != nil {
+				yield(Page[T]{}, err)
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
+			number++
+		}
+	}
+}
+
+// List yields the rows of Pages one by one.
+func List[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) iter.Seq2[T, error] {
+	return rowsOf(Pages(ctx, c, e, filters))
+}
+
+func rowsOf[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for page, err := range pages {
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, row := range page.Rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// pages is Pages for any way of reading the data of an answer, unrecorded.
+func pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values, read func(*jsontext.Decoder, *[]T) error) iter.Seq2[Page[T], error] {
+	return func(yield func(Page[T], error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		fetched := make(chan fetchedPage[T]) // without a buffer: one page ahead, and no more
+		stop := make(chan struct{})
+		go func() {
+			defer close(fetched)
+			for page := range fetchPages(ctx, c, e, filters, read) {
+				select {
+				case fetched <- page:
+				case <-stop:
+					return
+				}
+			}
+		}()
+		defer func() { // the goroutine has ended when this function returns
+			cancel()
+			close(stop)
+			for range fetched {
+			}
+		}()
+		for page := range fetched {
+			if !yield(page.Page, page.err) {
+				return
+			}
+		}
+	}
+}
+
+// fetchedPage is a page, or why there is none.
+type fetchedPage[T any] struct {
+	Page[T]
+	err error
+}
+
+// fetchPages fetches the pages of a list, one after another.
+func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values, read func(*jsontext.Decoder, *[]T) error) iter.Seq[fetchedPage[T]] {
+	return func(yield func(fetchedPage[T]) bool) {
+		query := cloneQuery(filters)
+		if e.MaxLimit > 0 && !query.Has("limit") {
+			query.Set("limit", strconv.Itoa(e.MaxLimit))
+		}
+		seen := map[string]bool{}
+		total, rowsBefore := -1, 0
+		for first := true; ; first = false {
+			var page fetchedPage[T]
+			var around envelope
+			page.err = c.get(ctx, e.Path, query, func(body io.Reader) error {
+				page.Rows = make([]T, 0, rowsBefore) // pages but the last are of one size
+				var err error
+				around, err = readEnvelope(body, func(d *jsontext.Decoder) error { return read(d, &page.Rows) })
+				return err
+			})
+			if first {
+				total = around.total
+			}
+			page.Total = total
+			if page.err == nil && seen[around.cursor] {
+				page.err = &Error{Status: http.StatusOK, Path: e.Path, Detail: "the console named a page that it has already given; the list would never end"}
+			}
+			if !yield(page) || page.err != nil || around.cursor == "" {
+				return
+			}
+			seen[around.cursor] = true
+			query.Set("cursor", around.cursor)
+			rowsBefore = len(page.Rows)
+		}
+	}
+}

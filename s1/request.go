@@ -1,0 +1,242 @@
+package s1
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxTries is how often a request is sent that ends with 5xx, a broken connection or a page that
+	// was cut off; with the waits between them it is given up after half a minute or so.
+	maxTries = 6
+
+	// maxWait is how long 429 may hold back one request in all.
+	maxWait = 10 * time.Minute
+)
+
+// get sends GET requests for path until one is answered with 200 and read has read its body, or until
+// trying again is of no use. read is called once for each such answer; it starts afresh each time.
+func (c *Client) get(ctx context.Context, path string, query url.Values, read func(io.Reader) error) error {
+	token, err := c.token.Token(ctx, "")
+	if err != nil {
+		return err
+	}
+	renewed := false
+	left := newPatience()
+	for {
+		if err := c.admit(ctx, path); err != nil {
+			return err
+		}
+		f := c.attempt(ctx, c.newRequest(path, query, token), read)
+		if f == nil {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f.err.Path = path
+		f.err.Detail = strings.ReplaceAll(f.err.Detail, token, "***")
+		if f.err.Status == http.StatusUnauthorized && !renewed {
+			renewed = true
+			newer, err := c.token.Token(ctx, token)
+			if err != nil {
+				return err
+			}
+			if newer != token {
+				token = newer
+				continue
+			}
+		}
+		wait, more := left.next(f)
+		if !more {
+			return f.err
+		}
+		if f.err.Status == http.StatusTooManyRequests || f.retryAfter > 0 {
+			c.limiter.holdBack(path, c.now().Add(wait))
+		}
+		c.logger.WarnContext(ctx, "asking again", slog.String("path", path), slog.Int("status", f.err.Status),
+			slog.String("reason", f.err.Detail), slog.Duration("wait", wait.Round(time.Millisecond)))
+		if err := c.sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// patience is what is left of the readiness to send one request again.
+type patience struct {
+	pause  backoff.ExponentialBackOff
+	tries  int           // that ended otherwise than with 429
+	waited time.Duration // because of 429
+}
+
+func newPatience() *patience {
+	return &patience{pause: backoff.ExponentialBackOff{
+		InitialInterval:     time.Second,
+		RandomizationFactor: 0.5,
+		Multiplier:          2,
+		MaxInterval:         time.Minute,
+	}}
+}
+
+// next says how long to wait before the request is sent again, or that it is not, and then adds to the
+// error why.
+func (p *patience) next(f *fault) (wait time.Duration, more bool) {
+	wait = p.pause.NextBackOff()
+	if f.retryAfter > 0 {
+		wait = f.retryAfter
+	}
+	switch {
+	case !f.again:
+		return 0, false
+	case f.err.Status == http.StatusTooManyRequests:
+		if p.waited+wait > maxWait {
+			f.err.Detail += fmt.Sprintf(" (given up after a wait of %s, as another %s would follow)",
+				p.waited.Round(time.Second), wait.Round(time.Second))
+			return 0, false
+		}
+		p.waited += wait
+	default:
+		if p.tries++; p.tries == maxTries {
+			f.err.Detail += fmt.Sprintf(" (%d tries)", p.tries)
+			return 0, false
+		}
+	}
+	return wait, true
+}
+
+// admit waits until the limits of path allow a request to be sent.
+func (c *Client) admit(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	wait, giveBack := c.limiter.reserve(path, c.now())
+	if wait > 0 {
+		if err := c.sleep(ctx, wait); err != nil {
+			giveBack(c.now())
+			return err
+		}
+	}
+	// While this request waits, another one may be told to wait longer.
+	for held, before := c.limiter.heldUntil(path), c.now(); held.After(before); held, before = c.limiter.heldUntil(path), held {
+		if err := c.sleep(ctx, held.Sub(before)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Client) newRequest(path string, query url.Values, token string) *http.Request {
+	u := c.base
+	u.Path += path
+	u.RawQuery = query.Encode()
+	return &http.Request{
+		Method: http.MethodGet,
+		URL:    &u,
+		Host:   u.Host,
+		Header: http.Header{
+			"Accept":        {"application/json"},
+			"Authorization": {"ApiToken " + token},
+			"User-Agent":    {"s1graph"},
+		},
+	}
+}
+
+// fault is why one attempt came to nothing.
+type fault struct {
+	err        *Error
+	again      bool          // it may go well the next time
+	retryAfter time.Duration // how long the console asked to wait; 0 where it did not
+}
+
+// attempt sends one request and reads its answer, within the page's deadline.
+func (c *Client) attempt(ctx context.Context, req *http.Request, read func(io.Reader) error) *fault {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return &fault{err: &Error{Cause: ctx.Err()}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.deadline)
+	defer cancel()
+	countRequest(ctx)
+	resp, err := c.http.Do(req.WithContext(ctx))
+	if err != nil {
+		return c.broken(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		status := resp.StatusCode
+		return &fault{
+			err:        errorOf(status, resp.Body),
+			again:      status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,
+			retryAfter: c.retryAfter(resp.Header.Get("Retry-After")),
+		}
+	}
+	if err := read(resp.Body); err != nil {
+		return c.broken(ctx, err)
+	}
+	// A body that is read to its end lets the connection serve the next request. What follows the
+	// JSON is of no interest, be it broken or not.
+	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
+	return nil
+}
+
+// broken makes a fault of what went wrong before an answer was there and read.
+func (c *Client) broken(ctx context.Context, err error) *fault {
+	var final *Error
+	if errors.As(err, &final) {
+		e := *final
+		return &fault{err: &e}
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) { // whose text has the query
+		err = wrapped.Err
+	}
+	e := &Error{Cause: err, Detail: "the connection broke: " + clean(err.Error())}
+	var notJSON *jsontext.SyntacticError
+	var unknownHost *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case ctx.Err() != nil:
+		e.Cause = nil // it is not the caller's context that ended
+		e.Detail = fmt.Sprintf("no whole answer within %s", c.deadline)
+	case errors.As(err, &unknownHost) && unknownHost.IsNotFound:
+		e.Detail = "there is no host " + clean(unknownHost.Name) + "; is the URL right?"
+		return &fault{err: e}
+	case errors.As(err, &certificate):
+		e.Detail = "the console's certificate is not trusted (is a CA file needed?): " + clean(certificate.Err.Error())
+		return &fault{err: e}
+	case errors.Is(err, http.ErrSchemeMismatch):
+		e.Detail = "the console does not speak https on this port; is the URL right?"
+		return &fault{err: e}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		e.Detail = "the answer was cut off"
+	case errors.As(err, &notJSON):
+		e.Detail = fmt.Sprintf("the answer is not JSON, from byte %d on", notJSON.ByteOffset)
+	}
+	return &fault{err: e, again: true}
+}
+
+// retryAfter reads the header of that name: seconds, or a date. 0: there is none, or it says nothing.
+func (c *Client) retryAfter(header string) time.Duration {
+	if seconds, err := strconv.ParseUint(strings.TrimSpace(header), 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, at.Sub(c.now()))
+	}
+	return 0
+}

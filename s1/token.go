@@ -1,0 +1,77 @@
+package s1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// TokenSource gives the API token. It is safe for concurrent use.
+type TokenSource interface {
+	// Token returns the token. stale is "" but after the console refused a token: then it is that
+	// token, and the source looks whether there is a newer one. Where there is none, it returns the
+	// same again. Errors never contain a token.
+	Token(ctx context.Context, stale string) (string, error)
+}
+
+// StaticToken is a token that never changes, such as one from the environment.
+func StaticToken(token string) TokenSource { return staticToken(token) }
+
+type staticToken string
+
+func (t staticToken) Token(context.Context, string) (string, error) {
+	return checkToken(string(t), "the API token")
+}
+
+// FileToken is a token in a file. The file is read when the token is first needed, and again after the
+// console refused it, since it may have been renewed meanwhile.
+func FileToken(path string) TokenSource { return &fileToken{path: path} }
+
+type fileToken struct {
+	path string
+
+	reads atomic.Int64 // of the file, so far
+
+	mu    sync.Mutex
+	token string
+}
+
+func (f *fileToken) Token(_ context.Context, stale string) (string, error) {
+	reads := f.reads.Load()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	// Requests that were refused at the same time share what the first of them read.
+	if f.token != "" && (f.token != stale || f.reads.Load() > reads) {
+		return f.token, nil
+	}
+	content, err := os.ReadFile(f.path)
+	if err != nil {
+		return "", fmt.Errorf("token file: %w", err)
+	}
+	token, err := checkToken(string(content), "token file "+f.path)
+	if err != nil {
+		return "", err
+	}
+	f.token = token
+	f.reads.Add(1)
+	return token, nil
+}
+
+// checkToken trims a token and refuses what cannot be one, which would end as an unreadable fault of
+// HTTP otherwise.
+func checkToken(token, name string) (string, error) {
+	token = strings.TrimSpace(token)
+	if token == "" {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	for _, c := range token {
+		if c <= ' ' || c > '~' {
+			return "", errors.New(name + " must hold one API token and nothing else; it has blanks, several lines or signs that no token has")
+		}
+	}
+	return token, nil
+}
