@@ -1,0 +1,121 @@
+package entities
+
+import (
+	"slices"
+	"strings"
+
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+// Installation is one application on one agent, whichever of the two sources it was read from.
+type Installation struct {
+	ID        string // of the row
+	AgentID   string // "" where the source has none
+	AgentUUID string
+
+	Name      string
+	Publisher string
+	Version   string
+	Type      string // app, kb, patch, chromeExtension…; the inventory has none
+	OSType    string
+	CPE       string // the inventory's alone
+	RiskLevel string // the inventory has none
+
+	Path        string // the inventory's alone
+	Size        s1.Int // bytes
+	Signed      s1.Flag
+	InstalledAt s1.Time
+	DetectedAt  s1.Time // when the console first saw it
+	UpdatedAt   s1.Time
+}
+
+// FromInstalled makes an Installation of a row of /installed-applications.
+func FromInstalled(row *s1.InstalledApplication) Installation {
+	return Installation{
+		ID:          row.ID,
+		AgentID:     row.AgentID,
+		AgentUUID:   row.AgentUUID,
+		Name:        row.Name,
+		Publisher:   row.Publisher,
+		Version:     row.Version,
+		Type:        row.Type,
+		OSType:      row.OSType,
+		RiskLevel:   row.RiskLevel,
+		Size:        row.Size,
+		Signed:      row.Signed,
+		InstalledAt: row.InstalledAt,
+		DetectedAt:  row.CreatedAt,
+		UpdatedAt:   row.UpdatedAt,
+	}
+}
+
+// FromInventory makes an Installation of an application of /application-management/inventory and an
+// endpoint that /application-management/inventory/endpoints says it is installed on.
+func FromInventory(app *s1.InventoryApplication, e *s1.InventoryEndpoint) Installation {
+	return Installation{
+		ID:          e.ID,
+		AgentID:     e.EndpointID,
+		AgentUUID:   e.EndpointUUID,
+		Name:        firstOf(e.ApplicationName, app.ApplicationName),
+		Publisher:   app.ApplicationVendor,
+		Version:     e.Version,
+		OSType:      e.OSType,
+		CPE:         string(e.Cpe),
+		Path:        e.ApplicationInstallationPath,
+		Size:        e.FileSize,
+		InstalledAt: e.ApplicationInstallationDate,
+		DetectedAt:  e.DetectionDate,
+	}
+}
+
+// Application is a version of an application, however many machines it is installed on.
+var Application = define(Kind[Installation]{
+	Type:   applicationType,
+	Class:  "Application",
+	Step:   "applications",
+	Source: "/installed-applications, or /application-management/inventory with its /endpoints",
+	Doc: "A version of an application, browser extension or patch. What differs from installation to installation stands on " +
+		"the relationship sentinelone_device_has_application.",
+	KeyDoc:   "Hash of name, publisher, version, type and osType.",
+	Revision: 1,
+	Key:      ApplicationKey,
+	Properties: []Property[Installation]{
+		Text("name", "Name of the application; the key, where the console tells none.",
+			applicationName).Required(),
+		Text("displayName", "Name and version.", func(i *Installation) string {
+			return strings.TrimSpace(applicationName(i) + " " + i.Version)
+		}).Required(),
+		Text("publisher", "Who made the application.", func(i *Installation) string { return i.Publisher }),
+		Text("version", "Version of the application.", func(i *Installation) string { return i.Version }),
+		Text("type", "app, kb, patch, chromeExtension, edgeExtension, firefoxExtension or safariExtension.",
+			func(i *Installation) string { return i.Type }),
+		Text("osType", "Operating system that it is for: windows, macos, linux or windows_legacy.",
+			func(i *Installation) string { return i.OSType }),
+		Text("riskLevel", "Risk of the application's vulnerabilities: none, low, medium, high or critical.",
+			func(i *Installation) string { return i.RiskLevel }).Combined(highestRisk),
+		Text("cpe", "Common Platform Enumeration name.",
+			func(i *Installation) string { return i.CPE }).Combined(greatest),
+	},
+})
+
+func applicationName(i *Installation) string {
+	if i.Name == "" {
+		return ApplicationKey(i)
+	}
+	return i.Name
+}
+
+// riskLevels in ascending order. A level that is not among them counts as less than none.
+var riskLevels = []string{"none", "low", "medium", "high", "critical"}
+
+var highestRisk = Combination{
+	Doc: "the highest",
+	Of: either(func(a, b graph.Value) graph.Value {
+		x, y := slices.Index(riskLevels, a.Text()), slices.Index(riskLevels, b.Text())
+		if x > y || x == y && a.Text() > b.Text() {
+			return a
+		}
+		return b
+	}),
+}

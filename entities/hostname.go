@@ -1,0 +1,54 @@
+package entities
+
+import (
+	"regexp"
+	"strings"
+
+	"s1graph/s1"
+)
+
+// hostname is the computer name in the form that JupiterOne's data model demands of a Device: 2 to 63
+// ASCII letters, digits and hyphens, beginning and ending with a letter or digit. Other characters
+// become hyphens; where fewer than two are left, it is made of the device's key.
+func hostname(a *s1.Agent) string {
+	const longest = 63
+	fitted := strings.Trim(strings.Map(func(r rune) rune {
+		if isASCIILetterOrDigit(r) {
+			return r
+		}
+		return '-'
+	}, a.ComputerName), "-")
+	if len(fitted) > longest {
+		fitted = strings.TrimRight(fitted[:longest], "-")
+	}
+	if len(fitted) < 2 {
+		hash := strings.TrimPrefix(DeviceKey(a), deviceType+":")
+		return "device-" + hash[:8]
+	}
+	return fitted
+}
+
+func isASCIILetterOrDigit(r rune) bool {
+	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+// fqdnsOf is the machine's full name in lower case, where the row has one: the computer name if it is
+// one itself, else the computer name in the domain, if that is a DNS domain and not a NetBIOS one.
+func fqdnsOf(a *s1.Agent) []string {
+	name := strings.ToLower(strings.TrimSuffix(a.ComputerName, "."))
+	if isFQDN(name) {
+		return []string{name}
+	}
+	domain := strings.ToLower(strings.Trim(a.Domain, "."))
+	if full := name + "." + domain; isFQDN(domain) && !strings.Contains(name, ".") && isFQDN(full) {
+		return []string{full}
+	}
+	return nil
+}
+
+// isFQDN is the data model's rule, and DNS's of at most 63 characters in a label.
+func isFQDN(s string) bool {
+	return len(s) >= 4 && len(s) <= 253 && fqdnPattern.MatchString(s)
+}
+
+var fqdnPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)

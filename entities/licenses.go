@@ -1,0 +1,59 @@
+package entities
+
+import (
+	"strconv"
+
+	"s1graph/s1"
+)
+
+// nameOf is what the console shows a bundle or module as.
+func nameOf(displayName, name string) string { return firstOf(displayName, name) }
+
+// licenseBundles are the names of the bought bundles, such as "Singularity Complete".
+func licenseBundles(l *s1.Licenses) []string {
+	if l == nil {
+		return nil
+	}
+	var names []string
+	for _, b := range l.Bundles {
+		names = append(names, nameOf(b.DisplayName, b.Name))
+	}
+	return names
+}
+
+// licenseModules are the names of the bought add-ons.
+func licenseModules(l *s1.Licenses) []string {
+	if l == nil {
+		return nil
+	}
+	var names []string
+	for _, m := range l.Modules {
+		names = append(names, nameOf(m.DisplayName, m.Name))
+	}
+	return names
+}
+
+// licenseSurfaces says how many of what each bundle covers, as "bundle/surface: count".
+func licenseSurfaces(l *s1.Licenses) []string {
+	if l == nil {
+		return nil
+	}
+	var surfaces []string
+	for _, b := range l.Bundles {
+		for _, s := range b.Surfaces {
+			if s.Count.Known {
+				surfaces = append(surfaces,
+					nameOf(b.DisplayName, b.Name)+"/"+s.Name+": "+strconv.FormatInt(s.Count.Value, 10))
+			}
+		}
+	}
+	return surfaces
+}
+
+// activeState turns the state of an account or site into JupiterOne's active.
+func activeState(state string) s1.Flag {
+	if state == "" {
+		return s1.Unknown
+	}
+	return s1.FlagOf(state == "active")
+}

@@ -1,0 +1,246 @@
+package entities
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+// Property says what one property of an entity or relationship type is called, what it means, and how
+// its value is read from a row of type T. The constructors below make them; what is unknown in a row
+// is absent from the record.
+type Property[T any] struct {
+	name, doc string
+	kind      graph.ValueKind
+	value     func(*T) graph.Value
+	unknown   graph.Value // what is written where value is absent; absent itself but for required ones
+	volatile  string
+	combine   Combination
+}
+
+// Combination makes one value of those that several rows have for a property of the same record.
+type Combination struct {
+	Doc string // how, in words that follow "of several rows, …"
+
+	// Of is commutative and associative. Where one row has no value, it gives the other's.
+	Of func(a, b graph.Value) graph.Value
+}
+
+// Text is a property that holds a string; "" is unknown.
+func Text[T any](name, doc string, get func(*T) string) Property[T] {
+	return Property[T]{name: name, doc: doc, kind: graph.StringKind, value: func(row *T) graph.Value {
+		if s := get(row); s != "" {
+			return graph.String(s)
+		}
+		return graph.Value{}
+	}}
+}
+
+// Flag is a property that holds a boolean.
+func Flag[T any](name, doc string, get func(*T) s1.Flag) Property[T] {
+	return Property[T]{name: name, doc: doc, kind: graph.BoolKind, value: func(row *T) graph.Value {
+		if f := get(row); f != s1.Unknown {
+			return graph.Bool(f == s1.True)
+		}
+		return graph.Value{}
+	}}
+}
+
+// Whole is a property that holds a whole number.
+func Whole[T any](name, doc string, get func(*T) s1.Int) Property[T] {
+	return Property[T]{name: name, doc: doc, kind: graph.IntKind, value: func(row *T) graph.Value {
+		if n := get(row); n.Known {
+			return graph.Int(n.Value)
+		}
+		return graph.Value{}
+	}}
+}
+
+// Moment is a property that holds a time, in milliseconds since 1970-01-01 UTC.
+func Moment[T any](name, doc string, get func(*T) s1.Time) Property[T] {
+	return Property[T]{name: name, doc: doc, kind: graph.IntKind, value: func(row *T) graph.Value {
+		if t := get(row); t != 0 {
+			return graph.Int(int64(t))
+		}
+		return graph.Value{}
+	}}
+}
+
+// Set is a property that holds strings, sorted and without duplicates and empty ones; no string at all
+// is unknown. get may return its row's own list, which is not changed.
+func Set[T any](name, doc string, get func(*T) []string) Property[T] {
+	return Property[T]{name: name, doc: doc, kind: graph.StringsKind, value: func(row *T) graph.Value {
+		list := get(row)
+		if len(list) == 0 {
+			return graph.Value{}
+		}
+		set := graph.Set(list)
+		if sorted := set.List(); sorted[0] == "" {
+			if len(sorted) == 1 {
+				return graph.Value{}
+			}
+			return graph.Strings(sorted[1:])
+		}
+		return set
+	}}
+}
+
+// Volatile marks a property that the vendor moves without anything having happened to the asset: it is
+// written, but a difference in it is no change. The reason goes to the documentation.
+func (p Property[T]) Volatile(reason string) Property[T] {
+	p.volatile = reason
+	return p
+}
+
+// Required marks a property that JupiterOne's data model demands: where it is unknown, it is written
+// as "", 0, false or the empty list.
+func (p Property[T]) Required() Property[T] {
+	switch p.kind {
+	case graph.StringKind:
+		p.unknown = graph.String("")
+	case graph.BoolKind:
+		p.unknown = graph.Bool(false)
+	case graph.IntKind:
+		p.unknown = graph.Int(0)
+	case graph.StringsKind:
+		p.unknown = graph.Strings([]string{})
+	}
+	return p
+}
+
+// Combined marks a property that is made of all the rows that give a record the same key. Others are
+// taken from the row of the greatest rank.
+func (p Property[T]) Combined(by Combination) Property[T] {
+	p.combine = by
+	return p
+}
+
+// Properties is what a type has, in ascending order of the names.
+type Properties[T any] []Property[T]
+
+// Sorted puts properties into the order in which Append needs them. It panics when two have the same
+// name, which is a mistake in the declaration of a type.
+func Sorted[T any](properties []Property[T]) Properties[T] {
+	sorted := slices.SortedFunc(slices.Values(properties), func(a, b Property[T]) int {
+		return strings.Compare(a.name, b.name)
+	})
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i].name == sorted[i-1].name {
+			panic(fmt.Sprintf("the property %s is declared twice", sorted[i].name))
+		}
+	}
+	return sorted
+}
+
+// Append appends what is known of row, in ascending order of the names.
+func (ps Properties[T]) Append(to []graph.Property, row *T) []graph.Property {
+	for i := range ps {
+		p := &ps[i]
+		v := p.value(row)
+		if v.IsAbsent() {
+			v = p.unknown
+		}
+		if !v.IsAbsent() {
+			to = append(to, graph.Property{Name: p.name, Value: v})
+		}
+	}
+	return to
+}
+
+// Describe says of each property what there is to say without a row.
+func (ps Properties[T]) Describe() []PropertyDescription {
+	described := make([]PropertyDescription, len(ps))
+	for i, p := range ps {
+		described[i] = PropertyDescription{
+			Name:     p.name,
+			Kind:     p.kind,
+			Doc:      p.doc,
+			Volatile: p.volatile,
+			Combined: p.combine.Doc,
+			Required: !p.unknown.IsAbsent(),
+		}
+	}
+	return described
+}
+
+// Complete fills in those fields of t that follow from the properties: Volatile, Combine and Schema.
+// The schema changes with the type's name and class, with revision, and with the names, kinds,
+// volatility and combination of the properties, but not with their documentation.
+func (ps Properties[T]) Complete(t *graph.Type, revision int) {
+	schema := fmt.Appendf(nil, "%s %s %s %s revision %d\n", t.Name, t.Class, t.From, t.To, revision)
+	for _, p := range ps {
+		if p.volatile != "" {
+			t.Volatile = append(t.Volatile, p.name)
+		}
+		if p.combine.Of != nil {
+			if t.Combine == nil {
+				t.Combine = make(map[string]func(a, b graph.Value) graph.Value)
+			}
+			t.Combine[p.name] = p.combine.Of
+		}
+		schema = fmt.Appendf(schema, "%s %v volatile=%t required=%t combined=%s\n",
+			p.name, p.kind, p.volatile != "", !p.unknown.IsAbsent(), p.combine.Doc)
+	}
+	sum := sha256.Sum256(schema)
+	t.Schema = hex.EncodeToString(sum[:8])
+}
+
+// PropertyDescription is what the documentation says of a property.
+type PropertyDescription struct {
+	Name     string
+	Kind     graph.ValueKind
+	Doc      string
+	Volatile string // why it is volatile, or ""
+	Combined string // how the values of several rows become one, or ""
+	Required bool   // JupiterOne's data model demands it
+}
+
+// The combinations that types use.
+var (
+	union = Combination{
+		Doc: "the strings of all",
+		Of: either(func(a, b graph.Value) graph.Value {
+			return graph.Set(slices.Concat(a.List(), b.List()))
+		}),
+	}
+	anyOf = Combination{
+		Doc: "true where one is",
+		Of: either(func(a, b graph.Value) graph.Value {
+			return graph.Bool(a.Any() == true || b.Any() == true)
+		}),
+	}
+	latest = Combination{
+		Doc: "the latest",
+		Of: either(func(a, b graph.Value) graph.Value {
+			return graph.Int(max(a.Int64(), b.Int64()))
+		}),
+	}
+	greatest = Combination{
+		Doc: "the last in alphabetical order",
+		Of: either(func(a, b graph.Value) graph.Value {
+			return graph.String(max(a.Text(), b.Text()))
+		}),
+	}
+)
+
+// either lets combine out of the case that one of the two is absent.
+func either(combine func(a, b graph.Value) graph.Value) func(a, b graph.Value) graph.Value {
+	return func(a, b graph.Value) graph.Value {
+		switch {
+		case a.IsAbsent():
+			return b
+		case b.IsAbsent():
+			return a
+		}
+		return combine(a, b)
+	}
+}
+
+// firstOf is the first string that is not empty, or "".
+func firstOf(candidates ...string) string { return cmp.Or(candidates...) }

@@ -1,0 +1,66 @@
+package entities
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+// tagPrefix begins the names of the properties that are made of tags.
+const tagPrefix = "tag."
+
+const agentTagsDoc = "Value of the agent's tag KEY. In KEY, what is not an ASCII letter, digit, point, space or hyphen becomes " +
+	"a hyphen; a key in which no letter or digit is left is written `key-` and 8 hex digits of its SHA-256. Several values of " +
+	"one KEY are sorted and joined with commas. The property tags has keys and values as they are."
+
+// agentTags are the tag.KEY properties of an agent, in ascending order. Keys that become the same name
+// share it, so that no value is lost.
+func agentTags(a *s1.Agent) []graph.Property {
+	if a.Tags == nil {
+		return nil
+	}
+	values := make(map[string][]string, len(a.Tags.SentinelOne))
+	for _, t := range a.Tags.SentinelOne {
+		name := tagPrefix + fittedTagKey(t.Key)
+		values[name] = append(values[name], t.Value)
+	}
+	properties := make([]graph.Property, 0, len(values))
+	for name, list := range values {
+		slices.Sort(list)
+		joined := strings.Join(slices.Compact(list), ",")
+		properties = append(properties, graph.Property{Name: name, Value: graph.String(joined)})
+	}
+	slices.SortFunc(properties, func(a, b graph.Property) int { return strings.Compare(a.Name, b.Name) })
+	return properties
+}
+
+// agentTagList has the agent's tags as they are, as "key:value".
+func agentTagList(a *s1.Agent) []string {
+	if a.Tags == nil {
+		return nil
+	}
+	list := make([]string, len(a.Tags.SentinelOne))
+	for i, t := range a.Tags.SentinelOne {
+		list[i] = t.Key + ":" + t.Value
+	}
+	return list
+}
+
+// fittedTagKey makes key fit JupiterOne's rule for names of properties: ^(_|tag\.)?[A-Za-z0-9. -]+$
+func fittedTagKey(key string) string {
+	key = strings.TrimSpace(key)
+	if !strings.ContainsFunc(key, isASCIILetterOrDigit) {
+		sum := sha256.Sum256([]byte(key))
+		return "key-" + hex.EncodeToString(sum[:4])
+	}
+	return strings.Map(func(r rune) rune {
+		if isASCIILetterOrDigit(r) || r == '.' || r == ' ' {
+			return r
+		}
+		return '-'
+	}, key)
+}

@@ -1,0 +1,327 @@
+package entities
+
+import (
+	"slices"
+	"strings"
+
+	"s1graph/s1"
+)
+
+// Threat is something that an agent found.
+var Threat = define(Kind[s1.Threat]{
+	Type:   threatType,
+	Class:  "Finding",
+	Step:   "threats",
+	Source: "/threats",
+	Doc: "A threat that an agent found, with what has become of it. What is named after the agent without further word (agentVersion, " +
+		"agentOsName…) is as it was when the threat was found. Command lines are never read.",
+	KeyDoc:   "The threat's id.",
+	Revision: 1,
+	Key:      func(t *s1.Threat) string { return ThreatKey(t.ID) },
+	Properties: slices.Concat(
+		threatIdentity, threatState, threatFile, threatOrigin, threatTechniques, threatPlace, threatAgentThen, threatAgentNow,
+		threatContainer,
+	),
+})
+
+var threatIdentity = []Property[s1.Threat]{
+	Text("id", "The threat's id.", func(t *s1.Threat) string { return t.ID }),
+	Text("name", "Name of the threat, else its id.",
+		func(t *s1.Threat) string { return firstOf(threatInfo(t).ThreatName, t.ID) }).Required(),
+	Text("displayName", "As name.",
+		func(t *s1.Threat) string { return firstOf(threatInfo(t).ThreatName, t.ID) }).Required(),
+	Text("category", "Always endpoint, where in JupiterOne's words findings of agents belong.",
+		func(*s1.Threat) string { return "endpoint" }).Required(),
+	Text("threatName", "Name of the threat, most often of the file.",
+		func(t *s1.Threat) string { return threatInfo(t).ThreatName }),
+	Text("threatId", "The threat's id, as the agent has it.",
+		func(t *s1.Threat) string { return threatInfo(t).ThreatID }),
+	Text("storyline", "Id of the chain of events that the threat is part of.",
+		func(t *s1.Threat) string { return threatInfo(t).Storyline }),
+	Text("collectionId", "Id that alike threats share.",
+		func(t *s1.Threat) string { return threatInfo(t).CollectionID }),
+	Moment("identifiedAt", "When the agent found the threat.",
+		func(t *s1.Threat) s1.Time { return threatInfo(t).IdentifiedAt }),
+	Moment("createdAt", "When the console wrote the threat down.",
+		func(t *s1.Threat) s1.Time { return threatInfo(t).CreatedAt }),
+	Moment("updatedAt", "When the console last wrote to the threat.",
+		func(t *s1.Threat) s1.Time { return threatInfo(t).UpdatedAt }).Volatile(bookkeeping),
+}
+
+var threatState = []Property[s1.Threat]{
+	Text("severity", "critical, high, medium or low (see the table).",
+		func(t *s1.Threat) string { return severityOf(t).name }).Required(),
+	Whole("numericSeverity", "The severity as a number, 1 to 10 (see the table).",
+		func(t *s1.Threat) s1.Int { return s1.Int{Value: severityOf(t).numeric, Known: true} }).Required(),
+	Flag("open", "Whether incidentStatus is anything but resolved.",
+		func(t *s1.Threat) s1.Flag { return s1.FlagOf(!isResolved(threatInfo(t))) }).Required(),
+	Text("classification", "What the threat is, such as Malware, Ransomware or PUA.",
+		func(t *s1.Threat) string { return threatInfo(t).Classification }),
+	Text("classificationSource", "Who classified it: Cloud, Behavioral, Static or Engine.",
+		func(t *s1.Threat) string { return threatInfo(t).ClassificationSource }),
+	Text("confidenceLevel", "How sure the engine is: malicious, suspicious or n/a.",
+		func(t *s1.Threat) string { return threatInfo(t).ConfidenceLevel }),
+	Text("analystVerdict", "What an analyst says: undefined, true_positive, false_positive or suspicious.",
+		func(t *s1.Threat) string { return threatInfo(t).AnalystVerdict }),
+	Text("incidentStatus", "State of the incident: unresolved, in_progress or resolved.",
+		func(t *s1.Threat) string { return threatInfo(t).IncidentStatus }),
+	Text("mitigationStatus", "What has become of the threat: not_mitigated, mitigated or marked_as_benign.",
+		func(t *s1.Threat) string { return threatInfo(t).MitigationStatus }),
+	Set("mitigationActions", "What was done, and with what result, as `action: status`.", func(t *s1.Threat) []string {
+		actions := make([]string, len(t.MitigationStatus))
+		for i, m := range t.MitigationStatus {
+			actions[i] = strings.Trim(m.Action+": "+m.Status, ": ")
+		}
+		return actions
+	}),
+	Flag("mitigatedPreemptively", "Whether it was stopped before it ran.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).MitigatedPreemptively }),
+	Flag("automaticallyResolved", "Whether the console closed the incident by itself.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).AutomaticallyResolved }),
+	Flag("failedActions", "Whether an action failed.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).FailedActions }),
+	Flag("pendingActions", "Whether an action has not been done yet.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).PendingActions }),
+	Flag("rebootRequired", "Whether an action waits for a reboot.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).RebootRequired }),
+	Flag("reachedEventsLimit", "Whether the threat has more events than the console keeps.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).ReachedEventsLimit }),
+	Flag("externalTicketExists", "Whether there is a ticket elsewhere.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).ExternalTicketExists }),
+	Text("externalTicketId", "Id of that ticket.",
+		func(t *s1.Threat) string { return threatInfo(t).ExternalTicketID }),
+}
+
+var threatFile = []Property[s1.Threat]{
+	Text("filePath", "Where the file was.",
+		func(t *s1.Threat) string { return string(threatInfo(t).FilePath) }),
+	Whole("fileSize", "Size of the file in bytes.",
+		func(t *s1.Threat) s1.Int { return threatInfo(t).FileSize }),
+	Text("fileExtension", "Extension of the file's name.",
+		func(t *s1.Threat) string { return threatInfo(t).FileExtension }),
+	Text("fileExtensionType", "Kind of the file, such as Executable.",
+		func(t *s1.Threat) string { return threatInfo(t).FileExtensionType }),
+	Text("fileVerificationType", "Whether the file is signed, and the signature good.",
+		func(t *s1.Threat) string { return threatInfo(t).FileVerificationType }),
+	Text("md5", "MD5 of the file.", func(t *s1.Threat) string { return threatInfo(t).MD5 }),
+	Text("sha1", "SHA-1 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA1 }),
+	Text("sha256", "SHA-256 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA256 }),
+	Text("cloudFilesHashVerdict", "What the vendor's cloud says of the file's hash.",
+		func(t *s1.Threat) string { return threatInfo(t).CloudFilesHashVerdict }),
+	Flag("isFileless", "Whether the threat has no file.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).IsFileless }),
+	Text("publisherName", "Who signed the file.",
+		func(t *s1.Threat) string { return threatInfo(t).PublisherName }),
+	Text("certificateId", "Id of the certificate that the file is signed with.",
+		func(t *s1.Threat) string { return threatInfo(t).CertificateID }),
+	Flag("isValidCertificate", "Whether that certificate is valid.",
+		func(t *s1.Threat) s1.Flag { return threatInfo(t).IsValidCertificate }),
+}
+
+var threatOrigin = []Property[s1.Threat]{
+	Set("detectionEngines", "Engines that found the threat.",
+		func(t *s1.Threat) []string { return threatInfo(t).DetectionEngines }),
+	Set("engines", "Engines that found the threat, as older consoles call them.",
+		func(t *s1.Threat) []string { return threatInfo(t).Engines }),
+	Text("detectionType", "static (by the file) or dynamic (by behaviour).",
+		func(t *s1.Threat) string { return threatInfo(t).DetectionType }),
+	Text("initiatedBy", "What made the agent look, such as agent_policy or full_disk_scan.",
+		func(t *s1.Threat) string { return threatInfo(t).InitiatedBy }),
+	Text("initiatingUserId", "Id of the console user who made the agent look.",
+		func(t *s1.Threat) string { return threatInfo(t).InitiatingUserID }),
+	Text("initiatingUsername", "Name of the console user who made the agent look.",
+		func(t *s1.Threat) string { return threatInfo(t).InitiatingUsername }),
+	Text("originatorProcess", "Process that brought the threat.",
+		func(t *s1.Threat) string { return threatInfo(t).OriginatorProcess }),
+	Text("processUser", "User whom the process ran as.",
+		func(t *s1.Threat) string { return threatInfo(t).ProcessUser }),
+	Text("browserType", "Browser that brought the threat.",
+		func(t *s1.Threat) string { return threatInfo(t).BrowserType }),
+}
+
+var threatTechniques = []Property[s1.Threat]{
+	Set("mitreTactics", "MITRE ATT&CK tactics that the indicators point to.", func(t *s1.Threat) []string {
+		return fromTactics(t, func(tactic *s1.Tactic) []string { return []string{tactic.Name} })
+	}),
+	Set("mitreTechniques", "MITRE ATT&CK techniques that the indicators point to.", func(t *s1.Threat) []string {
+		return fromTactics(t, func(tactic *s1.Tactic) []string {
+			names := make([]string, len(tactic.Techniques))
+			for i := range tactic.Techniques {
+				names[i] = tactic.Techniques[i].Name
+			}
+			return names
+		})
+	}),
+	Set("references", "Links to the techniques.", func(t *s1.Threat) []string {
+		return fromTactics(t, func(tactic *s1.Tactic) []string {
+			links := make([]string, len(tactic.Techniques))
+			for i := range tactic.Techniques {
+				links[i] = tactic.Techniques[i].Link
+			}
+			return links
+		})
+	}),
+	Set("indicators", "What the threat did, as `category: description`.", func(t *s1.Threat) []string {
+		indicators := make([]string, len(t.Indicators))
+		for i, in := range t.Indicators {
+			indicators[i] = strings.Trim(in.Category+": "+in.Description, ": ")
+		}
+		return indicators
+	}),
+}
+
+var threatPlace = []Property[s1.Threat]{
+	Text("agentId", "Id of the agent.", func(t *s1.Threat) string { return agentNow(t).AgentID }),
+	Text("agentUuid", "UUID of the agent.",
+		func(t *s1.Threat) string { return firstOf(agentThen(t).AgentUUID, agentNow(t).AgentUUID) }),
+	Text("accountId", "Id of the account.",
+		func(t *s1.Threat) string { return firstOf(agentThen(t).AccountID, agentNow(t).AccountID) }),
+	Text("accountName", "Name of the account.",
+		func(t *s1.Threat) string { return firstOf(agentThen(t).AccountName, agentNow(t).AccountName) }).Volatile(nameOfParent),
+	Text("siteId", "Id of the site.",
+		func(t *s1.Threat) string { return firstOf(agentThen(t).SiteID, agentNow(t).SiteID) }),
+	Text("siteName", "Name of the site.",
+		func(t *s1.Threat) string { return firstOf(agentThen(t).SiteName, agentNow(t).SiteName) }).Volatile(nameOfParent),
+	Text("groupId", "Id of the group.",
+		func(t *s1.Threat) string { return firstOf(agentThen(t).GroupID, agentNow(t).GroupID) }),
+	Text("groupName", "Name of the group.",
+		func(t *s1.Threat) string { return firstOf(agentThen(t).GroupName, agentNow(t).GroupName) }).Volatile(nameOfParent),
+}
+
+var threatAgentThen = []Property[s1.Threat]{
+	Text("agentVersion", "Version of the agent.",
+		func(t *s1.Threat) string { return agentThen(t).AgentVersion }),
+	Text("agentOsName", "Operating system of the machine.",
+		func(t *s1.Threat) string { return agentThen(t).AgentOSName }),
+	Text("agentOsRevision", "Version or build of the operating system.",
+		func(t *s1.Threat) string { return agentThen(t).AgentOSRevision }),
+	Text("agentDomain", "Domain or workgroup of the machine.",
+		func(t *s1.Threat) string { return agentThen(t).AgentDomain }),
+	Text("agentMitigationMode", "What the policy did about threats: detect or protect.",
+		func(t *s1.Threat) string { return agentThen(t).AgentMitigationMode }),
+	Text("agentDetectionState", "How far detection was switched on.",
+		func(t *s1.Threat) string { return agentThen(t).AgentDetectionState }),
+	Text("agentIpV4", "IPv4 addresses of the machine.",
+		func(t *s1.Threat) string { return agentThen(t).AgentIPV4 }),
+	Text("agentIpV6", "IPv6 addresses of the machine.",
+		func(t *s1.Threat) string { return agentThen(t).AgentIPV6 }),
+	Text("externalIp", "Address that the console saw the agent come from.",
+		func(t *s1.Threat) string { return agentThen(t).ExternalIP }),
+	Text("agentLastLoggedInUserName", "Who had logged in last.",
+		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUserName }),
+	Text("agentLastLoggedInUpn", "Active Directory's name of who had logged in last.",
+		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUPN }),
+	Text("agentLastLoggedInUserMail", "Mail address of who had logged in last.",
+		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUserMail }),
+	Moment("agentRegisteredAt", "When the agent first reported to the console.",
+		func(t *s1.Threat) s1.Time { return agentThen(t).AgentRegisteredAt }),
+}
+
+var threatAgentNow = []Property[s1.Threat]{
+	Text("agentComputerName", "Host name of the machine today.",
+		func(t *s1.Threat) string { return agentNow(t).AgentComputerName }).Volatile(otherEntity),
+	Set("targets", "As agentComputerName, where JupiterOne looks for it.",
+		func(t *s1.Threat) []string { return []string{agentNow(t).AgentComputerName} }).Volatile(otherEntity),
+	Text("agentMachineType", "Kind of the machine today.",
+		func(t *s1.Threat) string { return agentNow(t).AgentMachineType }).Volatile(otherEntity),
+	Text("agentOsType", "Operating system of the machine today: windows, macos, linux or windows_legacy.",
+		func(t *s1.Threat) string { return agentNow(t).AgentOSType }).Volatile(otherEntity),
+	Flag("agentInfected", "Whether the agent has threats today that are not mitigated.",
+		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentInfected }).Volatile(otherEntity),
+	Flag("agentIsActive", "Whether the agent is connected to the console today.",
+		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentIsActive }).Volatile(otherEntity),
+	Flag("agentIsDecommissioned", "Whether the agent is out of service today.",
+		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentIsDecommissioned }).Volatile(otherEntity),
+	Text("agentNetworkStatus", "Network state of the machine today.",
+		func(t *s1.Threat) string { return agentNow(t).AgentNetworkStatus }).Volatile(otherEntity),
+	Text("storageName", "Name of the storage that the threat was on.",
+		func(t *s1.Threat) string { return agentNow(t).StorageName }).Volatile(otherEntity),
+	Text("storageType", "Kind of the storage that the threat was on.",
+		func(t *s1.Threat) string { return agentNow(t).StorageType }).Volatile(otherEntity),
+}
+
+var threatContainer = []Property[s1.Threat]{
+	Text("containerId", "Id of the container.",
+		func(t *s1.Threat) string { return container(t).ID }),
+	Text("containerName", "Name of the container.",
+		func(t *s1.Threat) string { return container(t).Name }),
+	Text("containerImage", "Image of the container.",
+		func(t *s1.Threat) string { return container(t).Image }),
+	Set("containerLabels", "Labels of the container.",
+		func(t *s1.Threat) []string { return container(t).Labels }),
+	Flag("isContainerQuarantine", "Whether the container is cut off from the network.", func(t *s1.Threat) s1.Flag {
+		return max(container(t).IsContainerQuarantine, kubernetes(t).IsContainerQuarantine)
+	}),
+	Text("kubernetesCluster", "Name of the Kubernetes cluster.",
+		func(t *s1.Threat) string { return kubernetes(t).Cluster }),
+	Text("kubernetesNamespace", "Kubernetes namespace.",
+		func(t *s1.Threat) string { return kubernetes(t).Namespace }),
+	Set("kubernetesNamespaceLabels", "Labels of the namespace.",
+		func(t *s1.Threat) []string { return kubernetes(t).NamespaceLabels }),
+	Text("kubernetesControllerKind", "Kind of the Kubernetes controller, such as Deployment.",
+		func(t *s1.Threat) string { return kubernetes(t).ControllerKind }),
+	Text("kubernetesControllerName", "Name of the Kubernetes controller.",
+		func(t *s1.Threat) string { return kubernetes(t).ControllerName }),
+	Set("kubernetesControllerLabels", "Labels of the controller.",
+		func(t *s1.Threat) []string { return kubernetes(t).ControllerLabels }),
+	Text("kubernetesPod", "Name of the Kubernetes pod.",
+		func(t *s1.Threat) string { return kubernetes(t).Pod }),
+	Set("kubernetesPodLabels", "Labels of the pod.",
+		func(t *s1.Threat) []string { return kubernetes(t).PodLabels }),
+	Text("kubernetesNode", "Name of the Kubernetes node.",
+		func(t *s1.Threat) string { return kubernetes(t).Node }),
+	Set("kubernetesNodeLabels", "Labels of the node.",
+		func(t *s1.Threat) []string { return kubernetes(t).NodeLabels }),
+}
+
+// fromTactics collects what get takes from the tactics of the threat's indicators that are MITRE's;
+// consoles that name no source have no others.
+func fromTactics(t *s1.Threat, get func(*s1.Tactic) []string) []string {
+	var list []string
+	for i := range t.Indicators {
+		for j := range t.Indicators[i].Tactics {
+			tactic := &t.Indicators[i].Tactics[j]
+			if tactic.Source == "" || strings.EqualFold(tactic.Source, "MITRE") {
+				list = append(list, get(tactic)...)
+			}
+		}
+	}
+	return list
+}
+
+// The parts of a row may be missing; these give an empty one then.
+
+func threatInfo(t *s1.Threat) *s1.ThreatInfo {
+	if t.ThreatInfo == nil {
+		return &s1.ThreatInfo{}
+	}
+	return t.ThreatInfo
+}
+
+func agentThen(t *s1.Threat) *s1.ThreatDetection {
+	if t.AgentDetectionInfo == nil {
+		return &s1.ThreatDetection{}
+	}
+	return t.AgentDetectionInfo
+}
+
+func agentNow(t *s1.Threat) *s1.ThreatAgent {
+	if t.AgentRealtimeInfo == nil {
+		return &s1.ThreatAgent{}
+	}
+	return t.AgentRealtimeInfo
+}
+
+func container(t *s1.Threat) *s1.ContainerInfo {
+	if t.ContainerInfo == nil {
+		return &s1.ContainerInfo{}
+	}
+	return t.ContainerInfo
+}
+
+func kubernetes(t *s1.Threat) *s1.KubernetesInfo {
+	if t.KubernetesInfo == nil {
+		return &s1.KubernetesInfo{}
+	}
+	return t.KubernetesInfo
+}

@@ -1,0 +1,104 @@
+package entities
+
+import (
+	"strings"
+
+	"s1graph/s1"
+)
+
+// User is a person who owns a device. Only rows for which UserKey is not empty have one.
+var User = define(Kind[s1.Agent]{
+	Type:   userType,
+	Class:  "User",
+	Step:   "agents",
+	Source: "/agents",
+	Doc: "A person who was the last to log in on a device. System accounts (see the table) own nothing. Where several agents " +
+		"name the same person, the one of the greatest lastActiveDate describes her, among equals the one of the greatest id.",
+	KeyDoc: "Hash of account id and user principal name, else of account id and mail address; for a user who has neither, of the " +
+		"device's key and the login name: such a user is known on that device only. The case of the names does not matter.",
+	Revision: 1,
+	Key:      UserKey,
+	Rank:     func(a *s1.Agent) int64 { return int64(a.LastActiveDate) },
+	Tie:      func(a *s1.Agent) string { return sortableID(a.ID) },
+	Properties: []Property[s1.Agent]{
+		Text("name", "Common name in Active Directory, else the login name, else the user principal name or mail address.",
+			userName).Required(),
+		Text("displayName", "As name.", userName).Required(),
+		Text("firstName", "Always empty: the console does not tell.",
+			func(*s1.Agent) string { return "" }).Required(),
+		Text("lastName", "Always empty: the console does not tell.",
+			func(*s1.Agent) string { return "" }).Required(),
+		Set("email", "Mail address, in lower case.", userMail).Required().Combined(union),
+		Set("emailDomain", "What follows the @ in email.", func(a *s1.Agent) []string {
+			var domains []string
+			for _, address := range userMail(a) {
+				domains = append(domains, address[strings.LastIndexByte(address, '@')+1:])
+			}
+			return domains
+		}).Combined(union),
+		Set("username", "Names that the person logs in with: user principal name, in lower case, and login name.",
+			func(a *s1.Agent) []string {
+				return []string{userPrincipalName(a), loginOf(a)}
+			}).Required().Combined(union),
+		Set("shortLoginId", "The same without domains, in lower case.", func(a *s1.Agent) []string {
+			return []string{
+				strings.ToLower(shortLogin(userPrincipalName(a))),
+				strings.ToLower(shortLogin(loginOf(a))),
+			}
+		}).Required().Combined(union),
+		Text("userPrincipalName", "Name in Active Directory, such as jane@acme.example, in lower case.", userPrincipalName),
+		Text("distinguishedName", "Path in Active Directory.",
+			func(a *s1.Agent) string { return userDirectory(a).LastUserDistinguishedName }),
+		Set("memberOf", "Groups in Active Directory.",
+			func(a *s1.Agent) []string { return userDirectory(a).LastUserMemberOf }),
+		Flag("isLocal", "Whether the user is known on one device only.",
+			func(a *s1.Agent) s1.Flag { return s1.FlagOf(ownerOf(a).id == "") }),
+		Text("computerName", "Host name of that device.", func(a *s1.Agent) string {
+			if ownerOf(a).id != "" {
+				return ""
+			}
+			return a.ComputerName
+		}),
+		Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
+		Moment("lastSeenOn", "When a device of the user was last heard of.",
+			lastSeenOn).Combined(latest).Volatile(heartbeat),
+	},
+})
+
+func userName(a *s1.Agent) string {
+	return firstOf(commonName(userDirectory(a).LastUserDistinguishedName), shortLogin(loginOf(a)), ownerOf(a).id)
+}
+
+func userPrincipalName(a *s1.Agent) string {
+	upn := strings.TrimSpace(userDirectory(a).UserPrincipalName)
+	if isNoName(upn) {
+		return ""
+	}
+	return strings.ToLower(upn)
+}
+
+func userMail(a *s1.Agent) []string { return mailAddresses(userDirectory(a).Mail) }
+
+// userDirectory is what Active Directory says of the owner, if anything.
+func userDirectory(a *s1.Agent) *s1.ActiveDirectory {
+	if ad := ownerOf(a).ad; ad != nil {
+		return ad
+	}
+	return &s1.ActiveDirectory{}
+}
+
+// commonName is the first part of a distinguished name: Doe, Jane of CN=Doe\, Jane,OU=Staff,DC=acme.
+func commonName(distinguishedName string) string {
+	rest, found := strings.CutPrefix(distinguishedName, "CN=")
+	if !found {
+		return ""
+	}
+	var name strings.Builder
+	for i := 0; i < len(rest) && rest[i] != ','; i++ {
+		if rest[i] == '\\' && i+1 < len(rest) {
+			i++
+		}
+		name.WriteByte(rest[i])
+	}
+	return name.String()
+}

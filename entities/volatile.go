@@ -1,0 +1,16 @@
+package entities
+
+// Reasons for which a property is volatile, where several have the same one.
+const (
+	bookkeeping     = "moves whenever the console writes to the row, whatever for"
+	countOfChildren = "counts what are entities of their own, which have their own changes"
+	nameOfParent    = "a renamed parent is one change of the parent, not one of each thing below it"
+	heartbeat       = "moves whenever the agent reports"
+	roaming         = "moves with the network that the machine is in"
+	scanning        = "moves with every scan"
+	someoneLoggedIn = "moves with every login; another owner is a change of the OWNS relationships"
+	otherEntity     = "is the agent's state of today, whose changes are the agent's"
+	vendorRelease   = "moves for the whole fleet when the vendor publishes a version or a vulnerability"
+	interfaces      = "moves as docks, VPNs and randomised Wi-Fi addresses come and go"
+	workload        = "moves as containers come and go"
+)

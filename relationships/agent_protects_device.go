@@ -1,0 +1,18 @@
+package relationships
+
+import (
+	"s1graph/entities"
+	"s1graph/s1"
+)
+
+// AgentProtectsDevice says which machine an agent guards.
+var AgentProtectsDevice = define(Kind[s1.Agent]{
+	Type:     "sentinelone_agent_protects_device",
+	Class:    protects,
+	From:     entities.Agent.GraphType(),
+	To:       entities.Device.GraphType(),
+	Step:     "agents",
+	Doc:      "The machine that the agent is on. Agents that are decommissioned or uninstalled protect nothing: they are in the device's formerAgentIds.",
+	Subject:  From,
+	Revision: 1,
+})
