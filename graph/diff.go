@@ -166,7 +166,7 @@ func (d *differ) rekeyed(ctx context.Context, t *Type) (map[string]string, error
 		isNow[now] = true
 	}
 
-	was := map[string]string{}    // for what is gone: key that it would have now -> key before
+	was := map[string]string{}   // for what is gone: key that it would have now -> key before
 	arrived := map[string]bool{} // keys of what is new and could be such
 	for p, err := range d.pairs(ctx, t) {
 		switch {

@@ -1,0 +1,333 @@
+package jsonstore
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/graph"
+)
+
+// Draft is a run that is being written. It ends with Commit or Abort; Abort after Commit does nothing. It is a
+// Snapshot of what is written so far, and safe for concurrent use where different types are concerned.
+type Draft struct {
+	store    *Store
+	dir      string
+	manifest Manifest
+	changes  *ChangeWriter
+
+	mu     sync.Mutex
+	tables map[string]*table
+	done   bool
+}
+
+var _ graph.Snapshot = (*Draft)(nil)
+
+// Begin makes the directory of a new run. There is one draft at a time.
+func (s *Store) Begin(started time.Time) (*Draft, error) {
+	if s.draft != nil {
+		return nil, fmt.Errorf("the run %s is neither committed nor aborted", s.draft.manifest.ID)
+	}
+	d := &Draft{store: s, tables: map[string]*table{}}
+	d.manifest.Sequence = 1
+	if s.last != nil {
+		d.manifest.Previous, d.manifest.Sequence = s.last.manifest.ID, s.last.manifest.Sequence+1
+	}
+	d.manifest.StartedAt = started.UTC()
+	var err error
+	if d.manifest.ID, err = s.newID(d.manifest.Sequence, started); err != nil {
+		return nil, err
+	}
+	d.dir = s.runDir(d.manifest.ID)
+	if err := os.Mkdir(d.dir, dirMode); err != nil {
+		return nil, err
+	}
+	s.draft = d
+	err = errors.Join(os.Mkdir(filepath.Join(d.dir, "graph"), dirMode), os.Mkdir(filepath.Join(d.dir, "index"), dirMode))
+	if err == nil {
+		d.changes, err = newChangeWriter(filepath.Join(d.dir, "changes.jsonl"), s.options.Instance, d.manifest.ID)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.Abort())
+	}
+	return d, nil
+}
+
+// ID is the ID that the run will have.
+func (d *Draft) ID() string { return d.manifest.ID }
+
+// Changes takes the changes that the run makes.
+func (d *Draft) Changes() *ChangeWriter { return d.changes }
+
+// Types are the types that were written so far, sorted by name.
+func (d *Draft) Types() []*graph.Type {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var types []*graph.Type
+	for _, t := range d.tables {
+		types = append(types, t.typ)
+	}
+	sortTypes(types)
+	return types
+}
+
+// Digests reads the type's index.
+func (d *Draft) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return d.table(typeName).digests(ctx)
+}
+
+// Fetch reads records by their keys, and holds them to their digests.
+func (d *Draft) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
+	return d.table(typeName).fetch(ctx, keys)
+}
+
+// All reads all records of a type.
+func (d *Draft) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
+	return d.table(typeName).all(ctx)
+}
+
+func (d *Draft) table(typeName string) *table {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tables[typeName]
+}
+
+// Write writes the records of a type, which must come in ascending order of their keys, and says how many they are.
+// A second call for the same type replaces what the first one wrote; its records may be made of those, which stay
+// readable until the last of the new ones is written. After an error the type is as it was before.
+func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (int64, error) {
+	before := d.table(t.Name)
+	root := d.dir
+	if before != nil {
+		root = filepath.Join(d.dir, "rewrite", t.Name)
+	}
+	content, err := writeTable(ctx, root, t, records)
+	if err == nil && before != nil {
+		err = moveTable(root, before, content)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("writing %s: %w", t.Name, err)
+	}
+	d.mu.Lock()
+	d.tables[t.Name] = &table{dir: d.dir, typ: t, content: content}
+	d.mu.Unlock()
+	return content.Records, nil
+}
+
+// moveTable puts the files below root in the place of those of before.
+func moveTable(root string, before *table, content Content) error {
+	t, dir := before.typ, before.dir
+	for i := range max(len(before.content.FileBytes), len(content.FileBytes)) {
+		path := graphPath(dir, t, i+1)
+		var err error
+		if i < len(content.FileBytes) {
+			err = os.MkdirAll(filepath.Dir(path), dirMode)
+			err = errors.Join(err, os.Rename(graphPath(root, t, i+1), path))
+		} else {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(indexPath(root, t), indexPath(dir, t)); err != nil {
+		return err
+	}
+	return os.RemoveAll(root)
+}
+
+// CommitInfo is what a run keeps besides its graph and its changes.
+type CommitInfo struct {
+	State   jsontext.Value // for who reads Manifest.State later
+	Summary []byte         // content of summary.json
+}
+
+// Commit makes the draft the last run: everything is brought to the disk, and then DIR/current is swapped. After an
+// error the last run is as it was, and the draft can only be aborted.
+func (d *Draft) Commit(info CommitInfo) error {
+	if d.done {
+		return fmt.Errorf("the run %s has ended", d.manifest.ID)
+	}
+	run, err := d.finish(info)
+	if err == nil {
+		err = d.store.fixLinks()
+	}
+	if err == nil {
+		err = d.store.swap(d.manifest.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("commit of run %s: %w", d.manifest.ID, err)
+	}
+	d.done = true
+	d.store.draft, d.store.last = nil, run
+	return nil
+}
+
+// finish writes what is not yet written, and brings all of it to the disk.
+func (d *Draft) finish(info CommitInfo) (*Run, error) {
+	if err := d.changes.close(); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(filepath.Join(d.dir, "rewrite")); err != nil {
+		return nil, err
+	}
+	m := &d.manifest
+	m.FinishedAt, m.State = d.store.options.Clock().UTC(), info.State
+	m.Types, m.Contents = d.Types(), map[string]Content{}
+	for name, t := range d.tables {
+		m.Contents[name] = t.content
+	}
+	manifest, err := json.Marshal(m, jsontext.WithIndent("  "), json.Deterministic(true))
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range map[string][]byte{"summary.json": info.Summary, "run.json": manifest} {
+		if err := os.WriteFile(filepath.Join(d.dir, name), content, fileMode); err != nil {
+			return nil, err
+		}
+	}
+	if err := syncTree(d.store.dir); err != nil {
+		return nil, err
+	}
+	return &Run{dir: d.dir, manifest: *m, tables: d.tables}, nil
+}
+
+// Abort removes the draft.
+func (d *Draft) Abort() error {
+	if d.done {
+		return nil
+	}
+	d.done = true
+	d.store.draft = nil
+	if d.changes != nil {
+		d.changes.close() // what it could not write is removed all the same
+	}
+	return os.RemoveAll(d.dir)
+}
+
+// writeTable writes the graph files and the index of a type below dir, and nothing if it fails.
+func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (Content, error) {
+	w := &tableWriter{dir: dir, typ: t, buf: bufio.NewWriterSize(nil, 256<<10)}
+	err := w.open()
+	if err == nil {
+		err = w.write(ctx, records)
+	}
+	if err != nil {
+		return Content{}, errors.Join(err, w.discard())
+	}
+	return w.content, nil
+}
+
+type tableWriter struct {
+	dir     string
+	typ     *graph.Type
+	index   *indexWriter
+	content Content
+
+	file    *os.File // nil between two files
+	buf     *bufio.Writer
+	size    int64
+	records int // in the file
+}
+
+func (w *tableWriter) open() error {
+	for _, path := range []string{indexPath(w.dir, w.typ), graphPath(w.dir, w.typ, 1)} {
+		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
+			return err
+		}
+	}
+	var err error
+	w.index, err = newIndexWriter(indexPath(w.dir, w.typ))
+	return err
+}
+
+func (w *tableWriter) write(ctx context.Context, records iter.Seq2[graph.Encoded, error]) error {
+	last := ""
+	for e, err := range records {
+		if err != nil {
+			return err
+		}
+		if e.Key <= last {
+			return fmt.Errorf("the record %s comes after %s, but they must ascend", e.Key, last)
+		}
+		last = e.Key
+		if err := w.add(&e); err != nil {
+			return err
+		}
+		if w.content.Records%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if err := w.endFile(); err != nil {
+		return err
+	}
+	var err error
+	w.content.IndexBytes, err = w.index.close()
+	return err
+}
+
+func (w *tableWriter) add(e *graph.Encoded) error {
+	if w.records == recordsPerFile {
+		if err := w.endFile(); err != nil {
+			return err
+		}
+	}
+	prefix := between
+	if w.file == nil {
+		f, err := create(graphPath(w.dir, w.typ, len(w.content.FileBytes)+1))
+		if err != nil {
+			return err
+		}
+		w.file, w.size, w.records = f, 0, 0
+		w.buf.Reset(f)
+		prefix = opening(w.typ)
+	}
+	w.buf.WriteString(prefix)
+	w.size += int64(len(prefix) + len(e.JSON))
+	w.records++
+	w.content.Records++
+	w.index.add(e)
+	_, err := w.buf.Write(e.JSON)
+	return err
+}
+
+func (w *tableWriter) endFile() error {
+	if w.file == nil {
+		return nil
+	}
+	w.buf.WriteString(closing)
+	w.content.FileBytes = append(w.content.FileBytes, w.size+int64(len(closing)))
+	err := errors.Join(w.buf.Flush(), w.file.Close())
+	w.file = nil
+	return errors.Join(err, w.index.endBlock())
+}
+
+func (w *tableWriter) discard() error {
+	var errs []error
+	if w.index != nil {
+		w.index.file.Close()
+	}
+	if w.file != nil {
+		w.file.Close()
+	}
+	remove := func(path string) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	remove(indexPath(w.dir, w.typ))
+	for i := range len(w.content.FileBytes) + 1 {
+		remove(graphPath(w.dir, w.typ, i+1))
+	}
+	return errors.Join(errs...)
+}

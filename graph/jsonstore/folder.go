@@ -1,0 +1,269 @@
+package jsonstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/graph"
+)
+
+// Folder is the graph in a folder of graph files, read without an index: a copy of a graph, one that another
+// program wrote, or a run whose index is damaged. It is safe for concurrent use until it is closed.
+type Folder struct {
+	dir    string // temporary
+	tables map[string]*table
+}
+
+var _ graph.Snapshot = (*Folder)(nil)
+
+// OpenFolder reads all files below path whose names end in .json, in whatever order they and their records
+// are, sorts the records, and keeps them in the system's directory for temporary files. path may be the
+// directory of a Store too. What is wrong with a record is said with its file and line. A type that is not in the
+// model is understood as its records say.
+func OpenFolder(path string, model []*graph.Type) (*Folder, error) {
+	if info, err := os.Stat(filepath.Join(path, "graph")); err == nil && info.IsDir() {
+		path = filepath.Join(path, "graph")
+	}
+	root, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "s1graph-*")
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{dir: dir, tables: map[string]*table{}}
+	r := folderReader{dir: dir, types: map[string]*graph.Type{}, builders: map[string]*graph.Builder{}}
+	err = r.read(root, model)
+	for name, b := range r.builders {
+		if err == nil {
+			err = f.write(r.types[name], b)
+		}
+	}
+	if err = errors.Join(err, r.close()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (f *Folder) write(t *graph.Type, b *graph.Builder) error {
+	content, err := writeTable(context.Background(), f.dir, t, b.Sorted(context.Background(), t.Name))
+	f.tables[t.Name] = &table{dir: f.dir, typ: t, content: content}
+	return err
+}
+
+// Types are the types of the records and those of the model, sorted by name.
+func (f *Folder) Types() []*graph.Type {
+	var types []*graph.Type
+	for _, t := range f.tables {
+		types = append(types, t.typ)
+	}
+	sortTypes(types)
+	return types
+}
+
+// Digests yields what there is of a type.
+func (f *Folder) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return f.tables[typeName].digests(ctx)
+}
+
+// Fetch yields records by their keys.
+func (f *Folder) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
+	return f.tables[typeName].fetch(ctx, keys)
+}
+
+// All yields all records of a type.
+func (f *Folder) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
+	return f.tables[typeName].all(ctx)
+}
+
+// Close removes the temporary files.
+func (f *Folder) Close() error { return os.RemoveAll(f.dir) }
+
+// folderReader takes graph files apart.
+type folderReader struct {
+	dir      string
+	types    map[string]*graph.Type
+	builders map[string]*graph.Builder // by type; one serves all types of the model
+	model    *graph.Builder
+}
+
+func (r *folderReader) read(root string, model []*graph.Type) error {
+	var err error
+	if r.model, err = graph.NewBuilder(graph.BuilderConfig{Dir: r.dir, Types: model}); err != nil {
+		return err
+	}
+	for _, t := range model {
+		r.types[t.Name], r.builders[t.Name] = t, r.model
+	}
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".json") {
+			return err
+		}
+		return r.readFile(path)
+	})
+}
+
+func (r *folderReader) readFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	d := jsontext.NewDecoder(f)
+	if err := r.decode(d); err != nil {
+		return fmt.Errorf("%s, line %d: %w", path, lineAt(path, d.InputOffset()), err)
+	}
+	return nil
+}
+
+func (r *folderReader) decode(d *jsontext.Decoder) error {
+	if d.PeekKind() != '{' {
+		_, err := d.ReadValue()
+		return cmpErr(err, errors.New("a graph file must be a JSON object"))
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	found := false
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		switch list := name.String(); list {
+		case "entities", "relationships":
+			found = true
+			err = r.decodeList(d, list == "relationships")
+		default:
+			err = d.SkipValue()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return cmpErr(err, errors.New("there is something after the end of the graph"))
+	}
+	if !found {
+		return errors.New("a graph file must have a list of entities or of relationships")
+	}
+	return nil
+}
+
+// cmpErr is err, or what is said where there is none.
+func cmpErr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+func (r *folderReader) decodeList(d *jsontext.Decoder, relationships bool) error {
+	if d.PeekKind() != '[' {
+		_, err := d.ReadValue()
+		return cmpErr(err, errors.New("entities and relationships must be lists"))
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != ']' {
+		raw, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := r.take(raw, relationships); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+func (r *folderReader) take(raw []byte, relationship bool) error {
+	record, err := graph.Decode(raw, r.types)
+	if err != nil {
+		if defined := r.define(raw, relationship); !defined {
+			return err
+		}
+		if record, err = graph.Decode(raw, r.types); err != nil {
+			return err
+		}
+	}
+	if record.Type.Relationship != relationship {
+		return fmt.Errorf("record %s: the type %s is in the wrong list", record.Key, record.Type.Name)
+	}
+	b := r.builders[record.Type.Name]
+	if b == nil {
+		if b, err = graph.NewBuilder(graph.BuilderConfig{Dir: r.dir, Types: []*graph.Type{record.Type}, MemoryBytes: 8 << 20}); err != nil {
+			return err
+		}
+		r.builders[record.Type.Name] = b
+	}
+	if b.Seen(record.Type.Name, record.Key) {
+		return fmt.Errorf("record %s: it is in the graph twice", record.Key)
+	}
+	return b.Add(graph.Row{List: record.Type.Name, ID: record.Key, Records: []graph.Record{record}})
+}
+
+// define makes a type that is not in the model, as the record says, and says whether there was one to make.
+func (r *folderReader) define(raw []byte, relationship bool) bool {
+	var head struct {
+		Type  string         `json:"_type"`
+		Class jsontext.Value `json:"_class"`
+	}
+	if json.Unmarshal(raw, &head) != nil || head.Type == "" || r.types[head.Type] != nil {
+		return false
+	}
+	t := &graph.Type{Name: head.Type, Relationship: relationship}
+	var classes []string
+	if json.Unmarshal(head.Class, &t.Class) != nil && json.Unmarshal(head.Class, &classes) == nil && len(classes) > 0 {
+		t.Class = classes[0]
+	}
+	r.types[t.Name] = t
+	return true
+}
+
+func (r *folderReader) close() error {
+	var errs []error
+	closed := map[*graph.Builder]bool{}
+	for _, b := range r.builders {
+		if !closed[b] {
+			errs = append(errs, b.Close())
+			closed[b] = true
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// lineAt says which line of a file has the byte at offset.
+func lineAt(path string, offset int64) int {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	line := 1
+	buf := make([]byte, 64<<10)
+	for r := io.LimitReader(f, offset); ; {
+		n, err := r.Read(buf)
+		line += bytes.Count(buf[:n], []byte("\n"))
+		if err != nil {
+			return line
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package jsonstore
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/graph"
+)
+
+// Manifest is what a run says of itself.
+type Manifest struct {
+	ID         string    `json:"id"`
+	Previous   string    `json:"previous,omitzero"` // ID of the run that was the last one before; empty for the first
+	Sequence   int64     `json:"sequence"`          // 1 for the first run
+	StartedAt  time.Time `json:"startedAt"`
+	FinishedAt time.Time `json:"finishedAt"`
+
+	// Types are the types that were written, sorted by name, the empty ones included.
+	Types []*graph.Type `json:"types"`
+
+	// Contents says what there is of each type.
+	Contents map[string]Content `json:"contents"`
+
+	// State is what the one who committed the run keeps with it. The store does not look into it.
+	State jsontext.Value `json:"state,omitzero"`
+}
+
+// Content is what a run holds of one type.
+type Content struct {
+	Records    int64   `json:"records"`
+	IndexBytes int64   `json:"indexBytes"`
+	FileBytes  []int64 `json:"fileBytes,omitzero"` // sizes of the graph files, in the order of their numbers
+}
+
+// DamagedError says that a file of a run is not as it was written.
+type DamagedError struct {
+	Type   string // empty where the whole run is concerned
+	File   string
+	Reason error
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("%s is damaged: %v", e.File, e.Reason) }
+
+func (e *DamagedError) Unwrap() error { return e.Reason }
+
+// Run is a committed run. What it reads it checks: the error is a *DamagedError where a file is not as it was
+// written. It is safe for concurrent use, and valid until it is pruned.
+type Run struct {
+	dir      string
+	manifest Manifest
+	tables   map[string]*table
+}
+
+var _ graph.Snapshot = (*Run)(nil)
+
+func openRun(dir string) (*Run, error) {
+	path := filepath.Join(dir, "run.json")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &DamagedError{File: path, Reason: err}
+	}
+	r := &Run{dir: dir, tables: map[string]*table{}}
+	if err := json.Unmarshal(b, &r.manifest); err != nil {
+		return nil, &DamagedError{File: path, Reason: err}
+	}
+	if r.manifest.ID != filepath.Base(dir) {
+		return nil, &DamagedError{File: path, Reason: fmt.Errorf("it is of the run %q", r.manifest.ID)}
+	}
+	for _, t := range r.manifest.Types {
+		r.tables[t.Name] = &table{dir: dir, typ: t, content: r.manifest.Contents[t.Name]}
+	}
+	return r, nil
+}
+
+// Manifest is what the run says of itself. It is not to be changed.
+func (r *Run) Manifest() Manifest { return r.manifest }
+
+// Dir is the run's directory.
+func (r *Run) Dir() string { return r.dir }
+
+// GraphDir is the directory of the run's graph files.
+func (r *Run) GraphDir() string { return filepath.Join(r.dir, "graph") }
+
+// Types are the types that were written, sorted by name.
+func (r *Run) Types() []*graph.Type { return r.manifest.Types }
+
+// Digests reads the type's index.
+func (r *Run) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return r.tables[typeName].digests(ctx)
+}
+
+// Fetch reads records by their keys, and holds them to their digests.
+func (r *Run) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
+	return r.tables[typeName].fetch(ctx, keys)
+}
+
+// All reads all records of a type, and holds the files to every byte that was written.
+func (r *Run) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
+	return r.tables[typeName].all(ctx)
+}
+
+// Salvage yields what can still be read of a type that is damaged, in ascending order of the keys: records that
+// match their digests, and where the index is gone all that read as records of the type.
+func (r *Run) Salvage(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
+	return r.tables[typeName].salvage(ctx)
+}
+
+// CheckSizes looks at the sizes of all files, which costs a few microseconds each, and says which types
+// are damaged.
+func (r *Run) CheckSizes() map[string]error {
+	damaged := map[string]error{}
+	for name, t := range r.tables {
+		if err := t.checkSizes(); err != nil {
+			damaged[name] = err
+		}
+	}
+	return damaged
+}
+
+// Verify reads everything and says which types are damaged. An error that has to do with ctx is in the place of
+// the types that were not read.
+func (r *Run) Verify(ctx context.Context) map[string]error {
+	damaged := r.CheckSizes()
+	for name, t := range r.tables {
+		if damaged[name] != nil {
+			continue
+		}
+		for _, err := range t.all(ctx) {
+			if err != nil {
+				damaged[name] = err
+			}
+		}
+	}
+	return damaged
+}
+
+func sortTypes(types []*graph.Type) {
+	slices.SortFunc(types, func(a, b *graph.Type) int { return strings.Compare(a.Name, b.Name) })
+}

@@ -1,0 +1,234 @@
+// Package jsonstore keeps graphs as JSON files, in the layout that JupiterOne's tools read, and the
+// committed runs that they came from. A directory belongs to one tenant:
+//
+//	DIR/current        link to runs/<id>, the last committed run; swapping it is the commit
+//	DIR/graph          link to current/graph
+//	DIR/summary.json   link to current/summary.json
+//	DIR/runs/<id>/
+//	    graph/<step>/entities/<type>-0001.json, graph/<step>/relationships/<type>-0001.json
+//	    index/<type>   keys and digests of the type's records, and where they are
+//	    changes.jsonl  what changed against the run before, a change a line
+//	    summary.json   what the run did
+//	    run.json       the Manifest; it is written last
+//	DIR/tmp            what does not outlive the process
+//	DIR/lock           held by the one process that writes; lock.json says which
+//
+// Killed at any moment, the last committed run stands, and what the killed process left is removed when
+// the directory is opened again. Directories are made with mode 0700, files with 0600.
+//
+// What the records are about, when a run is due and what its summary says is the business of others.
+package jsonstore
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	dirMode  = 0o700
+	fileMode = 0o600
+)
+
+// Options say how a directory is opened.
+type Options struct {
+	// Instance names the tenant. It is part of the IDs of change events.
+	Instance string
+
+	// Clock and Rand are for tests: the time of day and the source of the random part of run IDs. Nil
+	// means the usual ones.
+	Clock func() time.Time
+	Rand  io.Reader
+}
+
+// Store is an open directory. Its process is the only one that writes to it, until it is closed. It is safe
+// for concurrent use as far as its runs are concerned; Begin, Commit, Abort and Prune are for one goroutine.
+type Store struct {
+	dir     string
+	options Options
+	lock    *lock
+	last    *Run
+	draft   *Draft // that is neither committed nor aborted
+}
+
+// Open makes the directory if there is none, takes its lock, removes what a killed process left, and reads
+// the last committed run. If another process holds the lock the error is a *LockedError. If the last run
+// cannot be told (a person deleted or changed its run.json) it is a *DamagedError; damage to what the run holds
+// is found by its methods.
+func Open(dir string, o Options) (*Store, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range []string{dir, filepath.Join(dir, "runs")} {
+		if err := os.MkdirAll(d, dirMode); err != nil {
+			return nil, err
+		}
+	}
+	s := &Store{dir: dir, options: o}
+	if s.lock, err = takeLock(dir, o.Clock()); err != nil {
+		return nil, err
+	}
+	if err := s.recover(); err != nil {
+		return nil, errors.Join(err, s.lock.release())
+	}
+	return s, nil
+}
+
+// Dir is the directory.
+func (s *Store) Dir() string { return s.dir }
+
+// TempDir is a directory for files that do not outlive the process; it is emptied when the Store is opened and
+// closed.
+func (s *Store) TempDir() string { return filepath.Join(s.dir, "tmp") }
+
+// Last is the last committed run, or nil if there is none.
+func (s *Store) Last() *Run { return s.last }
+
+// Close gives the directory free. A draft that is under way is aborted.
+func (s *Store) Close() error {
+	var err error
+	if s.draft != nil {
+		err = s.draft.Abort()
+	}
+	return errors.Join(err, os.RemoveAll(s.TempDir()), s.lock.release())
+}
+
+// Prune removes the runs that are neither the last one nor its predecessor nor among keep, which are IDs.
+func (s *Store) Prune(keep ...string) error {
+	if s.last == nil {
+		return nil
+	}
+	keep = append(slices.Clone(keep), s.last.manifest.ID, s.last.manifest.Previous)
+	if s.draft != nil {
+		keep = append(keep, s.draft.manifest.ID)
+	}
+	return s.removeRuns(func(id string) bool { return !slices.Contains(keep, id) })
+}
+
+// Run opens a committed run that is still kept, such as the one that a consumer has applied. The error is
+// fs.ErrNotExist if there is no such run.
+func (s *Store) Run(id string) (*Run, error) {
+	if _, ok := sequenceOf(id); !ok {
+		return nil, fmt.Errorf("run %q: %w", id, fs.ErrNotExist)
+	}
+	return openRun(s.runDir(id))
+}
+
+func (s *Store) runDir(id string) string { return filepath.Join(s.dir, "runs", id) }
+
+// recover brings the directory into the state after the last commit.
+func (s *Store) recover() error {
+	if err := os.RemoveAll(s.TempDir()); err != nil {
+		return err
+	}
+	if err := os.Mkdir(s.TempDir(), dirMode); err != nil {
+		return err
+	}
+	link, err := os.Readlink(s.path("current"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s.removeRuns(func(string) bool { return true })
+	case err != nil:
+		return err
+	}
+	if s.last, err = openRun(s.runDir(filepath.Base(link))); err != nil {
+		return err
+	}
+	if err := s.fixLinks(); err != nil {
+		return err
+	}
+	// A killed draft has a sequence number that no committed run has; the next draft would take the same.
+	last := &s.last.manifest
+	return s.removeRuns(func(id string) bool {
+		n, ok := sequenceOf(id)
+		return !ok || n >= last.Sequence && id != last.ID
+	})
+}
+
+func (s *Store) removeRuns(which func(id string) bool) error {
+	entries, err := os.ReadDir(s.path("runs"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		if which(e.Name()) {
+			errs = append(errs, os.RemoveAll(s.runDir(e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
+
+// fixLinks makes the links that lead through current.
+func (s *Store) fixLinks() error {
+	for _, name := range []string{"graph", "summary.json"} {
+		target := filepath.Join("current", name)
+		if got, err := os.Readlink(s.path(name)); err == nil && got == target {
+			continue
+		}
+		if _, err := os.Lstat(s.path(name)); err == nil {
+			return fmt.Errorf("%s is in the way: s1graph makes a link of that name", s.path(name))
+		}
+		if err := os.Symlink(target, s.path(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// swap makes the run the current one: the commit.
+func (s *Store) swap(id string) error {
+	fresh := filepath.Join(s.TempDir(), "current")
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(filepath.Join("runs", id), fresh); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, s.path("current")); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// newID makes the ID of a run, such as 000012-20261122T174800Z-1f3a: IDs sort as the runs follow each other.
+func (s *Store) newID(sequence int64, started time.Time) (string, error) {
+	var b [2]byte
+	if _, err := io.ReadFull(s.options.Rand, b[:]); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%06d-%s-%s", sequence, started.UTC().Format("20060102T150405Z"), hex.EncodeToString(b[:])), nil
+}
+
+// sequenceOf reads the sequence number from a run's ID.
+func sequenceOf(id string) (int64, bool) {
+	if id != filepath.Base(id) {
+		return 0, false
+	}
+	n, rest, _ := strings.Cut(id, "-")
+	sequence, err := strconv.ParseInt(n, 10, 64)
+	return sequence, err == nil && strings.Count(rest, "-") == 1
+}
+
+// create makes a file for writing, where there is none yet.
+func create(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+}
