@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -96,16 +97,12 @@ type folderReader struct {
 	dir      string
 	types    map[string]*graph.Type
 	builders map[string]*graph.Builder // by type; one serves all types of the model
-	model    *graph.Builder
+	made     []*graph.Builder
 }
 
 func (r *folderReader) read(root string, model []*graph.Type) error {
-	var err error
-	if r.model, err = graph.NewBuilder(graph.BuilderConfig{Dir: r.dir, Types: model}); err != nil {
+	if _, err := r.newBuilder(graph.DefaultMemoryBytes, model...); err != nil {
 		return err
-	}
-	for _, t := range model {
-		r.types[t.Name], r.builders[t.Name] = t, r.model
 	}
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".json") {
@@ -113,6 +110,18 @@ func (r *folderReader) read(root string, model []*graph.Type) error {
 		}
 		return r.readFile(path)
 	})
+}
+
+func (r *folderReader) newBuilder(memory int, types ...*graph.Type) (*graph.Builder, error) {
+	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: r.dir, Types: types, MemoryBytes: memory})
+	if err != nil {
+		return nil, err
+	}
+	r.made = append(r.made, b)
+	for _, t := range types {
+		r.types[t.Name], r.builders[t.Name] = t, b
+	}
+	return b, nil
 }
 
 func (r *folderReader) readFile(path string) error {
@@ -197,7 +206,7 @@ func (r *folderReader) decodeList(d *jsontext.Decoder, relationships bool) error
 func (r *folderReader) take(raw []byte, relationship bool) error {
 	record, err := graph.Decode(raw, r.types)
 	if err != nil {
-		if defined := r.define(raw, relationship); !defined {
+		if !r.define(raw, relationship) {
 			return err
 		}
 		if record, err = graph.Decode(raw, r.types); err != nil {
@@ -209,10 +218,9 @@ func (r *folderReader) take(raw []byte, relationship bool) error {
 	}
 	b := r.builders[record.Type.Name]
 	if b == nil {
-		if b, err = graph.NewBuilder(graph.BuilderConfig{Dir: r.dir, Types: []*graph.Type{record.Type}, MemoryBytes: 8 << 20}); err != nil {
+		if b, err = r.newBuilder(8<<20, record.Type); err != nil {
 			return err
 		}
-		r.builders[record.Type.Name] = b
 	}
 	if b.Seen(record.Type.Name, record.Key) {
 		return fmt.Errorf("record %s: it is in the graph twice", record.Key)
@@ -220,13 +228,16 @@ func (r *folderReader) take(raw []byte, relationship bool) error {
 	return b.Add(graph.Row{List: record.Type.Name, ID: record.Key, Records: []graph.Record{record}})
 }
 
+// typeName is what a type may be called: it becomes part of file names.
+var typeName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+
 // define makes a type that is not in the model, as the record says, and says whether there was one to make.
 func (r *folderReader) define(raw []byte, relationship bool) bool {
 	var head struct {
 		Type  string         `json:"_type"`
 		Class jsontext.Value `json:"_class"`
 	}
-	if json.Unmarshal(raw, &head) != nil || head.Type == "" || r.types[head.Type] != nil {
+	if json.Unmarshal(raw, &head) != nil || r.types[head.Type] != nil || !typeName.MatchString(head.Type) {
 		return false
 	}
 	t := &graph.Type{Name: head.Type, Relationship: relationship}
@@ -240,12 +251,8 @@ func (r *folderReader) define(raw []byte, relationship bool) bool {
 
 func (r *folderReader) close() error {
 	var errs []error
-	closed := map[*graph.Builder]bool{}
-	for _, b := range r.builders {
-		if !closed[b] {
-			errs = append(errs, b.Close())
-			closed[b] = true
-		}
+	for _, b := range r.made {
+		errs = append(errs, b.Close())
 	}
 	return errors.Join(errs...)
 }

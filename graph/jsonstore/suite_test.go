@@ -1,0 +1,87 @@
+package jsonstore_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/storetest"
+)
+
+func TestMain(m *testing.M) {
+	if child := os.Getenv(childVariable); child != "" {
+		children[child]()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestTheStorePassesTheSuite(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		return suiteStore{open(t, t.TempDir())}
+	})
+}
+
+// suiteStore is how the suite sees the store.
+type suiteStore struct{ *jsonstore.Store }
+
+func (s suiteStore) Apply(ctx context.Context, after graph.Snapshot) error {
+	_, err := commit(ctx, s.Store, after)
+	return err
+}
+
+func (s suiteStore) Load(context.Context) (graph.Snapshot, error) { return s.Last(), nil }
+
+func (s suiteStore) State(context.Context) (string, error) {
+	root, err := filepath.EvalSymlinks(filepath.Join(s.Dir(), "graph"))
+	if err != nil {
+		return "", err
+	}
+	var state string
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		state += fmt.Sprintf("%s %x\n", path[len(root):], sha256.Sum256(b))
+		return err
+	})
+	return state, err
+}
+
+// open opens a directory until the test ends.
+func open(t testing.TB, dir string) *jsonstore.Store {
+	t.Helper()
+	s, err := jsonstore.Open(dir, jsonstore.Options{Instance: "acme"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// commit makes a graph the last run.
+func commit(ctx context.Context, s *jsonstore.Store, g graph.Snapshot) (*jsonstore.Run, error) {
+	d, err := s.Begin(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	defer d.Abort()
+	for _, t := range g.Types() {
+		if _, err := d.Write(ctx, t, graph.All(ctx, g, t.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.Commit(jsonstore.CommitInfo{Summary: []byte("{}")}); err != nil {
+		return nil, err
+	}
+	return s.Last(), nil
+}

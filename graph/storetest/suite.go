@@ -1,0 +1,215 @@
+// Package storetest is the suite that every store of graphs passes, and a graph in memory to test with. What is
+// special to one store (its files, its transactions, its crashes) is tested beside that store.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"s1graph/graph"
+)
+
+// Store is what the suite asks of a store.
+type Store interface {
+	// Apply makes the store hold this graph and nothing else.
+	Apply(ctx context.Context, after graph.Snapshot) error
+
+	// Load gives what the store holds.
+	Load(ctx context.Context) (graph.Snapshot, error)
+
+	// State tells whether something was written: two equal states mean that between them nothing was.
+	State(ctx context.Context) (string, error)
+}
+
+// Run holds a store to what all stores promise. open gives an empty store, which it closes when the test ends.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	for _, c := range []struct {
+		name   string
+		graphs []*Snapshot
+	}{
+		{"AnEmptyGraph", []*Snapshot{NewSnapshot(types)}},
+		{"EveryKindOfValue", []*Snapshot{awkward}},
+		{"ManyRecords", []*Snapshot{many(1201)}},
+		{"EveryKindOfChange", []*Snapshot{yesterday, today, yesterday}},
+		{"GrowingAndShrinking", []*Snapshot{many(499), many(1000), many(501), many(500), many(0), many(3)}},
+		{"ATypeThatVanishesFromTheModelAndReturns", []*Snapshot{today, withoutThreats, today}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := open(t)
+			for i, g := range c.graphs {
+				apply(t, store, g)
+				before := state(t, store)
+				apply(t, store, g)
+				require.Equal(t, before, state(t, store), "graph %d: the second apply wrote something", i)
+			}
+		})
+	}
+
+	t.Run("FetchPassesOverWhatIsNotThere", func(t *testing.T) {
+		store := open(t)
+		apply(t, store, many(1201))
+		loaded, err := store.Load(t.Context())
+		require.NoError(t, err)
+		var got []string
+		for e, err := range loaded.Fetch(t.Context(), agent.Name, []string{
+			"sentinelone_agent:", key(0), key(0) + "-", key(499), key(500), key(1200), key(1201), "z"}) {
+			require.NoError(t, err)
+			got = append(got, e.Key)
+		}
+		require.Equal(t, []string{key(0), key(499), key(500), key(1200)}, got)
+		for range loaded.Fetch(t.Context(), "sentinelone_unknown", []string{key(0)}) {
+			require.Fail(t, "a type that the graph does not have gave a record")
+		}
+	})
+
+	t.Run("ReadingEndsWithItsContext", func(t *testing.T) {
+		store := open(t)
+		apply(t, store, many(3))
+		loaded, err := store.Load(t.Context())
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for _, err := range loaded.Digests(ctx, agent.Name) {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		for _, err := range loaded.Fetch(ctx, agent.Name, []string{key(0)}) {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+	})
+}
+
+// apply brings a graph into the store, and looks whether the store then has that graph.
+func apply(t *testing.T, store Store, g graph.Snapshot) {
+	t.Helper()
+	require.NoError(t, store.Apply(t.Context(), g))
+	loaded, err := store.Load(t.Context())
+	require.NoError(t, err)
+	RequireSame(t, g, loaded)
+}
+
+func state(t *testing.T, store Store) string {
+	t.Helper()
+	s, err := store.State(t.Context())
+	require.NoError(t, err)
+	return s
+}
+
+// RequireSame fails the test where two graphs are not the same to the last byte of their records.
+func RequireSame(t *testing.T, want, got graph.Snapshot) {
+	t.Helper()
+	counts, err := graph.Diff(t.Context(), want, got, graph.DiffOptions{Touches: true}, func(c graph.Change) error {
+		require.Fail(t, "the graphs differ", "%s", graph.AppendChange(nil, "", &c))
+		return nil
+	})
+	require.NoError(t, err)
+	for name := range counts {
+		require.Equal(t, contents(t, want, name), contents(t, got, name), name)
+	}
+}
+
+func contents(t *testing.T, s graph.Snapshot, typeName string) []string {
+	t.Helper()
+	var lines []string
+	for e, err := range graph.All(t.Context(), s, typeName) {
+		require.NoError(t, err)
+		lines = append(lines, string(e.JSON))
+	}
+	return lines
+}
+
+var (
+	agent     = &graph.Type{Name: "sentinelone_agent", Class: "HostAgent", Step: "agents", Volatile: []string{"lastSeenOn"}, Schema: "1"}
+	group     = &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups", Schema: "1"}
+	threat    = &graph.Type{Name: "sentinelone_threat", Class: "Finding", Step: "threats", Schema: "1"}
+	hasAgent  = relationshipType(group, "HAS", agent, "agents")
+	hasThreat = relationshipType(agent, "HAS", threat, "threats")
+	types     = []*graph.Type{agent, group, threat, hasAgent, hasThreat}
+)
+
+func relationshipType(from *graph.Type, class string, to *graph.Type, step string) *graph.Type {
+	name := fmt.Sprintf("%s_%s_%s", from.Name, strings.ToLower(class), strings.TrimPrefix(to.Name, "sentinelone_"))
+	return &graph.Type{Name: name, Class: class, Relationship: true, From: from.Name, To: to.Name, Step: step, Schema: "1"}
+}
+
+func entity(t *graph.Type, id string, properties ...graph.Property) graph.Record {
+	r := graph.Record{Type: t, Key: t.Name + ":" + id}
+	r.Set("displayName", graph.String(id))
+	r.Set("name", graph.String(id))
+	for _, p := range properties {
+		r.Set(p.Name, p.Value)
+	}
+	return r
+}
+
+func relationship(t *graph.Type, from, to string) graph.Record {
+	r := graph.Record{Type: t, From: t.From + ":" + from, To: t.To + ":" + to}
+	r.Key = graph.RelationshipKey(r.From, t.Class, r.To)
+	return r
+}
+
+func property(name string, v graph.Value) graph.Property { return graph.Property{Name: name, Value: v} }
+
+func key(n int) string { return fmt.Sprintf("%s:%06d", agent.Name, n) }
+
+// many has n agents in one group.
+func many(n int) *Snapshot {
+	records := []graph.Record{entity(group, "1")}
+	for i := range n {
+		id := fmt.Sprintf("%06d", i)
+		records = append(records, entity(agent, id, property("id", graph.String(id))), relationship(hasAgent, "1", id))
+	}
+	return NewSnapshot(types, records...)
+}
+
+// Between yesterday and today agent 2 is updated, 3 deleted, 4 created, 5 touched, and 6 has become 7; agent 2
+// moves to another group.
+var (
+	yesterday = NewSnapshot(types,
+		entity(group, "1"), entity(group, "2"),
+		entity(agent, "1"), entity(agent, "2", property("isInfected", graph.Bool(false))), entity(agent, "3"),
+		entity(agent, "5", property("lastSeenOn", graph.Int(1))), entity(agent, "6"),
+		relationship(hasAgent, "1", "1"), relationship(hasAgent, "1", "2"), relationship(hasAgent, "1", "3"),
+		relationship(hasAgent, "1", "5"), relationship(hasAgent, "1", "6"),
+		entity(threat, "1"), relationship(hasThreat, "3", "1"))
+	today = NewSnapshot(types,
+		entity(group, "1"), entity(group, "2"),
+		entity(agent, "1"), entity(agent, "2", property("isInfected", graph.Bool(true)), property("osName", graph.String("Linux"))),
+		entity(agent, "4"), entity(agent, "5", property("lastSeenOn", graph.Int(2))), entity(agent, "7"),
+		relationship(hasAgent, "1", "1"), relationship(hasAgent, "2", "2"), relationship(hasAgent, "1", "4"),
+		relationship(hasAgent, "1", "5"), relationship(hasAgent, "1", "7"),
+		entity(threat, "2"), relationship(hasThreat, "2", "2"))
+	withoutThreats = NewSnapshot([]*graph.Type{agent, group, hasAgent},
+		entity(group, "1"), entity(agent, "1"), relationship(hasAgent, "1", "1"))
+)
+
+// awkward has what tenants have and stores stumble over.
+var awkward = NewSnapshot(types,
+	entity(agent, "1234567890123456789",
+		property("id", graph.String("1234567890123456789")),
+		property("BIOS", graph.String("sorts before the meta properties")),
+		property("computerName", graph.String("Контроллер-ü-東京-🖥\u0301")),
+		property("control", graph.String("\x00\x01\x1b[31m\a\b\f\n\r\t\x7f\u2028\u2029\ufeff")),
+		property("quotes", graph.String(`"\'`+"`"+`<script>{}$&;--`)),
+		property("empty", graph.String("")),
+		property("long", graph.String(strings.Repeat("long ", 200_000))),
+		property("yes", graph.Bool(true)),
+		property("no", graph.Bool(false)),
+		property("zero", graph.Int(0)),
+		property("greatest", graph.Int(math.MaxInt64)),
+		property("least", graph.Int(math.MinInt64)),
+		property("whole", graph.Float(3)),
+		property("tiny", graph.Float(5e-324)),
+		property("huge", graph.Float(-1.7976931348623157e308)),
+		property("noneOfThem", graph.Strings([]string{})),
+		property("emptyOne", graph.Strings([]string{""})),
+		property("inOrder", graph.Strings([]string{"b", "a", "b", "\n", "é"})),
+		property("tag.Cost center", graph.String("42")),
+	),
+	entity(agent, strings.Repeat("k", graph.MaxKeyBytes-len("sentinelone_agent:"))),
+	entity(agent, ` "quoted\key"|<&>`),
+)
