@@ -1,0 +1,422 @@
+package s1test
+
+import "strconv"
+
+// threat is what is true of a threat on a day and does not follow from its number.
+type threat struct {
+	n, agent      int
+	born, touched int // days
+	status        int // in incidentStatuses
+}
+
+const (
+	unresolved = iota
+	inProgress
+	resolved
+)
+
+var incidentStatuses = []string{"unresolved", "in_progress", "resolved"}
+
+// neverWas is the number of an agent that no day has.
+const neverWas = 9_000_000
+
+func (w *world) threat(n int) threat {
+	if t, ok := w.changedThreats[n]; ok {
+		return t
+	}
+	t := threat{n: n, agent: int(w.dice(aboutThreatAgent, n, 0) % uint64(w.Agents))}
+	switch d := w.dice(aboutIncident, n, 0) % 100; {
+	case d < 25:
+		t.status = unresolved
+	case d < 40:
+		t.status = inProgress
+	default:
+		t.status = resolved
+	}
+	if w.Awkward {
+		switch n {
+		case GhostThreat:
+			t.agent = GhostAgent
+		case OrphanThreat:
+			t.agent = neverWas
+		case HostileThreat:
+			t.agent = HostileAgent + 8
+		}
+	}
+	return t
+}
+
+// malware is what threats are about: invented files of families that exist.
+var malware = []struct{ name, classification, file, path, process string }{
+	{"invoice_2026.exe", "Malware", "exe", `\Device\HarddiskVolume3\Users\%s\Downloads\invoice_2026.exe`, "explorer.exe"},
+	{"mimikatz.exe", "Infostealer", "exe", `\Device\HarddiskVolume3\Temp\mimikatz.exe`, "cmd.exe"},
+	{"update.ps1 (CLI)", "Trojan", "ps1", `\Device\HarddiskVolume3\Windows\System32\WindowsPowerShell\v1.0\powershell.exe`, "winword.exe"},
+	{"xmrig", "Cryptominer", "", `/tmp/.x/xmrig`, "bash"},
+	{"locker.dll", "Ransomware", "dll", `\Device\HarddiskVolume3\ProgramData\locker.dll`, "rundll32.exe"},
+	{"eicar.com", "Malware", "com", `\Device\HarddiskVolume3\Users\%s\Desktop\eicar.com`, "msedge.exe"},
+	{"toolbar_setup.exe", "PUA", "exe", `\Device\HarddiskVolume3\Users\%s\Downloads\toolbar_setup.exe`, "chrome.exe"},
+	{"offer.docm", "Downloader", "docm", `\Device\HarddiskVolume3\Users\%s\AppData\Local\Temp\offer.docm`, "outlook.exe"},
+	{"OSX.Shlayer.dmg", "Adware", "dmg", `/Users/%s/Downloads/OSX.Shlayer.dmg`, "Safari"},
+	{"c2beacon", "Backdoor", "", `/usr/local/bin/c2beacon`, "systemd"},
+	{"suspicious powershell", "Malware", "", "", "powershell.exe"},
+}
+
+// techniques are of MITRE ATT&CK.
+var techniques = []struct{ category, description, tactic, id, name string }{
+	{"InfostealerIndicator", "This uses mimikatz, an open-source application that shows and saves credentials.", "Credential Access", "T1003", "OS Credential Dumping"},
+	{"EvasionIndicator", "Code injection to other process memory space during the target process' initialization.", "Defense Evasion", "T1055", "Process Injection"},
+	{"PersistenceIndicator", "Application registered itself to become persistent via scheduled task.", "Persistence", "T1053", "Scheduled Task/Job"},
+	{"RansomwareIndicator", "Shadow copies were deleted.", "Impact", "T1490", "Inhibit System Recovery"},
+	{"ExecutionIndicator", "Powershell execution with encoded command.", "Execution", "T1059.001", "PowerShell"},
+	{"GeneralIndicator", "Detected by the static engine.", "", "", ""},
+}
+
+func (w *world) writeThreat(o *object, ref rowRef) {
+	t := w.threat(ref.n)
+	a := w.agent(t.agent)
+	o.begin()
+	if w.Awkward && t.n == NullThreat {
+		for _, name := range []string{"agentDetectionInfo", "containerInfo", "indicators", "kubernetesInfo", "mitigationStatus", "whiteningOptions"} {
+			o.null(name)
+		}
+		o.nulls = true
+		o.key("agentRealtimeInfo")
+		o.b = append(o.b, '{')
+		o.id("agentId", w.id(agentIDs, a.n))
+		o.text("agentComputerName", "")
+		o.end()
+		o.id("id", w.id(threatIDs, t.n))
+		o.key("threatInfo")
+		o.b = append(o.b, '{')
+		o.nulls = true
+		w.writeThreatInfo(o, &t, &a, ref)
+		o.nulls = false
+		o.end()
+		o.end()
+		return
+	}
+	o.novel = w.Awkward && t.n == NovelThreat
+	o.ascii = t.n%2 == 1
+	w.writeDetection(o, &t, &a)
+	w.writeRealtime(o, &a)
+	w.writeContainer(o, &a)
+	o.id("id", w.id(threatIDs, t.n))
+	w.writeIndicators(o, &t)
+	w.writeMitigation(o, &t)
+	if o.novel {
+		o.b = append(o.b, `"novelField":["`+SecretPrefix+`novel"],`...)
+	}
+	o.open("threatInfo")
+	w.writeThreatInfo(o, &t, &a, ref)
+	o.end()
+	if w.machine(a.n).os == windows {
+		o.texts("whiteningOptions", "hash", "path", "certificate")
+	} else {
+		o.texts("whiteningOptions", "hash", "path")
+	}
+	o.novel, o.ascii = false, false
+	o.end()
+}
+
+// writeDetection writes what the agent was when the threat was found.
+func (w *world) writeDetection(o *object, t *threat, a *agent) {
+	m, home := w.machine(a.n), w.home(a.n)
+	inside, outside := w.addresses(&home, m)
+	o.open("agentDetectionInfo")
+	o.id("accountId", w.id(accountIDs, w.account(a)))
+	o.text("accountName", w.accountName(w.account(a)))
+	o.text("agentDetectionState", detectionState(a))
+	o.text("agentDomain", w.domain())
+	o.text("agentIpV4", inside)
+	o.text("agentIpV6", "fe80::"+strconv.Itoa(a.n%9999))
+	if w.hasOwner(a.n) {
+		p := w.owner(&home)
+		o.text("agentLastLoggedInUpn", p.mail)
+		o.text("agentLastLoggedInUserMail", p.mail)
+		o.text("agentLastLoggedInUserName", p.login)
+	} else {
+		o.null("agentLastLoggedInUpn")
+		o.null("agentLastLoggedInUserMail")
+		o.text("agentLastLoggedInUserName", "root")
+	}
+	o.enum("agentMitigationMode", "protect")
+	name, revision := w.osName(a.n, m)
+	o.text("agentOsName", name)
+	o.text("agentOsRevision", revision)
+	o.time("agentRegisteredAt", w.agentTimes(&home, false).registered)
+	o.text("agentUuid", w.uuid(a.n))
+	o.text("agentVersion", w.agentVersion(&home))
+	o.open("cloudProviders")
+	o.end()
+	o.text("externalIp", outside)
+	w.writeGroupOf(o, &home)
+	w.writeSiteOf(o, &home)
+	o.end()
+}
+
+// writeRealtime writes what the agent is now.
+func (w *world) writeRealtime(o *object, a *agent) {
+	m, active := w.machine(a.n), w.isActive(a)
+	inside, _ := w.addresses(a, m)
+	times := w.agentTimes(a, active)
+	o.open("agentRealtimeInfo")
+	o.id("accountId", w.id(accountIDs, w.account(a)))
+	o.text("accountName", w.accountName(w.account(a)))
+	o.number("activeThreats", activeThreats(a))
+	o.text("agentComputerName", w.computerName(a))
+	o.null("agentDecommissionedAt")
+	o.text("agentDomain", w.domain())
+	o.id("agentId", w.id(agentIDs, a.n))
+	o.flag("agentInfected", a.infected)
+	o.flag("agentIsActive", active)
+	o.flag("agentIsDecommissioned", a.decommissioned)
+	o.enum("agentMachineType", m.kind)
+	o.enum("agentMitigationMode", mitigationMode(a))
+	o.enum("agentNetworkStatus", networkStatus(active))
+	name, revision := w.osName(a.n, m)
+	o.text("agentOsName", name)
+	o.text("agentOsRevision", revision)
+	o.enum("agentOsType", m.os.String())
+	o.text("agentUuid", w.uuid(a.n))
+	o.text("agentVersion", w.agentVersion(a))
+	w.writeGroupOf(o, a)
+	o.openList("networkInterfaces")
+	o.begin()
+	o.id("id", w.id(tagIDs, a.n*8))
+	o.texts("inet", inside)
+	o.texts("inet6")
+	o.text("name", "eth0")
+	o.text("physical", mac(a.n, 0))
+	o.end()
+	o.endList()
+	o.text("operationalState", "na")
+	o.flag("rebootRequired", false)
+	o.time("scanAbortedAt", 0)
+	o.time("scanFinishedAt", times.scanFinished)
+	o.time("scanStartedAt", times.scanStarted)
+	o.enum("scanStatus", times.scanStatus())
+	w.writeSiteOf(o, a)
+	o.null("storageName")
+	o.null("storageType")
+	o.texts("userActionsNeeded")
+	o.end()
+}
+
+func (w *world) writeContainer(o *object, a *agent) {
+	pod := w.machine(a.n).kind == "kubernetes pod"
+	text := func(name, value string) {
+		if pod {
+			o.text(name, value)
+		} else {
+			o.null(name)
+		}
+	}
+	flag := func(name string) {
+		if pod {
+			o.flag(name, false)
+		} else {
+			o.null(name)
+		}
+	}
+	o.open("containerInfo")
+	text("id", "4f1c9a0d7e2b")
+	text("image", "registry.example/web:4.2")
+	flag("isContainerQuarantine")
+	text("labels", "")
+	text("name", "web")
+	o.end()
+	o.open("kubernetesInfo")
+	text("cluster", "prod-1")
+	text("controllerKind", "Deployment")
+	text("controllerLabels", "")
+	text("controllerName", "web")
+	flag("isContainerQuarantine")
+	text("namespace", "default")
+	text("namespaceLabels", "")
+	text("node", "gke-prod-1-default-0a1b")
+	text("nodeLabels", "")
+	text("pod", "web-7d4b9c-x2x9z")
+	text("podLabels", "")
+	o.end()
+}
+
+func (w *world) writeIndicators(o *object, t *threat) {
+	o.openList("indicators")
+	for i := range t.n % 4 {
+		k := techniques[(t.n+i)%len(techniques)]
+		o.begin()
+		o.text("category", k.category)
+		o.number("categoryId", int64(i+1))
+		o.text("description", k.description)
+		o.key("ids")
+		o.b = append(o.b, "[37,38],"...)
+		o.openList("tactics")
+		if k.tactic != "" {
+			o.begin()
+			o.text("name", k.tactic)
+			o.text("source", "MITRE")
+			o.openList("techniques")
+			o.begin()
+			o.text("link", "https://attack.mitre.org/techniques/"+k.id+"/")
+			o.text("name", k.name)
+			o.end()
+			o.endList()
+			o.end()
+		}
+		o.endList()
+		o.end()
+	}
+	o.endList()
+}
+
+func (w *world) writeMitigation(o *object, t *threat) {
+	o.openList("mitigationStatus")
+	if t.status == resolved {
+		for i, action := range []string{"kill", "quarantine"} {
+			at := w.identifiedAt(t) + moment(2+i)*second
+			o.begin()
+			o.enum("action", action)
+			o.open("actionsCounters")
+			o.number("failed", 0)
+			o.number("notFound", 0)
+			o.number("pendingReboot", 0)
+			o.number("success", 1)
+			o.number("total", 1)
+			o.end()
+			o.flag("agentSupportsReport", true)
+			o.flag("groupNotFound", false)
+			o.time("lastUpdate", at+second)
+			o.text("latestReport", "/threats/mitigation-report/"+w.idString(threatIDs, t.n))
+			o.time("mitigationEndedAt", at+second)
+			o.time("mitigationStartedAt", at)
+			o.text("reportId", w.idString(filterIDs, t.n))
+			o.enum("status", "success")
+			o.end()
+		}
+	}
+	o.endList()
+}
+
+func (w *world) identifiedAt(t *threat) moment {
+	if t.born > 0 {
+		return ago(dayZero+moment(t.born)*day, w.dice(aboutThreat, t.n, 0), minute, 20*hour)
+	}
+	return ago(dayZero, w.dice(aboutThreat, t.n, 0), 2*hour, 90*day)
+}
+
+func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
+	d := w.dice(aboutThreat, t.n, 1)
+	kind := malware[d%uint64(len(malware))]
+	user := w.lastUser(&agent{n: a.n})
+	name, file, process := kind.name, kind.path, kind.process
+	if i := len(file); i > 0 {
+		file = replaceUser(file, user)
+	}
+	if w.Awkward && t.n == HostileThreat {
+		name, user, file, process = HostileNames[8], HostileNames[5], HostileNames[6], HostileNames[9]
+	}
+	identified := w.identifiedAt(t)
+	verdict := [...]string{"undefined", "undefined", "true_positive", "false_positive", "suspicious"}[d>>8%5]
+	if t.status == unresolved {
+		verdict = "undefined"
+	}
+	mitigation := "not_mitigated"
+	if t.status == resolved {
+		mitigation = "mitigated"
+		if verdict == "false_positive" {
+			mitigation = "marked_as_benign"
+		}
+	}
+	o.enum("analystVerdict", verdict)
+	o.text("analystVerdictDescription", verdict)
+	o.flag("automaticallyResolved", false)
+	o.null("browserType")
+	o.text("certificateId", "")
+	o.text("classification", kind.classification)
+	o.enum("classificationSource", []string{"Cloud", "Behavioral", "Static", "Engine"}[d>>16%4])
+	o.text("cloudFilesHashVerdict", "black")
+	o.text("collectionId", w.idString(filterIDs, t.n))
+	o.enum("confidenceLevel", []string{"malicious", "malicious", "suspicious", "n/a"}[d>>24%4])
+	o.time("createdAt", identified+second+1)
+	if o.openList("detectionEngines") {
+		o.begin()
+		o.text("key", "on_write")
+		o.text("title", "On-Write Static AI")
+		o.end()
+		o.endList()
+	}
+	o.enum("detectionType", []string{"static", "dynamic"}[d>>32%2])
+	o.texts("engines", "On-Write DFI", "Intrusion Detection")
+	o.flag("externalTicketExists", d%9 == 0)
+	if d%9 == 0 {
+		o.text("externalTicketId", "SEC-"+strconv.Itoa(1000+t.n))
+	} else {
+		o.null("externalTicketId")
+	}
+	o.flag("failedActions", false)
+	o.text("fileExtension", kind.file)
+	o.text("fileExtensionType", "Executable")
+	o.text("filePath", file)
+	o.number("fileSize", int64(d>>40%9_000_000))
+	o.text("fileVerificationType", "NotSigned")
+	o.time("identifiedAt", identified)
+	o.enum("incidentStatus", incidentStatuses[t.status])
+	o.text("incidentStatusDescription", incidentStatuses[t.status])
+	o.enum("initiatedBy", "agent_policy")
+	o.text("initiatedByDescription", "Agent Policy")
+	o.null("initiatingUserId")
+	o.null("initiatingUsername")
+	o.flag("isFileless", kind.path == "")
+	o.flag("isValidCertificate", false)
+	o.texts("macroModules")
+	o.text("maliciousProcessArguments", SecretArguments)
+	if t.n%3 == 0 {
+		o.text("md5", w.hash(t.n, 1, 32))
+	} else {
+		o.null("md5")
+	}
+	o.flag("mitigatedPreemptively", false)
+	o.enum("mitigationStatus", mitigation)
+	o.text("mitigationStatusDescription", mitigation)
+	o.text("originatorProcess", process)
+	o.flag("pendingActions", false)
+	o.text("processUser", w.domain()+`\`+user)
+	o.text("publisherName", "")
+	o.flag("reachedEventsLimit", false)
+	o.flag("rebootRequired", false)
+	o.text("sha1", w.hash(t.n, 2, 40))
+	if t.n%2 == 0 {
+		o.text("sha256", w.hash(t.n, 3, 64))
+	} else {
+		o.null("sha256")
+	}
+	o.text("storyline", w.hash(t.n, 4, 16))
+	o.text("threatId", w.idString(threatIDs, t.n))
+	o.text("threatName", name)
+	updated := w.now - moment(w.dice(aboutThreat, t.n, w.day+10)%uint64(hour))
+	if t.status == resolved && t.touched != w.day {
+		updated = max(identified, dayZero+moment(t.touched-1)*day) + 5*minute + 1
+	}
+	if ref.moved {
+		updated += day
+	}
+	o.time("updatedAt", updated)
+}
+
+// hash is so many hex digits; every third threat is of the same file as the one before.
+func (w *world) hash(threat, kind, digits int) string {
+	b := make([]byte, 0, 64)
+	for i := 0; len(b) < digits; i++ {
+		b = appendHex(b, w.dice(aboutHash, threat-threat%3/2, 100*kind+i), min(16, digits-len(b)))
+	}
+	return string(b)
+}
+
+func replaceUser(path, user string) string {
+	for i := 0; i+1 < len(path); i++ {
+		if path[i] == '%' && path[i+1] == 's' {
+			return path[:i] + user + path[i+2:]
+		}
+	}
+	return path
+}
