@@ -1,0 +1,29 @@
+# make help says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help build test lint bench docs
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+build: ## build ./s1graph
+	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o s1graph .
+
+# The race detector needs a C compiler; without one the tests run without it.
+RACE := $(shell command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
+
+test: ## run all tests with the race detector
+	go test $(RACE) ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+bench: ## Go benchmarks, then whole runs against the test tenant
+	go test -run '^$$' -bench . -benchmem ./...
+	go run ./bench
+
+docs: ## write docs/data-model.md
+	go run . document

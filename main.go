@@ -1,0 +1,26 @@
+// s1graph turns a SentinelOne tenant into an asset graph and says what changed in it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"s1graph/cli"
+)
+
+// version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
+var version string
+
+func main() {
+	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, restore) // a second signal ends the process at once
+	os.Exit(cli.Run(ctx, cli.Process{
+		Args:        os.Args,
+		Environment: os.Environ(),
+		Stdout:      os.Stdout,
+		Stderr:      os.Stderr,
+		Version:     version,
+	}))
+}
