@@ -13,8 +13,8 @@ func (w *world) writeAgent(o *object, ref rowRef) {
 	if ref.moved {
 		times.updated += day
 	}
-	o.nulls, o.novel, o.ascii = w.odd(n, NullAgent), w.odd(n, NovelAgent), n%2 == 1
-	defer func() { o.nulls, o.novel, o.ascii = false, false, false }()
+	o.nulls, o.novel, o.full, o.ascii = w.odd(n, NullAgent), w.odd(n, NovelAgent), w.odd(n, PodAgent), n%2 == 1
+	defer o.plain()
 
 	o.begin()
 	o.id("accountId", w.id(accountIDs, w.account(&a)))
@@ -183,6 +183,9 @@ func (w *world) agentTimes(a *agent, active bool) agentTimes {
 		registered: ago(dayZero, state, 20*day, 900*day),
 		updated:    ago(now, d, 1, hour),
 		started:    ago(now, d>>8, minute, 9*hour).whole(),
+	}
+	if w.odd(a.n, ReinstallAgent) {
+		t.registered = dayZero - 10*day // its predecessor came earlier
 	}
 	if a.born > 0 {
 		t.registered = ago(now-moment(today-a.born)*day, state, 10*hour, 20*hour)

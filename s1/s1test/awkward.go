@@ -34,7 +34,7 @@ const (
 	OddTagsAgent                // tag keys with colon, slash, dot, in other scripts, with nothing
 	AWSAgent                    // cloudProviders with AWS facts
 	AzureAgent                  // the same of Azure
-	PodAgent                    // a Kubernetes pod, with GCP facts
+	PodAgent                    // a Kubernetes pod with GCP facts, and a value in every field
 	LegacyAgent                 // windows_legacy, and 1 as its only core count
 	UninstalledAgent            // isUninstalled
 	GhostAgent                  // not in /agents, though its applications and threats are in their lists
@@ -55,6 +55,7 @@ const (
 	GhostThreat          // of GhostAgent
 	OrphanThreat         // of an agent that never was
 	HostileThreat        // HostileNames as file, user and process
+	FullThreat           // of PodAgent, with a value in every field
 	AwkwardThreats
 )
 
@@ -120,17 +121,25 @@ func (w *world) makeAwkward() {
 		what(&a)
 		w.changed[n] = a
 	}
+	beside := func(n int) func(*agent) {
+		home := w.home(n)
+		return func(a *agent) { a.site, a.group = home.site, home.group }
+	}
+	change(DecomposedAgent, beside(ComposedAgent))
 	change(DecomposedAgent, func(a *agent) { a.decommissioned = true })
+	change(ReinstallAgent, beside(ReinstalledAgent))
+	change(ClonedAgent, beside(CloneAgent))
 	change(GrouplessAgent, func(a *agent) { a.group = nowhere })
 	change(SitelessAgent, func(a *agent) { a.site, a.group = nowhere, nowhere })
 	change(ReinstalledAgent, func(a *agent) { a.decommissioned = true })
 	change(UninstalledAgent, func(a *agent) { a.uninstalled = true })
 	change(GhostAgent, func(a *agent) { a.unlisted = true })
 	change(TwiceInstalledAgent, func(a *agent) {
-		a.extra = append(a.extra, extra{product: 0, variant: 1, risk: byCatalog}, extra{product: 0, variant: 1, risk: byCatalog})
+		twice := extra{variant: 2 * newVariants, risk: byCatalog}
+		a.extra = append(a.extra, twice, twice)
 	})
-	change(HighRiskAgent, func(a *agent) { a.extra = append(a.extra, extra{product: 0, variant: 2, risk: 4}) })
-	change(LowRiskAgent, func(a *agent) { a.extra = append(a.extra, extra{product: 0, variant: 2, risk: 0}) })
+	change(HighRiskAgent, func(a *agent) { a.extra = append(a.extra, extra{variant: 3 * newVariants, risk: 4}) })
+	change(LowRiskAgent, func(a *agent) { a.extra = append(a.extra, extra{variant: 3 * newVariants, risk: 0}) })
 	change(OddApplicationsAgent, func(a *agent) {
 		for i := range w.catalog.odd {
 			a.extra = append(a.extra, extra{product: w.catalog.firstOdd + i, variant: i, risk: byCatalog})

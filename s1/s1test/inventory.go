@@ -89,7 +89,7 @@ func (w *world) writeEndpoint(o *object, ref rowRef) {
 	d := w.dice(aboutInstallation, ref.n, ref.slot)
 	osName, osVersion := w.osName(a.n, m)
 	o.nulls, o.novel = w.odd(a.n, NullAgent), w.odd(a.n, NovelAgent)
-	defer func() { o.nulls, o.novel = false, false }()
+	defer o.plain()
 	o.begin()
 	o.text("accountName", w.accountName(w.account(&a)))
 	o.time("applicationInstallationDate", w.installedAt(&in, d))

@@ -22,7 +22,6 @@ var rateRules = []struct {
 	{"/threats/", 100, 1000},
 	{"/threats", 10, 50},
 	{"/application-management/inventory", 3, 1},
-	{"/system/status", 2, 1},
 	{"/users", 40, 80},
 	{"/user", 2, 5},
 }

@@ -121,7 +121,7 @@ func (w *world) computerName(a *agent) string {
 	if w.isAwkward(n) {
 		switch n {
 		case ComposedAgent:
-			return "Zürich-Caf\u00e9-01"
+			return "Z\u00fcrich-Caf\u00e9-01"
 		case DecomposedAgent:
 			return "Zu\u0308rich-Cafe\u0301-01"
 		case ReinstalledAgent, ReinstallAgent:

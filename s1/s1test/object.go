@@ -9,9 +9,13 @@ import (
 type object struct {
 	b     []byte
 	nulls bool // every field is null, but for those written with id
-	novel bool // enumerations have values that the API document does not list
+	novel bool // values are such as the API document does not list: words, fractions, times with an offset
+	full  bool // nothing is null or empty
 	ascii bool // what is not ASCII is written as \uXXXX
 }
+
+// plain ends every special way of writing.
+func (o *object) plain() { o.nulls, o.novel, o.full, o.ascii = false, false, false, false }
 
 func (o *object) begin() { o.b = append(o.b, '{') }
 
@@ -57,6 +61,10 @@ func (o *object) opened(name string, brace byte) bool {
 }
 
 func (o *object) null(name string) {
+	if o.full {
+		o.text(name, "full_"+name)
+		return
+	}
 	o.key(name)
 	o.b = append(o.b, "null,"...)
 }
@@ -102,6 +110,9 @@ func (o *object) enum(name, value string) {
 }
 
 func (o *object) texts(name string, values ...string) {
+	if o.full && len(values) == 0 {
+		values = []string{"full_" + name}
+	}
 	if o.openList(name) {
 		for _, v := range values {
 			o.value(v)
@@ -117,6 +128,9 @@ func (o *object) number(name string, value int64) {
 	}
 	o.key(name)
 	o.b = strconv.AppendInt(o.b, value, 10)
+	if o.novel {
+		o.b = append(o.b, ".75"...)
+	}
 	o.b = append(o.b, ',')
 }
 
@@ -132,12 +146,18 @@ func (o *object) flag(name string, value bool) {
 
 // time writes a moment; 0 is null.
 func (o *object) time(name string, at moment) {
+	if at == 0 && o.full {
+		at = dayZero - 10*day
+	}
 	if o.nulls || at == 0 {
 		o.null(name)
 		return
 	}
 	o.key(name)
 	o.b = at.append(o.b)
+	if o.novel {
+		o.b = append(o.b[:len(o.b)-2], `+00:00"`...)
+	}
 	o.b = append(o.b, ',')
 }
 

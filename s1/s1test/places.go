@@ -161,7 +161,7 @@ func (w *world) writeSite(o *object, ref rowRef) {
 	account := w.accountOf(n)
 	agents := int64(w.census().sites[n]) + w.drift(n)
 	o.nulls = w.isNullSite(n)
-	defer func() { o.nulls = false }()
+	defer o.plain()
 	o.begin()
 	o.id("accountId", w.id(accountIDs, account))
 	o.text("accountName", w.accountName(account))
@@ -198,7 +198,7 @@ func (w *world) writeGroup(o *object, ref rowRef) {
 		kind = []string{"static", "dynamic", "pinned"}[n%3]
 	}
 	o.nulls = w.isNullGroup(n)
-	defer func() { o.nulls = false }()
+	defer o.plain()
 	o.begin()
 	o.time("createdAt", dayZero-800*day+moment(n)*hour+1)
 	o.text("creator", "Tomas Okonkwo")

@@ -99,6 +99,9 @@ func (p *planner) note(c Change) { p.plan = append(p.plan, c) }
 
 // pick is an agent that nothing has happened to on this day and that fits; false if there is none.
 func (p *planner) pick(fits func(*agent) bool) (agent, bool) {
+	if p.before.agents == 0 {
+		return agent{}, false
+	}
 	start := int(p.dice(aboutPlan, 0, p.day) % uint64(p.before.agents))
 	stride := strideIn(p.before.agents)
 	for range p.before.agents {
@@ -254,7 +257,7 @@ func (p *planner) applicationsChange() {
 		return slot
 	})
 	for i := range p.Changes {
-		a, ok := p.pick(func(a *agent) bool { return a.touched != p.day })
+		a, ok := p.pick(func(a *agent) bool { return a.touched != p.day && len(a.removed) == 0 })
 		if !ok {
 			return
 		}

@@ -76,6 +76,9 @@ func (t Tenant) filledIn() Tenant {
 		t.Agents = max(t.Agents, AwkwardAgents+40)
 		t.Threats = max(t.Threats, AwkwardThreats+10)
 	}
+	if t.Agents == 0 {
+		t.Threats = 0
+	}
 	t.ApplicationsPerAgent = min(t.ApplicationsPerAgent, maxSlots/2)
 	t.Catalog = max(t.Catalog, 6*t.ApplicationsPerAgent, 60)
 	if t.Changes == 0 {

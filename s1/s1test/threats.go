@@ -41,6 +41,8 @@ func (w *world) threat(n int) threat {
 			t.agent = neverWas
 		case HostileThreat:
 			t.agent = HostileAgent + 8
+		case FullThreat:
+			t.agent = PodAgent
 		}
 	}
 	return t
@@ -95,8 +97,9 @@ func (w *world) writeThreat(o *object, ref rowRef) {
 		o.end()
 		return
 	}
-	o.novel = w.Awkward && t.n == NovelThreat
+	o.novel, o.full = w.Awkward && t.n == NovelThreat, w.Awkward && t.n == FullThreat
 	o.ascii = t.n%2 == 1
+	defer o.plain()
 	w.writeDetection(o, &t, &a)
 	w.writeRealtime(o, &a)
 	w.writeContainer(o, &a)
@@ -114,7 +117,6 @@ func (w *world) writeThreat(o *object, ref rowRef) {
 	} else {
 		o.texts("whiteningOptions", "hash", "path")
 	}
-	o.novel, o.ascii = false, false
 	o.end()
 }
 
@@ -125,7 +127,7 @@ func (w *world) writeDetection(o *object, t *threat, a *agent) {
 	o.open("agentDetectionInfo")
 	o.id("accountId", w.id(accountIDs, w.account(a)))
 	o.text("accountName", w.accountName(w.account(a)))
-	o.text("agentDetectionState", detectionState(a))
+	o.text("agentDetectionState", detectionState(&home))
 	o.text("agentDomain", w.domain())
 	o.text("agentIpV4", inside)
 	o.text("agentIpV6", "fe80::"+strconv.Itoa(a.n%9999))
@@ -307,7 +309,7 @@ func (w *world) identifiedAt(t *threat) moment {
 func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 	d := w.dice(aboutThreat, t.n, 1)
 	kind := malware[d%uint64(len(malware))]
-	user := w.lastUser(&agent{n: a.n})
+	user := w.processUser(a.n)
 	name, file, process := kind.name, kind.path, kind.process
 	if i := len(file); i > 0 {
 		file = replaceUser(file, user)
@@ -393,14 +395,37 @@ func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 	o.text("storyline", w.hash(t.n, 4, 16))
 	o.text("threatId", w.idString(threatIDs, t.n))
 	o.text("threatName", name)
-	updated := w.now - moment(w.dice(aboutThreat, t.n, w.day+10)%uint64(hour))
-	if t.status == resolved && t.touched != w.day {
-		updated = max(identified, dayZero+moment(t.touched-1)*day) + 5*minute + 1
-	}
+	updated := w.threatUpdatedAt(t, identified)
 	if ref.moved {
 		updated += day
 	}
 	o.time("updatedAt", updated)
+}
+
+// threatUpdatedAt moves every day until a threat is resolved.
+func (w *world) threatUpdatedAt(t *threat, identified moment) moment {
+	last := w.day
+	if t.status == resolved {
+		if t.touched == 0 {
+			return identified + 5*minute + 1
+		}
+		last = t.touched
+	}
+	return dayZero + moment(last)*day - moment(w.dice(aboutThreat, t.n, last+10)%uint64(hour))
+}
+
+// processUser is who ran what a threat was found in.
+func (w *world) processUser(agent int) string {
+	m := w.machine(agent)
+	switch {
+	case m.kind == "laptop" || m.kind == "desktop":
+		home := w.home(agent)
+		return w.owner(&home).login
+	case m.os == linux:
+		return "root"
+	default:
+		return "Administrator"
+	}
 }
 
 // hash is so many hex digits; every third threat is of the same file as the one before.
