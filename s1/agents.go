@@ -87,7 +87,7 @@ type Agent struct {
 	UUID                           string                       `json:"uuid,omitzero"`
 }
 
-// ActiveDirectory is a part of the rows in this file.
+// ActiveDirectory is what the directory says of an agent's machine and of the user who was last logged in.
 type ActiveDirectory struct {
 	ComputerDistinguishedName string   `json:"computerDistinguishedName,omitzero"`
 	ComputerMemberOf          []string `json:"computerMemberOf,omitzero"`
@@ -97,7 +97,8 @@ type ActiveDirectory struct {
 	UserPrincipalName         string   `json:"userPrincipalName,omitzero"`
 }
 
-// CloudProvider is a part of the rows in this file.
+// CloudProvider is what a cloud (the key of Agent.CloudProviders: AWS, Azure, GCP…) says of the instance that an
+// agent runs on.
 type CloudProvider struct {
 	AgentNamespace       string   `json:"agentNamespace,omitzero"`
 	AgentPodName         string   `json:"agentPodName,omitzero"`
@@ -120,21 +121,22 @@ type CloudProvider struct {
 	KubernetesVersion    string   `json:"kubernetesVersion,omitzero"`
 }
 
-// ContainerizedWorkloadCounts is a part of the rows in this file.
+// ContainerizedWorkloadCounts is how much of each kind a Kubernetes agent watches.
 type ContainerizedWorkloadCounts struct {
 	ContainersCount Int `json:"containersCount,omitzero"`
 	PodsCount       Int `json:"podsCount,omitzero"`
 	TasksCount      Int `json:"tasksCount,omitzero"`
 }
 
-// Location is a part of the rows in this file.
+// Location is a network that the console's rules recognise an agent to be in.
 type Location struct {
 	ID    string `json:"id,omitzero"`
 	Name  string `json:"name,omitzero"`
 	Scope string `json:"scope,omitzero"`
 }
 
-// NetworkInterface is a part of the rows in this file.
+// NetworkInterface is an interface of an agent's machine. Physical is its MAC address, with colons or dashes;
+// Inet and Inet6 are its addresses.
 type NetworkInterface struct {
 	GatewayIP         string   `json:"gatewayIp,omitzero"`
 	GatewayMACAddress string   `json:"gatewayMacAddress,omitzero"`
@@ -145,18 +147,18 @@ type NetworkInterface struct {
 	Physical          string   `json:"physical,omitzero"`
 }
 
-// ProxyStates is a part of the rows in this file.
+// ProxyStates is which of an agent's connections go through a proxy.
 type ProxyStates struct {
 	Console        Flag `json:"console,omitzero"`
 	DeepVisibility Flag `json:"deepVisibility,omitzero"`
 }
 
-// AgentTags is a part of the rows in this file.
+// AgentTags are the tags of an agent, by who manages them; s1graph reads those of the console.
 type AgentTags struct {
 	SentinelOne []AgentTag `json:"sentinelone,omitzero"`
 }
 
-// AgentTag is a part of the rows in this file.
+// AgentTag is a key and a value that somebody gave an agent.
 type AgentTag struct {
 	AssignedAt   Time   `json:"assignedAt,omitzero"`
 	AssignedBy   string `json:"assignedBy,omitzero"`

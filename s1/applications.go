@@ -18,14 +18,16 @@ type InstalledApplication struct {
 	Version     string `json:"version,omitzero"`
 }
 
-// InventoryApplication is a row of /application-management/inventory: one application of the tenant.
+// InventoryApplication is a row of /application-management/inventory: one application of the tenant,
+// told by its name and vendor.
 type InventoryApplication struct {
 	ApplicationName   string `json:"applicationName,omitzero"`
 	ApplicationVendor string `json:"applicationVendor,omitzero"`
 	EndpointsCount    Int    `json:"endpointsCount,omitzero"`
 }
 
-// InventoryEndpoint is a row of /application-management/inventory/endpoints: one agent that has the application asked for.
+// InventoryEndpoint is a row of /application-management/inventory/endpoints, which is asked for one
+// application: one installation of it, on the agent whose uuid is EndpointUUID.
 type InventoryEndpoint struct {
 	ApplicationInstallationDate Time   `json:"applicationInstallationDate,omitzero"`
 	ApplicationInstallationPath string `json:"applicationInstallationPath,omitzero"`

@@ -6,7 +6,7 @@ type Licenses struct {
 	Modules []LicenseModule `json:"modules,omitzero"`
 }
 
-// LicenseBundle is a part of the rows in this file.
+// LicenseBundle is a product that was bought, with the number of machines (surfaces) it may run on.
 type LicenseBundle struct {
 	DisplayName   string           `json:"displayName,omitzero"`
 	MajorVersion  Int              `json:"majorVersion,omitzero"`
@@ -16,13 +16,13 @@ type LicenseBundle struct {
 	TotalSurfaces Int              `json:"totalSurfaces,omitzero"`
 }
 
-// LicenseSurface is a part of the rows in this file.
+// LicenseSurface is how many machines of one kind a bundle may run on.
 type LicenseSurface struct {
 	Count Int    `json:"count,omitzero"`
 	Name  string `json:"name,omitzero"`
 }
 
-// LicenseModule is a part of the rows in this file.
+// LicenseModule is an addition to a product that was bought.
 type LicenseModule struct {
 	DisplayName  string `json:"displayName,omitzero"`
 	MajorVersion Int    `json:"majorVersion,omitzero"`

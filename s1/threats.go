@@ -13,7 +13,7 @@ type Threat struct {
 	WhiteningOptions   []string           `json:"whiteningOptions,omitzero"`
 }
 
-// ThreatDetection is a part of the rows in this file.
+// ThreatDetection is the agent of a threat as it was when the threat was found.
 type ThreatDetection struct {
 	AccountID                 string `json:"accountId,omitzero"`
 	AccountName               string `json:"accountName,omitzero"`
@@ -37,7 +37,7 @@ type ThreatDetection struct {
 	SiteName                  string `json:"siteName,omitzero"`
 }
 
-// ThreatAgent is a part of the rows in this file.
+// ThreatAgent is the agent of a threat as it is now.
 type ThreatAgent struct {
 	AccountID             string   `json:"accountId,omitzero"`
 	AccountName           string   `json:"accountName,omitzero"`
@@ -71,7 +71,7 @@ type ThreatAgent struct {
 	UserActionsNeeded     []string `json:"userActionsNeeded,omitzero"`
 }
 
-// ContainerInfo is a part of the rows in this file.
+// ContainerInfo is the container that a threat was found in.
 type ContainerInfo struct {
 	ID                    string   `json:"id,omitzero"`
 	Image                 string   `json:"image,omitzero"`
@@ -80,27 +80,27 @@ type ContainerInfo struct {
 	Name                  string   `json:"name,omitzero"`
 }
 
-// Indicator is a part of the rows in this file.
+// Indicator is why an engine took a file or a process for a threat.
 type Indicator struct {
 	Category    string   `json:"category,omitzero"`
 	Description string   `json:"description,omitzero"`
 	Tactics     []Tactic `json:"tactics,omitzero"`
 }
 
-// Tactic is a part of the rows in this file.
+// Tactic is a tactic of MITRE ATT&CK, or of another catalogue that Source names.
 type Tactic struct {
 	Name       string      `json:"name,omitzero"`
 	Source     string      `json:"source,omitzero"`
 	Techniques []Technique `json:"techniques,omitzero"`
 }
 
-// Technique is a part of the rows in this file.
+// Technique is a technique of a Tactic.
 type Technique struct {
 	Link string `json:"link,omitzero"`
 	Name string `json:"name,omitzero"`
 }
 
-// KubernetesInfo is a part of the rows in this file.
+// KubernetesInfo is where in a cluster a threat was found.
 type KubernetesInfo struct {
 	Cluster               string   `json:"cluster,omitzero"`
 	ControllerKind        string   `json:"controllerKind,omitzero"`
@@ -115,7 +115,7 @@ type KubernetesInfo struct {
 	PodLabels             []string `json:"podLabels,omitzero"`
 }
 
-// MitigationAction is a part of the rows in this file.
+// MitigationAction is what was done about a threat, and how it went.
 type MitigationAction struct {
 	Action              string `json:"action,omitzero"`
 	AgentSupportsReport Flag   `json:"agentSupportsReport,omitzero"`
@@ -128,7 +128,7 @@ type MitigationAction struct {
 	Status              string `json:"status,omitzero"`
 }
 
-// ThreatInfo is a part of the rows in this file.
+// ThreatInfo is the threat itself: what it is, where its file lies, and what became of it.
 type ThreatInfo struct {
 	AnalystVerdict              string `json:"analystVerdict,omitzero"`
 	AnalystVerdictDescription   Text   `json:"analystVerdictDescription,omitzero"`

@@ -1,0 +1,74 @@
+package s1_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/s1"
+)
+
+// spent is how long the given number of requests for path are held back.
+func spent(t *testing.T, path string, requests int, rates map[string]float64) time.Duration {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":[]}`) })
+	client, clock := connect(t, server.URL, func(cfg *s1.Config) { cfg.RateLimits = rates })
+	for range requests {
+		for _, err := range client.Raw(t.Context(), path, nil) {
+			require.NoError(t, err)
+		}
+	}
+	return clock.Total()
+}
+
+func TestRequestsStayInsideTheLimitOfTheLongestPrefix(t *testing.T) {
+	for _, test := range []struct {
+		path     string
+		requests int
+		want     time.Duration
+	}{
+		{"/agents", 26, time.Second},        // 25 a second
+		{"/agents/count", 26, time.Second},  // the same prefix
+		{"/threats", 60, time.Second},       // 10 a second after the first 50
+		{"/threats/12/notes", 60, 0},        // 100 a second, the first 1000 at once
+		{"/user", 7, time.Second},           // 2 a second after the first 5
+		{"/users", 80, 0},                   // not /user
+		{"/installed-applications", 200, 0}, // no limit is known
+		{"/application-management/inventory/endpoints", 4, time.Second},
+	} {
+		got := spent(t, test.path, test.requests, nil)
+		assert.InDelta(t, test.want.Seconds(), got.Seconds(), 0.001, test.path)
+	}
+}
+
+func TestLimitsOfOnesOwnReplaceTheUsualOnes(t *testing.T) {
+	rates := map[string]float64{"web/api/v2.1/agents": 2, "/threats": 0, "installed-applications": 4}
+	assert.Equal(t, time.Second, spent(t, "/agents", 3, rates))
+	assert.Zero(t, spent(t, "/threats", 200, rates))
+	assert.Equal(t, time.Second, spent(t, "/installed-applications", 5, rates))
+}
+
+func TestClientsOfOneTokenShareALimiter(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer(1, "", "1")) })
+	limiter, shared := s1.NewLimiter(nil), newClock()
+	var clients sync.WaitGroup
+	for range 13 {
+		clients.Go(func() {
+			client, _ := connect(t, server.URL, func(cfg *s1.Config) {
+				cfg.Limiter, cfg.Sleep = limiter, shared.Sleep
+			})
+			for range 2 {
+				_, err := ids(t.Context(), client, url.Values{})
+				assert.NoError(t, err)
+			}
+		})
+	}
+	clients.Wait()
+	assert.Equal(t, time.Second, slices.Max(shared.Waits()), "the last of 26 requests waits for 25 others")
+}

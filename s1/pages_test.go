@@ -1,0 +1,343 @@
+package s1_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/s1"
+)
+
+// threePages serves agents 1 to 5 on three pages and notes the queries.
+func threePages(t testing.TB) (consoleURL string, queries func() []url.Values) {
+	var mu sync.Mutex
+	var seen []url.Values
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		seen = append(seen, r.URL.Query())
+		mu.Unlock()
+		switch r.URL.Query().Get("cursor") {
+		case "":
+			io.WriteString(w, answer(5, "b", "1", "2"))
+		case "b":
+			io.WriteString(w, answer(99, "c", "3", "4"))
+		case "c":
+			io.WriteString(w, answer(99, "", "5"))
+		}
+	})
+	return server.URL, func() []url.Values {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+}
+
+func TestAListIsReadInTheLargestPagesWithItsFiltersRepeated(t *testing.T) {
+	consoleURL, queries := threePages(t)
+	client, _ := connect(t, consoleURL, nil)
+
+	got, err := ids(t.Context(), client, url.Values{"siteIds": {"7", "8"}, "isDecommissioned": {"true,false"}})
+
+	require.NoError(t, err)
+	assert.Equal(t, []string{"1", "2", "3", "4", "5"}, got)
+	for i, cursor := range []string{"", "b", "c"} {
+		want := url.Values{"siteIds": {"7,8"}, "isDecommissioned": {"true,false"}, "limit": {"1000"}}
+		if cursor != "" {
+			want.Set("cursor", cursor)
+		}
+		assert.Equal(t, want, queries()[i])
+	}
+}
+
+func TestGroupsAreAskedForInPagesOf300(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "/web/api/v2.1/groups", r.URL.Path)
+		assert.Equal(t, "300", r.URL.Query().Get("limit"))
+		io.WriteString(w, answer(1, "", "g"))
+	})
+	client, _ := connect(t, server.URL, nil)
+	for group, err := range s1.List(t.Context(), client, s1.Groups, nil) {
+		require.NoError(t, err)
+		assert.Equal(t, "g", group.ID)
+	}
+}
+
+func TestTheTotalOfEveryPageIsTheFirstOnes(t *testing.T) {
+	consoleURL, _ := threePages(t)
+	client, _ := connect(t, consoleURL, nil)
+	pages := 0
+	for page, err := range s1.Pages(t.Context(), client, s1.Agents, nil) {
+		require.NoError(t, err)
+		assert.Equal(t, 5, page.Total)
+		pages++
+	}
+	assert.Equal(t, 3, pages)
+}
+
+func TestATotalThatIsNotSaidIsMinusOne(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":[]}`) })
+	client, _ := connect(t, server.URL, nil)
+	for page, err := range s1.Pages(t.Context(), client, s1.Agents, nil) {
+		require.NoError(t, err)
+		assert.Equal(t, -1, page.Total)
+	}
+}
+
+func TestTheListOfSitesStandsInsideTheData(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"pagination":{"totalItems":2,"nextCursor":null},
+			"data":{"allSites":{"activeLicenses":3},"sites":[{"id":"1","registrationToken":"x"},{"id":"2"}]},"errors":null}`)
+	})
+	client, _ := connect(t, server.URL, nil)
+	var got []string
+	for site, err := range s1.List(t.Context(), client, s1.Sites, nil) {
+		require.NoError(t, err)
+		got = append(got, site.ID)
+	}
+	assert.Equal(t, []string{"1", "2"}, got)
+}
+
+func TestAnEmptyPageThatNamesANextOneIsFollowed(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("cursor") == "" {
+			io.WriteString(w, answer(1, "b"))
+			return
+		}
+		io.WriteString(w, answer(1, "", "1"))
+	})
+	client, _ := connect(t, server.URL, nil)
+	got, err := ids(t.Context(), client, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"1"}, got)
+}
+
+func TestACursorThatRepeatsIsAnError(t *testing.T) {
+	for name, next := range map[string]map[string]string{
+		"the same page":    {"": "a", "a": "a"},
+		"an earlier page":  {"": "a", "a": "b", "b": "c", "c": "a"},
+		"the page before ": {"": "a", "a": "b", "b": "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				io.WriteString(w, answer(9, next[r.URL.Query().Get("cursor")], "1"))
+			})
+			client, _ := connect(t, server.URL, nil)
+			_, err := ids(t.Context(), client, nil)
+			require.ErrorContains(t, err, "sentinelone api 200 on /agents: the console named a page that it has already given")
+		})
+	}
+}
+
+func TestOnePageIsFetchedAheadAndNoMore(t *testing.T) {
+	asked := make(chan string, 10)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		cursor := r.URL.Query().Get("cursor")
+		page, _ := strconv.Atoi(cursor)
+		asked <- cursor
+		io.WriteString(w, answer(99, strconv.Itoa(page+1), cursor))
+	})
+	client, _ := connect(t, server.URL, nil)
+	pages := 0
+	for _, err := range s1.Pages(t.Context(), client, s1.Agents, nil) {
+		require.NoError(t, err)
+		if pages++; pages == 1 {
+			assert.Equal(t, "", <-asked)
+			assert.Equal(t, "1", <-asked, "asked for while the first page is consumed")
+			assert.Empty(t, asked)
+		}
+		if pages == 3 {
+			break // goleak sees whether the goroutine that fetches ends
+		}
+	}
+	assert.LessOrEqual(t, len(asked), 2)
+}
+
+func TestCancellingInTheMiddleEndsTheListWithTheContextsError(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("cursor") == "" {
+			io.WriteString(w, answer(9, "b", "1"))
+			return
+		}
+		io.WriteString(w, `{"data":[{"id":"2"},`)
+		w.(http.Flusher).Flush()
+		cancel()
+		<-r.Context().Done()
+	})
+	client, clock := connect(t, server.URL, nil)
+	got, err := ids(ctx, client, nil)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, []string{"1"}, got)
+	assert.Empty(t, clock.Waits())
+}
+
+func TestACancelledWaitEndsAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "300")
+		w.WriteHeader(http.StatusTooManyRequests)
+		cancel()
+	})
+	client, _ := connect(t, server.URL, func(cfg *s1.Config) { cfg.Sleep, cfg.Now = nil, nil })
+	_, err := ids(ctx, client, nil)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestCountReadsNoRows(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, url.Values{"countOnly": {"true"}, "siteIds": {"1,2"}}, r.URL.Query())
+		io.WriteString(w, `{"data":[],"pagination":{"nextCursor":null,"totalItems":1234567}}`)
+	})
+	client, _ := connect(t, server.URL, nil)
+	got, err := s1.Count(t.Context(), client, s1.Agents, url.Values{"siteIds": {"1", "2"}})
+	require.NoError(t, err)
+	assert.Equal(t, 1234567, got)
+}
+
+func TestACountThatIsNotSaidIsAnError(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":[]}`) })
+	client, _ := connect(t, server.URL, nil)
+	_, err := s1.Count(t.Context(), client, s1.Agents, nil)
+	require.EqualError(t, err, "sentinelone api 200 on /agents: the answer to countOnly has no totalItems")
+}
+
+func TestUserTellsTheScopeOfTheToken(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "/web/api/v2.1/user", r.URL.Path)
+		io.WriteString(w, `{"data":{"id":"1","scope":"site","scopeRoles":[{"id":"7","name":"Paris"}],"apiToken":{"expiresAt":"2027-01-01T00:00:00Z"}}}`)
+	})
+	client, _ := connect(t, server.URL, nil)
+	user, err := client.User(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "site", user.Scope)
+	assert.Equal(t, []s1.ScopeRole{{ID: "7", Name: "Paris"}}, user.ScopeRoles)
+	assert.Equal(t, s1.Time(1798761600000), user.APIToken.ExpiresAt)
+}
+
+func TestAMeterCountsEveryAttempt(t *testing.T) {
+	var requests atomic.Int64
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "ApiToken "+secret, r.Header.Get("Authorization"))
+		assert.Equal(t, "s1graph", r.Header.Get("User-Agent"))
+		assert.Equal(t, http.MethodGet, r.Method)
+		if requests.Add(1) == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		io.WriteString(w, answer(1, "", "1"))
+	})
+	client, _ := connect(t, server.URL, nil)
+	var meter s1.Meter
+	_, err := ids(s1.WithMeter(t.Context(), &meter), client, nil)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, meter.Requests())
+}
+
+func TestNoMoreRequestsAreUnderWayThanAllowed(t *testing.T) {
+	var underWay, most atomic.Int64
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		now := underWay.Add(1)
+		defer underWay.Add(-1)
+		for before := most.Load(); now > before && !most.CompareAndSwap(before, now); before = most.Load() {
+		}
+		io.WriteString(w, answer(1, "", r.URL.Query().Get("siteIds")))
+	})
+	client, _ := connect(t, server.URL, func(cfg *s1.Config) { cfg.Concurrency = 3 })
+	var chains sync.WaitGroup
+	for i := range 40 {
+		chains.Go(func() {
+			_, err := ids(t.Context(), client, url.Values{"siteIds": {strconv.Itoa(i)}})
+			assert.NoError(t, err)
+		})
+	}
+	chains.Wait()
+	assert.LessOrEqual(t, most.Load(), int64(3))
+}
+
+// recorder keeps what it is told.
+type recorder struct {
+	mu   sync.Mutex
+	told []string
+}
+
+func (r *recorder) Record(a s1.Answer) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rows := fmt.Sprintf("%T", a.Rows)
+	switch page := a.Rows.(type) {
+	case []s1.Agent:
+		rows = fmt.Sprint(len(page), " agents")
+	case []s1.User:
+		rows = "user " + page[0].ID
+	}
+	line := fmt.Sprintf("%s?%s page %d: %s of %d", a.Path, a.Filters.Encode(), a.Page, rows, a.Total)
+	if a.CountOnly {
+		line += ", counted"
+	}
+	if a.Err != nil {
+		line += ", " + a.Err.Error()
+	}
+	r.told = append(r.told, line)
+	return nil
+}
+
+func TestARecorderIsToldAllThatTheClientLearns(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch query := r.URL.Query(); {
+		case strings.HasSuffix(r.URL.Path, "/user"):
+			io.WriteString(w, `{"data":{"id":"u"}}`)
+		case strings.HasSuffix(r.URL.Path, "/threats"):
+			refuse(w, 403, 4030010, "Insufficient permissions")
+		case query.Get("countOnly") == "true":
+			io.WriteString(w, `{"data":[],"pagination":{"totalItems":3}}`)
+		case query.Get("cursor") == "":
+			io.WriteString(w, answer(3, "b", "1", "2"))
+		default:
+			io.WriteString(w, answer(3, "", "3"))
+		}
+	})
+	var recorder recorder
+	client, _ := connect(t, server.URL, func(cfg *s1.Config) { cfg.Recorder = &recorder })
+	filters := url.Values{"siteIds": {"7"}, "limit": {"2"}}
+
+	_, err := client.User(t.Context())
+	require.NoError(t, err)
+	_, err = s1.Count(t.Context(), client, s1.Agents, filters)
+	require.NoError(t, err)
+	_, err = ids(t.Context(), client, filters)
+	require.NoError(t, err)
+	for _, err := range s1.Pages(t.Context(), client, s1.Threats, nil) {
+		require.Error(t, err)
+	}
+	assert.Equal(t, url.Values{"siteIds": {"7"}, "limit": {"2"}}, filters, "the caller's filters stay as they are")
+
+	assert.Equal(t, []string{
+		"/user? page 0: user u of 1",
+		"/agents?siteIds=7 page 0: <nil> of 3, counted",
+		"/agents?siteIds=7 page 0: 2 agents of 3",
+		"/agents?siteIds=7 page 1: 1 agents of 3",
+		"/threats? page 0: <nil> of 0, sentinelone api 403 on /threats: Insufficient permissions",
+	}, recorder.told)
+}
+
+type brokenRecorder struct{}
+
+func (brokenRecorder) Record(s1.Answer) error { return io.ErrShortWrite }
+
+func TestARecorderThatFailsEndsTheList(t *testing.T) {
+	consoleURL, _ := threePages(t)
+	client, _ := connect(t, consoleURL, func(cfg *s1.Config) { cfg.Recorder = brokenRecorder{} })
+	got, err := ids(t.Context(), client, nil)
+	require.ErrorIs(t, err, io.ErrShortWrite)
+	assert.Empty(t, got)
+}
