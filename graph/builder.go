@@ -60,12 +60,12 @@ type Builder struct {
 	limit  int // bytes that a batch holds before it is spilled: half of the memory, as one is filled while another is written
 	spill  spill
 
-	lists sync.Map // of *list by its name
+	listsMu sync.RWMutex
+	lists   map[string]*list
 
 	mu      sync.Mutex
 	filling *batch // nil while none is free
 	rows    uint64 // rows added, which is the number of the next one
-	nLists  uint16
 	sealed  bool
 	err     error // the first that a spill met; all that comes after repeats it
 
@@ -87,6 +87,7 @@ func NewBuilder(c BuilderConfig) (*Builder, error) {
 		byName: make(map[string]int, len(c.Types)),
 		seed:   maphash.MakeSeed(),
 		limit:  c.MemoryBytes / 2,
+		lists:  map[string]*list{},
 		free:   make(chan *batch, 2),
 	}
 	b.spill.dir = c.Dir
@@ -123,7 +124,7 @@ func (b *Builder) Add(row Row) error {
 		b.mu.Unlock()
 		return err
 	}
-	b.filling.add(s, h, b.rows)
+	b.filling.add(s, h, b.rows, b.limit)
 	b.rows++
 	var full *batch
 	if b.filling.size() >= b.limit {
@@ -206,18 +207,18 @@ func (b *Builder) Close() error {
 
 // list finds or makes the list of that name.
 func (b *Builder) list(name string) *list {
-	if l, ok := b.lists.Load(name); ok {
-		return l.(*list)
+	b.listsMu.RLock()
+	l := b.lists[name]
+	b.listsMu.RUnlock()
+	if l != nil {
+		return l
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if l, ok := b.lists.Load(name); ok {
-		return l.(*list)
+	b.listsMu.Lock()
+	defer b.listsMu.Unlock()
+	if b.lists[name] == nil {
+		b.lists[name] = &list{number: uint16(len(b.lists) + 1)} // a row without an ID is of list 0
 	}
-	b.nLists++ // from 1: a row without an ID is of list 0
-	l := &list{number: b.nLists}
-	b.lists.Store(name, l)
-	return l
+	return b.lists[name]
 }
 
 // rowNumber makes a number of a row's ID: the number that it is written as, else a hash in the upper
@@ -255,8 +256,14 @@ type list struct {
 
 func (l *list) add(id uint64) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.ids.add(id)
-	l.mu.Unlock()
+}
+
+func (l *list) repeats() []uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ids.repeats()
 }
 
 // scratch is where one Add encodes its row, outside the lock.

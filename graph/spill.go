@@ -21,14 +21,17 @@ import (
 // applications.
 
 const (
-	entryHeader = 52 // bytes of an entry before its key
+	entryHeader = 56
 	maxTieBytes = 1<<16 - 1
 )
 
-// entry is a record as it lies in a batch and in the spill file, little-endian:
+// entry is a record as it lies in a batch and in the spill file: a header of little-endian numbers,
 //
-//	json length (4) key length (2) tie length (2) rank (8) full (16) stable (16) count of rows (4)
-//	key, tie, json, numbers of the rows that gave rise to it (8 each)
+//	length of the JSON (4), place of the key (4), count of rows (4), lengths of key and tie (2 each),
+//	rank (8), full (16), stable (16)
+//
+// and then the tie, the JSON, the key if it does not stand in the JSON as it is, and the numbers of the rows
+// that gave rise to it (8 each).
 type entry struct {
 	key, tie, json []byte
 	rank           int64
@@ -40,44 +43,59 @@ type entry struct {
 func appendEntry(b []byte, r *Record) ([]byte, Digest) {
 	start := len(b)
 	b = slices.Grow(b, entryHeader+len(r.Key)+len(r.Tie)+256+48*len(r.Properties))
-	b = append(b[:start+entryHeader], r.Key...)
-	b = append(b, r.Tie...)
+	b = append(b[:start+entryHeader], r.Tie...)
 	json := len(b)
 	b = appendRecord(b, r, false)
 	full, stable := digests(b[json:], r)
 	header := b[start:]
 	binary.LittleEndian.PutUint32(header, uint32(len(b)-json))
-	binary.LittleEndian.PutUint16(header[4:], uint16(len(r.Key)))
-	binary.LittleEndian.PutUint16(header[6:], uint16(len(r.Tie)))
-	binary.LittleEndian.PutUint64(header[8:], uint64(r.Rank))
-	copy(header[16:], full[:])
-	copy(header[32:], stable[:])
-	binary.LittleEndian.PutUint32(header[48:], 1)
+
+	name := []byte(`"_key":"`) // cannot be in a string, where the quotes would have backslashes
+	key := json + bytes.Index(b[json:], name) + len(name)
+	if !bytes.HasPrefix(b[key:], []byte(r.Key)) || b[key+len(r.Key)] != '"' {
+		key = len(b)
+		b = append(b, r.Key...)
+		header = b[start:]
+	}
+	binary.LittleEndian.PutUint32(header[4:], uint32(key-start))
+	binary.LittleEndian.PutUint32(header[8:], 1)
+	binary.LittleEndian.PutUint16(header[12:], uint16(len(r.Key)))
+	binary.LittleEndian.PutUint16(header[14:], uint16(len(r.Tie)))
+	binary.LittleEndian.PutUint64(header[16:], uint64(r.Rank))
+	copy(header[24:], full[:])
+	copy(header[40:], stable[:])
 	return append(b, make([]byte, 8)...), full
 }
 
-// entrySize is the length of the entry that begins with this header.
-func entrySize(header []byte) int {
-	return entryHeader +
-		int(binary.LittleEndian.Uint32(header)) +
-		int(binary.LittleEndian.Uint16(header[4:])) +
-		int(binary.LittleEndian.Uint16(header[6:])) +
-		8*int(binary.LittleEndian.Uint32(header[48:]))
+// layout says where the parts of the entry end that begins with this header.
+func layout(header []byte) (tie, json, rows, end int) {
+	tie = entryHeader + int(binary.LittleEndian.Uint16(header[14:]))
+	json = tie + int(binary.LittleEndian.Uint32(header))
+	rows = max(json, int(binary.LittleEndian.Uint32(header[4:]))+int(binary.LittleEndian.Uint16(header[12:])))
+	return tie, json, rows, rows + 8*entryRows(header)
 }
+
+func entryRows(header []byte) int { return int(binary.LittleEndian.Uint32(header[8:])) }
+
+func setEntryRows(header []byte, n int) { binary.LittleEndian.PutUint32(header[8:], uint32(n)) }
 
 func entryKey(b []byte) []byte {
-	return b[entryHeader : entryHeader+int(binary.LittleEndian.Uint16(b[4:]))]
+	at := int(binary.LittleEndian.Uint32(b[4:]))
+	return b[at : at+int(binary.LittleEndian.Uint16(b[12:]))]
 }
 
-// parseEntry reads the entry that b begins with; the result lies in b's memory.
-func parseEntry(b []byte) entry {
-	e := entry{rank: int64(binary.LittleEndian.Uint64(b[8:])), full: Digest(b[16:32]), stable: Digest(b[32:48])}
-	end := entrySize(b)
-	tie := entryHeader + int(binary.LittleEndian.Uint16(b[4:]))
-	json := tie + int(binary.LittleEndian.Uint16(b[6:]))
-	rows := json + int(binary.LittleEndian.Uint32(b))
-	e.key, e.tie, e.json, e.rows = b[entryHeader:tie], b[tie:json], b[json:rows], b[rows:end]
-	return e
+// parseEntry reads the entry that b begins with, and says how long it is; the result lies in b's memory.
+func parseEntry(b []byte) (entry, int) {
+	tie, json, rows, end := layout(b)
+	return entry{
+		key:    entryKey(b),
+		tie:    b[entryHeader:tie],
+		json:   b[tie:json],
+		rank:   int64(binary.LittleEndian.Uint64(b[16:])),
+		full:   Digest(b[24:40]),
+		stable: Digest(b[40:56]),
+		rows:   b[rows:end],
+	}, end
 }
 
 // compareEntries says which of two entries with one key is the greater.
@@ -144,12 +162,15 @@ const refSize = 16
 
 func (b *batch) size() int { return len(b.data) + refSize*b.nRefs + rowHeaderSize*len(b.rows) }
 
-func (b *batch) add(s *scratch, h rowHeader, number uint64) {
+func (b *batch) add(s *scratch, h rowHeader, number uint64, limit int) {
 	if len(b.rows) == 0 {
 		b.firstRow = number
 	}
 	b.rows = append(b.rows, h)
 	start := len(b.data)
+	if n := start + len(s.entries); n > cap(b.data) { // in few steps: each leaves a copy behind
+		b.data = slices.Grow(b.data, max(n, min(4*n, limit))-start)
+	}
 	b.data = append(b.data, s.entries...)
 	for i, at := range s.at {
 		end := len(b.data)
@@ -197,7 +218,8 @@ func (b *batch) sort(t int) []ref {
 		if c := bytes.Compare(b.key(x), b.key(y)); c != 0 {
 			return c
 		}
-		ex, ey := parseEntry(b.data[x.at:]), parseEntry(b.data[y.at:])
+		ex, _ := parseEntry(b.data[x.at:])
+		ey, _ := parseEntry(b.data[y.at:])
 		return compareEntries(&ex, &ey)
 	})
 	return refs
@@ -260,22 +282,20 @@ func (s *spill) write(b *batch, types []*Type) error {
 func (b *batch) writeEntries(w *countingWriter, refs []ref) {
 	for len(refs) > 0 {
 		first := b.data[refs[0].at:]
-		first = first[:entrySize(first)]
-		e := parseEntry(first)
+		e, size := parseEntry(first)
 		n := 1
 		for ; n < len(refs); n++ {
-			other := parseEntry(b.data[refs[n].at:])
+			other, _ := parseEntry(b.data[refs[n].at:])
 			if other.full != e.full || other.rank != e.rank || !bytes.Equal(other.tie, e.tie) {
 				break
 			}
 		}
-		binary.LittleEndian.PutUint32(first[48:], uint32(n))
-		w.write(first)
-		binary.LittleEndian.PutUint32(first[48:], 1)
+		setEntryRows(first, n)
+		w.write(first[:size])
+		setEntryRows(first, 1)
 		for _, r := range refs[1:n] {
-			other := b.data[r.at:]
-			size := entrySize(other)
-			w.write(other[size-8 : size])
+			other, _ := parseEntry(b.data[r.at:])
+			w.write(other.rows)
 		}
 		refs = refs[n:]
 	}
@@ -339,7 +359,7 @@ func (s *memorySource) next() (entry, error) {
 	if len(s.refs) == 0 {
 		return entry{}, io.EOF
 	}
-	e := parseEntry(s.data[s.refs[0].at:])
+	e, _ := parseEntry(s.data[s.refs[0].at:])
 	s.refs = s.refs[1:]
 	return e, nil
 }
@@ -359,11 +379,11 @@ func (s *fileSource) next() (entry, error) {
 	if err := s.need(entryHeader); err != nil {
 		return entry{}, err
 	}
-	n := entrySize(s.rest)
+	_, _, _, n := layout(s.rest)
 	if err := s.need(n); err != nil {
 		return entry{}, err
 	}
-	e := parseEntry(s.rest)
+	e, _ := parseEntry(s.rest)
 	s.rest = s.rest[n:]
 	return e, nil
 }
@@ -497,13 +517,11 @@ func (b *Builder) findLost() error {
 	}
 	repeated := map[uint16][]uint64{}
 	winners := map[uint16][]best{}
-	b.lists.Range(func(_, value any) bool {
-		l := value.(*list)
-		if ids := l.ids.repeats(); len(ids) > 0 {
+	for _, l := range b.lists {
+		if ids := l.repeats(); len(ids) > 0 {
 			repeated[l.number], winners[l.number] = ids, make([]best, len(ids))
 		}
-		return true
-	})
+	}
 	if len(repeated) == 0 {
 		return nil
 	}

@@ -1,0 +1,335 @@
+package graph_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"s1graph/graph"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		buildOnAFullDisk()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var (
+	groups = &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups", Schema: "1"}
+	agents = &graph.Type{Name: "sentinelone_agent", Class: "HostAgent", Step: "agents", Schema: "1",
+		Volatile: []string{"lastSeenOn"}}
+	devices = &graph.Type{Name: "sentinelone_device", Class: "Device", Step: "agents", Schema: "1",
+		Combine: map[string]func(a, b graph.Value) graph.Value{
+			"agentIds":  func(a, b graph.Value) graph.Value { return graph.Set(append(slices.Clone(a.List()), b.List()...)) },
+			"firstSeen": func(a, b graph.Value) graph.Value { return graph.Int(min(a.Int64(), b.Int64())) },
+		}}
+	hasAgent = &graph.Type{Name: "sentinelone_group_has_agent", Class: "HAS", Relationship: true,
+		From: groups.Name, To: agents.Name, Step: "agents", Schema: "1"}
+	protects = &graph.Type{Name: "sentinelone_agent_protects_device", Class: "PROTECTS", Relationship: true,
+		From: agents.Name, To: devices.Name, Step: "agents", Schema: "1"}
+	model = []*graph.Type{groups, agents, devices, hasAgent, protects}
+)
+
+func entity(t *graph.Type, id string, properties ...graph.Property) graph.Record {
+	r := graph.Record{Type: t, Key: t.Name + ":" + id}
+	for _, p := range properties {
+		r.Set(p.Name, p.Value)
+	}
+	return r
+}
+
+func between(t *graph.Type, from, to string) graph.Record {
+	r := graph.Record{Type: t, From: t.From + ":" + from, To: t.To + ":" + to}
+	r.Key = graph.RelationshipKey(r.From, t.Class, r.To)
+	return r
+}
+
+func is(name string, v graph.Value) graph.Property { return graph.Property{Name: name, Value: v} }
+
+// agentRow is a row of the list of agents, with all that it gives rise to.
+func agentRow(id, group, device string, updated int64) graph.Row {
+	d := entity(devices, device,
+		is("agentIds", graph.Strings([]string{id})),
+		is("firstSeen", graph.Int(updated)),
+		is("name", graph.String("described by "+id)))
+	d.Rank, d.Tie = updated/10, id
+	return graph.Row{List: "agents", ID: id, Updated: updated, Records: []graph.Record{
+		entity(agents, id, is("groupId", graph.String(group)), is("lastSeenOn", graph.Int(updated))),
+		d, between(hasAgent, group, id), between(protects, id, device),
+	}}
+}
+
+func newBuilder(t testing.TB, memory int) *graph.Builder {
+	t.Helper()
+	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: t.TempDir(), Types: model, MemoryBytes: memory})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b
+}
+
+// built adds the rows and reads back all lines.
+func built(t testing.TB, b *graph.Builder, rows ...graph.Row) []string {
+	t.Helper()
+	for _, row := range rows {
+		require.NoError(t, b.Add(row))
+	}
+	return lines(t, b)
+}
+
+func lines(t testing.TB, b *graph.Builder) []string {
+	t.Helper()
+	all := []string{}
+	for _, typ := range model {
+		last := ""
+		for e, err := range b.Sorted(t.Context(), typ.Name) {
+			require.NoError(t, err)
+			require.Less(t, last, e.Key)
+			last = e.Key
+			r, err := graph.Decode(e.JSON, map[string]*graph.Type{typ.Name: typ})
+			require.NoError(t, err)
+			require.Equal(t, graph.Encode(&r), e)
+			all = append(all, string(e.JSON))
+		}
+	}
+	return all
+}
+
+func TestNeitherTheOrderOfRowsNorTheMemoryMatters(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var rows []graph.Row
+	for i := range 1000 {
+		// Some agents come more than once, in other groups and with other devices; some rows are repeated as
+		// they are; devices have several agents.
+		id := strconv.Itoa(random.IntN(700))
+		rows = append(rows, agentRow(id, strconv.Itoa(random.IntN(5)), strconv.Itoa(random.IntN(300)), random.Int64N(100)))
+		if i%100 == 0 {
+			rows = append(rows, rows[random.IntN(len(rows))])
+		}
+	}
+	want := built(t, newBuilder(t, 0), rows...)
+	for _, memory := range []int{1 << 30, 1 << 20, 100_000, 10_000} {
+		random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		b := newBuilder(t, memory)
+		var wait sync.WaitGroup
+		for part := range slices.Chunk(rows, len(rows)/4+1) {
+			wait.Go(func() {
+				for _, row := range part {
+					assert.NoError(t, b.Add(row))
+				}
+			})
+		}
+		wait.Wait()
+		require.Equal(t, want, lines(t, b), "with %d bytes of memory", memory)
+	}
+}
+
+func TestTheNewerOfTwoRowsWinsAndNothingIsLeftOfTheOther(t *testing.T) {
+	older, newer := agentRow("1", "10", "100", 1), agentRow("1", "20", "200", 2)
+	alone := built(t, newBuilder(t, 0), newer)
+	for _, memory := range []int{0, 1} {
+		assert.Equal(t, alone, built(t, newBuilder(t, memory), older, newer))
+		assert.Equal(t, alone, built(t, newBuilder(t, memory), newer, older))
+		assert.Equal(t, alone, built(t, newBuilder(t, memory), newer, older, newer, older))
+	}
+}
+
+func TestOfTwoRowsOfTheSameTimeOneWinsWhateverTheOrder(t *testing.T) {
+	one, other := agentRow("1", "10", "100", 1), agentRow("1", "20", "200", 1)
+	first := built(t, newBuilder(t, 0), one, other)
+	assert.Equal(t, first, built(t, newBuilder(t, 0), other, one))
+	assert.Len(t, first, 4)
+}
+
+func TestWhatAnotherRowGaveRiseToStays(t *testing.T) {
+	got := built(t, newBuilder(t, 1), agentRow("1", "10", "100", 1), agentRow("2", "10", "100", 1), agentRow("1", "20", "200", 2))
+	assert.Contains(t, strings.Join(got, "\n"), `"_key":"sentinelone_device:100","_type":"sentinelone_device","agentIds":["2"]`)
+	assert.Contains(t, strings.Join(got, "\n"), `"_key":"sentinelone_device:200","_type":"sentinelone_device","agentIds":["1"]`)
+}
+
+func TestTheSameIDInTwoListsIsTwoRows(t *testing.T) {
+	b := newBuilder(t, 0)
+	require.NoError(t, b.Add(graph.Row{List: "sites", ID: "1", Records: []graph.Record{entity(groups, "of-site-1")}}))
+	require.NoError(t, b.Add(graph.Row{List: "groups", ID: "1", Records: []graph.Record{entity(groups, "of-group-1")}}))
+	assert.Len(t, lines(t, b), 2)
+}
+
+func TestRowsWithoutAnIDAreNotCountedAndNeverTheSame(t *testing.T) {
+	b := newBuilder(t, 0)
+	for i := range 3 {
+		require.NoError(t, b.Add(graph.Row{List: "groups", Records: []graph.Record{entity(groups, fmt.Sprint(i))}}))
+	}
+	assert.Zero(t, b.Distinct("groups"))
+	assert.Len(t, lines(t, b), 3)
+}
+
+func TestTheGreatestRankThenTieThenBytesDescribesARecord(t *testing.T) {
+	named := func(name string, rank int64, tie string) graph.Record {
+		r := entity(groups, "1", is("name", graph.String(name)))
+		r.Rank, r.Tie = rank, tie
+		return r
+	}
+	for _, c := range []struct{ greater, less graph.Record }{
+		{named("a", 2, "a"), named("b", 1, "b")},
+		{named("a", 0, ""), named("b", -1, "")},
+		{named("a", 1, "b"), named("b", 1, "a")},
+		{named("b", 1, "a"), named("a", 1, "a")},
+	} {
+		for _, memory := range []int{0, 1} {
+			want := []string{string(graph.Encode(&c.greater).JSON)}
+			greater, less := graph.Row{Records: []graph.Record{c.greater}}, graph.Row{Records: []graph.Record{c.less}}
+			assert.Equal(t, want, built(t, newBuilder(t, memory), greater, less))
+			assert.Equal(t, want, built(t, newBuilder(t, memory), less, greater))
+		}
+	}
+}
+
+func TestCombinedPropertiesAreMadeOfAllRows(t *testing.T) {
+	withoutFirstSeen := agentRow("3", "10", "100", 70)
+	withoutFirstSeen.Records[1].Properties = slices.DeleteFunc(withoutFirstSeen.Records[1].Properties, func(p graph.Property) bool { return p.Name == "firstSeen" })
+	for _, memory := range []int{0, 1} {
+		got := built(t, newBuilder(t, memory), agentRow("2", "10", "100", 60), withoutFirstSeen, agentRow("1", "10", "100", 50))
+		assert.Contains(t, strings.Join(got, "\n"), `"agentIds":["1","2","3"],"firstSeen":50,"name":"described by 3"`)
+	}
+}
+
+func TestSeenAndDistinctAnswerBetweenAdds(t *testing.T) {
+	b := newBuilder(t, 0)
+	assert.False(t, b.Seen("agents", "1"))
+	assert.Zero(t, b.Distinct("agents"))
+	for i := range 1000 {
+		require.NoError(t, b.Add(graph.Row{List: "agents", ID: fmt.Sprint(i)}))
+		require.NoError(t, b.Add(graph.Row{List: "agents", ID: fmt.Sprint("uuid-", i/2)}))
+		if i%100 == 0 {
+			assert.EqualValues(t, i+1+i/2+1, b.Distinct("agents"))
+		}
+		assert.True(t, b.Seen("agents", fmt.Sprint(i)))
+		assert.True(t, b.Seen("agents", fmt.Sprint("uuid-", i/2)))
+		assert.False(t, b.Seen("agents", fmt.Sprint(i+1)))
+		assert.False(t, b.Seen("agents", fmt.Sprint("0", i)))
+		assert.False(t, b.Seen("threats", fmt.Sprint(i)))
+	}
+	assert.True(t, b.Seen("agents", "0"))
+	assert.EqualValues(t, 1500, b.Distinct("agents"))
+}
+
+func TestIDsThatOnlyLookAlikeAreDistinct(t *testing.T) {
+	b := newBuilder(t, 0)
+	ids := []string{"9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616",
+		"99999999999999999999", "1", "01", "+1", " 1", "1 ", "-1", "1.0", "0", "00", "a"}
+	for _, id := range ids {
+		assert.False(t, b.Seen("agents", id), id)
+		require.NoError(t, b.Add(graph.Row{List: "agents", ID: id}))
+		assert.True(t, b.Seen("agents", id), id)
+	}
+	assert.EqualValues(t, len(ids), b.Distinct("agents"))
+}
+
+func TestRecordsThatCannotBeTakenAreRefused(t *testing.T) {
+	unsorted := entity(groups, "1")
+	unsorted.Properties = []graph.Property{is("b", graph.Int(1)), is("a", graph.Int(1))}
+	twice := entity(groups, "1")
+	twice.Properties = []graph.Property{is("a", graph.Int(1)), is("a", graph.Int(1))}
+	withoutEnd := between(hasAgent, "1", "2")
+	withoutEnd.To = ""
+	for fault, r := range map[string]graph.Record{
+		"where 10 to 256 are allowed":      {Type: groups, Key: "short"},
+		"is not printable ASCII":           entity(groups, "ü"),
+		"is none of the builder's":         entity(&graph.Type{Name: "sentinelone_unknown"}, "1"),
+		"it has no type":                   {Key: "sentinelone_group:1"},
+		"properties b and a are not in":    unsorted,
+		"properties a and a are not in":    twice,
+		`a property cannot be named "_id"`: entity(groups, "1", is("_id", graph.Int(1))),
+		`a property cannot be named ""`:    entity(groups, "1", is("", graph.Int(1))),
+		"end of relationship":              withoutEnd,
+		"a Tie of 65536 bytes":             {Type: groups, Key: "sentinelone_group:1", Tie: strings.Repeat("t", 1<<16)},
+	} {
+		b := newBuilder(t, 0)
+		err := b.Add(graph.Row{List: "groups", ID: "7", Records: []graph.Record{entity(groups, "0"), r}})
+		assert.ErrorContains(t, err, fault)
+		assert.ErrorContains(t, err, "row 7 of groups: ")
+		assert.Zero(t, b.Distinct("groups"))
+		assert.Empty(t, lines(t, b))
+	}
+}
+
+func TestABuilderTakesARowThatIsLargerThanItsMemory(t *testing.T) {
+	long := entity(groups, "1", is("name", graph.String(strings.Repeat("long ", 100_000))))
+	for _, memory := range []int{0, 1, 10_000} {
+		got := built(t, newBuilder(t, memory),
+			graph.Row{Records: []graph.Record{entity(groups, "0")}},
+			graph.Row{Records: []graph.Record{long}},
+			graph.Row{Records: []graph.Record{entity(groups, "2")}})
+		require.Len(t, got, 3)
+		assert.Equal(t, string(graph.Encode(&long).JSON), got[1])
+	}
+}
+
+func TestNothingCanBeAddedOnceTheReadingBegan(t *testing.T) {
+	b := newBuilder(t, 0)
+	assert.Empty(t, lines(t, b))
+	assert.ErrorContains(t, b.Add(agentRow("1", "10", "100", 1)), "after the reading began")
+}
+
+func TestReadingEndsWhenItsContextDoes(t *testing.T) {
+	b := newBuilder(t, 1)
+	require.NoError(t, b.Add(agentRow("1", "10", "100", 1)))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := fmt.Errorf("the user pressed Ctrl-C")
+	cancel(why)
+	for _, err := range b.Sorted(ctx, agents.Name) {
+		assert.ErrorIs(t, err, why)
+	}
+}
+
+func TestReadingMayStopAnywhereAndBeginAgain(t *testing.T) {
+	b := newBuilder(t, 1)
+	for i := range 10 {
+		require.NoError(t, b.Add(agentRow(fmt.Sprint(i), "10", "100", 1)))
+	}
+	for range b.Sorted(t.Context(), agents.Name) {
+		break
+	}
+	assert.Len(t, lines(t, b), 10+1+10+10)
+}
+
+func TestCloseRemovesTheSpillFile(t *testing.T) {
+	dir := t.TempDir()
+	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: dir, Types: model, MemoryBytes: 1})
+	require.NoError(t, err)
+	require.NoError(t, b.Add(agentRow("1", "10", "100", 1)))
+	spilled, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, spilled, 1)
+	require.NoError(t, b.Close())
+	spilled, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, spilled)
+	require.ErrorContains(t, b.Add(agentRow("2", "10", "100", 1)), "closed")
+	for _, err := range b.Sorted(t.Context(), agents.Name) {
+		require.ErrorContains(t, err, "closed")
+	}
+	require.NoError(t, b.Close())
+}
+
+func TestADirectoryThatIsNotThereIsAnError(t *testing.T) {
+	dir := t.TempDir() + "/missing"
+	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: dir, Types: model, MemoryBytes: 1})
+	require.NoError(t, err)
+	defer b.Close()
+	err = b.Add(agentRow("1", "10", "100", 1))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	assert.ErrorContains(t, err, dir)
+	assert.ErrorIs(t, b.Add(agentRow("2", "10", "100", 1)), os.ErrNotExist, "the error stays")
+}
