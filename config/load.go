@@ -286,21 +286,26 @@ func reason(path string, err error) error {
 	return err
 }
 
-// suggestion names the known word that is nearest to one that is not known.
+// suggestion asks whether a known word was meant by one that is not known.
 func suggestion(word string, known []string) string {
-	if len(word) > 40 {
-		return ""
+	if nearest := Nearest(word, known); nearest != "" {
+		return "; did you mean " + nearest + "?"
 	}
-	fold := strings.NewReplacer("_", "", "-", "", ".", "")
-	best, distance := "", 3
+	return ""
+}
+
+// Nearest is the known word that word probably was to be, "" if none is near. Upper case, hyphens,
+// underscores and dots make no difference.
+func Nearest(word string, known []string) string {
+	nearest, distance := "", 3
 	for _, k := range known {
-		a, b := strings.ToLower(fold.Replace(word)), strings.ToLower(fold.Replace(k))
-		if d := smetrics.WagnerFischer(a, b, 1, 1, 1); d < distance {
-			best, distance = k, d
+		if d := smetrics.WagnerFischer(fold(word), fold(k), 1, 1, 1); len(word) <= 40 && d < distance {
+			nearest, distance = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
+	return nearest
+}
+
+func fold(word string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(word))
 }
