@@ -1,9 +1,14 @@
 package connector
 
 import (
+	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"s1graph/graph"
+	"s1graph/steps"
 )
 
 // Status is how a run ended.
@@ -57,4 +62,59 @@ type StepResult struct {
 	Entities      int64   `json:"entities"`
 	Relationships int64   `json:"relationships"`
 	Error         string  `json:"error,omitempty"`
+}
+
+// document is summary.json: the Summary, and beside it what JupiterOne's integrations write there.
+type document struct {
+	Summary                `json:",inline"`
+	IntegrationStepResults []integrationStepResult `json:"integrationStepResults"`
+	Metadata               metadata                `json:"metadata"`
+}
+
+// integrationStepResult is a step as JupiterOne's integration-sdk-core has it (StepResult).
+type integrationStepResult struct {
+	ID               string   `json:"id"`
+	Name             string   `json:"name"`
+	DeclaredTypes    []string `json:"declaredTypes"`
+	PartialTypes     []string `json:"partialTypes"`
+	EncounteredTypes []string `json:"encounteredTypes"`
+	DependsOn        []string `json:"dependsOn,omitempty"`
+	Status           string   `json:"status"`
+}
+
+type metadata struct {
+	PartialDatasets struct {
+		Types []string `json:"types"`
+	} `json:"partialDatasets"`
+}
+
+// jupiterOneStatus maps the states of steps to JupiterOne's StepResultStatus.
+var jupiterOneStatus = map[steps.State]string{
+	steps.OK:      "success",
+	steps.Failed:  "failure",
+	steps.Refused: "failure",
+	steps.Skipped: "disabled",
+}
+
+// summaryFile is what stands in summary.json.
+func summaryFile(s Summary, results []steps.Result) ([]byte, error) {
+	d := document{Summary: s}
+	d.Metadata.PartialDatasets.Types = s.IncompleteTypes
+	for _, result := range results {
+		r := integrationStepResult{
+			ID: result.Step.ID, Name: result.Step.Name, DependsOn: result.Step.DependsOn, Status: jupiterOneStatus[result.State],
+			DeclaredTypes: []string{}, PartialTypes: []string{}, EncounteredTypes: []string{},
+		}
+		for _, t := range result.Step.Types {
+			r.DeclaredTypes = append(r.DeclaredTypes, t.Name)
+			if slices.Contains(s.IncompleteTypes, t.Name) {
+				r.PartialTypes = append(r.PartialTypes, t.Name)
+			}
+			if s.Entities[t.Name]+s.Relationships[t.Name] > 0 {
+				r.EncounteredTypes = append(r.EncounteredTypes, t.Name)
+			}
+		}
+		d.IntegrationStepResults = append(d.IntegrationStepResults, r)
+	}
+	return json.Marshal(d, json.Deterministic(true), jsontext.WithIndent("  "))
 }

@@ -43,8 +43,8 @@ func record(day int, to string) error {
 	defer server.Close()
 
 	c := config.Default()
-	c.URL, c.Token = server.URL, config.Secret(s1test.Token)
-	c.Instance, c.Dir = filepath.Base(to), state
+	c.URL, c.Token = server.URL, config.NewSecret(s1test.DefaultToken)
+	c.Instance, c.Dir = "acme", state
 	now := firstDay.AddDate(0, 0, day)
 	_, err = connector.Sync(context.Background(), connector.Options{
 		Config: &c, Record: to, Clock: func() time.Time { return now },

@@ -1,0 +1,222 @@
+package connector_test
+
+import (
+	"bufio"
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph"
+	"s1graph/s1/s1test"
+)
+
+func TestMain(m *testing.M) {
+	if child := os.Getenv("S1GRAPH_TEST_CHILD"); child != "" {
+		os.Exit(syncAsChild(child))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// console is a tenant behind a real socket, and the directory that it is synced to.
+type console struct {
+	*s1test.Server
+	t   *testing.T
+	url string
+	dir string
+}
+
+func newConsole(t *testing.T, tenant s1test.Tenant) *console {
+	t.Helper()
+	server := s1test.New(tenant)
+	web := httptest.NewServer(server)
+	t.Cleanup(web.Close)
+	return &console{Server: server, t: t, url: web.URL, dir: filepath.Join(t.TempDir(), "instance")}
+}
+
+// small is a tenant whose lists fit on a page, and paged one whose agents are read in several chains.
+func small() s1test.Tenant {
+	return s1test.Tenant{Seed: 1, Sites: 3, Groups: 6, Agents: 40, Threats: 30, ApplicationsPerAgent: 3}
+}
+func paged() s1test.Tenant {
+	return s1test.Tenant{Seed: 2, Sites: 4, Groups: 8, Agents: 4500, Threats: 30}
+}
+
+// outcome is what a user gets of a sync.
+type outcome struct {
+	connector.Summary
+	changes []graph.Change
+	err     error
+}
+
+// noWait stands for the client's pauses between tries.
+func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// options are those of a user who sets nothing but what is needed.
+func (c *console) options() connector.Options {
+	settings := config.Default()
+	settings.URL, settings.Token = c.url, config.NewSecret(s1test.DefaultToken)
+	settings.Instance, settings.Dir = "test", c.dir
+	return connector.Options{Config: &settings, Sleep: noWait}
+}
+
+func (c *console) sync(adjust ...func(*connector.Options)) outcome {
+	c.t.Helper()
+	o := c.options()
+	for _, f := range adjust {
+		f(&o)
+	}
+	var result outcome
+	o.Changes = func(change graph.Change) error {
+		result.changes = append(result.changes, change)
+		return nil
+	}
+	result.Summary, result.err = connector.Sync(c.t.Context(), o)
+	return result
+}
+
+// mustSync is a sync that is complete.
+func (c *console) mustSync(adjust ...func(*connector.Options)) outcome {
+	c.t.Helper()
+	result := c.sync(adjust...)
+	require.NoError(c.t, result.err)
+	require.Equal(c.t, connector.Complete, result.Status, "notices: %q, incomplete: %q, withheld: %v, steps: %+v",
+		result.Notices, result.IncompleteTypes, result.WithheldDeletions, result.Steps)
+	return result
+}
+
+// clean is the graph that a sync of the same tenant into an empty directory gives.
+func (c *console) clean(adjust ...func(*connector.Options)) map[string]string {
+	c.t.Helper()
+	fresh := *c
+	fresh.dir = filepath.Join(c.t.TempDir(), "clean")
+	fresh.mustSync(adjust...)
+	return fresh.graph()
+}
+
+// graph is what the graph files hold: lines by key. It reads them as anybody would.
+func (c *console) graph() map[string]string {
+	c.t.Helper()
+	return readGraph(c.t, c.dir)
+}
+
+func readGraph(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	records := make(map[string]string)
+	for path, content := range readFiles(t, filepath.Join(dir, "graph")) {
+		var file map[string][]map[string]any
+		require.NoError(t, json.Unmarshal([]byte(content), &file), path)
+		for _, record := range slices.Concat(file["entities"], file["relationships"]) {
+			line, err := json.Marshal(record, json.Deterministic(true))
+			require.NoError(t, err)
+			records[record["_key"].(string)] = string(line)
+		}
+	}
+	return records
+}
+
+// readFiles reads all files of a folder, which may be a link, by path. Of a link in it, it is where it leads.
+func readFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(dir)
+	require.NoError(t, err)
+	files := make(map[string]string)
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, _ := filepath.Rel(dir, path)
+		if d.Type() == os.ModeSymlink {
+			files[name], err = os.Readlink(path)
+			return err
+		}
+		content, err := os.ReadFile(path)
+		files[name] = string(content)
+		return err
+	}))
+	return files
+}
+
+// ofType are the keys of a graph that are of an entity type.
+func ofType(records map[string]string, typeName string) []string {
+	var keys []string
+	for key, line := range records {
+		if strings.Contains(line, `"_type":"`+typeName+`"`) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// lacking are the keys of before that after does not have.
+func lacking(before, after map[string]string) []string {
+	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(before)), func(key string) bool { _, found := after[key]; return found })
+	return gone
+}
+
+// lackingThough is lacking without the relationships that went with one of their ends.
+func lackingThough(before, after map[string]string) []string {
+	return slices.DeleteFunc(lacking(before, after), func(key string) bool {
+		from, to, ok := graph.RelationshipEnds(key)
+		return ok && (after[from] == "" || after[to] == "")
+	})
+}
+
+// state of a step in a summary.
+func (o outcome) step(id string) connector.StepResult {
+	for _, step := range o.Steps {
+		if step.ID == id {
+			return step
+		}
+	}
+	return connector.StepResult{}
+}
+
+// syncAsChild syncs in a process of its own, which the parent may kill: "url dir", a process exit code.
+func syncAsChild(arguments string) int {
+	url, dir, _ := strings.Cut(arguments, " ")
+	settings := config.Default()
+	settings.URL, settings.Token = url, config.NewSecret(s1test.DefaultToken)
+	settings.Instance, settings.Dir = "test", dir
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	_, err := connector.Sync(context.Background(), connector.Options{Config: &settings})
+	if err != nil {
+		_, _ = out.WriteString(err.Error())
+		return 1
+	}
+	return 0
+}
+
+type request = *http.Request
+
+// stepOf is the step that reads a list.
+func stepOf(path string) string { return strings.TrimPrefix(path, "/") }
+
+// only are the records of one type.
+func only(records map[string]string, typeName string) map[string]string {
+	some := make(map[string]string)
+	for _, key := range ofType(records, typeName) {
+		some[key] = records[key]
+	}
+	return some
+}
+
+// ends are those of a relationship that starts at an entity of the given type.
+func ends(key, fromType string) (from, to string, ok bool) {
+	from, to, ok = graph.RelationshipEnds(key)
+	return from, to, ok && strings.HasPrefix(from, fromType+":")
+}

@@ -1,0 +1,106 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+)
+
+// lastRun is the last committed run as a snapshot, empty where there is none. What of it is damaged is
+// replaced by what could be salvaged.
+type lastRun struct {
+	run      *jsonstore.Run // nil where there is none
+	state    state
+	byName   map[string]*graph.Type // of the run, and of the model for what the run does not have
+	damaged  map[string]error       // by type
+	salvaged graph.Snapshot         // of the damaged types
+}
+
+var _ graph.Snapshot = (*lastRun)(nil)
+
+// openLast checks the last run file by file, and salvages what is damaged.
+func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
+	l := &lastRun{run: store.Last(), byName: make(map[string]*graph.Type)}
+	for _, t := range Model() {
+		l.byName[t.Name] = t
+	}
+	if l.run == nil {
+		return l, nil
+	}
+	manifest := l.run.Manifest()
+	if err := json.Unmarshal(manifest.State, &l.state); err != nil {
+		return nil, fmt.Errorf("%s/run.json: %w", l.run.Dir(), err)
+	}
+	for _, t := range manifest.Types {
+		l.byName[t.Name] = t
+	}
+	l.damaged = l.run.Verify(ctx)
+	if err := context.Cause(ctx); err != nil || len(l.damaged) == 0 {
+		return l, err
+	}
+	var err error
+	l.salvaged, err = store.Salvage(ctx, l.damaged)
+	return l, err
+}
+
+func (l *lastRun) committed() bool { return l.run != nil }
+
+// established says whether what is made with this version of a type can be compared with the last run's,
+// so that a difference is a change of the tenant's.
+func (l *lastRun) established(t *graph.Type) bool {
+	last := l.byName[t.Name]
+	return l.run != nil && l.state.Established[t.Name] && l.damaged[t.Name] == nil && last != nil && last.Schema == t.Schema
+}
+
+// count is how many records there are of a type; of a damaged one, how many there were.
+func (l *lastRun) count(name string) int64 {
+	if l.run == nil {
+		return 0
+	}
+	return l.run.Manifest().Contents[name].Records
+}
+
+// Types are the run's.
+func (l *lastRun) Types() []*graph.Type {
+	if l.run == nil {
+		return nil
+	}
+	return l.run.Types()
+}
+
+// of is where the records of a type are.
+func (l *lastRun) of(name string) graph.Snapshot {
+	if l.damaged[name] != nil {
+		return l.salvaged
+	}
+	return l.run
+}
+
+// Digests implements graph.Snapshot.
+func (l *lastRun) Digests(ctx context.Context, name string) iter.Seq2[graph.KeyDigest, error] {
+	if l.run == nil {
+		return func(func(graph.KeyDigest, error) bool) {}
+	}
+	return l.of(name).Digests(ctx, name)
+}
+
+// Fetch implements graph.Snapshot.
+func (l *lastRun) Fetch(ctx context.Context, name string, keys []string) iter.Seq2[graph.Encoded, error] {
+	if l.run == nil {
+		return func(func(graph.Encoded, error) bool) {}
+	}
+	return l.of(name).Fetch(ctx, name, keys)
+}
+
+// All yields all records of a type, faster than Fetch would.
+func (l *lastRun) All(ctx context.Context, name string) iter.Seq2[graph.Encoded, error] {
+	if l.run == nil {
+		return func(func(graph.Encoded, error) bool) {}
+	}
+	return graph.All(ctx, l.of(name), name)
+}

@@ -1,0 +1,52 @@
+package connector
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"s1graph/config"
+	"s1graph/graph"
+)
+
+// Options say what one sync is to do. The zero values of all but Config are ready to use.
+type Options struct {
+	Config *config.Config
+
+	DryRun          bool     // fetch and diff, commit nothing
+	AllowMassDelete bool     // let the deletion guard pass what it would withhold
+	Only            []string // IDs of the steps to run; empty: all but Config.Skip
+	Record          string   // folder to write a recording to
+	Replay          string   // folder of a recording to read instead of a console
+	Version         string   // of s1graph, kept with the run
+
+	// Transport and Sleep are for tests: what carries the requests, and what waits between them (see
+	// s1.Config). nil: the usual ones.
+	Transport http.RoundTripper
+	Sleep     func(context.Context, time.Duration) error
+
+	Clock    func() time.Time         // nil: time.Now, or the recording's moment
+	Logger   *slog.Logger             // nil: discards
+	Progress func(Event)              // called from several goroutines, one call at a time
+	Changes  func(graph.Change) error // called with each change event, in order
+}
+
+// Event says how far a step is.
+type Event struct {
+	Step, Name string
+	State      string // running, ok, failed, refused or skipped
+	Rows       int64  // read so far
+	Total      int64  // promised so far; 0: not known yet
+	Seconds    float64
+	Err        error
+}
+
+// UsageError says that the sync was asked for something that it must not do, such as reading another
+// console into the same directory. Nothing was changed.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the error is about.
+func (e *UsageError) Unwrap() error { return e.Err }

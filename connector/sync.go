@@ -1,0 +1,386 @@
+// Package connector does one sync from start to end: it opens the directory of the instance, runs the
+// steps, settles what is gone, compares with the last run and commits. `run` calls it once. It knows all
+// parts and how they fit; what each does is theirs.
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/config"
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/relationships"
+	"s1graph/s1"
+	"s1graph/s1/replay"
+	"s1graph/steps"
+)
+
+// Model returns all types of the data model, entities first, each sorted by name.
+func Model() []*graph.Type {
+	return slices.Concat(entities.GraphTypes(), relationships.GraphTypes())
+}
+
+// Sync reads the tenant once and commits what it found. The Summary says how far it came, with an error
+// too. The error is nil where the run was committed, even if only in part; a *UsageError is a fault of
+// the caller, a *jsonstore.LockedError another run's claim on the directory.
+func Sync(ctx context.Context, o Options) (Summary, error) {
+	s := newSync(o)
+	err := s.run(ctx)
+	if err != nil {
+		s.summary.Status = Failed
+		s.summary.Error = err.Error()
+	}
+	s.summary.FinishedAt = s.o.Clock().UTC()
+	return s.summary, err
+}
+
+// sync is one sync under way.
+type sync struct {
+	o       Options
+	config  *config.Config
+	summary Summary
+
+	recording *replay.Recording
+	recorder  *replay.Recorder
+	store     *jsonstore.Store
+	last      *lastRun
+	client    *s1.Client
+	state     state
+	results   []steps.Result
+}
+
+// state is what a run leaves for the next one, beside the graph.
+type state struct {
+	Host  string      `json:"host"`  // of the console
+	Scope steps.Scope `json:"scope"` // what the run could see
+
+	// Applications is the source that was found, so that it is kept; auto while none was.
+	Applications string `json:"applications"`
+
+	// Established has the types that were read whole at least once as the model maps them now. Until
+	// then a type is a baseline: nothing of it makes a change event.
+	Established map[string]bool `json:"established"`
+
+	Version string `json:"version,omitempty"` // of s1graph
+}
+
+func newSync(o Options) *sync {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(Event) {}
+	}
+	if o.Changes == nil {
+		o.Changes = func(graph.Change) error { return nil }
+	}
+	return &sync{o: o, config: o.Config, summary: Summary{
+		Instance:          o.Config.Instance,
+		Status:            Complete,
+		Steps:             []StepResult{},
+		IncompleteTypes:   []string{},
+		WithheldDeletions: map[string]int64{},
+		Entities:          map[string]int64{},
+		Relationships:     map[string]int64{},
+		Changes:           map[string]graph.Counts{},
+	}}
+}
+
+func (s *sync) run(ctx context.Context) (err error) {
+	if s.o.Replay != "" {
+		if s.recording, err = replay.Open(s.o.Replay); err != nil {
+			return err
+		}
+	}
+	if s.o.Clock == nil {
+		s.o.Clock = time.Now
+		if s.recording != nil {
+			s.o.Clock = func() time.Time { return s.recording.Meta().RecordedAt }
+		}
+	}
+	s.summary.StartedAt = s.o.Clock().UTC()
+	if err := s.connect(); err != nil {
+		return err
+	}
+	if s.store, err = jsonstore.Open(s.config.Dir, jsonstore.Options{Instance: s.config.Instance, Clock: s.o.Clock}); err != nil {
+		return err
+	}
+	defer s.store.Close()
+	if err := s.openLast(ctx); err != nil {
+		return err
+	}
+	draft, err := s.store.Begin(s.summary.StartedAt)
+	if err != nil {
+		return err
+	}
+	err = s.fill(ctx, draft)
+	if s.recorder != nil {
+		err = errors.Join(err, s.recorder.Close())
+	}
+	if err != nil || s.o.DryRun {
+		return errors.Join(err, draft.Abort())
+	}
+	return s.commit(draft)
+}
+
+// connect makes the client; nothing is asked yet.
+func (s *sync) connect() error {
+	transport := s.o.Transport
+	url, token := s.config.URL, s1.TokenSource(nil)
+	switch {
+	case s.recording != nil:
+		transport, url, token = s.recording.Transport(), s.recording.URL(), s1.StaticToken("replay")
+	case s.config.TokenFile != "":
+		token = s1.FileToken(s.config.TokenFile)
+	default:
+		token = s1.StaticToken(s.config.Token.Reveal())
+	}
+	if transport == nil {
+		var err error
+		if transport, err = s1.NewTransport(s.config.Proxy.Reveal(), s.config.CAFile); err != nil {
+			return &UsageError{err}
+		}
+	}
+	client := s1.Config{
+		URL: url, APIVersion: s.config.APIVersion, Token: token, Transport: transport,
+		PageDeadline: s.config.PageDeadline, RateLimits: s.config.RateLimits,
+		Logger: s.o.Logger, Sleep: s.o.Sleep,
+	}
+	var err error
+	if s.o.Record != "" {
+		meta := replay.Meta{Instance: s.config.Instance, RecordedAt: s.summary.StartedAt, APIVersion: s.config.APIVersion}
+		if s.recorder, err = replay.NewRecorder(s.o.Record, meta); err != nil {
+			return err
+		}
+		client.Recorder = s.recorder
+	}
+	s.client, err = s1.New(client)
+	return err
+}
+
+// openLast opens the last committed run, and refuses to go on where it is another console's.
+func (s *sync) openLast(ctx context.Context) (err error) {
+	s.last, err = openLast(ctx, s.store)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.last.damaged)) {
+		s.notice("The last run's %s were damaged (%v): what could be read was kept, and the type is written anew.", name, s.last.damaged[name])
+	}
+	host := s.last.state.Host
+	if host != "" && host != s.client.Host() {
+		return &UsageError{fmt.Errorf("%s holds the graph of %s, and this run would read %s: give another --instance or --dir", s.config.Dir, host, s.client.Host())}
+	}
+	return nil
+}
+
+func (s *sync) notice(format string, args ...any) {
+	s.summary.Notices = append(s.summary.Notices, fmt.Sprintf(format, args...))
+}
+
+// fill reads the tenant into the draft and compares it with the last run.
+func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
+	in, err := s.input(ctx)
+	if err != nil {
+		return err
+	}
+	builder, err := graph.NewBuilder(graph.BuilderConfig{Dir: s.store.TempDir(), Types: Model()})
+	if err != nil {
+		return err
+	}
+	defer builder.Close()
+	if err := s.runSteps(ctx, in, builder); err != nil {
+		return err
+	}
+	types := s.typeStates(in)
+	r := &resolver{
+		in: in, last: s.last, draft: draft, builder: builder, types: types, byName: s.last.byName,
+		guard: guard{percent: s.config.DeletionGuard.Percent, count: int64(s.config.DeletionGuard.Count), off: s.o.AllowMassDelete},
+	}
+	if err := r.resolve(ctx); err != nil {
+		return err
+	}
+	s.conclude(in, r)
+	return s.compare(ctx, draft, r)
+}
+
+// input asks who the token is, and puts together what the steps need.
+func (s *sync) input(ctx context.Context) (*steps.Input, error) {
+	user, err := s.client.User(ctx)
+	unknown := s1.IsRefused(err) || s1.IsNotFound(err)
+	if err != nil && !unknown {
+		return nil, err
+	}
+	if unknown {
+		s.notice("The console does not say what the token may see (%v): nothing counts as gone.", err)
+	}
+	scope := steps.NewScope(user, steps.Scope{Accounts: s.config.Accounts, Sites: s.config.Sites, Groups: s.config.Groups})
+	scope.Unknown = unknown
+	if s.last.committed() && !scope.Covers(s.last.state.Scope) {
+		s.summary.Status = Partial
+		s.notice("This run sees less of the tenant than the last one: what lies outside is kept as it was.")
+	}
+	applications := s.config.Applications
+	if found := s.last.state.Applications; applications == steps.AutoSource && found != "" {
+		applications = found
+	}
+	s.state = state{Host: s.client.Host(), Scope: scope, Version: s.o.Version}
+	return steps.NewInput(steps.Input{
+		Client: s.client, Scope: scope, Last: s.last, Logger: s.o.Logger, Applications: applications,
+	}), nil
+}
+
+func (s *sync) runSteps(ctx context.Context, in *steps.Input, builder *graph.Builder) error {
+	var tags []graph.Property
+	if s.config.TagAccountName && s.config.AccountName != "" {
+		tags = []graph.Property{{Name: "tag.AccountName", Value: graph.String(s.config.AccountName)}}
+	}
+	results, err := steps.Run(ctx, in, steps.Plan{
+		Steps:    steps.All(),
+		Skip:     s.skips,
+		Builder:  builder,
+		Tags:     tags,
+		Clock:    s.o.Clock,
+		Progress: s.report,
+	})
+	s.results = results
+	read, faults := 0, []error{}
+	for _, result := range results {
+		s.summary.Steps = append(s.summary.Steps, stepResult(result))
+		switch {
+		case result.State == steps.OK:
+			read++
+		case result.Err != nil:
+			faults = append(faults, fmt.Errorf("%s: %w", result.Step.ID, result.Err))
+		}
+	}
+	if err == nil && read == 0 && len(faults) > 0 {
+		err = fmt.Errorf("no step could be read, so nothing is committed: %w", errors.Join(faults...))
+	}
+	return err
+}
+
+func (s *sync) skips(id string) bool {
+	if len(s.o.Only) > 0 {
+		return !slices.Contains(s.o.Only, id)
+	}
+	return slices.Contains(s.config.Skip, id) || id == "applications" && s.config.Applications == "off"
+}
+
+func (s *sync) report(p steps.Progress) {
+	state := string(p.State)
+	if state == "" {
+		state = "running"
+	}
+	s.o.Progress(Event{Step: p.Step.ID, Name: p.Step.Name, State: state, Rows: p.Rows, Total: p.Total, Seconds: p.Elapsed.Seconds(), Err: p.Err})
+}
+
+func stepResult(r steps.Result) StepResult {
+	result := StepResult{ID: r.Step.ID, Name: r.Step.Name, State: string(r.State), Seconds: r.Elapsed.Seconds(), Requests: r.Requests}
+	if r.Err != nil {
+		result.Error = r.Err.Error()
+	}
+	return result
+}
+
+// typeStates says of each type of the model what the steps' ends mean for it.
+func (s *sync) typeStates(in *steps.Input) map[string]*typeState {
+	types := make(map[string]*typeState)
+	for _, result := range s.results {
+		for _, t := range result.Step.Types {
+			state := &typeState{Type: t, written: *t, before: s.last.count(t.Name)}
+			state.skipped = result.State == steps.Skipped
+			state.incomplete = result.State == steps.Failed || result.State == steps.Refused || in.Scope.Unknown && !state.skipped
+			if last := s.last.byName[t.Name]; state.skipped && last != nil {
+				state.written = *last
+			}
+			types[t.Name] = state
+		}
+	}
+	types[entities.Account.GraphType().Name].keepProperties = in.AccountsOfSites
+	return types
+}
+
+// conclude fills in the summary but for the changes.
+func (s *sync) conclude(in *steps.Input, r *resolver) {
+	s.state.Applications = in.Applications
+	s.state.Established = make(map[string]bool)
+	for name, t := range r.types {
+		counts := s.summary.Entities
+		if t.Relationship {
+			counts = s.summary.Relationships
+		}
+		counts[name] = t.records
+		if t.incomplete {
+			s.summary.IncompleteTypes = append(s.summary.IncompleteTypes, name)
+		}
+		if t.withheld > 0 {
+			s.summary.WithheldDeletions[name] = t.withheld
+		}
+		whole := !t.skipped && !t.incomplete
+		s.state.Established[name] = whole || s.last.established(&t.written)
+	}
+	slices.Sort(s.summary.IncompleteTypes)
+	s.summary.DanglingRelationships = r.dangling
+	for i, result := range s.results {
+		for _, t := range result.Step.Types {
+			if n := r.types[t.Name].fresh; t.Relationship {
+				s.summary.Steps[i].Relationships += n
+			} else {
+				s.summary.Steps[i].Entities += n
+			}
+		}
+		for name, n := range result.Dangling {
+			if t := r.types[name]; !r.types[t.From].keepsAll() && !r.types[t.To].keepsAll() {
+				s.summary.DanglingRelationships += n
+			}
+		}
+	}
+	if len(s.summary.IncompleteTypes)+len(s.summary.WithheldDeletions) > 0 {
+		s.summary.Status = Partial
+	}
+}
+
+// compare finds and writes the changes against the last run.
+func (s *sync) compare(ctx context.Context, draft *jsonstore.Draft, r *resolver) error {
+	changes := draft.Changes()
+	options := graph.DiffOptions{Rekeyed: r.rekeyed, Baseline: func(name string) bool {
+		t := r.types[name]
+		return t == nil || !s.last.established(&t.written)
+	}}
+	counts, err := graph.Diff(ctx, s.last, draft, options, func(c graph.Change) error {
+		if err := changes.Write(c); err != nil {
+			return err
+		}
+		return s.o.Changes(c)
+	})
+	maps.Copy(s.summary.Changes, counts)
+	return err
+}
+
+// commit makes the draft the current run.
+func (s *sync) commit(draft *jsonstore.Draft) error {
+	s.summary.Run = draft.ID()
+	s.summary.FinishedAt = s.o.Clock().UTC()
+	document, err := summaryFile(s.summary, s.results)
+	if err != nil {
+		return err
+	}
+	state, err := json.Marshal(s.state, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	if err := draft.Commit(jsonstore.CommitInfo{State: state, Summary: document}); err != nil {
+		return err
+	}
+	return s.store.Prune()
+}

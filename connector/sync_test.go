@@ -1,0 +1,377 @@
+package connector_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/connector"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/s1/s1test"
+)
+
+// busy is a tenant large enough for its busy days not to look like a fault.
+func busy() s1test.Tenant {
+	return s1test.Tenant{Seed: 5, Accounts: 2, Sites: 4, Groups: 12, Agents: 400, Threats: 80, ApplicationsPerAgent: 8}
+}
+
+func TestTheFirstRunIsABaselineAndTheSecondChangesNothing(t *testing.T) {
+	c := newConsole(t, s1test.Acme())
+	first := c.mustSync()
+	assert.Empty(t, first.changes, "a first run raises no events")
+	for name, counts := range first.Changes {
+		assert.Equal(t, counts.Created, counts.Baseline, name)
+		assert.Equal(t, counts.Created, first.Entities[name]+first.Relationships[name], name)
+	}
+	totals := c.Totals()
+	assert.EqualValues(t, totals.Accounts, first.Entities["sentinelone_account"])
+	assert.EqualValues(t, totals.Sites, first.Entities["sentinelone_site"])
+	assert.EqualValues(t, totals.Groups, first.Entities["sentinelone_group"])
+	assert.EqualValues(t, totals.Agents, first.Entities["sentinelone_agent"])
+	assert.EqualValues(t, totals.Threats, first.Entities["sentinelone_threat"])
+
+	files := readFiles(t, filepath.Join(c.dir, "graph"))
+	second := c.mustSync()
+	assert.Empty(t, second.changes)
+	for name, counts := range second.Changes {
+		assert.Zero(t, counts, name)
+	}
+	assert.Equal(t, files, readFiles(t, filepath.Join(c.dir, "graph")))
+	assert.Equal(t, []string{"GET"}, c.Methods())
+}
+
+func TestEveryRelationshipHasBothItsEnds(t *testing.T) {
+	c := newConsole(t, s1test.Acme())
+	result := c.mustSync()
+	records := c.graph()
+	for key := range records {
+		if from, to, ok := graph.RelationshipEnds(key); ok {
+			assert.Contains(t, records, from)
+			assert.Contains(t, records, to)
+		}
+	}
+	assert.Positive(t, result.DanglingRelationships, "Acme has things that belong to what is not there")
+}
+
+// The events of a busy day are those that the tenant planned, no more and no fewer.
+func TestABusyDayGivesTheChangesThatHappened(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync()
+	c.SetDay(1)
+	result := c.mustSync()
+	plan := c.Plan(1)
+
+	changed := func(op graph.Op, typeName, property string) (keys []string) {
+		for _, change := range result.changes {
+			if change.Op == op && change.Type.Name == typeName && (property == "" || slices.Contains(change.Changed, property)) {
+				keys = append(keys, change.Key)
+			}
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	planned := func(typeName string, events ...s1test.Event) (keys []string) {
+		for _, event := range events {
+			for _, id := range plan.IDs(event) {
+				keys = append(keys, typeName+":"+id)
+			}
+		}
+		slices.Sort(keys)
+		return slices.Compact(keys)
+	}
+	for _, expected := range []struct {
+		op       graph.Op
+		typeName string
+		property string
+		events   []s1test.Event
+	}{
+		{graph.Created, "sentinelone_agent", "", []s1test.Event{s1test.AgentNew}},
+		{graph.Deleted, "sentinelone_agent", "", []s1test.Event{s1test.AgentGone}},
+		{graph.Updated, "sentinelone_agent", "agentVersion", []s1test.Event{s1test.AgentUpgraded}},
+		{graph.Updated, "sentinelone_agent", "infected", []s1test.Event{s1test.AgentInfected}},
+		{graph.Updated, "sentinelone_agent", "mitigationMode", []s1test.Event{s1test.AgentDetecting}},
+		{graph.Updated, "sentinelone_agent", "firewallEnabled", []s1test.Event{s1test.AgentFirewallOff}},
+		{graph.Updated, "sentinelone_agent", "isDecommissioned", []s1test.Event{s1test.AgentDecommissioned}},
+		{graph.Updated, "sentinelone_agent", "isUninstalled", []s1test.Event{s1test.AgentUninstalled}},
+		{graph.Updated, "sentinelone_agent", "groupId", []s1test.Event{s1test.AgentMovedGroup, s1test.AgentMovedSite}},
+		{graph.Updated, "sentinelone_agent", "siteId", []s1test.Event{s1test.AgentMovedSite}},
+		{graph.Updated, "sentinelone_agent", "computerName", []s1test.Event{s1test.AgentRenamed}},
+		{graph.Created, "sentinelone_threat", "", []s1test.Event{s1test.ThreatOpened}},
+		{graph.Updated, "sentinelone_threat", "incidentStatus", []s1test.Event{s1test.ThreatResolved, s1test.ThreatReopened}},
+		{graph.Updated, "sentinelone_site", "name", []s1test.Event{s1test.SiteRenamed}},
+	} {
+		want := planned(expected.typeName, expected.events...)
+		require.NotEmpty(t, want, "planned %v", expected.events)
+		assert.Equal(t, want, changed(expected.op, expected.typeName, expected.property), "%s %s %s", expected.op, expected.typeName, expected.property)
+	}
+	assert.Len(t, changed(graph.Rekeyed, "sentinelone_device", ""), len(plan.Of(s1test.AgentRenamed))+len(plan.Of(s1test.AgentSerialFilled)))
+	assert.Len(t, changed(graph.Created, "sentinelone_device", ""), len(plan.Of(s1test.AgentNew)))
+	assert.Len(t, changed(graph.Deleted, "sentinelone_device", ""), len(plan.Of(s1test.AgentGone)))
+
+	var agents []s1test.Event
+	for _, event := range []s1test.Event{
+		s1test.AgentUpgraded, s1test.AgentInfected, s1test.AgentDetecting, s1test.AgentFirewallOff, s1test.AgentDecommissioned,
+		s1test.AgentUninstalled, s1test.AgentMovedGroup, s1test.AgentMovedSite, s1test.AgentRenamed, s1test.AgentSerialFilled, s1test.AgentOwnerChanged,
+	} {
+		agents = append(agents, event)
+	}
+	for _, key := range changed(graph.Updated, "sentinelone_agent", "") {
+		assert.Contains(t, planned("sentinelone_agent", agents...), key, "an agent that changed although nothing happened to it")
+	}
+	assert.Equal(t, c.clean(), c.graph(), "the graph depends on this run's rows alone")
+}
+
+func TestAQuietDayGivesNoChanges(t *testing.T) {
+	tenant := busy()
+	tenant.Quiet = true
+	c := newConsole(t, tenant)
+	c.mustSync()
+	before := c.graph()
+	c.SetDay(1)
+	result := c.mustSync()
+	for _, change := range result.changes {
+		assert.Fail(t, "an event on a quiet day", "%s %s %v", change.Op, change.Key, change.Changed)
+	}
+	assert.NotEqual(t, before, c.graph(), "what moved is written all the same")
+	assert.Positive(t, result.Changes["sentinelone_agent"].Touched)
+}
+
+func TestADryRunCommitsNothing(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync()
+	before := readFiles(t, c.dir)
+	c.SetDay(1)
+	result := c.mustSync(func(o *connector.Options) { o.DryRun = true })
+	assert.NotEmpty(t, result.changes)
+	assert.Empty(t, result.Run)
+	assert.Equal(t, before, readFiles(t, c.dir))
+	c.mustSync()
+}
+
+func TestSkippedTypesStayAsTheyAre(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync()
+	before := c.graph()
+	c.SetDay(1)
+	result := c.mustSync(func(o *connector.Options) { o.Config.Skip = []string{"applications", "threats"} })
+	assert.Equal(t, "skipped", result.step("threats").State)
+	assert.Empty(t, result.IncompleteTypes)
+	after := c.graph()
+	assert.Equal(t, only(before, "sentinelone_application"), only(after, "sentinelone_application"))
+	assert.Equal(t, only(before, "sentinelone_threat"), only(after, "sentinelone_threat"))
+	gone := lacking(before, after)
+	assert.NotEmpty(t, gone)
+	for _, key := range gone {
+		if from, _, ok := ends(key, "sentinelone_device"); ok {
+			assert.NotContains(t, after, from, "an installation is gone although its device is there")
+		}
+	}
+	for key := range after {
+		if from, to, ok := graph.RelationshipEnds(key); ok {
+			assert.Contains(t, after, from)
+			assert.Contains(t, after, to)
+		}
+	}
+	c.mustSync()
+	assert.Equal(t, c.clean(), c.graph())
+}
+
+func TestOnlyOneStepRuns(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync()
+	c.SetDay(1)
+	result := c.mustSync(func(o *connector.Options) { o.Only = []string{"agents"} })
+	for _, step := range result.Steps {
+		if step.ID == "agents" {
+			assert.Equal(t, "ok", step.State)
+			continue
+		}
+		assert.Equal(t, "skipped", step.State, step.ID)
+		assert.Zero(t, step.Requests, step.ID)
+	}
+	assert.Zero(t, result.Changes["sentinelone_threat"].Created)
+	assert.Positive(t, result.Changes["sentinelone_agent"].Created)
+}
+
+func TestATypeThatIsCollectedForTheFirstTimeIsABaseline(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync(func(o *connector.Options) { o.Config.Skip = []string{"threats"} })
+	result := c.mustSync()
+	assert.Empty(t, result.changes)
+	assert.Equal(t, result.Changes["sentinelone_threat"].Created, result.Changes["sentinelone_threat"].Baseline)
+	assert.Positive(t, result.Changes["sentinelone_threat"].Baseline)
+}
+
+func TestAnotherConsoleBehindTheSameDirectoryIsRefused(t *testing.T) {
+	c := newConsole(t, small())
+	c.mustSync()
+	before := readFiles(t, c.dir)
+	other := newConsole(t, small())
+	other.url = strings.Replace(other.url, "127.0.0.1", "localhost", 1)
+	other.dir = c.dir
+	result := other.sync()
+	var usage *connector.UsageError
+	require.ErrorAs(t, result.err, &usage)
+	assert.Contains(t, result.err.Error(), "127.0.0.1")
+	assert.Contains(t, result.err.Error(), "localhost")
+	assert.Empty(t, other.Requests(), "nothing is asked")
+	assert.Equal(t, before, readFiles(t, c.dir))
+}
+
+func TestTheSecondRunOnADirectoryNamesTheFirst(t *testing.T) {
+	c := newConsole(t, small())
+	held, err := jsonstore.Open(c.dir, jsonstore.Options{Instance: "test"})
+	require.NoError(t, err)
+	result := c.sync()
+	var locked *jsonstore.LockedError
+	require.ErrorAs(t, result.err, &locked)
+	assert.Contains(t, result.err.Error(), fmt.Sprint("process ", os.Getpid()))
+	require.NoError(t, held.Close())
+	c.mustSync()
+}
+
+func TestADamagedGraphFileOrIndexIsSaidAndHealed(t *testing.T) {
+	for _, pattern := range []string{
+		"graph/agents/entities/sentinelone_agent-0001.json",
+		"graph/agents/relationships/sentinelone_group_has_agent-0001.json",
+		"index/sentinelone_device",
+		"index/sentinelone_threat",
+	} {
+		t.Run(pattern, func(t *testing.T) {
+			c := newConsole(t, busy())
+			c.mustSync()
+			before := c.graph()
+			path := filepath.Join(c.dir, "current", filepath.FromSlash(pattern))
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			content[len(content)/2] ^= 0x20
+			require.NoError(t, os.WriteFile(path, content, 0o600))
+
+			result := c.mustSync()
+			require.NotEmpty(t, result.Notices)
+			assert.Contains(t, result.Notices[0], "damaged")
+			assert.Empty(t, result.changes, "what was damaged is no change of the tenant")
+			assert.Equal(t, before, c.graph())
+			assert.Empty(t, c.mustSync().Notices)
+		})
+	}
+}
+
+// What is left of a damaged file is not lost where its list fails too.
+func TestADamagedTypeWhoseListFailsKeepsWhatCanBeRead(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync()
+	path := filepath.Join(c.dir, "current", "graph", "threats", "entities", "sentinelone_threat-0001.json")
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	at := bytes.Index(content, []byte(`"sha1"`))
+	require.Positive(t, at)
+	content[at+2] = 'X'
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	c.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(500)})
+	result := c.sync()
+	require.NoError(t, result.err)
+	assert.Len(t, ofType(c.graph(), "sentinelone_threat"), c.Totals().Threats-1)
+}
+
+// A process that is killed at any moment leaves the last committed run, and the next run gives what a
+// clean one gives.
+func TestKilledAtRandomMomentsTheNextGoodRunEqualsACleanOne(t *testing.T) {
+	tenant := busy()
+	tenant.Seed = 9
+	c := newConsole(t, tenant)
+	c.mustSync()
+	for day := 1; day <= 20; day++ {
+		c.SetDay(day % 4)
+		kill := make(chan struct{}, 1)
+		after := day // the request at which the process is killed, or some time after its last one
+		seen := 0
+		requests := make(chan struct{}, 1000)
+		c.OnRequest(func(request) { requests <- struct{}{} })
+		child := exec.Command(os.Args[0], "-test.run=^$")
+		child.Env = append(os.Environ(), "S1GRAPH_TEST_CHILD="+c.url+" "+c.dir)
+		require.NoError(t, child.Start())
+		ended := make(chan error, 1)
+		go func() { ended <- child.Wait() }()
+	wait:
+		for {
+			select {
+			case <-requests:
+				if seen++; seen == after {
+					kill <- struct{}{}
+				}
+			case <-kill:
+				require.NoError(t, child.Process.Kill())
+			case <-ended:
+				break wait
+			}
+		}
+		c.OnRequest(nil)
+		records := c.graph()
+		assert.NotEmpty(t, records, "the last committed run stands")
+	}
+	c.mustSync()
+	assert.Equal(t, c.clean(), c.graph())
+}
+
+func TestACancelledRunCommitsNothing(t *testing.T) {
+	c := newConsole(t, small())
+	ctx, cancel := context.WithCancel(t.Context())
+	c.OnRequest(func(r request) {
+		if strings.HasSuffix(r.URL.Path, "/threats") {
+			cancel()
+		}
+	})
+	o := c.options()
+	summary, err := connector.Sync(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, connector.Failed, summary.Status)
+	assert.NoFileExists(t, filepath.Join(c.dir, "current"))
+	runs, err := os.ReadDir(filepath.Join(c.dir, "runs"))
+	require.NoError(t, err)
+	assert.Empty(t, runs)
+}
+
+func TestADirectoryThatCannotBeWrittenIsAnErrorThatNamesIt(t *testing.T) {
+	c := newConsole(t, small())
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	c.dir = filepath.Join(file, "instance")
+	result := c.sync()
+	require.ErrorContains(t, result.err, file)
+}
+
+func TestTheSummaryFileHoldsWhatJupiterOneReads(t *testing.T) {
+	c := newConsole(t, small())
+	c.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(403)})
+	c.sync()
+	content, err := os.ReadFile(filepath.Join(c.dir, "summary.json"))
+	require.NoError(t, err)
+	var summary struct {
+		Status                 string
+		IntegrationStepResults []struct {
+			ID, Status    string
+			DeclaredTypes []string
+			PartialTypes  []string
+		}
+		Metadata struct{ PartialDatasets struct{ Types []string } }
+	}
+	require.NoError(t, json.Unmarshal(content, &summary, json.MatchCaseInsensitiveNames(true)))
+	assert.Equal(t, "partial", summary.Status)
+	assert.Equal(t, []string{"sentinelone_agent_has_threat", "sentinelone_threat"}, summary.Metadata.PartialDatasets.Types)
+	require.Len(t, summary.IntegrationStepResults, 6)
+	assert.Equal(t, "success", summary.IntegrationStepResults[3].Status)
+	assert.Equal(t, "failure", summary.IntegrationStepResults[4].Status)
+	assert.ElementsMatch(t, []string{"sentinelone_agent_has_threat", "sentinelone_threat"}, summary.IntegrationStepResults[4].PartialTypes)
+}

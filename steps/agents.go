@@ -1,0 +1,78 @@
+package steps
+
+import (
+	"context"
+	"net/url"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/relationships"
+	"s1graph/s1"
+)
+
+var agents = Step{
+	ID:        "agents",
+	Name:      "Agents",
+	DependsOn: []string{"sites", "groups"},
+	Types: []*graph.Type{
+		entities.Agent.GraphType(),
+		entities.Device.GraphType(),
+		entities.User.GraphType(),
+		relationships.GroupHasAgent.GraphType(),
+		relationships.AgentProtectsDevice.GraphType(),
+		relationships.UserOwnsDevice.GraphType(),
+	},
+	Run: func(ctx context.Context, in *Input, out *Emitter) error {
+		l := &list[s1.Agent]{
+			endpoint: s1.Agents,
+			// Without these the list hides what was decommissioned or uninstalled.
+			filters: url.Values{"isDecommissioned": {"true,false"}, "isUninstalled": {"true,false"}},
+			scope:   groupScope,
+			chains:  in.split,
+			entity:  entities.Agent.GraphType(),
+			ask:     "ids",
+			id:      func(row *s1.Agent) string { return row.ID },
+			updated: func(row *s1.Agent) s1.Time { return row.UpdatedAt },
+			records: func(row *s1.Agent) []graph.Record {
+				in.tables.addAgent(row)
+				return agentRecords(row)
+			},
+		}
+		if err := l.collect(ctx, in, out); err != nil {
+			return err
+		}
+		return emitOwners(in, out)
+	},
+	Seed: seedAgents,
+}
+
+// agentRecords are all that an agent's row says but for who owns the device: that is known when all
+// agents of the device are.
+func agentRecords(row *s1.Agent) []graph.Record {
+	key, device := entities.AgentKey(row.ID), entities.DeviceKey(row)
+	records := []graph.Record{
+		entities.Agent.Entity(row),
+		entities.Device.Entity(row),
+		relationships.GroupHasAgent.Between(entities.GroupKey(row.GroupID), key, row),
+	}
+	if entities.IsProtecting(row) {
+		records = append(records, relationships.AgentProtectsDevice.Between(key, device, row))
+	}
+	if entities.UserKey(row) != "" {
+		records = append(records, entities.User.Entity(row))
+	}
+	return records
+}
+
+func emitOwners(in *Input, out *Emitter) error {
+	for device, user := range in.tables.owners() {
+		if user == "" {
+			continue
+		}
+		owns := relationships.UserOwnsDevice.Between(user, device, nil)
+		if err := out.Row("owners", device, 0, owns); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+
+	"github.com/sourcegraph/conc/pool"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/relationships"
+	"s1graph/s1"
+)
+
+// The sources of applications. Older consoles list installations, a row for each application on each
+// agent; newer ones may lack that list or leave it empty, and have an inventory instead.
+const (
+	AutoSource      = "auto"
+	InstalledSource = "installed"
+	InventorySource = "inventory"
+)
+
+var applications = Step{
+	ID:        "applications",
+	Name:      "Applications",
+	DependsOn: []string{"agents"},
+	Types:     []*graph.Type{entities.Application.GraphType(), relationships.DeviceHasApplication.GraphType()},
+	Run: func(ctx context.Context, in *Input, out *Emitter) error {
+		source, err := findSource(ctx, in)
+		if err != nil {
+			return err
+		}
+		if source == InventorySource {
+			return collectInventory(ctx, in, out)
+		}
+		return installations(in, out).collect(ctx, in, out)
+	},
+}
+
+func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
+	return &list[s1.InstalledApplication]{
+		endpoint: s1.InstalledApplications,
+		filters:  installedFilters,
+		scope:    groupScope,
+		chains:   in.split,
+		id:       func(row *s1.InstalledApplication) string { return row.ID },
+		updated:  func(row *s1.InstalledApplication) s1.Time { return row.UpdatedAt },
+		records: func(row *s1.InstalledApplication) []graph.Record {
+			installation := entities.FromInstalled(row)
+			return installationRecords(out, in.tables.device(row.AgentID), &installation)
+		},
+	}
+}
+
+// installedFilters asks for all: without them the list leaves decommissioned agents out.
+var installedFilters = url.Values{"agentIsDecommissioned": {"true,false"}}
+
+func installationRecords(out *Emitter, device string, installation *entities.Installation) []graph.Record {
+	application := entities.Application.Entity(installation)
+	if device == "" {
+		out.Dangling(relationships.DeviceHasApplication.GraphType())
+		return []graph.Record{application}
+	}
+	return []graph.Record{application, relationships.DeviceHasApplication.Between(device, application.Key, installation)}
+}
+
+// findSource settles what auto means. It stays open where both sources are empty; once found, the
+// connector remembers it, and a source that fails later is a fault and no reason to change.
+func findSource(ctx context.Context, in *Input) (string, error) {
+	if in.Applications != AutoSource {
+		return in.Applications, nil
+	}
+	filters := in.Scope.query(groupScope)
+	installed, err := s1.Count(ctx, in.Client, s1.InstalledApplications, withFilters(filters, installedFilters))
+	if err != nil && !s1.IsNotFound(err) {
+		return "", err
+	}
+	if installed > 0 {
+		in.Applications = InstalledSource
+		return InstalledSource, nil
+	}
+	listed, inventoryErr := s1.Count(ctx, in.Client, s1.Inventory, filters)
+	switch {
+	case inventoryErr == nil && (err != nil || listed > 0):
+		in.Applications = InventorySource
+		return InventorySource, nil
+	case inventoryErr != nil && err != nil:
+		return "", fmt.Errorf("the console has neither of the two lists of applications; leave them out with --skip applications: %w", errors.Join(err, inventoryErr))
+	case inventoryErr != nil && !s1.IsNotFound(inventoryErr):
+		return "", inventoryErr
+	}
+	return InstalledSource, nil
+}
+
+func withFilters(filters, more url.Values) url.Values {
+	all := maps.Clone(filters)
+	maps.Copy(all, more)
+	return all
+}
+
+// collectInventory reads the applications, and for each the agents that have it. The console allows
+// three such requests a second, so a handful at once is plenty.
+func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
+	const atOnce = 4
+	filters := in.Scope.query(groupScope)
+	lists := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithCancelOnError().WithFirstError()
+	apps := &list[s1.InventoryApplication]{
+		endpoint: s1.Inventory,
+		scope:    groupScope,
+		id:       func(row *s1.InventoryApplication) string { return row.ApplicationName + "\x00" + row.ApplicationVendor },
+		updated:  func(*s1.InventoryApplication) s1.Time { return 0 },
+		records: func(row *s1.InventoryApplication) []graph.Record {
+			app := *row
+			lists.Go(func(ctx context.Context) error { return collectEndpoints(ctx, in, out, &app, filters) })
+			return nil
+		},
+	}
+	err := apps.collect(ctx, in, out)
+	return errors.Join(err, lists.Wait())
+}
+
+// collectEndpoints reads which agents have one application of the inventory.
+func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.InventoryApplication, filters url.Values) error {
+	endpoints := &list[s1.InventoryEndpoint]{
+		endpoint: s1.InventoryEndpoints,
+		name:     "?" + app.ApplicationName + "\x00" + app.ApplicationVendor,
+		filters: url.Values{
+			"applicationName":   {app.ApplicationName},
+			"applicationVendor": {app.ApplicationVendor},
+		},
+		scope:   groupScope,
+		id:      func(row *s1.InventoryEndpoint) string { return cmp.Or(row.ID, row.EndpointUUID+" "+row.Version) },
+		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
+		records: func(row *s1.InventoryEndpoint) []graph.Record {
+			installation := entities.FromInventory(app, row)
+			return installationRecords(out, in.tables.deviceOfUUID(row.EndpointUUID), &installation)
+		},
+	}
+	if err := endpoints.collect(ctx, in, out); err != nil {
+		return fmt.Errorf("application %q of %q: %w", app.ApplicationName, app.ApplicationVendor, err)
+	}
+	return nil
+}

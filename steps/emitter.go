@@ -1,0 +1,74 @@
+package steps
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+// Emitter takes what one step makes of its rows. It refuses what the step did not declare. It is made
+// by Run for one step of one sync, and is safe for concurrent use.
+type Emitter struct {
+	step     Step
+	builder  *graph.Builder
+	tags     []graph.Property // put on every entity
+	declared map[string]bool
+	rows     atomic.Int64
+	total    atomic.Int64
+	dangling map[string]*atomic.Int64 // by relationship type
+	progress func(rows, total int64)
+}
+
+func newEmitter(step Step, builder *graph.Builder, tags []graph.Property, progress func(rows, total int64)) *Emitter {
+	e := &Emitter{step: step, builder: builder, tags: tags, progress: progress,
+		declared: make(map[string]bool), dangling: make(map[string]*atomic.Int64)}
+	for _, t := range step.Types {
+		e.declared[t.Name] = true
+		if t.Relationship {
+			e.dangling[t.Name] = new(atomic.Int64)
+		}
+	}
+	return e
+}
+
+// buildError says that what a step read could not be kept, which is no fault of the tenant.
+type buildError struct{ err error }
+
+func (e *buildError) Error() string { return e.err.Error() }
+func (e *buildError) Unwrap() error { return e.err }
+
+// Row takes the records that one row of a list gave rise to. Where a list has several rows of one ID,
+// because the tenant moved while it was read, the last updated one counts.
+func (e *Emitter) Row(list, id string, updated s1.Time, records ...graph.Record) error {
+	for i := range records {
+		r := &records[i]
+		if !e.declared[r.Type.Name] {
+			return &buildError{fmt.Errorf("step %s: it emits a %s, which it does not declare", e.step.ID, r.Type.Name)}
+		}
+		if !r.Type.Relationship {
+			for _, tag := range e.tags {
+				r.Set(tag.Name, tag.Value)
+			}
+		}
+	}
+	if err := e.builder.Add(graph.Row{List: e.list(list), ID: id, Updated: int64(updated), Records: records}); err != nil {
+		return &buildError{fmt.Errorf("step %s: row %s of %s: %w", e.step.ID, id, list, err)}
+	}
+	return nil
+}
+
+// distinct is how many rows of different IDs there were of the list so far, and seen whether one was.
+func (e *Emitter) distinct(list string) int64 { return e.builder.Distinct(e.list(list)) }
+func (e *Emitter) seen(list, id string) bool  { return e.builder.Seen(e.list(list), id) }
+
+// list is the builder's name of a list: two steps may read the same one and make different things of it.
+func (e *Emitter) list(name string) string { return e.step.ID + " " + name }
+
+// Dangling counts a relationship that cannot be made, since the row does not lead to one of its ends.
+func (e *Emitter) Dangling(t *graph.Type) { e.dangling[t.Name].Add(1) }
+
+// expect adds to the number of rows that are to come, and advance to those that came.
+func (e *Emitter) expect(rows int)  { e.progress(e.rows.Load(), e.total.Add(int64(rows))) }
+func (e *Emitter) advance(rows int) { e.progress(e.rows.Add(int64(rows)), e.total.Load()) }

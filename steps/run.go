@@ -1,0 +1,145 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+// Plan says which steps of a sync run, and where their records go.
+type Plan struct {
+	Steps    []Step
+	Skip     func(stepID string) bool
+	Builder  *graph.Builder
+	Tags     []graph.Property // put on every entity
+	Progress func(Progress)   // called from several goroutines, one call at a time
+	Clock    func() time.Time
+}
+
+// Progress says how far a step is.
+type Progress struct {
+	Step        Step
+	State       State // empty while it runs
+	Rows, Total int64 // read and promised so far
+	Elapsed     time.Duration
+	Err         error
+}
+
+// Result is how a step ended.
+type Result struct {
+	Step     Step
+	State    State
+	Err      error // of a failed or refused step
+	Elapsed  time.Duration
+	Requests int64
+
+	// Dangling counts, by relationship type, what was not made because the row did not lead to an end.
+	Dangling map[string]int64
+}
+
+// Run runs the steps, each as soon as those that it depends on have ended, however they ended. What
+// bounds the load is the client: a bounded pool of steps that wait for each other would deadlock.
+//
+// The results are in the order of plan.Steps. The error is what makes all steps pointless: the context
+// was cancelled, the token was refused, or records could not be kept.
+func Run(ctx context.Context, in *Input, plan Plan) ([]Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(map[string]chan struct{}, len(plan.Steps))
+	for _, step := range plan.Steps {
+		done[step.ID] = make(chan struct{})
+	}
+	var progress sync.Mutex
+	report := func(p Progress) {
+		progress.Lock()
+		defer progress.Unlock()
+		plan.Progress(p)
+	}
+
+	results := make([]Result, len(plan.Steps))
+	var running conc.WaitGroup
+	for i, step := range plan.Steps {
+		running.Go(func() {
+			defer close(done[step.ID])
+			for _, id := range step.DependsOn {
+				<-done[id]
+			}
+			result, err := runStep(ctx, in, step, plan, report)
+			if err != nil {
+				cancel(err)
+			}
+			results[i] = result
+			report(Progress{Step: step, State: result.State, Elapsed: result.Elapsed, Err: result.Err})
+			logResult(in.Logger, result)
+		})
+	}
+	running.Wait()
+	return results, context.Cause(ctx)
+}
+
+// runStep runs one step. Its error is one that ends the sync.
+func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(Progress)) (Result, error) {
+	result := Result{Step: step, State: Skipped, Dangling: make(map[string]int64)}
+	started := plan.Clock()
+	if !plan.Skip(step.ID) {
+		var meter s1.Meter
+		out := newEmitter(step, plan.Builder, plan.Tags, func(rows, total int64) {
+			report(Progress{Step: step, Rows: rows, Total: total, Elapsed: plan.Clock().Sub(started)})
+		})
+		result.Err = step.Run(s1.WithMeter(ctx, &meter), in, out)
+		result.State = stateOf(result.Err)
+		result.Requests = meter.Requests()
+		for name, n := range out.dangling {
+			result.Dangling[name] = n.Load()
+		}
+	}
+	result.Elapsed = plan.Clock().Sub(started)
+	if err := pointless(ctx, result.Err); err != nil {
+		return result, err
+	}
+	if result.State != OK && step.Seed != nil {
+		if err := step.Seed(ctx, in); err != nil {
+			return result, fmt.Errorf("step %s: reading the last graph: %w", step.ID, err)
+		}
+	}
+	return result, nil
+}
+
+func stateOf(err error) State {
+	switch {
+	case err == nil:
+		return OK
+	case s1.IsRefused(err):
+		return Refused
+	}
+	return Failed
+}
+
+// pointless returns the error if it is not about one step's list alone.
+func pointless(ctx context.Context, err error) error {
+	var unkept *buildError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case s1.IsUnauthorized(err), errors.As(err, &unkept):
+		return err
+	}
+	return nil
+}
+
+func logResult(log *slog.Logger, r Result) {
+	attributes := []any{"step", r.Step.ID, "state", string(r.State), "seconds", r.Elapsed.Seconds(), "requests", r.Requests}
+	if r.Err != nil {
+		log.Warn("step ended", append(attributes, "error", r.Err.Error())...)
+		return
+	}
+	log.Info("step ended", attributes...)
+}

@@ -1,0 +1,74 @@
+// Package steps reads a tenant: one file a step, and run.go, which runs them as a DAG. A step asks the
+// Management API for one list, makes records of its rows through the entities and relationships
+// packages, and hands them to its Emitter. It also finds out which things of the last graph are gone,
+// by asking for them (collect.go). What becomes of the records is the connector's business.
+package steps
+
+import (
+	"context"
+	"log/slog"
+
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+// Step is a part of a sync: what it is, and what it may emit.
+type Step struct {
+	ID        string // such as agents; also the name of its folder among the graph files
+	Name      string // such as Agents, for people
+	DependsOn []string
+	Types     []*graph.Type
+
+	// Run reads the list and emits the records. Its error says that not all of it was read; what was
+	// emitted before stands.
+	Run func(ctx context.Context, in *Input, out *Emitter) error
+
+	// Seed fills the tables that Run would have filled from the last graph instead. It is called when
+	// Run failed or was skipped; nil where a step fills none.
+	Seed func(ctx context.Context, in *Input) error
+}
+
+// All are the steps, in the order in which a table shows them.
+func All() []Step {
+	return []Step{accounts, sites, groups, agents, threats, applications}
+}
+
+// Input is what the steps of one sync share. It is made by the connector, and lives as long as the sync.
+type Input struct {
+	Client *s1.Client
+	Scope  Scope
+	Last   graph.Snapshot // the graph of the last committed run; empty on a first run
+	Logger *slog.Logger
+
+	// Applications is the source of applications to read: auto, installed or inventory. Where it is
+	// auto, the applications step puts what it found here, for the connector to remember.
+	Applications string
+
+	// AccountsOfSites is set by the accounts step where the token may not read /accounts: the accounts
+	// then hold what /sites says of them, and must not lose what is known from before.
+	AccountsOfSites bool
+
+	tables tables
+	types  map[string]*graph.Type // by name, for reading records of Last
+}
+
+// NewInput makes an Input ready to use of what the connector knows.
+func NewInput(in Input) *Input {
+	in.tables = newTables()
+	in.types = make(map[string]*graph.Type)
+	for _, t := range in.Last.Types() {
+		in.types[t.Name] = t
+	}
+	return &in
+}
+
+// State is how a step ended.
+type State string
+
+// The states. The types of failed and refused steps are incomplete; those of skipped ones are left alone.
+const (
+	OK      State = "ok"
+	Failed  State = "failed"
+	Refused State = "refused"
+	Skipped State = "skipped"
+)

@@ -1,0 +1,218 @@
+package steps
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/relationships"
+	"s1graph/s1"
+)
+
+// tables answer what a row at hand does not say: a group row has no account, an application row no
+// device. The steps that come first fill them; Seed fills them from the last graph where a step did not
+// run to its end. Safe for concurrent use.
+type tables struct {
+	mu            *sync.RWMutex
+	accountOfSite map[string]string   // IDs
+	sites         map[string]int64    // ID of a listed site -> licences in use, a measure of its size
+	groups        map[string]groupRef // by ID
+	agents        map[string]agentRef // by ID
+	agentOfUUID   map[string]string   // ID by UUID, for the inventory of applications
+	agentsOfSite  map[string]int64    // how many agent rows named the site
+}
+
+// groupRef measures a group: by what /groups says, and by the agent rows that named it.
+type groupRef struct {
+	site         string
+	agents, rows int64
+}
+
+// agentRef is what later rows need to know of an agent, and what decides between two versions of it.
+type agentRef struct {
+	device string // key
+	user   string // key of who owns the device, if anybody
+
+	updated    s1.Time // greater wins between versions of one agent
+	lastActive s1.Time // greater wins between agents of one device
+}
+
+func newTables() tables {
+	return tables{
+		mu:            new(sync.RWMutex),
+		accountOfSite: make(map[string]string),
+		sites:         make(map[string]int64),
+		groups:        make(map[string]groupRef),
+		agents:        make(map[string]agentRef),
+		agentOfUUID:   make(map[string]string),
+		agentsOfSite:  make(map[string]int64),
+	}
+}
+
+func (t *tables) addSite(row *s1.Site) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accountOfSite[row.ID] = row.AccountID
+	t.sites[row.ID] = row.ActiveLicenses.Value
+}
+
+func (t *tables) account(siteID string) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.accountOfSite[siteID]
+}
+
+func (t *tables) addGroup(row *s1.Group) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.groups[row.ID] = groupRef{site: row.SiteID, agents: row.TotalAgents.Value, rows: t.groups[row.ID].rows}
+}
+
+// addAgent keeps the version of the agent that a graph.Builder takes too.
+func (t *tables) addAgent(row *s1.Agent) {
+	ref := agentRef{
+		device:     entities.DeviceKey(row),
+		user:       entities.UserKey(row),
+		updated:    row.UpdatedAt,
+		lastActive: row.LastActiveDate,
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.agentsOfSite[row.SiteID]++
+	group := t.groups[row.GroupID]
+	group.site = row.SiteID
+	group.rows++
+	t.groups[row.GroupID] = group
+	if known, found := t.agents[row.ID]; found && !ref.supersedes(known) {
+		return
+	}
+	t.agents[row.ID] = ref
+	if row.UUID != "" {
+		t.agentOfUUID[row.UUID] = row.ID
+	}
+}
+
+func (r agentRef) supersedes(other agentRef) bool {
+	if r.updated != other.updated {
+		return r.updated > other.updated
+	}
+	return r.device+"|"+r.user > other.device+"|"+other.user
+}
+
+// device returns the key of the device that the agent is on, or "".
+func (t *tables) device(agentID string) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.agents[agentID].device
+}
+
+func (t *tables) deviceOfUUID(uuid string) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.agents[t.agentOfUUID[uuid]].device
+}
+
+// owners yields device and user keys: the owner of a device is who the agent names that describes it,
+// which is the one with the greatest (lastActiveDate, ID).
+func (t *tables) owners() map[string]string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	describing := make(map[string]string, len(t.agents)) // device key -> agent ID
+	for id, ref := range t.agents {
+		other, found := describing[ref.device]
+		if !found || ref.lastActive > t.agents[other].lastActive || ref.lastActive == t.agents[other].lastActive && id > other {
+			describing[ref.device] = id
+		}
+	}
+	owners := describing
+	for device, id := range describing {
+		owners[device] = t.agents[id].user
+	}
+	return owners
+}
+
+// DevicesNow maps the IDs of all agents that the sync knows of to the keys of their devices.
+func (in *Input) DevicesNow() map[string]string {
+	in.tables.mu.RLock()
+	defer in.tables.mu.RUnlock()
+	devices := make(map[string]string, len(in.tables.agents))
+	for id, ref := range in.tables.agents {
+		devices[id] = ref.device
+	}
+	return devices
+}
+
+// DevicesBefore yields which agent was on which device in the last graph, as IDs and keys: by the PROTECTS
+// relationships, and by the formerAgentIds of devices.
+func (in *Input) DevicesBefore(ctx context.Context, each func(agentID, deviceKey string)) error {
+	for d, err := range in.Last.Digests(ctx, relationships.AgentProtectsDevice.GraphType().Name) {
+		if err != nil {
+			return err
+		}
+		if from, to, ok := graph.RelationshipEnds(d.Key); ok {
+			each(idOf(from), to)
+		}
+	}
+	return in.lastRecords(ctx, entities.Device.GraphType().Name, func(r *graph.Record) {
+		for _, id := range r.Get("formerAgentIds").List() {
+			each(id, r.Key)
+		}
+	})
+}
+
+// seedSites fills in the accounts of the last graph's sites.
+func seedSites(ctx context.Context, in *Input) error {
+	return in.lastRecords(ctx, entities.Site.GraphType().Name, func(r *graph.Record) {
+		in.tables.mu.Lock()
+		defer in.tables.mu.Unlock()
+		id := idOf(r.Key)
+		if _, found := in.tables.accountOfSite[id]; !found {
+			in.tables.accountOfSite[id] = r.Get("accountId").Text()
+		}
+	})
+}
+
+// seedAgents fills in the devices of the last graph's agents.
+func seedAgents(ctx context.Context, in *Input) error {
+	err := in.DevicesBefore(ctx, func(agentID, deviceKey string) {
+		in.tables.mu.Lock()
+		defer in.tables.mu.Unlock()
+		if _, found := in.tables.agents[agentID]; !found {
+			in.tables.agents[agentID] = agentRef{device: deviceKey}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return in.lastRecords(ctx, entities.Agent.GraphType().Name, func(r *graph.Record) {
+		in.tables.mu.Lock()
+		defer in.tables.mu.Unlock()
+		uuid := r.Get("uuid").Text()
+		if _, found := in.tables.agentOfUUID[uuid]; !found && uuid != "" {
+			in.tables.agentOfUUID[uuid] = idOf(r.Key)
+		}
+	})
+}
+
+// lastRecords calls each with every record of a type in the last graph.
+func (in *Input) lastRecords(ctx context.Context, typeName string, each func(*graph.Record)) error {
+	for encoded, err := range graph.All(ctx, in.Last, typeName) {
+		if err != nil {
+			return err
+		}
+		record, err := graph.Decode(encoded.JSON, in.types)
+		if err != nil {
+			return err
+		}
+		each(&record)
+	}
+	return nil
+}
+
+// idOf is the vendor's ID in a key such as sentinelone_agent:123.
+func idOf(key string) string {
+	_, id, _ := strings.Cut(key, ":")
+	return id
+}

@@ -1,0 +1,43 @@
+package steps
+
+import (
+	"context"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/relationships"
+	"s1graph/s1"
+)
+
+var threats = Step{
+	ID:        "threats",
+	Name:      "Threats",
+	DependsOn: []string{"agents"},
+	Types:     []*graph.Type{entities.Threat.GraphType(), relationships.AgentHasThreat.GraphType()},
+	Run: func(ctx context.Context, in *Input, out *Emitter) error {
+		l := &list[s1.Threat]{
+			endpoint: s1.Threats,
+			scope:    groupScope,
+			chains:   in.split,
+			entity:   entities.Threat.GraphType(),
+			ask:      "ids",
+			id:       func(row *s1.Threat) string { return row.ID },
+			updated: func(row *s1.Threat) s1.Time {
+				if row.ThreatInfo == nil {
+					return 0
+				}
+				return row.ThreatInfo.UpdatedAt
+			},
+			records: func(row *s1.Threat) []graph.Record {
+				records := []graph.Record{entities.Threat.Entity(row)}
+				if row.AgentRealtimeInfo == nil || row.AgentRealtimeInfo.AgentID == "" {
+					out.Dangling(relationships.AgentHasThreat.GraphType())
+					return records
+				}
+				agent := entities.AgentKey(row.AgentRealtimeInfo.AgentID)
+				return append(records, relationships.AgentHasThreat.Between(agent, entities.ThreatKey(row.ID), row))
+			},
+		}
+		return l.collect(ctx, in, out)
+	},
+}
