@@ -30,13 +30,12 @@ func IsProtecting(a *s1.Agent) bool {
 
 // lastSeenOn is when the machine was last heard of.
 func lastSeenOn(a *s1.Agent) s1.Time {
-	switch {
-	case a.LastActiveDate != 0:
-		return a.LastActiveDate
-	case a.RegisteredAt != 0:
-		return a.RegisteredAt
+	for _, seen := range []s1.Time{a.LastActiveDate, a.RegisteredAt, a.CreatedAt} {
+		if seen > 0 {
+			return seen
+		}
 	}
-	return a.CreatedAt
+	return 0
 }
 
 // agentFunctions are JupiterOne's words for what an agent does.
@@ -206,7 +205,7 @@ var agentNetwork = []Property[s1.Agent]{
 		publicAddressesOf).Volatile(roaming),
 	Set("gatewayIpAddresses", "Addresses of the routers that the network interfaces use.",
 		gatewayAddressesOf).Volatile(roaming),
-	Set("networkInterfaces", "Names of the network interfaces.", func(a *s1.Agent) []string {
+	Set("networkInterfaceNames", "Names of the network interfaces.", func(a *s1.Agent) []string {
 		names := make([]string, len(a.NetworkInterfaces))
 		for i := range a.NetworkInterfaces {
 			names[i] = a.NetworkInterfaces[i].Name
@@ -217,7 +216,7 @@ var agentNetwork = []Property[s1.Agent]{
 		func(a *s1.Agent) s1.Flag { return a.LocationEnabled }),
 	Text("locationType", "How the location was found: specific, fallback, not_applicable or not_supported.",
 		func(a *s1.Agent) string { return a.LocationType }).Volatile(roaming),
-	Set("locations", "Names of the locations that the machine is in.", func(a *s1.Agent) []string {
+	Set("locationNames", "Names of the locations that the machine is in.", func(a *s1.Agent) []string {
 		names := make([]string, len(a.Locations))
 		for i := range a.Locations {
 			names[i] = firstOf(a.Locations[i].Name, a.Locations[i].ID)

@@ -111,11 +111,11 @@ var riskLevels = []string{"none", "low", "medium", "high", "critical"}
 
 var highestRisk = Combination{
 	Doc: "the highest",
-	Of: either(func(a, b graph.Value) graph.Value {
+	Of: func(a, b graph.Value) graph.Value {
 		x, y := slices.Index(riskLevels, a.Text()), slices.Index(riskLevels, b.Text())
 		if x > y || x == y && a.Text() > b.Text() {
 			return a
 		}
 		return b
-	}),
+	},
 }

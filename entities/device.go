@@ -51,9 +51,9 @@ var deviceIdentity = []Property[s1.Agent]{
 			return mailAddresses(o.ad.Mail)
 		}
 		return nil
-	}),
+	}).Volatile(someoneLoggedIn),
 	Moment("lastSeenOn", "lastActiveDate of the describing agent, else its registeredAt, else its createdAt, else 0.",
-		func(a *s1.Agent) s1.Time { return max(lastSeenOn(a), 0) }).Required().Volatile(heartbeat),
+		lastSeenOn).Required().Volatile(heartbeat),
 }
 
 var deviceHardware = []Property[s1.Agent]{

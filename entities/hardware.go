@@ -3,6 +3,8 @@ package entities
 import (
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // fillers are what firmware says where the maker of a machine has not written a serial number or a
@@ -108,7 +110,7 @@ func bare(s string) string {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, s)
+	}, norm.NFC.String(s))
 }
 
 // isRepeated says whether s is one character over and over.

@@ -1,7 +1,6 @@
 package entities
 
 import (
-	"regexp"
 	"strings"
 
 	"s1graph/s1"
@@ -46,9 +45,22 @@ func fqdnsOf(a *s1.Agent) []string {
 	return nil
 }
 
-// isFQDN is the data model's rule, and DNS's of at most 63 characters in a label.
+// isFQDN is the data model's rule for lower-case names, and DNS's of at most 63 characters in a label.
 func isFQDN(s string) bool {
-	return len(s) >= 4 && len(s) <= 253 && fqdnPattern.MatchString(s)
+	top := s[strings.LastIndexByte(s, '.')+1:]
+	return isDNSName(s) && len(top) >= 2 && !strings.ContainsFunc(top, func(r rune) bool { return r < 'a' || r > 'z' })
 }
 
-var fqdnPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
+// isDNSName says whether s is two or more labels of ASCII letters, digits and hyphens.
+func isDNSName(s string) bool {
+	if len(s) > 253 || !strings.Contains(s, ".") {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) == 0 || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.ContainsFunc(label, func(r rune) bool { return r != '-' && !isASCIILetterOrDigit(r) }) {
+			return false
+		}
+	}
+	return true
+}

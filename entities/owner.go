@@ -1,7 +1,7 @@
 package entities
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 
 	"s1graph/s1"
@@ -66,9 +66,9 @@ var systemAccounts = []string{
 	"gdm", "gdm3", "lightdm", "sddm",
 }
 
-// systemAccountPatterns are more of those: session accounts of Windows' desktop manager and font
-// driver, machine accounts, and the daemons of macOS and systemd.
-var systemAccountPatterns = []string{`dwm-\d+`, `umfd-\d+`, `.*\$`, `_.*`, `systemd-.*`}
+// systemAccountPatterns are more of those, with any characters in place of the star: session accounts
+// of Windows' desktop manager and font driver, machine accounts, the daemons of macOS and systemd.
+var systemAccountPatterns = []string{"dwm-*", "umfd-*", "*$", "_*", "systemd-*"}
 
 // systemDomains are the parts before the backslash that only system accounts have.
 var systemDomains = []string{
@@ -80,10 +80,9 @@ var systemDomains = []string{
 var noNames = []string{"n/a", "na", "none", "null", "nil", "unknown", "undefined", "(unknown)", "-", "--", "?"}
 
 var (
-	systemAccountSet    = foldedSet(systemAccounts)
-	systemDomainSet     = foldedSet(systemDomains)
-	noNameSet           = foldedSet(noNames)
-	systemAccountRegexp = regexp.MustCompile(`^(` + strings.Join(systemAccountPatterns, "|") + `)$`)
+	systemAccountSet = foldedSet(systemAccounts)
+	systemDomainSet  = foldedSet(systemDomains)
+	noNameSet        = foldedSet(noNames)
 )
 
 func foldedSet(names []string) map[string]bool {
@@ -106,20 +105,26 @@ func isSystemAccount(name string) bool {
 	}
 	short := fold(shortLogin(name))
 	return short == "" || noNameSet[name] || noNameSet[short] || systemAccountSet[short] ||
-		systemAccountRegexp.MatchString(short)
+		slices.ContainsFunc(systemAccountPatterns, func(pattern string) bool {
+			before, after, _ := strings.Cut(pattern, "*")
+			return strings.HasPrefix(short, before) && strings.HasSuffix(short, after)
+		})
 }
 
-// mailAddresses is the list of address if it is one, else empty.
+// mailAddresses is the list of address if it is what the data model's "format": "email" stands for, else
+// empty: names with international letters or quotes are not.
 func mailAddresses(address string) []string {
 	address = strings.TrimSpace(address)
-	if len(address) > 254 || !mailPattern.MatchString(address) {
+	local, domain, _ := strings.Cut(address, "@")
+	if len(address) > 254 || !isDNSName(domain) {
 		return nil
+	}
+	for atom := range strings.SplitSeq(local, ".") {
+		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool {
+			return !isASCIILetterOrDigit(r) && !strings.ContainsRune("!#$%&'*+/=?^_`{|}~-", r)
+		}) {
+			return nil
+		}
 	}
 	return []string{strings.ToLower(address)}
 }
-
-// mailPattern is what the data model's "format": "email" stands for.
-var mailPattern = func() *regexp.Regexp {
-	const atom, label = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
-	return regexp.MustCompile(`^` + atom + `(\.` + atom + `)*@(` + label + `\.)+` + label + `$`)
-}()

@@ -26,9 +26,10 @@ type Property[T any] struct {
 
 // Combination makes one value of those that several rows have for a property of the same record.
 type Combination struct {
-	Doc string // how, in words that follow "of several rows, …"
+	Doc string // how, such as "the highest"
 
-	// Of is commutative and associative. Where one row has no value, it gives the other's.
+	// Of is commutative, associative and idempotent, so that neither the order of rows matters nor how
+	// often one comes. It is not asked where a row has no value.
 	Of func(a, b graph.Value) graph.Value
 }
 
@@ -80,14 +81,18 @@ func Set[T any](name, doc string, get func(*T) []string) Property[T] {
 		if len(list) == 0 {
 			return graph.Value{}
 		}
-		set := graph.Set(list)
-		if sorted := set.List(); sorted[0] == "" {
-			if len(sorted) == 1 {
-				return graph.Value{}
+		set := make([]string, 0, len(list))
+		for _, s := range list {
+			if s != "" {
+				// What is not UTF-8 is mended when it is written, which must not change the order.
+				set = append(set, strings.ToValidUTF8(s, "\uFFFD"))
 			}
-			return graph.Strings(sorted[1:])
 		}
-		return set
+		if len(set) == 0 {
+			return graph.Value{}
+		}
+		slices.Sort(set)
+		return graph.Strings(slices.Compact(set))
 	}}
 }
 
@@ -205,42 +210,29 @@ type PropertyDescription struct {
 var (
 	union = Combination{
 		Doc: "the strings of all",
-		Of: either(func(a, b graph.Value) graph.Value {
+		Of: func(a, b graph.Value) graph.Value {
 			return graph.Set(slices.Concat(a.List(), b.List()))
-		}),
+		},
 	}
 	anyOf = Combination{
 		Doc: "true where one is",
-		Of: either(func(a, b graph.Value) graph.Value {
+		Of: func(a, b graph.Value) graph.Value {
 			return graph.Bool(a.Any() == true || b.Any() == true)
-		}),
+		},
 	}
 	latest = Combination{
 		Doc: "the latest",
-		Of: either(func(a, b graph.Value) graph.Value {
+		Of: func(a, b graph.Value) graph.Value {
 			return graph.Int(max(a.Int64(), b.Int64()))
-		}),
+		},
 	}
 	greatest = Combination{
 		Doc: "the last in alphabetical order",
-		Of: either(func(a, b graph.Value) graph.Value {
+		Of: func(a, b graph.Value) graph.Value {
 			return graph.String(max(a.Text(), b.Text()))
-		}),
+		},
 	}
 )
-
-// either lets combine out of the case that one of the two is absent.
-func either(combine func(a, b graph.Value) graph.Value) func(a, b graph.Value) graph.Value {
-	return func(a, b graph.Value) graph.Value {
-		switch {
-		case a.IsAbsent():
-			return b
-		case b.IsAbsent():
-			return a
-		}
-		return combine(a, b)
-	}
-}
 
 // firstOf is the first string that is not empty, or "".
 func firstOf(candidates ...string) string { return cmp.Or(candidates...) }

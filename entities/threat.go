@@ -74,6 +74,20 @@ var threatState = []Property[s1.Threat]{
 		}
 		return actions
 	}),
+	Moment("mitigationStartedAt", "When the first action began.", func(t *s1.Threat) (first s1.Time) {
+		for _, m := range t.MitigationStatus {
+			if at := m.MitigationStartedAt; at != 0 && (first == 0 || at < first) {
+				first = at
+			}
+		}
+		return first
+	}),
+	Moment("mitigationEndedAt", "When the last action ended.", func(t *s1.Threat) (last s1.Time) {
+		for _, m := range t.MitigationStatus {
+			last = max(last, m.MitigationEndedAt)
+		}
+		return last
+	}),
 	Flag("mitigatedPreemptively", "Whether it was stopped before it ran.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).MitigatedPreemptively }),
 	Flag("automaticallyResolved", "Whether the console closed the incident by itself.",

@@ -13,7 +13,7 @@ var User = define(Kind[s1.Agent]{
 	Step:   "agents",
 	Source: "/agents",
 	Doc: "A person who was the last to log in on a device. System accounts (see the table) own nothing. Where several agents " +
-		"name the same person, the one of the greatest lastActiveDate describes her, among equals the one of the greatest id.",
+		"name the same person, the row of the greatest lastActiveDate counts, among equals the one of the greatest id.",
 	KeyDoc: "Hash of account id and user principal name, else of account id and mail address; for a user who has neither, of the " +
 		"device's key and the login name: such a user is known on that device only. The case of the names does not matter.",
 	Revision: 1,
@@ -21,7 +21,7 @@ var User = define(Kind[s1.Agent]{
 	Rank:     func(a *s1.Agent) int64 { return int64(a.LastActiveDate) },
 	Tie:      func(a *s1.Agent) string { return sortableID(a.ID) },
 	Properties: []Property[s1.Agent]{
-		Text("name", "Common name in Active Directory, else the login name, else the user principal name or mail address.",
+		Text("name", "Common name in Active Directory, else the user principal name or mail address, else the login name.",
 			userName).Required(),
 		Text("displayName", "As name.", userName).Required(),
 		Text("firstName", "Always empty: the console does not tell.",
@@ -39,13 +39,13 @@ var User = define(Kind[s1.Agent]{
 		Set("username", "Names that the person logs in with: user principal name, in lower case, and login name.",
 			func(a *s1.Agent) []string {
 				return []string{userPrincipalName(a), loginOf(a)}
-			}).Required().Combined(union),
+			}).Required().Combined(union).Volatile(loginName),
 		Set("shortLoginId", "The same without domains, in lower case.", func(a *s1.Agent) []string {
 			return []string{
 				strings.ToLower(shortLogin(userPrincipalName(a))),
 				strings.ToLower(shortLogin(loginOf(a))),
 			}
-		}).Required().Combined(union),
+		}).Required().Combined(union).Volatile(loginName),
 		Text("userPrincipalName", "Name in Active Directory, such as jane@acme.example, in lower case.", userPrincipalName),
 		Text("distinguishedName", "Path in Active Directory.",
 			func(a *s1.Agent) string { return userDirectory(a).LastUserDistinguishedName }),
@@ -66,7 +66,8 @@ var User = define(Kind[s1.Agent]{
 })
 
 func userName(a *s1.Agent) string {
-	return firstOf(commonName(userDirectory(a).LastUserDistinguishedName), shortLogin(loginOf(a)), ownerOf(a).id)
+	o := ownerOf(a)
+	return firstOf(commonName(userDirectory(a).LastUserDistinguishedName), strings.ToLower(o.id), shortLogin(o.login))
 }
 
 func userPrincipalName(a *s1.Agent) string {

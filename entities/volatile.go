@@ -9,6 +9,7 @@ const (
 	roaming         = "moves with the network that the machine is in"
 	scanning        = "moves with every scan"
 	someoneLoggedIn = "moves with every login; another owner is a change of the OWNS relationships"
+	loginName       = "gathers the login names that any of the user's devices reports"
 	otherEntity     = "is the agent's state of today, whose changes are the agent's"
 	vendorRelease   = "moves for the whole fleet when the vendor publishes a version or a vulnerability"
 	interfaces      = "moves as docks, VPNs and randomised Wi-Fi addresses come and go"

@@ -1,0 +1,200 @@
+package entities_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+func TestTheEightTypesAreThere(t *testing.T) {
+	classes := map[string]string{}
+	for _, d := range entities.All() {
+		classes[d.Type.Name] = d.Type.Class
+	}
+	assert.Equal(t, map[string]string{
+		"sentinelone_account": "Account", "sentinelone_site": "Site", "sentinelone_group": "Group", "sentinelone_agent": "HostAgent",
+		"sentinelone_device": "Device", "sentinelone_user": "User", "sentinelone_threat": "Finding", "sentinelone_application": "Application",
+	}, classes)
+	names := make([]string, 0, len(classes))
+	for _, typ := range entities.GraphTypes() {
+		names = append(names, typ.Name)
+		assert.True(t, slices.IsSorted(typ.Volatile))
+	}
+	assert.True(t, slices.IsSorted(names))
+}
+
+func TestEveryTypeAndPropertyIsDocumented(t *testing.T) {
+	for _, d := range entities.All() {
+		for _, text := range []string{d.Doc, d.Key, d.Source, d.Type.Step} {
+			assert.NotEmpty(t, text, d.Type.Name)
+		}
+		assert.Positive(t, d.Revision, d.Type.Name)
+		for _, p := range d.Properties {
+			assert.Regexp(t, `^\S.*\.$`, p.Doc, "%s.%s", d.Type.Name, p.Name)
+			assert.NotContains(t, p.Doc, "\n", "%s.%s: one line", d.Type.Name, p.Name)
+		}
+	}
+}
+
+func TestNoSecretIsAProperty(t *testing.T) {
+	for _, d := range entities.All() {
+		for _, p := range d.Properties {
+			name := strings.ToLower(p.Name)
+			for _, secret := range []string{"token", "licensekey", "passphrase", "password", "arguments", "commandline"} {
+				assert.NotContains(t, name, secret, d.Type.Name)
+			}
+		}
+	}
+}
+
+func TestRecordsHaveTheDescribedPropertiesInOrder(t *testing.T) {
+	for _, d := range entities.All() {
+		seen := map[string]bool{}
+		for _, r := range fixedRecords()[d.Type.Name] {
+			require.True(t, slices.IsSortedFunc(r.Properties, func(a, b graph.Property) int { return strings.Compare(a.Name, b.Name) }))
+			for _, p := range r.Properties {
+				seen[p.Name] = true
+				i := slices.IndexFunc(d.Properties, func(q entities.PropertyDescription) bool { return q.Name == p.Name })
+				if strings.HasPrefix(p.Name, "tag.") {
+					assert.NotEmpty(t, d.Tags)
+					continue
+				}
+				require.GreaterOrEqual(t, i, 0, p.Name)
+				assert.Equal(t, d.Properties[i].Kind, p.Value.Kind(), "%s.%s", d.Type.Name, p.Name)
+			}
+		}
+		for _, p := range d.Properties {
+			assert.True(t, seen[p.Name], "no row gives %s.%s a value", d.Type.Name, p.Name)
+		}
+	}
+}
+
+func TestWhatIsUnknownIsAbsent(t *testing.T) {
+	r := entities.Agent.Entity(&s1.Agent{ID: "1"})
+	names := make([]string, len(r.Properties))
+	for i, p := range r.Properties {
+		names[i] = p.Name
+	}
+	assert.Equal(t, []string{"displayName", "function", "id", "lastSeenOn", "name"}, names)
+}
+
+// fieldsLeftOut are the fields of the models that become no property, each with the reason.
+var fieldsLeftOut = map[string]string{
+	"Licenses.Bundles0.MajorVersion":  "the vendor's price list",
+	"Licenses.Bundles0.MinorVersion":  "the vendor's price list",
+	"Licenses.Bundles0.TotalSurfaces": "the number of licenseSurfaces",
+	"Licenses.Bundles0.Name":          "taken where there is no displayName",
+	"Licenses.Modules0.MajorVersion":  "the vendor's price list",
+	"Licenses.Modules0.Name":          "taken where there is no displayName",
+
+	"Locations0.ID":                          "taken where there is no name",
+	"Locations0.Scope":                       "a setting of the location, not of the agent",
+	"NetworkInterfaces0.ID":                  "a number without meaning outside of the console",
+	"ShowAlertIcon":                          "how the agent looks on its desktop",
+	"Tags.SentinelOne0.AssignedAt":           "the console's activity log has who tagged what and when",
+	"Tags.SentinelOne0.AssignedBy":           "the console's activity log has who tagged what and when",
+	"Tags.SentinelOne0.AssignedByID":         "the console's activity log has who tagged what and when",
+	"Tags.SentinelOne0.ID":                   "the console's activity log has who tagged what and when",
+	"MitigationStatus0.LastUpdate":           "bookkeeping",
+	"MitigationStatus0.ReportID":             "the report can be had in the console only",
+	"MitigationStatus0.LatestReport":         "the report can be had in the console only",
+	"MitigationStatus0.GroupNotFound":        "detail of the report",
+	"ThreatInfo.AnalystVerdictDescription":   "analystVerdict in other words",
+	"ThreatInfo.IncidentStatusDescription":   "incidentStatus in other words",
+	"ThreatInfo.InitiatedByDescription":      "initiatedBy in other words",
+	"ThreatInfo.MitigationStatusDescription": "mitigationStatus in other words",
+	"MitigationStatus0.AgentSupportsReport":  "detail of the report",
+	"AgentRealtimeInfo.RebootRequired":       "threatRebootRequired of the agent",
+	"Indicators0.Tactics0.Source":            "tells MITRE's tactics from others",
+	"KubernetesInfo.IsContainerQuarantine":   "the container's",
+	"WhiteningOptions0":                      "a menu of the console",
+}
+
+func TestEveryFieldThatIsReadIsMapped(t *testing.T) {
+	entity := func(records ...graph.Record) (lines string) {
+		for _, r := range records {
+			lines += string(graph.Encode(&r).JSON)
+		}
+		return lines
+	}
+	agent := laptop()
+	agent.NetworkInterfaces[0].Inet[0] = "192.168.1.21" // not the last that reached the console
+	agent.NetworkInterfaces[0].GatewayMACAddress = agent.NetworkInterfaces[1].Physical
+	threat := populated[s1.Threat]()
+	threat.Indicators[0].Tactics[0].Source = "MITRE"
+	threat.KubernetesInfo.IsContainerQuarantine = s1.Unknown
+	var without []string
+	for _, list := range [][]string{
+		withoutEffect(populated[s1.Account](), func(a *s1.Account) string { return entity(entities.Account.Entity(a)) }),
+		withoutEffect(populated[s1.Site](), func(s *s1.Site) string { return entity(entities.Site.Entity(s)) }),
+		withoutEffect(populated[s1.Group](), func(g *s1.Group) string { return entity(entities.Group.Entity(g)) }),
+		withoutEffect(agent, func(a *s1.Agent) string {
+			return entity(entities.Agent.Entity(a), entities.Device.Entity(a), entities.User.Entity(a))
+		}),
+		withoutEffect(threat, func(th *s1.Threat) string { return entity(entities.Threat.Entity(th)) }),
+	} {
+		without = append(without, list...)
+	}
+	for _, field := range without {
+		if name, ofAgent := strings.CutPrefix(field, "AgentRealtimeInfo."); ofAgent {
+			_, agents := reflect.TypeFor[s1.Agent]().FieldByNameFunc(func(agents string) bool {
+				return agents == strings.TrimSuffix(name, "0") || "Agent"+agents == name
+			})
+			if agents {
+				continue // the agent has it
+			}
+		}
+		assert.NotEmpty(t, fieldsLeftOut[field], "%s is neither mapped nor left out for a reason", field)
+	}
+}
+
+// withoutEffect names the fields whose value makes no difference to what becomes of a row.
+func withoutEffect[T any](row *T, record func(*T) string) []string {
+	all := record(row)
+	var without []string
+	eachField(reflect.ValueOf(row).Elem(), "", func(path string) {
+		if record(row) == all {
+			without = append(without, strings.TrimPrefix(path, "."))
+		}
+	})
+	return without
+}
+
+// eachField calls try while one field after the other is empty. Of lists the first element is tried.
+func eachField(v reflect.Value, path string, try func(path string)) {
+	_, whole := v.Interface().(s1.Int)
+	switch {
+	case v.Kind() == reflect.Struct && !whole:
+		for i := range v.NumField() {
+			eachField(v.Field(i), path+"."+v.Type().Field(i).Name, try)
+		}
+	case v.Kind() == reflect.Pointer:
+		eachField(v.Elem(), path, try)
+	case v.Kind() == reflect.Slice:
+		eachField(v.Index(0), path+"0", try)
+	case v.Kind() == reflect.Map:
+		key := reflect.ValueOf("AWS")
+		value := reflect.New(v.Type().Elem()).Elem()
+		value.Set(v.MapIndex(key))
+		eachField(value, path, func(path string) {
+			before := v.MapIndex(key)
+			v.SetMapIndex(key, value)
+			try(path)
+			v.SetMapIndex(key, before)
+		})
+	default:
+		before := reflect.New(v.Type()).Elem()
+		before.Set(v)
+		v.SetZero()
+		try(path)
+		v.Set(before)
+	}
+}
