@@ -1,5 +1,281 @@
+//go:build unix
+
 package jsonstore_test
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/storetest"
+)
+
+// Some tests need a process of their own, which they kill or whose disk they fill. It is this test program again, with
+// what it is to do in its environment.
 const childVariable = "S1GRAPH_TEST_CHILD"
 
-var children = map[string]func(){}
+var children = map[string]func(dir string) error{
+	"commit for ever":             commitForEver,
+	"commit on a full disk":       commitOnAFullDisk,
+	"commit without the right to": commitWithoutTheRightTo,
+}
+
+func child(t *testing.T, what, dir string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(os.Args[0], dir)
+	c.Env = append(os.Environ(), childVariable+"="+what)
+	return c
+}
+
+// commitForEver commits graph after graph, each with a different size, and removes runs that are no longer needed.
+func commitForEver(dir string) error {
+	s, err := jsonstore.Open(dir, jsonstore.Options{Instance: "acme"})
+	if err != nil {
+		return err
+	}
+	for {
+		size := 1
+		if s.Last() != nil {
+			size = sizeOf(s.Last().Manifest().Sequence + 1)
+		}
+		if _, err := commit(context.Background(), s, numbered(size)); err != nil {
+			return err
+		}
+		if err := s.Prune(); err != nil {
+			return err
+		}
+	}
+}
+
+func sizeOf(sequence int64) int { return 1 + int(sequence*397%1500) }
+
+func TestKilledAtAnyMomentTheLastRunStands(t *testing.T) {
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(3, 1))
+	var last int64
+	for range 20 {
+		c := child(t, "commit for ever", dir)
+		require.NoError(t, c.Start())
+		deadline := time.NewTimer(time.Duration(random.IntN(150)) * time.Millisecond)
+		<-deadline.C
+		require.NoError(t, c.Process.Signal(syscall.SIGKILL))
+		err := c.Wait()
+		require.ErrorContains(t, err, "killed")
+
+		s, err := jsonstore.Open(dir, jsonstore.Options{Instance: "acme"})
+		require.NoError(t, err)
+		run := s.Last()
+		if run == nil {
+			requireNames(t, filepath.Join(dir, "runs"))
+			require.NoError(t, s.Close())
+			continue
+		}
+		require.Empty(t, run.Verify(t.Context()))
+		m := run.Manifest()
+		require.GreaterOrEqual(t, m.Sequence, last)
+		last = m.Sequence
+		if m.Sequence > 1 {
+			storetest.RequireSame(t, numbered(sizeOf(m.Sequence)), run)
+		}
+		requireOnlyRuns(t, dir, m.ID, m.Previous)
+		requireNames(t, s.TempDir())
+		require.NoError(t, s.Close())
+		requireNames(t, dir, "current", "graph", "lock", "runs", "summary.json")
+	}
+	require.Greater(t, last, int64(3), "the child never came to commit")
+}
+
+// requireOnlyRuns allows older runs, which a killed child did not come to prune, but none after the last.
+func requireOnlyRuns(t *testing.T, dir, last, previous string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "runs"))
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.LessOrEqual(t, e.Name(), last)
+	}
+}
+
+func requireNames(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	require.Equal(t, names, got)
+}
+
+// commitOnAFullDisk first commits, and then tries again while the system refuses to let files grow, which is how a full
+// disk is played. It prints what it got as an error.
+func commitOnAFullDisk(dir string) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	s, err := jsonstore.Open(dir, jsonstore.Options{Instance: "acme"})
+	if err != nil {
+		return err
+	}
+	if _, err := commit(context.Background(), s, numbered(10)); err != nil {
+		return err
+	}
+	for _, limit := range []uint64{0, 100, 2_000, 20_000, 60_000} {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: syscall.RLIM_INFINITY & (1<<63 - 1)}); err != nil {
+			return err
+		}
+		_, err := commit(context.Background(), s, numbered(1000))
+		if err == nil {
+			return fmt.Errorf("a commit with files of %d bytes at most went well", limit)
+		}
+		fmt.Println(err)
+	}
+	return s.Close()
+}
+
+func TestOnAFullDiskTheLastRunStands(t *testing.T) {
+	dir := t.TempDir()
+	out, err := child(t, "commit on a full disk", dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	faults := strings.Split(strings.TrimSpace(string(out)), "\n")
+	require.Len(t, faults, 5)
+	for _, fault := range faults {
+		assert.Contains(t, fault, dir+"/runs/000002-")
+		assert.Contains(t, fault, syscall.EFBIG.Error())
+	}
+	s := open(t, dir)
+	assert.EqualValues(t, 1, s.Last().Manifest().Sequence)
+	assert.Empty(t, s.Last().Verify(t.Context()))
+	storetest.RequireSame(t, numbered(10), s.Last())
+	requireNames(t, filepath.Join(dir, "runs"), s.Last().Manifest().ID)
+}
+
+func TestASecondProcessIsToldWhoHoldsTheDirectory(t *testing.T) {
+	dir := t.TempDir()
+	c := child(t, "commit for ever", dir)
+	require.NoError(t, c.Start())
+	defer func() {
+		require.NoError(t, c.Process.Kill())
+		require.Error(t, c.Wait())
+	}()
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := os.Lstat(filepath.Join(dir, "current"))
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+
+	_, err = jsonstore.Open(dir, jsonstore.Options{Instance: "acme"})
+	var locked *jsonstore.LockedError
+	require.ErrorAs(t, err, &locked)
+	assert.Equal(t, c.Process.Pid, locked.PID)
+	assert.Equal(t, host, locked.Host)
+	assert.WithinDuration(t, time.Now(), locked.Since, time.Minute)
+	assert.ErrorContains(t, err, fmt.Sprintf("%s is in use by process %d on %s since ", dir, c.Process.Pid, host))
+}
+
+func TestDirectoriesAndFilesAreForTheirOwnerAlone(t *testing.T) {
+	before := syscall.Umask(0)
+	defer syscall.Umask(before)
+	dir := filepath.Join(t.TempDir(), "state", "acme")
+	s := open(t, dir)
+	_, err := commit(t.Context(), s, numbered(600))
+	require.NoError(t, err)
+	require.NoError(t, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		require.NoError(t, err)
+		switch {
+		case info.IsDir():
+			assert.Equal(t, os.FileMode(0o700), info.Mode().Perm(), path)
+		case info.Mode().IsRegular():
+			assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), path)
+		}
+		return nil
+	}))
+}
+
+func TestAReadOnlyDiskIsAnErrorThatNamesTheFileAndTheLastRunStands(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o777)) // the child is not root
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	out, err := child(t, "commit without the right to", dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	faults := strings.Split(strings.TrimSpace(string(out)), "\n")
+	require.Len(t, faults, 3)
+	assert.Contains(t, faults[0], dir+"/state/runs/000002-")
+	assert.Contains(t, faults[1], dir+"/state/")
+	assert.Contains(t, faults[2], dir+"/closed/state")
+	for _, fault := range faults {
+		assert.Contains(t, fault, syscall.EACCES.Error())
+	}
+}
+
+// commitWithoutTheRightTo takes away, bit by bit, the right to write, which root cannot lose. It prints the errors.
+func commitWithoutTheRightTo(dir string) error {
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		if err := syscall.Setuid(nobody); err != nil {
+			return err
+		}
+	}
+	state := filepath.Join(dir, "state")
+	s, err := jsonstore.Open(state, jsonstore.Options{})
+	if err != nil {
+		return err
+	}
+	if _, err := commit(context.Background(), s, numbered(10)); err != nil {
+		return err
+	}
+	for _, path := range []string{filepath.Join(state, "runs"), filepath.Join(state, "tmp")} {
+		if err := os.Chmod(path, 0o500); err != nil {
+			return err
+		}
+		if _, err = commit(context.Background(), s, numbered(20)); err == nil {
+			return fmt.Errorf("a commit without the right to write to %s went well", path)
+		}
+		fmt.Println(err)
+		if damaged := s.Last().Verify(context.Background()); len(damaged) > 0 || s.Last().Manifest().Sequence != 1 {
+			return fmt.Errorf("the last run is no longer whole: %v", damaged)
+		}
+		if err := os.Chmod(path, 0o700); err != nil {
+			return err
+		}
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(dir, "closed"), 0o500); err != nil {
+		return err
+	}
+	if _, err = jsonstore.Open(filepath.Join(dir, "closed", "state"), jsonstore.Options{}); err == nil {
+		return errors.New("a directory was made without the right to")
+	}
+	fmt.Println(err)
+	return nil
+}
+
+// numbered is a graph of n agents in groups of a hundred.
+func numbered(n int) graph.Snapshot {
+	var records []graph.Record
+	for i := range n {
+		g := entity(group, fmt.Sprint(i/100))
+		if i%100 == 0 {
+			records = append(records, g)
+		}
+		a := entity(agent, fmt.Sprintf("%06d", i))
+		a.Set("computerName", graph.String(fmt.Sprintf("host %d of %d", i, n)))
+		r := graph.Record{Type: hasAgent, From: g.Key, To: a.Key, Key: graph.RelationshipKey(g.Key, "HAS", a.Key)}
+		records = append(records, a, r)
+	}
+	return storetest.NewSnapshot(model, records...)
+}

@@ -104,7 +104,8 @@ func (d *Draft) table(typeName string) *table {
 
 // Write writes the records of a type, which must come in ascending order of their keys, and says how many they are.
 // A second call for the same type replaces what the first one wrote; its records may be made of those, which stay
-// readable until the last of the new ones is written. After an error the type is as it was before.
+// readable until the last of the new ones is written. If the records end in an error the type is as it was before;
+// after an error of the disk the draft can only be aborted.
 func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (int64, error) {
 	before := d.table(t.Name)
 	root := d.dir
@@ -261,11 +262,11 @@ func (w *tableWriter) write(ctx context.Context, records iter.Seq2[graph.Encoded
 			return fmt.Errorf("the record %s comes after %s, but they must ascend", e.Key, last)
 		}
 		last = e.Key
-		if err := w.add(&e); err != nil {
-			return err
-		}
 		if w.content.Records%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if err := w.add(&e); err != nil {
+			return err
 		}
 	}
 	if err := w.endFile(); err != nil {

@@ -62,7 +62,9 @@ type Run struct {
 
 var _ graph.Snapshot = (*Run)(nil)
 
-func openRun(dir string) (*Run, error) {
+// OpenRun opens a run by its directory, without the lock: whoever reads a run that another process may prune must be
+// ready for its files to vanish.
+func OpenRun(dir string) (*Run, error) {
 	path := filepath.Join(dir, "run.json")
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -127,7 +127,7 @@ func (s *Store) Run(id string) (*Run, error) {
 	if _, ok := sequenceOf(id); !ok {
 		return nil, fmt.Errorf("run %q: %w", id, fs.ErrNotExist)
 	}
-	return openRun(s.runDir(id))
+	return OpenRun(s.runDir(id))
 }
 
 func (s *Store) runDir(id string) string { return filepath.Join(s.dir, "runs", id) }
@@ -147,7 +147,7 @@ func (s *Store) recover() error {
 	case err != nil:
 		return err
 	}
-	if s.last, err = openRun(s.runDir(filepath.Base(link))); err != nil {
+	if s.last, err = OpenRun(s.runDir(filepath.Base(link))); err != nil {
 		return err
 	}
 	if err := s.fixLinks(); err != nil {

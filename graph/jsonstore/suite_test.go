@@ -19,8 +19,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if child := os.Getenv(childVariable); child != "" {
-		children[child]()
+	if child := children[os.Getenv(childVariable)]; child != nil {
+		if err := child(os.Args[1]); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -1,0 +1,227 @@
+package jsonstore_test
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/storetest"
+)
+
+// damage is a way to spoil a file.
+type damage func(t *testing.T, path string)
+
+func rewrite(change func([]byte) []byte) damage {
+	return func(t *testing.T, path string) {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, change(b), 0o600))
+	}
+}
+
+func flip(at func(n int) int) damage {
+	return rewrite(func(b []byte) []byte {
+		b[at(len(b))] ^= 0x01
+		return b
+	})
+}
+
+var (
+	cut    = rewrite(func(b []byte) []byte { return b[:len(b)/2] })
+	empty  = rewrite(func([]byte) []byte { return nil })
+	longer = rewrite(func(b []byte) []byte { return append(b, '\n') })
+	remove = damage(func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) })
+)
+
+// run commits a graph of 1,200 agents and opens it anew.
+func committed(t *testing.T) *jsonstore.Run {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := jsonstore.Open(dir, jsonstore.Options{})
+	require.NoError(t, err)
+	_, err = commit(t.Context(), s, numbered(1200))
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	return open(t, dir).Last()
+}
+
+func TestDamageIsFoundAndWhatIsWholeIsSalvaged(t *testing.T) {
+	const (
+		index  = "index/sentinelone_agent"
+		second = "graph/agents/entities/sentinelone_agent-0002.json"
+	)
+	for name, c := range map[string]struct {
+		file    string
+		damage  damage
+		sizes   bool // the sizes alone tell
+		salvage int  // records that can still be read
+	}{
+		"a bit in the first block of the index": {index, flip(func(int) int { return 10 }), false, 1200},
+		"a bit in the middle of the index":      {index, flip(func(n int) int { return n / 2 }), false, 1200},
+		"a bit in the directory of the index":   {index, flip(func(n int) int { return n - 30 }), false, 1200},
+		"a bit in the end of the index":         {index, flip(func(n int) int { return n - 1 }), false, 1200},
+		"a bit in a length at the end":          {index, flip(func(n int) int { return n - 15 }), false, 1200},
+		"an index cut off":                      {index, cut, true, 1200},
+		"an empty index":                        {index, empty, true, 1200},
+		"no index":                              {index, remove, true, 1200},
+		"a bit in a record":                     {second, flip(func(n int) int { return bytesBefore(n) }), false, 1199},
+		"a bit in the opening":                  {second, flip(func(int) int { return 2 }), false, 1200},
+		"a bit in the closing":                  {second, flip(func(n int) int { return n - 2 }), false, 1200},
+		"a graph file cut off":                  {second, cut, true, 949},
+		"an empty graph file":                   {second, empty, true, 700},
+		"a graph file that is longer":           {second, longer, true, 1200},
+		"no graph file":                         {second, remove, true, 700},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := committed(t)
+			assert.Empty(t, run.CheckSizes())
+			path := filepath.Join(run.Dir(), c.file)
+			c.damage(t, path)
+
+			var found *jsonstore.DamagedError
+			if c.sizes {
+				require.ErrorAs(t, run.CheckSizes()[agent.Name], &found)
+				assert.Equal(t, path, found.File)
+				found = nil
+			}
+			damaged := run.Verify(t.Context())
+			assert.Len(t, damaged, 1)
+			require.ErrorAs(t, damaged[agent.Name], &found)
+			assert.Equal(t, agent.Name, found.Type)
+			assert.Equal(t, path, found.File)
+			assert.ErrorContains(t, damaged[agent.Name], path+" is damaged: ")
+
+			whole := map[string]string{}
+			for e, err := range graph.All(t.Context(), numbered(1200), agent.Name) {
+				require.NoError(t, err)
+				whole[e.Key] = string(e.JSON)
+			}
+			n, last := 0, ""
+			for e, err := range run.Salvage(t.Context(), agent.Name) {
+				require.NoError(t, err)
+				require.Less(t, last, e.Key)
+				require.Equal(t, whole[e.Key], string(e.JSON))
+				last, n = e.Key, n+1
+			}
+			assert.Equal(t, c.salvage, n)
+		})
+	}
+}
+
+// bytesBefore is in the displayName of some record, where a flipped bit is still good JSON.
+func bytesBefore(n int) int { return n/2 - n/2%2 }
+
+func TestADamagedRecordIsNeverGivenOut(t *testing.T) {
+	run := committed(t)
+	path := filepath.Join(run.Dir(), "graph/agents/entities/sentinelone_agent-0001.json")
+	rewrite(func(b []byte) []byte { return bytes.Replace(b, []byte("host 7 of"), []byte("host 8 of"), 1) })(t, path)
+
+	var got []string
+	var last error
+	for e, err := range run.Fetch(t.Context(), agent.Name, []string{"sentinelone_agent:000006", "sentinelone_agent:000007", "sentinelone_agent:000008"}) {
+		if last = err; err == nil {
+			got = append(got, e.Key)
+		}
+	}
+	assert.Equal(t, []string{"sentinelone_agent:000006"}, got)
+	assert.ErrorContains(t, last, "the record sentinelone_agent:000007 is not as it was written")
+	var damaged *jsonstore.DamagedError
+	assert.ErrorAs(t, last, &damaged)
+}
+
+func TestAnIndexThatIsWrongInAllItsBytesIsOnlyAnError(t *testing.T) {
+	run := committed(t)
+	path := filepath.Join(run.Dir(), "index/sentinelone_group")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for i := range whole {
+		spoiled := bytes.Clone(whole)
+		spoiled[i] ^= 0xff
+		require.NoError(t, os.WriteFile(path, spoiled, 0o600))
+		fresh, err := openCopy(t, run)
+		require.NoError(t, err)
+		assert.Error(t, fresh.Verify(t.Context())[group.Name], "byte %d", i)
+	}
+}
+
+// openCopy reads the run as a later process would, while the directory is held.
+func openCopy(t *testing.T, run *jsonstore.Run) (*jsonstore.Run, error) {
+	t.Helper()
+	return jsonstore.OpenRun(run.Dir())
+}
+
+func TestARunThatCannotBeToldIsAnErrorThatNamesTheFile(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, dir, id string){
+		"no run.json":       func(t *testing.T, dir, id string) { remove(t, filepath.Join(dir, "runs", id, "run.json")) },
+		"an empty run.json": func(t *testing.T, dir, id string) { empty(t, filepath.Join(dir, "runs", id, "run.json")) },
+		"a cut run.json":    func(t *testing.T, dir, id string) { cut(t, filepath.Join(dir, "runs", id, "run.json")) },
+		"no run":            func(t *testing.T, dir, id string) { require.NoError(t, os.RemoveAll(filepath.Join(dir, "runs", id))) },
+		"another run's": func(t *testing.T, dir, id string) {
+			require.NoError(t, os.Rename(filepath.Join(dir, "runs", id), filepath.Join(dir, "runs", "000007-20261122T164800Z-1f3a")))
+			require.NoError(t, os.Remove(filepath.Join(dir, "current")))
+			require.NoError(t, os.Symlink("runs/000007-20261122T164800Z-1f3a", filepath.Join(dir, "current")))
+		},
+	} {
+		dir := t.TempDir()
+		s, err := jsonstore.Open(dir, jsonstore.Options{})
+		require.NoError(t, err)
+		run, err := commit(t.Context(), s, numbered(1))
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		spoil(t, dir, run.Manifest().ID)
+		_, err = jsonstore.Open(dir, jsonstore.Options{})
+		var damaged *jsonstore.DamagedError
+		require.ErrorAs(t, err, &damaged, name)
+		assert.Equal(t, "run.json", filepath.Base(damaged.File))
+		assert.Empty(t, damaged.Type)
+		_, err = jsonstore.Open(dir, jsonstore.Options{})
+		require.ErrorAs(t, err, &damaged, "the lock was given back")
+	}
+}
+
+func TestSalvagedTypesAreAGraphOfTheirOwn(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	run, err := commit(t.Context(), s, numbered(1200))
+	require.NoError(t, err)
+	remove(t, filepath.Join(run.Dir(), "graph/agents/entities/sentinelone_agent-0002.json"))
+	damaged := run.Verify(t.Context())
+	for range 2 {
+		salvaged, err := s.Salvage(t.Context(), damaged)
+		require.NoError(t, err)
+		assert.Equal(t, []*graph.Type{agent}, salvaged.Types())
+		n := 0
+		for _, err := range graph.All(t.Context(), salvaged, agent.Name) {
+			require.NoError(t, err)
+			n++
+		}
+		assert.Equal(t, 700, n)
+	}
+}
+
+func TestVerifyEndsWithItsContext(t *testing.T) {
+	run := committed(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range run.Verify(ctx) {
+		assert.ErrorIs(t, err, context.Canceled)
+	}
+	assert.Len(t, maps.Collect(maps.All(run.Verify(ctx))), 3)
+}
+
+func TestAFolderHealsADamagedIndex(t *testing.T) {
+	run := committed(t)
+	remove(t, filepath.Join(run.Dir(), "index/sentinelone_agent"))
+	folder, err := jsonstore.OpenFolder(run.GraphDir(), model)
+	require.NoError(t, err)
+	defer folder.Close()
+	storetest.RequireSame(t, numbered(1200), folder)
+}
