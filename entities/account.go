@@ -9,7 +9,7 @@ var Account = define(Kind[s1.Account]{
 	Step:     "accounts",
 	Source:   "/accounts",
 	Doc:      "An account of the tenant. A site-scoped token may not read accounts: they are then made of what /sites says of them.",
-	KeyDoc:   "The account's id.",
+	KeyDoc:   "the account's id",
 	Revision: 1,
 	Key:      func(a *s1.Account) string { return AccountKey(a.ID) },
 	Properties: []Property[s1.Account]{

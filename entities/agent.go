@@ -13,7 +13,7 @@ var Agent = define(Kind[s1.Agent]{
 	Step:     "agents",
 	Source:   "/agents",
 	Doc:      "An agent: one installation of SentinelOne on a machine, decommissioned and uninstalled ones included. Its licence key is never read.",
-	KeyDoc:   "The agent's id.",
+	KeyDoc:   "the agent's id",
 	Revision: 1,
 	Key:      func(a *s1.Agent) string { return AgentKey(a.ID) },
 	Tags:     agentTags,

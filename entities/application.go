@@ -77,7 +77,7 @@ var Application = define(Kind[Installation]{
 	Source: "/installed-applications, or /application-management/inventory with its /endpoints",
 	Doc: "A version of an application, browser extension or patch. What differs from installation to installation stands on " +
 		"the relationship sentinelone_device_has_application.",
-	KeyDoc:   "Hash of name, publisher, version, type and osType.",
+	KeyDoc:   "a hash of name, publisher, version, type and osType",
 	Revision: 1,
 	Key:      ApplicationKey,
 	Properties: []Property[Installation]{

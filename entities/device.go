@@ -16,8 +16,8 @@ var Device = define(Kind[s1.Agent]{
 	Source: "/agents",
 	Doc: "A machine that agents are or were installed on. Where it has several agents, it is described by the one of the " +
 		"greatest lastActiveDate, among equals by the one of the greatest id.",
-	KeyDoc: "Hash of account id, serial number and lower-cased computer name. Where the serial number is unknown or a filler, " +
-		"of account id and the agent's uuid (its id, where it has no uuid).",
+	KeyDoc: "a hash of account id, serial number and lower-cased computer name; where the serial number is unknown or a filler (see " +
+		"the table), of account id and the agent's uuid, or its id where it has no uuid",
 	Revision: 1,
 	Key:      DeviceKey,
 	Rank:     func(a *s1.Agent) int64 { return int64(a.LastActiveDate) },

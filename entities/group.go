@@ -9,7 +9,7 @@ var Group = define(Kind[s1.Group]{
 	Step:     "groups",
 	Source:   "/groups",
 	Doc:      "A group of agents that share a policy. Its registration token is never read.",
-	KeyDoc:   "The group's id.",
+	KeyDoc:   "the group's id",
 	Revision: 1,
 	Key:      func(g *s1.Group) string { return GroupKey(g.ID) },
 	Properties: []Property[s1.Group]{

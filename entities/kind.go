@@ -23,7 +23,7 @@ type Kind[T any] struct {
 	Step   string // ID of the step that makes it
 	Source string // the endpoint that the rows come from
 	Doc    string // what an entity of this type is
-	KeyDoc string // what the key is made of
+	KeyDoc string // what follows the type and a colon in the key
 
 	// Revision goes up by one when values are made in another way while names and kinds of properties
 	// stay as they are: the next run is then a baseline instead of a flood of changes.
@@ -98,7 +98,7 @@ type Description struct {
 	Revision   int
 	Source     string
 	Doc        string
-	Key        string
+	Key        string                // what follows the type and a colon in the key
 	Properties []PropertyDescription // sorted by name
 	Tags       string                // documents the tag.KEY properties; "" where there are none
 }

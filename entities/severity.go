@@ -2,86 +2,80 @@ package entities
 
 import "s1graph/s1"
 
-// severity is how bad a threat is, and as a number from 1 to 10.
+// severity is how bad a threat is, in a word and as a number from 1 to 10.
 type severity struct {
 	name    string
 	numeric int64
 }
 
-// severityRule gives a threat a severity by what it is and what became of it.
+// severityRule gives threats of one certainty a severity by what became of them.
 type severityRule struct {
-	what      certainty
-	mitigated bool
-	resolved  bool
-	severity  severity
+	what     string // what the threats are
+	when     string // how that is known
+	is       func(*s1.ThreatInfo) bool
+	severity [len(fates)]severity // in the order of fates
 }
 
-// certainty is how sure it is that a threat is one. The analyst's verdict goes before the engine's
-// confidence.
-type certainty string
+// fates is what can have become of a threat. What is unknown counts as the worse.
+var fates = [...]string{"not mitigated, not resolved", "mitigated, not resolved", "not mitigated, resolved", "mitigated, resolved"}
 
-const (
-	malicious  certainty = "malicious"
-	suspicious certainty = "suspicious"
-	unclear    certainty = "unclear"
-	benign     certainty = "benign"
-)
-
-var certaintyDocs = map[certainty]string{
-	malicious:  "analystVerdict true_positive, or without a verdict confidenceLevel malicious",
-	suspicious: "analystVerdict suspicious, or without a verdict confidenceLevel suspicious",
-	unclear:    "anything else, such as confidenceLevel n/a",
-	benign:     "analystVerdict false_positive, or mitigationStatus marked_as_benign",
+func fateOf(info *s1.ThreatInfo) (i int) {
+	if info.MitigationStatus == "mitigated" {
+		i++
+	}
+	if isResolved(info) {
+		i += 2
+	}
+	return i
 }
 
-// severityRules has a rule for each case, but for benign ones, which are all alike.
+// severityRules are tried in this order; the last one is everything else's.
 var severityRules = []severityRule{
-	{malicious, false, false, severity{"critical", 10}},
-	{malicious, true, false, severity{"high", 8}},
-	{malicious, false, true, severity{"high", 7}},
-	{malicious, true, true, severity{"medium", 5}},
-	{suspicious, false, false, severity{"high", 7}},
-	{suspicious, true, false, severity{"medium", 5}},
-	{suspicious, false, true, severity{"medium", 4}},
-	{suspicious, true, true, severity{"low", 3}},
-	{unclear, false, false, severity{"medium", 5}},
-	{unclear, true, false, severity{"medium", 4}},
-	{unclear, false, true, severity{"low", 3}},
-	{unclear, true, true, severity{"low", 2}},
+	{
+		what: "benign",
+		when: "analystVerdict is false_positive, or mitigationStatus is marked_as_benign",
+		is: func(info *s1.ThreatInfo) bool {
+			return info.AnalystVerdict == "false_positive" || info.MitigationStatus == "marked_as_benign"
+		},
+		severity: [...]severity{{"low", 1}, {"low", 1}, {"low", 1}, {"low", 1}},
+	},
+	{
+		what:     "malicious",
+		when:     "analystVerdict is true_positive, or there is no verdict and confidenceLevel is malicious",
+		is:       func(info *s1.ThreatInfo) bool { return judged(info, "true_positive", "malicious") },
+		severity: [...]severity{{"critical", 10}, {"high", 8}, {"high", 7}, {"medium", 5}},
+	},
+	{
+		what:     "suspicious",
+		when:     "analystVerdict is suspicious, or there is no verdict and confidenceLevel is suspicious",
+		is:       func(info *s1.ThreatInfo) bool { return judged(info, "suspicious", "suspicious") },
+		severity: [...]severity{{"high", 7}, {"medium", 5}, {"medium", 4}, {"low", 3}},
+	},
+	{
+		what:     "unclear",
+		when:     "anything else, such as confidenceLevel n/a without a verdict",
+		is:       func(*s1.ThreatInfo) bool { return true },
+		severity: [...]severity{{"medium", 5}, {"medium", 4}, {"low", 3}, {"low", 2}},
+	},
 }
 
-var benignSeverity = severity{"low", 1}
-
-// severityOf looks the threat up in severityRules. What is unknown of its fate counts as the worse.
+// severityOf looks the threat up in severityRules.
 func severityOf(t *s1.Threat) severity {
 	info := threatInfo(t)
-	what := certaintyOf(info)
-	mitigated := info.MitigationStatus == "mitigated"
-	for _, r := range severityRules {
-		if r.what == what && r.mitigated == mitigated && r.resolved == isResolved(info) {
-			return r.severity
-		}
+	rule := 0
+	for !severityRules[rule].is(info) {
+		rule++
 	}
-	return benignSeverity
+	return severityRules[rule].severity[fateOf(info)]
 }
 
-func certaintyOf(info *s1.ThreatInfo) certainty {
-	if info.AnalystVerdict == "false_positive" || info.MitigationStatus == "marked_as_benign" {
-		return benign
-	}
+// judged says whether the analyst gave the verdict or, where there is none, the engine the confidence.
+func judged(info *s1.ThreatInfo, verdict, confidence string) bool {
 	switch info.AnalystVerdict {
-	case "true_positive":
-		return malicious
-	case "suspicious":
-		return suspicious
+	case "true_positive", "suspicious":
+		return info.AnalystVerdict == verdict
 	}
-	switch info.ConfidenceLevel {
-	case "malicious":
-		return malicious
-	case "suspicious":
-		return suspicious
-	}
-	return unclear
+	return info.ConfidenceLevel == confidence
 }
 
 func isResolved(info *s1.ThreatInfo) bool { return info.IncidentStatus == "resolved" }

@@ -9,7 +9,7 @@ var Site = define(Kind[s1.Site]{
 	Step:     "sites",
 	Source:   "/sites",
 	Doc:      "A site of an account. Its registration token is never read.",
-	KeyDoc:   "The site's id.",
+	KeyDoc:   "the site's id",
 	Revision: 1,
 	Key:      func(s *s1.Site) string { return SiteKey(s.ID) },
 	Properties: []Property[s1.Site]{

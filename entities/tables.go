@@ -57,23 +57,17 @@ func Tables() []Table {
 func severityTable() Table {
 	t := Table{
 		Title: "severity and numericSeverity of threats",
-		Doc: "The first column is what the threat is: an analyst's verdict goes before the engine's confidence. What is unknown counts " +
-			"as the worse: a threat of unknown mitigationStatus as not mitigated, one of unknown incidentStatus as unresolved.",
-		Header: []string{"the threat is", "mitigationStatus", "incidentStatus", "severity", "numericSeverity"},
+		Doc: "What a threat is stands in the first line that fits: an analyst's verdict goes before the engine's confidence. What has become " +
+			"of it, mitigationStatus mitigated or not and incidentStatus resolved or not, says the rest; what is unknown counts as not.",
+		Header: append([]string{"the threat is", "that is"}, fates[:]...),
 	}
 	for _, r := range severityRules {
-		mitigation, incident := "not mitigated", "not resolved"
-		if r.mitigated {
-			mitigation = "mitigated"
+		row := []string{r.what, r.when}
+		for _, s := range r.severity {
+			row = append(row, s.name+" "+strconv.FormatInt(s.numeric, 10))
 		}
-		if r.resolved {
-			incident = "resolved"
-		}
-		t.Rows = append(t.Rows, []string{string(r.what) + ": " + certaintyDocs[r.what], mitigation, incident,
-			r.severity.name, strconv.FormatInt(r.severity.numeric, 10)})
+		t.Rows = append(t.Rows, row)
 	}
-	t.Rows = append(t.Rows, []string{string(benign) + ": " + certaintyDocs[benign], "any", "any",
-		benignSeverity.name, strconv.FormatInt(benignSeverity.numeric, 10)})
 	return t
 }
 

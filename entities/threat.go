@@ -15,7 +15,7 @@ var Threat = define(Kind[s1.Threat]{
 	Source: "/threats",
 	Doc: "A threat that an agent found, with what has become of it. What is named after the agent without further word (agentVersion, " +
 		"agentOsName…) is as it was when the threat was found. Command lines are never read.",
-	KeyDoc:   "The threat's id.",
+	KeyDoc:   "the threat's id",
 	Revision: 1,
 	Key:      func(t *s1.Threat) string { return ThreatKey(t.ID) },
 	Properties: slices.Concat(

@@ -14,8 +14,8 @@ var User = define(Kind[s1.Agent]{
 	Source: "/agents",
 	Doc: "A person who was the last to log in on a device. System accounts (see the table) own nothing. Where several agents " +
 		"name the same person, the row of the greatest lastActiveDate counts, among equals the one of the greatest id.",
-	KeyDoc: "Hash of account id and user principal name, else of account id and mail address; for a user who has neither, of the " +
-		"device's key and the login name: such a user is known on that device only. The case of the names does not matter.",
+	KeyDoc: "a hash of account id and user principal name, else of account id and mail address, else of the device's key and the " +
+		"login name: a user who has no more than that is known on that device only; the case of the names does not matter",
 	Revision: 1,
 	Key:      UserKey,
 	Rank:     func(a *s1.Agent) int64 { return int64(a.LastActiveDate) },

@@ -1,10 +1,10 @@
 package entities
 
-// Reasons for which a property is volatile, where several have the same one.
+// Reasons for which a property is volatile, where several have the same one: they go on from "it".
 const (
 	bookkeeping     = "moves whenever the console writes to the row, whatever for"
 	countOfChildren = "counts what are entities of their own, which have their own changes"
-	nameOfParent    = "a renamed parent is one change of the parent, not one of each thing below it"
+	nameOfParent    = "moves when the parent is renamed, which is one change of the parent"
 	heartbeat       = "moves whenever the agent reports"
 	roaming         = "moves with the network that the machine is in"
 	scanning        = "moves with every scan"

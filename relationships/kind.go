@@ -56,7 +56,7 @@ type Kind[T any] struct {
 func define[T any](k Kind[T]) *Kind[T] {
 	class := k.Class
 	k.sorted = entities.Sorted(append([]entities.Property[T]{
-		entities.Text("displayName", "Always "+class+".", func(*T) string { return class }).Required(),
+		entities.Text("displayName", "Always "+class+".", func(*T) string { return class }),
 	}, k.Properties...))
 	if len(k.Properties) == 0 {
 		k.properties = slices.Clip(k.sorted.Append(nil, nil))
