@@ -53,7 +53,7 @@ func (w *world) writeAgent(o *object, ref rowRef) {
 	o.time("fullDiskScanLastUpdatedAt", times.scanFinished)
 	w.writeGroupOf(o, &a)
 	o.text("groupIp", outside[:len(outside)-len(lastPart(outside))]+"x")
-	o.time("groupUpdatedAt", dayZero-40*day+moment(a.touched)*day)
+	o.time("groupUpdatedAt", dayZero-40*day+moment(a.regrouped)*day)
 	o.flag("hasContainerizedWorkload", m.kind == "kubernetes pod")
 	o.id("id", w.id(agentIDs, n))
 	o.flag("inRemoteShellSession", false)

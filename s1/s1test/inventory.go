@@ -28,6 +28,9 @@ func (w *world) inventory(q *query) []inventoryItem {
 	versions := make([]map[int]bool, len(w.catalog.products))
 	had := map[int]bool{}
 	for a := range w.agentsOf(q, 0) {
+		if !a.isThere() || !q.word("osTypes", w.machine(a.n).os.String()) {
+			continue
+		}
 		clear(had)
 		for slot := range w.slots(&a) {
 			if !a.installed(slot) {
@@ -98,7 +101,8 @@ func (w *world) writeEndpoint(o *object, ref rowRef) {
 	} else {
 		o.null("applicationInstallationPath")
 	}
-	o.text("applicationName", p.name)
+	o.key("applicationName")
+	o.value(p.name)
 	o.number("coreCount", int64(4+a.n%4*4))
 	o.null("cpe")
 	o.number("cpuCount", int64(1+a.n%2))
@@ -120,10 +124,11 @@ func (w *world) writeEndpoint(o *object, ref rowRef) {
 	o.enum("osType", m.os.String())
 	o.text("osVersion", osVersion)
 	o.text("siteName", w.agentSiteName(&a))
+	o.key("version")
 	if p.versionless {
-		o.text("version", "")
+		o.value("")
 	} else {
-		o.text("version", in.version())
+		o.value(in.version())
 	}
 	o.end()
 }

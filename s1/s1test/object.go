@@ -82,6 +82,9 @@ func (o *object) text(name, value string) {
 		o.null(name)
 		return
 	}
+	if o.full && value == "" {
+		value = "full_" + name
+	}
 	o.key(name)
 	o.value(value)
 }

@@ -159,7 +159,7 @@ func (p *planner) agentsChange() {
 	p.each(AgentUninstalled, anyAgent, func(a *agent) (string, string) { a.uninstalled = true; return "false", "true" })
 	p.each(AgentMovedGroup, func(a *agent) bool { return a.site != nowhere && p.groupsOf(a.site) > 1 }, func(a *agent) (string, string) {
 		from := a.group
-		a.group = p.anotherGroup(a)
+		a.group, a.regrouped = p.anotherGroup(a), p.day
 		return p.idString(groupIDs, from), p.idString(groupIDs, a.group)
 	})
 	p.each(AgentMovedSite, func(a *agent) bool { return a.site != nowhere && p.Sites > p.Accounts+a.site%p.Accounts }, func(a *agent) (string, string) {
@@ -168,7 +168,7 @@ func (p *planner) agentsChange() {
 		if a.site >= p.Sites {
 			a.site %= p.Accounts
 		}
-		a.group = a.site
+		a.group, a.regrouped = a.site, p.day
 		return p.idString(siteIDs, from), p.idString(siteIDs, a.site)
 	})
 	p.each(AgentUpgraded, anyAgent, func(a *agent) (string, string) {

@@ -42,7 +42,7 @@ func (w *world) threat(n int) threat {
 		case HostileThreat:
 			t.agent = HostileAgent + 8
 		case FullThreat:
-			t.agent = PodAgent
+			t.agent, t.status = PodAgent, resolved
 		}
 	}
 	return t
@@ -166,7 +166,7 @@ func (w *world) writeRealtime(o *object, a *agent) {
 	o.text("accountName", w.accountName(w.account(a)))
 	o.number("activeThreats", activeThreats(a))
 	o.text("agentComputerName", w.computerName(a))
-	o.null("agentDecommissionedAt")
+	o.flag("agentDecommissionedAt", a.decommissioned)
 	o.text("agentDomain", w.domain())
 	o.id("agentId", w.id(agentIDs, a.n))
 	o.flag("agentInfected", a.infected)
@@ -206,6 +206,13 @@ func (w *world) writeRealtime(o *object, a *agent) {
 
 func (w *world) writeContainer(o *object, a *agent) {
 	pod := w.machine(a.n).kind == "kubernetes pod"
+	labels := func(name, value string) {
+		if pod {
+			o.texts(name, value)
+		} else {
+			o.null(name)
+		}
+	}
 	text := func(name, value string) {
 		if pod {
 			o.text(name, value)
@@ -224,28 +231,28 @@ func (w *world) writeContainer(o *object, a *agent) {
 	text("id", "4f1c9a0d7e2b")
 	text("image", "registry.example/web:4.2")
 	flag("isContainerQuarantine")
-	text("labels", "")
+	labels("labels", "app=web")
 	text("name", "web")
 	o.end()
 	o.open("kubernetesInfo")
 	text("cluster", "prod-1")
 	text("controllerKind", "Deployment")
-	text("controllerLabels", "")
+	labels("controllerLabels", "app=web")
 	text("controllerName", "web")
 	flag("isContainerQuarantine")
 	text("namespace", "default")
-	text("namespaceLabels", "")
+	labels("namespaceLabels", "kubernetes.io/metadata.name=default")
 	text("node", "gke-prod-1-default-0a1b")
-	text("nodeLabels", "")
+	labels("nodeLabels", "kubernetes.io/os=linux")
 	text("pod", "web-7d4b9c-x2x9z")
-	text("podLabels", "")
+	labels("podLabels", "app=web")
 	o.end()
 }
 
 func (w *world) writeIndicators(o *object, t *threat) {
 	o.openList("indicators")
 	for i := range t.n % 4 {
-		k := techniques[(t.n+i)%len(techniques)]
+		k := techniques[(t.n+i+1)%len(techniques)]
 		o.begin()
 		o.text("category", k.category)
 		o.number("categoryId", int64(i+1))
@@ -370,7 +377,9 @@ func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 	o.null("initiatingUsername")
 	o.flag("isFileless", kind.path == "")
 	o.flag("isValidCertificate", false)
-	o.texts("macroModules")
+	if o.openList("macroModules") {
+		o.endList()
+	}
 	o.text("maliciousProcessArguments", SecretArguments)
 	if t.n%3 == 0 {
 		o.text("md5", w.hash(t.n, 1, 32))

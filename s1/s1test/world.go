@@ -40,6 +40,7 @@ type agent struct {
 	site, group int
 	born        int // the day on which it appeared
 	touched     int // the day on which something last happened to it
+	regrouped   int // the day on which it came into its group
 
 	gone     bool // deleted: in no list
 	unlisted bool // in no list, but what belongs to it is
