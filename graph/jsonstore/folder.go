@@ -131,10 +131,15 @@ func (r *folderReader) readFile(path string) error {
 	}
 	defer f.Close()
 	d := jsontext.NewDecoder(f)
-	if err := r.decode(d); err != nil {
-		return fmt.Errorf("%s, line %d: %w", path, lineAt(path, d.InputOffset()), err)
+	err = r.decode(d)
+	if err == nil {
+		return nil
 	}
-	return nil
+	offset := d.InputOffset()
+	if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+		offset = syntax.ByteOffset
+	}
+	return fmt.Errorf("%s, line %d: %w", path, lineAt(path, offset), err)
 }
 
 func (r *folderReader) decode(d *jsontext.Decoder) error {
