@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench docs
+.PHONY: help build test lint bench recordings docs
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
@@ -24,6 +24,9 @@ lint: ## gofmt, go vet, staticcheck
 bench: ## Go benchmarks, then whole runs against the test tenant
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
+
+recordings: ## make testdata/recordings anew, from the test tenant
+	go run ./s1/s1test/recordings
 
 docs: ## write docs/data-model.md
 	go run . document

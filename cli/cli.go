@@ -1,0 +1,143 @@
+// Package cli is s1graph's command line: one file a command, what they print and how they end. Results
+// go to stdout, logs and progress to stderr. All work is done by the packages it calls, the connector
+// above all.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Process is what a command line has of the process that it runs in. Tests make their own.
+type Process struct {
+	Args           []string // as os.Args: the program's name comes first
+	Environment    []string // as os.Environ
+	Stdout, Stderr io.Writer
+	Version        string // set when a release is linked; empty otherwise
+
+	// Width says how many columns the terminal behind a writer has; 0: it is none. Nil: ask the system.
+	Width func(io.Writer) int
+}
+
+// Run runs one command until it is done or ctx ends, and returns the exit code: 0 complete, 1 failed
+// with nothing committed, 2 wrong usage or configuration, 3 partial; of diff, 0 equal, 1 different, 2
+// failed.
+func Run(ctx context.Context, p Process) int {
+	c := &commands{Process: p}
+	c.out, c.err = c.screen(p.Stdout), c.screen(p.Stderr)
+	c.err.live = true
+	app := c.app()
+	return c.conclude(ctx, app.RunContext(ctx, flagsFirst(app, p.Args)))
+}
+
+// commands has what all commands share.
+type commands struct {
+	Process
+	out, err *screen
+}
+
+func (c *commands) app() *cli.App {
+	app := &cli.App{
+		Name:     "s1graph",
+		HelpName: "s1graph",
+		Usage:    "SentinelOne tenants as asset graphs, and what changed in them",
+		Description: `Try it on a recorded tenant first:
+
+    s1graph run --replay testdata/recordings/acme
+
+Then on yours, with the API token of a service user that has the role Viewer:
+
+    s1graph run --url https://example.sentinelone.net --token-file FILE`,
+		UsageText:                 "s1graph COMMAND [flags]",
+		Version:                   c.version(),
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true,
+		Commands:                  []*cli.Command{c.run(), c.diff(), c.document(), c.api()},
+		Writer:                    c.out,
+		ErrWriter:                 c.err,
+		Action: func(ctx *cli.Context) error {
+			if ctx.Args().Present() {
+				return unknownCommand(ctx.App, ctx.Args().First())
+			}
+			return cli.ShowAppHelp(ctx)
+		},
+		OnUsageError:   wrongFlag,
+		ExitErrHandler: func(*cli.Context, error) {}, // the exit code is Run's to make
+	}
+	for _, command := range app.Commands {
+		command.OnUsageError = wrongFlag
+		command.HideHelpCommand = true
+	}
+	return app
+}
+
+// version is that of the release or, failing that, what Go knows of the build.
+func (c *commands) version() string {
+	version, commit := c.Version, "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		modified := ""
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				commit = s.Value[:min(12, len(s.Value))]
+			case s.Key == "vcs.modified" && s.Value == "true":
+				modified = ", modified"
+			}
+		}
+		commit += modified
+		if version == "" && info.Main.Version != "(devel)" {
+			version = info.Main.Version
+		}
+	}
+	if version == "" {
+		version = "development"
+	}
+	return fmt.Sprintf("%s (commit %s, %s)", version, commit, runtime.Version())
+}
+
+// flagsFirst moves the flags of a command before its other arguments, since the flag package stops at
+// the first argument that is none.
+func flagsFirst(app *cli.App, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	command := app.Command(args[1])
+	if command == nil {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, flag := range command.Flags {
+		described, ok := flag.(cli.DocGenerationFlag)
+		for _, name := range flag.Names() {
+			takesValue[name] = ok && described.TakesValue()
+		}
+	}
+	var flags, others []string
+	for rest := args[2:]; len(rest) > 0; rest = rest[1:] {
+		arg := rest[0]
+		if arg == "--" {
+			others = append(others, rest[1:]...)
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			others = append(others, arg)
+			continue
+		}
+		flags = append(flags, arg)
+		if takesValue[strings.TrimLeft(arg, "-")] && len(rest) > 1 {
+			rest = rest[1:]
+			flags = append(flags, rest[0])
+		}
+	}
+	if len(others) > 0 {
+		flags = append(flags, "--")
+	}
+	return slices.Concat(args[:2], flags, others)
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/connector"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+)
+
+func (c *commands) diff() *cli.Command {
+	return &cli.Command{
+		Name:      "diff",
+		Usage:     "say what changed between two graph folders",
+		ArgsUsage: "A B",
+		Description: `Exit code 0: equal; 1: different; 2: it could not be told.
+
+Example: what happened since a copy was made:
+
+    cp -rL .s1graph/acme/graph monday
+    s1graph diff monday .s1graph/acme`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each change, a line each", DisableDefaultText: true},
+		},
+		Action: func(ctx *cli.Context) error {
+			if ctx.NArg() != 2 {
+				return misuse("diff takes two graph folders, such as: s1graph diff A B")
+			}
+			different, err := c.printDiff(ctx, ctx.Args().Get(0), ctx.Args().Get(1))
+			switch {
+			case err != nil:
+				return &ending{misused, err}
+			case different:
+				return &ending{code: 1}
+			}
+			return nil
+		},
+	}
+}
+
+// printDiff prints the changes as they are found: there may be more than memory holds.
+func (c *commands) printDiff(ctx *cli.Context, from, to string) (different bool, err error) {
+	before, err := openFolder(from)
+	if err != nil {
+		return false, err
+	}
+	defer before.Close()
+	after, err := openFolder(to)
+	if err != nil {
+		return false, err
+	}
+	defer after.Close()
+	print := c.out.readableChanges(newNames(ctx.Context, after, before))
+	if ctx.Bool("json") {
+		print = c.out.jsonChanges()
+	}
+	counts, err := graph.Diff(ctx.Context, before, after, graph.DiffOptions{Touches: true}, print)
+	if err != nil {
+		return false, err
+	}
+	for _, n := range counts {
+		different = different || n != (graph.Counts{})
+	}
+	if !ctx.Bool("json") {
+		c.out.conclusion(counts, different)
+	}
+	return different, c.out.flush()
+}
+
+func openFolder(path string) (*jsonstore.Folder, error) {
+	folder, err := jsonstore.OpenFolder(path, connector.Model())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.New("there is no such folder")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; give the folder of a graph, such as .s1graph/INSTANCE or a copy of its graph folder", path, err)
+	}
+	return folder, nil
+}
+
+// jsonChanges prints a change as changes.jsonl has it, but for the ID.
+func (s *screen) jsonChanges() func(graph.Change) error {
+	var line []byte
+	return func(c graph.Change) error {
+		line = graph.AppendChange(line[:0], "", &c)
+		_, err := s.Write(append(s.json(line), '\n'))
+		return err
+	}
+}
+
+// readableChanges prints the changes under their types. Touches are counted in the end and not listed.
+func (s *screen) readableChanges(names *names) func(graph.Change) error {
+	heading := ""
+	return func(c graph.Change) error {
+		if c.Op == graph.Touched {
+			return nil
+		}
+		if c.Type.Name != heading {
+			if heading != "" {
+				s.line("")
+			}
+			heading = c.Type.Name
+			s.line("%s", s.paint(bold, escape(heading)))
+		}
+		for _, line := range s.change(&c, names) {
+			s.line("%s", line)
+		}
+		return nil
+	}
+}
+
+func (s *screen) conclusion(counts map[string]graph.Counts, different bool) {
+	if !different {
+		s.line("The graphs are equal.")
+		return
+	}
+	s.line("")
+	s.countsTable(counts)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph/jsonstore"
+	"s1graph/s1"
+)
+
+// The exit codes. Of diff, different is 1 and a fault is 2, as diff(1) has it.
+const (
+	complete = 0
+	failed   = 1
+	misused  = 2
+	partial  = 3
+)
+
+// ending is how a command ends that does not simply succeed or fail. Err may be nil: all is said.
+type ending struct {
+	code int
+	err  error
+}
+
+func (e *ending) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *ending) Unwrap() error { return e.err }
+
+// misuse is the fault of the person who typed the command.
+func misuse(format string, args ...any) error {
+	return &ending{misused, fmt.Errorf(format, args...)}
+}
+
+// conclude tells of an error, and makes the exit code of it.
+func (c *commands) conclude(ctx context.Context, err error) int {
+	var end *ending
+	var faults config.Faults
+	var usage *connector.UsageError
+	if flushed := c.out.flush(); err == nil {
+		err = flushed
+	}
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE): // who closes the pipe has seen enough
+		return complete
+	case errors.As(err, &end) && end.err == nil:
+		return end.code
+	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
+		c.complain("interrupted: nothing was committed, and the last graph stands; run it again")
+		return failed
+	case errors.As(err, &faults):
+		for _, fault := range faults {
+			c.complain(fault.Error())
+		}
+		return misused
+	}
+	c.complain(oneLine(err) + advice(err))
+	switch {
+	case errors.As(err, &end):
+		return end.code
+	case errors.As(err, &usage):
+		return misused
+	}
+	return failed
+}
+
+func (c *commands) complain(line string) {
+	c.err.line("s1graph: %s", escape(line))
+}
+
+// oneLine joins what errors.Join put on several lines.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+}
+
+// advice is what to do about an error, where its own text does not say so.
+func advice(err error) string {
+	var end *ending
+	var usage *connector.UsageError
+	var locked *jsonstore.LockedError
+	var api *s1.Error
+	switch {
+	case errors.As(err, &end), errors.As(err, &usage):
+		return ""
+	case errors.As(err, &locked):
+		return "; wait until that has ended, or give another --dir"
+	case errors.Is(err, syscall.ENOSPC):
+		return "; free some space there, or give another --dir, and run it again"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return "; make it writable for this user, or give another --dir"
+	case errors.As(err, &api):
+		return adviceOn(api)
+	}
+	return "; run it again, with --log-level debug to see more"
+}
+
+func adviceOn(e *s1.Error) string {
+	switch e.Status {
+	case 0:
+		return "; check the address, the network and the proxy, and run it again"
+	case 400:
+		return "; check the path and the query"
+	case 401: // says it itself
+		return ""
+	case 403:
+		return "; give the service user the role Viewer over what is to be read"
+	case 404:
+		return "; check the address and --api-version"
+	}
+	return "; run it again later"
+}
+
+func wrongFlag(ctx *cli.Context, err error, _ bool) error {
+	command := "s1graph"
+	if ctx.Command.Name != command {
+		command += " " + ctx.Command.Name
+	}
+	name, undefined := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !undefined {
+		return misuse("%w; %s --help shows how it is used", err, command)
+	}
+	var known []string
+	for _, flag := range ctx.Command.Flags {
+		known = append(known, "--"+flag.Names()[0])
+	}
+	return misuse("there is no flag --%s; %s%s --help lists them", strings.TrimPrefix(name, "-"), suggestion(name, known), command)
+}
+
+func unknownCommand(app *cli.App, name string) error {
+	var known []string
+	for _, command := range app.Commands {
+		known = append(known, command.Name)
+	}
+	return misuse("there is no command %q; %ss1graph --help lists them", name, suggestion(name, known))
+}
+
+func suggestion(word string, known []string) string {
+	if nearest := config.Nearest(word, known); nearest != "" {
+		return "did you mean " + nearest + "? "
+	}
+	return ""
+}
+
+// noArguments refuses what a command would otherwise not heed.
+func noArguments(ctx *cli.Context) error {
+	if !ctx.Args().Present() {
+		return nil
+	}
+	return misuse("%s takes no argument such as %q; s1graph %s --help lists its flags", ctx.Command.Name, ctx.Args().First(), ctx.Command.Name)
+}

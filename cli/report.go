@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph"
+)
+
+// report is what a person reads when a run is over.
+type report struct {
+	*screen
+	summary  connector.Summary
+	changes  *changeList
+	settings *config.Config
+	dryRun   bool
+	failed   bool // nothing was committed; why is said elsewhere
+}
+
+func (r *report) print() {
+	if len(r.summary.Steps) > 0 {
+		r.stepsTable()
+	}
+	if !r.failed {
+		r.line("")
+		r.printChanges()
+	}
+	r.printNotices()
+	if !r.failed {
+		r.line("\n%s", r.closing())
+	}
+}
+
+func (r *report) stepsTable() {
+	colours := map[string]colour{"ok": green, "failed": red, "refused": red, "skipped": faint}
+	var rows [][]any
+	for _, step := range r.summary.Steps {
+		rows = append(rows, []any{step.ID, r.paint(colours[step.State], step.State), seconds(step.Seconds), step.Requests, step.Entities, step.Relationships})
+	}
+	r.table([]string{"step", "state", "seconds", "requests", "entities", "relationships"}, rows)
+}
+
+// seconds prints with one decimal.
+type seconds float64
+
+func (s seconds) String() string { return fmt.Sprintf("%.1f", float64(s)) }
+
+func (r *report) printChanges() {
+	if r.isFirst() {
+		r.graphTable()
+		r.line("\nThis is the first graph of %s: the next run is compared with it.", escape(r.summary.Instance))
+		return
+	}
+	if !r.countsTable(r.summary.Changes) {
+		r.line("Nothing changed.")
+		return
+	}
+	if baseline := r.baselineTypes(); len(baseline) > 0 {
+		r.line("\nBaseline: changes of %s are written and not reported, as the type is new, or mapped otherwise than before.", strings.Join(baseline, ", "))
+	}
+	file := filepath.Join(r.settings.Dir, "current", "changes.jsonl")
+	if r.dryRun {
+		file = ""
+	}
+	r.changes.print(file)
+}
+
+// isFirst says whether there was nothing to compare with: all that is there was created, and none of it
+// is an event.
+func (r *report) isFirst() bool {
+	created := false
+	for _, n := range r.summary.Changes {
+		if n != (graph.Counts{Created: n.Created, Baseline: n.Created}) {
+			return false
+		}
+		created = created || n.Created > 0
+	}
+	return created
+}
+
+func (r *report) baselineTypes() []string {
+	var names []string
+	for _, name := range sortedKeys(r.summary.Changes) {
+		if r.summary.Changes[name].Baseline > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// graphTable prints how much there is of each type.
+func (r *report) graphTable() {
+	var rows [][]any
+	for _, counts := range []map[string]int64{r.summary.Entities, r.summary.Relationships} {
+		for _, name := range sortedKeys(counts) {
+			if counts[name] > 0 {
+				rows = append(rows, []any{name, counts[name]})
+			}
+		}
+	}
+	r.table([]string{"type", "in the graph"}, rows)
+}
+
+// printNotices prints what is odd, each with what to do about it.
+func (r *report) printNotices() {
+	var notices []string
+	for _, step := range r.summary.Steps {
+		if step.Error == "" {
+			continue
+		}
+		what := "run again"
+		if step.State == "refused" {
+			what = "give the service user the role Viewer over the whole scope, or leave the step out with --skip " + step.ID
+		}
+		notices = append(notices, fmt.Sprintf("%s %s: %s; %s.", step.ID, step.State, strings.TrimSuffix(step.Error, "."), what))
+	}
+	if types := r.summary.IncompleteTypes; len(types) > 0 {
+		notices = append(notices, fmt.Sprintf("Incomplete: %s. What was not found there does not count as gone; a later run that reads all of it makes up for that.", strings.Join(types, ", ")))
+	}
+	for _, name := range sortedKeys(r.summary.WithheldDeletions) {
+		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run with --allow-mass-delete.", r.summary.WithheldDeletions[name], name))
+	}
+	notices = append(notices, r.summary.Notices...)
+	if n := r.summary.DanglingRelationships; n > 0 {
+		notices = append(notices, fmt.Sprintf("Left out: %d relationships with an end that the console does not list.", n))
+	}
+	for i, notice := range notices {
+		if i == 0 {
+			r.line("")
+		}
+		r.line("%s %s", r.paint(yellow, "!"), escape(notice))
+	}
+}
+
+// closing says where the graph is and how to go on.
+func (r *report) closing() string {
+	folder := filepath.Join(r.settings.Dir, "graph")
+	switch {
+	case r.dryRun:
+		return "Dry run: nothing was written. Leave --dry-run out to write it to " + folder + "."
+	case r.summary.Status == connector.Partial:
+		return "The graph is in " + folder + ", and partial: see the lines marked with ! above, and run again."
+	}
+	return "The graph is in " + folder + ". Run again to see what changed since."
+}

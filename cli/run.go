@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/s1/replay"
+)
+
+func (c *commands) run() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "sync once: read the tenant, find what changed, write the graph",
+		Description: `Example, on a recorded tenant:
+
+    s1graph run --replay testdata/recordings/acme
+
+and on yours, of which nothing but applications is left out:
+
+    s1graph run --url https://example.sentinelone.net --token-file FILE --skip applications
+
+The API token can also be in the variable ` + config.TokenVariable + `. Exit code 0: complete; 1: failed, nothing
+was committed; 2: wrong usage or configuration; 3: committed, but some of it is incomplete.`,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "replay", Usage: "read the recording in the folder `DIR` instead of a console"},
+			&cli.StringFlag{Name: "record", Usage: "write a recording to the folder `DIR`"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "print the changes and commit nothing", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON document in place of tables", DisableDefaultText: true},
+			&cli.StringSliceFlag{Name: "only", Usage: "run this `STEP` alone; may be given several times"},
+			&cli.BoolFlag{Name: "allow-mass-delete", Usage: "delete what the deletion guard would withhold", DisableDefaultText: true},
+		}, settingFlags(config.Console, config.Scope, config.Graph, config.Sync, config.Logging)...),
+		Action: c.sync,
+	}
+}
+
+// sync is what run does.
+func (c *commands) sync(ctx *cli.Context) error {
+	if err := noArguments(ctx); err != nil {
+		return err
+	}
+	only, err := onlySteps(ctx)
+	if err != nil {
+		return err
+	}
+	recording, err := recordingName(ctx.String("replay"))
+	if err != nil {
+		return misuse("--replay: %w; give the folder of a recording, such as testdata/recordings/acme", err)
+	}
+	settings, err := c.load(ctx, recording)
+	if err != nil {
+		return err
+	}
+	changes := &changeList{screen: c.out}
+	summary, err := c.syncWithProgress(ctx, connector.Options{
+		Config:          settings,
+		DryRun:          ctx.Bool("dry-run"),
+		AllowMassDelete: ctx.Bool("allow-mass-delete"),
+		Only:            only,
+		Record:          ctx.String("record"),
+		Replay:          ctx.String("replay"),
+		Version:         c.version(),
+		Changes:         changes.add,
+	})
+	if ctx.Bool("json") {
+		return c.endRun(summary, err, c.printSummaryJSON(summary))
+	}
+	report := &report{screen: c.out, summary: summary, changes: changes, settings: settings, dryRun: ctx.Bool("dry-run"), failed: err != nil}
+	report.print()
+	return c.endRun(summary, err, c.out.flush())
+}
+
+func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (connector.Summary, error) {
+	var shown *bars
+	if c.err.isTerminal() && o.Config.Log.Format != "json" {
+		shown = newBars(c.err)
+		defer shown.stop()
+		o.Progress = shown.show
+	}
+	o.Logger = c.logger(o.Config.Log, shown)
+	for _, warning := range o.Config.Warnings {
+		o.Logger.Warn(warning)
+	}
+	return connector.Sync(ctx.Context, o)
+}
+
+// endRun makes the end of the command of how the sync ended and of whether its result was printed.
+func (c *commands) endRun(summary connector.Summary, err, unprinted error) error {
+	switch {
+	case err != nil:
+		return err
+	case unprinted != nil && summary.Run != "":
+		return &ending{partial, fmt.Errorf("run %s was committed, but %w", summary.Run, unprinted)}
+	case unprinted != nil:
+		return unprinted
+	case summary.Status == connector.Partial:
+		return &ending{code: partial}
+	}
+	return nil
+}
+
+func (c *commands) printSummaryJSON(summary connector.Summary) error {
+	document, err := json.Marshal(summary, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	if _, err := c.out.Write(append(c.out.json(document), '\n')); err != nil {
+		return err
+	}
+	return c.out.flush()
+}
+
+func onlySteps(ctx *cli.Context) ([]string, error) {
+	var only []string
+	for _, given := range ctx.StringSlice("only") {
+		for id := range strings.SplitSeq(given, ",") {
+			if !slices.Contains(stepIDs(), id) {
+				return nil, misuse("--only: there is no step %q; the steps are %s", id, strings.Join(stepIDs(), ", "))
+			}
+			only = append(only, id)
+		}
+	}
+	if len(only) > 0 && ctx.IsSet("skip") {
+		return nil, misuse("--only and --skip contradict each other: give one of them")
+	}
+	return only, nil
+}
+
+// recordingName is what the recording in a folder is called, "" where none is to be replayed.
+func recordingName(folder string) (string, error) {
+	if folder == "" {
+		return "", nil
+	}
+	recording, err := replay.Open(folder)
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(recording.Meta().Instance, filepath.Base(folder)), nil
+}

@@ -1,0 +1,243 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/connector"
+	"s1graph/s1/s1test"
+)
+
+// small is a tenant that is read in no time and yet has some of everything.
+var small = s1test.Tenant{Accounts: 2, Sites: 3, Groups: 5, Agents: 60, Threats: 12, ApplicationsPerAgent: 3}
+
+func summaryOf(t *testing.T, o outcome) connector.Summary {
+	t.Helper()
+	var s connector.Summary
+	decoder := json.NewDecoder(strings.NewReader(o.stdout))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&s), o.stdout+o.stderr)
+	assert.False(t, decoder.More(), "one JSON document and nothing else: %s", o.stdout)
+	return s
+}
+
+func TestTheFirstRunShowsWhatThereIsAndTheSecondThatNothingChanged(t *testing.T) {
+	_, with := console(t, small)
+	first := with.s1graph(t, "run")
+	require.Zero(t, first.code, first.stdout+first.stderr)
+	for _, want := range []string{
+		`(?m)^STEP +STATE +SECONDS +REQUESTS +ENTITIES +RELATIONSHIPS$`,
+		`(?m)^accounts +ok +\d+\.\d +\d+ +2 +0$`,
+		`(?m)^agents +ok +\d+\.\d +\d+ +\d+ +\d+$`,
+		`(?m)^TYPE +IN THE GRAPH$`,
+		`(?m)^sentinelone_account +2$`,
+		`This is the first graph of test: the next run is compared with it\.`,
+		`The graph is in \.s1graph/test/graph\.`,
+	} {
+		assert.Regexp(t, want, first.stdout)
+	}
+	assert.True(t, isPlain(first.stdout+first.stderr))
+	assert.NotContains(t, first.stdout, "sentinelone_agent:", "not every created thing is listed")
+
+	before := graphFiles(t, ".s1graph/test")
+	second := with.s1graph(t, "run")
+	require.Zero(t, second.code, second.stderr)
+	assert.Contains(t, second.stdout, "\nNothing changed.\n")
+	assert.NotContains(t, second.stdout, "first graph")
+	assert.Equal(t, before, graphFiles(t, ".s1graph/test"))
+}
+
+func TestARunLogsALineForEachStepAndSecretsNowhere(t *testing.T) {
+	_, with := console(t, small)
+	for format, line := range map[string]string{"text": `(?m)^time=\S+ level=INFO msg="step ended" step=%s state=ok `, "json": `(?m)^\{"time":"[^"]+","level":"INFO","msg":"step ended","step":"%s","state":"ok",`} {
+		got := with.s1graph(t, "run", "--log-format", format, "--log-level", "debug")
+		require.Zero(t, got.code, got.stderr)
+		for _, step := range []string{"accounts", "sites", "groups", "agents", "threats", "applications"} {
+			assert.Len(t, regexp.MustCompile(strings.ReplaceAll(line, "%s", step)).FindAllString(got.stderr, -1), 1, "%s %s", step, got.stderr)
+		}
+		assert.NotContains(t, got.stdout+got.stderr, s1test.DefaultToken)
+	}
+	quiet := with.s1graph(t, "run", "--log-level", "error")
+	assert.Empty(t, quiet.stderr)
+}
+
+func TestABusyDayIsListedWithWhatChanged(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	server.SetDay(1)
+	dry := with.s1graph(t, "run", "--dry-run")
+	require.Zero(t, dry.code, dry.stderr)
+	assert.Contains(t, dry.stdout, "Dry run: nothing was written.")
+
+	got := with.s1graph(t, "run")
+	require.Zero(t, got.code, got.stderr)
+	for _, id := range server.Plan(1).IDs(s1test.AgentNew) {
+		assert.Regexp(t, `(?m)^  \+ \S+  sentinelone_agent:`+id+`$`, got.stdout)
+	}
+	for _, id := range server.Plan(1).IDs(s1test.AgentGone) {
+		assert.Regexp(t, `(?m)^  - \S+  sentinelone_agent:`+id+`$`, got.stdout)
+	}
+	for _, id := range server.Plan(1).IDs(s1test.AgentUpgraded) {
+		assert.Regexp(t, `(?m)^  ~ \S+  sentinelone_agent:`+id+`\n(      .*\n)*      agentVersion: \S+ -> \S+$`, got.stdout)
+	}
+	assert.Regexp(t, `(?m)^TYPE +CREATED +UPDATED +DELETED +REKEYED +TOUCHED$`, got.stdout)
+	assert.NotContains(t, got.stdout, "BASELINE")
+	assert.Equal(t, changesOf(dry.stdout), changesOf(got.stdout), "a dry run says what the run does")
+	assert.Contains(t, with.s1graph(t, "run").stdout, "\nNothing changed.\n")
+}
+
+var seeFile = regexp.MustCompile(`, see \S+/changes\.jsonl`)
+
+// changesOf is what stands between the table of steps and the closing line.
+func changesOf(stdout string) string {
+	_, changes, _ := strings.Cut(stdout, "\nTYPE ")
+	lines := strings.Split(strings.TrimSpace(changes), "\n")
+	return seeFile.ReplaceAllString(strings.Join(lines[:len(lines)-1], "\n"), "")
+}
+
+func TestMoreChangesThanAPersonReadsAreCounted(t *testing.T) {
+	tenant := small
+	tenant.Agents, tenant.Changes = 300, 15
+	server, with := console(t, tenant)
+	require.Zero(t, with.s1graph(t, "run").code)
+	server.SetDay(1)
+	got := with.s1graph(t, "run")
+	require.Zero(t, got.code, got.stdout)
+	agents := regexp.MustCompile(`(?m)^sentinelone_agent\n((?:  .*\n)+)`).FindStringSubmatch(got.stdout)
+	require.NotNil(t, agents)
+	assert.Len(t, regexp.MustCompile(`(?m)^  \+ `).FindAllString(agents[1], -1), 10)
+	assert.Contains(t, agents[1], "  … and 5 more created, see .s1graph/test/current/changes.jsonl\n")
+	assert.FileExists(t, ".s1graph/test/current/changes.jsonl")
+}
+
+func TestJSONIsTheSummaryAndNothingElse(t *testing.T) {
+	server, with := console(t, small)
+	s := summaryOf(t, with.s1graph(t, "run", "--json"))
+	assert.Equal(t, "test", s.Instance)
+	assert.Equal(t, connector.Complete, s.Status)
+	assert.NotEmpty(t, s.Run)
+	assert.Len(t, s.Steps, 6)
+	assert.Equal(t, int64(server.Totals().Sites), s.Entities["sentinelone_site"])
+	n := s.Changes["sentinelone_site"]
+	assert.Equal(t, n.Created, n.Baseline)
+
+	dry := summaryOf(t, with.s1graph(t, "run", "--json", "--dry-run"))
+	assert.Empty(t, dry.Run)
+
+	server.Accept(s1test.Token{Value: "another"})
+	refused := with.s1graph(t, "run", "--json")
+	assert.Equal(t, 1, refused.code)
+	failed := summaryOf(t, refused)
+	assert.Equal(t, connector.Failed, failed.Status)
+	assert.Contains(t, failed.Error, "401")
+	assert.Regexp(t, `(?m)^s1graph: .*401.*create a new API token.*$`, refused.stderr)
+}
+
+func TestAPartialRunExitsWith3AndSaysWhatToDo(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	mend := server.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(http.StatusForbidden)})
+	got := with.s1graph(t, "run")
+	assert.Equal(t, 3, got.code)
+	assert.Regexp(t, `(?m)^threats +refused `, got.stdout)
+	assert.Regexp(t, `(?m)^! threats refused: sentinelone api 403 on /threats: .*give the service user the role Viewer over the whole scope, or leave the step out with --skip threats\.$`, got.stdout)
+	assert.Regexp(t, `(?m)^! Incomplete: sentinelone_agent_has_threat, sentinelone_threat\.`, got.stdout)
+	assert.Contains(t, got.stdout, "and partial:")
+	mend()
+	assert.Zero(t, with.s1graph(t, "run").code)
+}
+
+func TestWithheldDeletionsAreTold(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
+	got := with.s1graph(t, "run")
+	assert.Equal(t, 3, got.code)
+	assert.Regexp(t, `(?m)^! .*threat`, got.stdout)
+	require.Equal(t, 3, got.code)
+}
+
+func TestSkippedStepsAreNoFault(t *testing.T) {
+	_, with := console(t, small)
+	for _, args := range [][]string{{"--skip", "applications", "--skip", "threats"}, {"--skip", "applications,threats"}, {"--only", "accounts,sites", "--only", "groups", "--only", "agents"}} {
+		s := summaryOf(t, with.s1graph(t, append([]string{"run", "--json"}, args...)...))
+		assert.Equal(t, connector.Complete, s.Status)
+		states := map[string]string{}
+		for _, step := range s.Steps {
+			states[step.ID] = step.State
+		}
+		assert.Equal(t, map[string]string{"accounts": "ok", "sites": "ok", "groups": "ok", "agents": "ok", "threats": "skipped", "applications": "skipped"}, states)
+	}
+}
+
+func TestAnotherConsoleBehindTheSameDirectoryIsWrongUsage(t *testing.T) {
+	_, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	dir, err := filepath.Abs(".s1graph/test")
+	require.NoError(t, err)
+	tenant := small
+	tenant.Seed = 99
+	_, other := console(t, tenant)
+	got := other.s1graph(t, "run", "--dir", dir)
+	assert.Equal(t, 2, got.code)
+	assert.Regexp(t, `^s1graph: .* holds the graph of 127\.0\.0\.1:\d+, and this run would read 127\.0\.0\.1:\d+: give another --instance or --dir\n$`, got.stderr)
+}
+
+func TestARecordingReplaysToTheSameGraph(t *testing.T) {
+	_, with := console(t, small)
+	got := with.s1graph(t, "run", "--record", "recordings/small")
+	require.Zero(t, got.code, got.stderr)
+	recorded := graphFiles(t, ".s1graph/test")
+
+	replayed := s1graph(t, "run", "--replay", "recordings/small", "--instance", "again")
+	require.Zero(t, replayed.code, replayed.stderr)
+	assert.Equal(t, recorded, graphFiles(t, ".s1graph/again"))
+
+	named := s1graph(t, "run", "--replay", "recordings/small", "--dir", "elsewhere", "--json")
+	require.Zero(t, named.code, named.stderr)
+	assert.Equal(t, "test", summaryOf(t, named).Instance, "as when it was recorded")
+
+	mixed := s1graph(t, "run", "--replay", "recordings/small", "--log-level", "error")
+	assert.Equal(t, 2, mixed.code)
+	assert.Regexp(t, `^s1graph: \.s1graph/test holds the graph of 127\.0\.0\.1:\d+, and this run would read \S+: give another --instance or --dir\n$`, mixed.stderr)
+
+	missing := s1graph(t, "run", "--replay", "recordings/none")
+	assert.Equal(t, 2, missing.code)
+	assert.Regexp(t, `^s1graph: --replay: .*; give the folder of a recording, such as testdata/recordings/acme\n$`, missing.stderr)
+}
+
+func TestOnATerminalThereAreBarsAndBorders(t *testing.T) {
+	_, with := console(t, small)
+	with.width = 100
+	got := with.s1graph(t, "run")
+	require.Zero(t, got.code)
+	assert.Contains(t, got.stdout, "╭")
+	assert.Contains(t, got.stderr, "agents ok")
+	assert.NotContains(t, got.stderr, "step ended", "the bars say it")
+	with.environment = append(with.environment, "NO_COLOR=1")
+	got = with.s1graph(t, "run")
+	assert.True(t, isPlain(got.stdout))
+}
+
+func TestADirectoryThatCannotBeMadeIsAFailure(t *testing.T) {
+	_, with := console(t, small)
+	require.NoError(t, os.WriteFile("file", nil, 0o600))
+	got := with.s1graph(t, "run", "--dir", "file/graph")
+	assert.Equal(t, 1, got.code)
+	assert.Equal(t, 1, strings.Count(got.stderr, "s1graph: "), got.stderr)
+}
+
+func TestWarningsOfTheConfigurationAreLogged(t *testing.T) {
+	_, with := console(t, small)
+	with.environment = append(with.environment, "S1GRAPH_SITE=1")
+	got := with.s1graph(t, "run", "--only", "accounts")
+	assert.Contains(t, got.stderr, `msg="S1GRAPH_SITE is no setting; did you mean S1GRAPH_SITES?"`)
+}

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
+)
+
+// screen is where something is printed for people: a terminal, with borders and colours, or a file or
+// pipe, plain. What is written to a file or pipe is kept back until there is enough of it; flush
+// writes the rest. After a fault nothing more is written, and flush tells of it.
+type screen struct {
+	to      *bufio.Writer
+	width   int  // in columns; 0: no terminal
+	colours bool // never without a width
+	live    bool // nothing is kept back: someone may be watching
+}
+
+func (s *screen) Write(b []byte) (n int, err error) {
+	if n, err = s.to.Write(b); err == nil && s.live {
+		err = s.to.Flush()
+	}
+	return n, err
+}
+
+func (s *screen) flush() error {
+	if err := s.to.Flush(); err != nil {
+		return fmt.Errorf("the result could not be written: %w", err)
+	}
+	return nil
+}
+
+// line prints one line.
+func (s *screen) line(format string, args ...any) { fmt.Fprintf(s, format+"\n", args...) }
+
+func (c *commands) screen(w io.Writer) *screen {
+	width := c.Width
+	if width == nil {
+		width = terminalWidth
+	}
+	s := &screen{to: bufio.NewWriterSize(w, 64<<10), width: width(w)}
+	s.live = s.isTerminal()
+	s.colours = s.width > 0 && c.variable("NO_COLOR") == "" && c.variable("TERM") != "dumb"
+	return s
+}
+
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}
+
+// variable is a variable of the environment, "" if it is not there.
+func (c *commands) variable(name string) string {
+	value := ""
+	for _, line := range c.Environment {
+		if n, v, _ := strings.Cut(line, "="); n == name {
+			value = v
+		}
+	}
+	return value
+}
+
+func (s *screen) isTerminal() bool { return s.width > 0 }
+
+// colour is what a word is painted with.
+type colour string
+
+const (
+	bold   colour = "1"
+	faint  colour = "2"
+	red    colour = "31"
+	green  colour = "32"
+	yellow colour = "33"
+	blue   colour = "34"
+)
+
+func (s *screen) paint(c colour, word string) string {
+	if !s.colours || c == "" {
+		return word
+	}
+	return "\x1b[" + string(c) + "m" + word + "\x1b[0m"
+}
+
+// table prints rows under a header. Columns whose cells are numbers are aligned to the right.
+func (s *screen) table(header []string, rows [][]any) {
+	t := table.NewWriter()
+	style := table.StyleRounded
+	if !s.isTerminal() {
+		style = plainTable
+	}
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	columns := make([]table.ColumnConfig, len(header))
+	head := make(table.Row, len(header))
+	for i, name := range header {
+		if !s.isTerminal() {
+			name = strings.ToUpper(name)
+		}
+		head[i] = s.paint(bold, name)
+		columns[i] = table.ColumnConfig{Number: i + 1}
+		if len(rows) > 0 && !isText(rows[0][i]) {
+			columns[i].Align, columns[i].AlignHeader = text.AlignRight, text.AlignRight
+		}
+	}
+	t.SetColumnConfigs(columns)
+	t.AppendHeader(head)
+	for _, row := range rows {
+		t.AppendRow(row)
+	}
+	s.line("%s", t.Render())
+}
+
+func isText(cell any) bool {
+	_, ok := cell.(string)
+	return ok
+}
+
+// plainTable has columns and nothing between them but blanks.
+var plainTable = table.Style{
+	Name:    "plain",
+	Box:     table.BoxStyle{PaddingRight: "  "},
+	Format:  table.FormatOptionsDefault,
+	Options: table.OptionsNoBordersAndSeparators,
+}
+
+// json is a line of JSON as it is printed: made harmless where a terminal would act on it.
+func (s *screen) json(line []byte) []byte {
+	if s.isTerminal() {
+		return escapeJSON(line)
+	}
+	return line
+}
+
+// escape makes one harmless piece of text of what may have been written by an attacker: what is not
+// printable (control characters, line breaks, the marks that turn the direction of writing, what is
+// not UTF-8) is shown as its code, as Go writes it. Everything of a tenant that is printed for people
+// goes through it.
+func escape(s string) string {
+	if !strings.ContainsFunc(s, isHarmful) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i]), 16))
+		case isHarmful(r):
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// isHarmful leaves the joiners alone, which scripts of India and Persia, and emoji, are written with.
+func isHarmful(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return r == utf8.RuneError || !unicode.IsPrint(r) && r != nonJoiner && r != joiner
+}
+
+// escapeJSON does to JSON what escape does to text: what is not printable can only stand in a string
+// there, and means the same as \uXXXX.
+func escapeJSON(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if isHarmful(r) && r != '\n' {
+			out = append(out, jsonEscape(r)...)
+		} else {
+			out = append(out, b[:size]...)
+		}
+		b = b[size:]
+	}
+	return out
+}
+
+func jsonEscape(r rune) string {
+	var b strings.Builder
+	for _, unit := range utf16.AppendRune(nil, r) {
+		fmt.Fprintf(&b, `\u%04x`, unit)
+	}
+	return b.String()
+}
+
+// clip cuts a text that is longer than a line can take.
+func clip(s string) string {
+	const most = 100
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/s1"
+	"s1graph/steps"
+)
+
+// settingFlags are the flags of the settings of some groups, and --config.
+func settingFlags(groups ...config.Group) []cli.Flag {
+	flags := []cli.Flag{&cli.StringFlag{
+		Name:  "config",
+		Usage: "configuration file; " + config.DefaultFile + " if it is there and none is given [$" + config.FileVariable + "]",
+	}}
+	for _, s := range config.Settings() {
+		if !slices.Contains(groups, s.Group) {
+			continue
+		}
+		usage, category := s.Doc+" [$"+s.Variable()+"]", string(s.Group)
+		switch s.Kind {
+		case config.Flag:
+			flags = append(flags, &cli.BoolFlag{Name: s.FlagName(), Usage: usage, Category: category, DisableDefaultText: true})
+		case config.List, config.Rates:
+			flags = append(flags, &cli.StringSliceFlag{Name: s.FlagName(), Usage: usage, Category: category})
+		default:
+			flags = append(flags, &cli.StringFlag{Name: s.FlagName(), Usage: usage, Category: category})
+		}
+	}
+	return flags
+}
+
+// load makes the Config of what was given. recording is the name of the recording that is replayed, ""
+// if there is none.
+func (c *commands) load(ctx *cli.Context, recording string) (*config.Config, error) {
+	given := map[string]string{}
+	for _, s := range config.Settings() {
+		name := s.FlagName()
+		switch {
+		case !ctx.IsSet(name):
+		case s.Kind == config.Flag:
+			given[s.Key] = "false"
+			if ctx.Bool(name) {
+				given[s.Key] = "true"
+			}
+		case s.Kind == config.List || s.Kind == config.Rates:
+			given[s.Key] = strings.Join(ctx.StringSlice(name), ",")
+		default:
+			given[s.Key] = ctx.String(name)
+		}
+	}
+	return config.Load(config.Sources{
+		File:         ctx.String("config"),
+		Environment:  c.Environment,
+		Flags:        given,
+		Recording:    recording,
+		NormalizeURL: normalizeURL,
+		Steps:        stepIDs(),
+	})
+}
+
+func normalizeURL(raw string) (string, error) {
+	address, err := s1.NormalizeURL(raw)
+	if err != nil {
+		return "", errors.New(strings.TrimPrefix(err.Error(), "URL: "))
+	}
+	return address, nil
+}
+
+func stepIDs() []string {
+	var ids []string
+	for _, step := range steps.All() {
+		ids = append(ids, step.ID)
+	}
+	return ids
+}
+
+// logger writes to stderr, or through what keeps the lines clear of the bars there. Where there are
+// bars, they say what the lines on steps would say again.
+func (c *commands) logger(l config.Log, bars *bars) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.Level)) // config has checked it
+	switch {
+	case l.Format == "json":
+		return slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level}))
+	case !c.err.isTerminal():
+		return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+	case bars == nil:
+		return slog.New(tint.NewTextHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.err.colours}))
+	}
+	if level == slog.LevelInfo {
+		level = slog.LevelWarn
+	}
+	return slog.New(tint.NewTextHandler(bars, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.err.colours}))
+}
