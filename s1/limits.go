@@ -47,7 +47,8 @@ var defaultRules = map[string]rule{
 
 // Limiter holds requests back so that a token stays inside its limits. The console counts by token, so
 // all clients that use one token share one Limiter. It is safe for concurrent use and needs no
-// closing.
+// closing. The zero Limiter knows no limits, and holds back only what Retry-After does; it is for
+// what is no console, such as a recording.
 type Limiter struct {
 	rules map[string]rule
 
@@ -64,7 +65,7 @@ type bucket struct {
 // NewLimiter makes a Limiter. perSecond has limits of one's own by path prefix, such as
 // {"/agents": 5}, in requests a second; they replace the usual ones, and 0 lifts a limit.
 func NewLimiter(perSecond map[string]float64) *Limiter {
-	l := &Limiter{rules: maps.Clone(defaultRules), buckets: map[string]*bucket{}}
+	l := &Limiter{rules: maps.Clone(defaultRules)}
 	for prefix, limit := range perSecond {
 		prefix = "/" + strings.TrimLeft(pathOfVersion.ReplaceAllString(prefix, ""), "/")
 		l.rules[prefix] = rule{perSecond: limit, burst: 1}
@@ -91,6 +92,9 @@ func (l *Limiter) bucket(path string) *bucket {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.buckets == nil {
+		l.buckets = map[string]*bucket{}
+	}
 	b := l.buckets[prefix]
 	if b == nil {
 		b = &bucket{rate: rate.NewLimiter(limit, burst)}

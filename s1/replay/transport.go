@@ -1,0 +1,175 @@
+package replay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+
+	"s1graph/s1"
+)
+
+// transport is a Recording in the role of a console.
+type transport struct{ recording *Recording }
+
+var apiPath = regexp.MustCompile(`^/web/api/v[0-9.]+(/.+)$`)
+
+// RoundTrip answers a GET request for a list, a count or the user.
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	path := apiPath.FindStringSubmatch(req.URL.Path)
+	if req.Method != http.MethodGet || path == nil {
+		return nil, &s1.Error{Status: http.StatusNotFound, Detail: "a recording answers GET requests for paths of the API only"}
+	}
+	filters := req.URL.Query()
+	p := page{limit: 10, cursor: filters.Get("cursor")}
+	if limit, err := strconv.Atoi(filters.Get("limit")); err == nil && limit > 0 {
+		p.limit = limit
+	}
+	q := question{path: path[1], countOnly: filters.Get("countOnly") == "true"}
+	for _, name := range []string{"cursor", "limit", "countOnly"} {
+		filters.Del(name)
+	}
+	q.filters = canonical(filters)
+	body, err := t.recording.reply(q, p)
+	var final *s1.Error
+	switch {
+	case errors.As(err, &final):
+		return nil, final
+	case err != nil: // what cannot be read now cannot be read later
+		return nil, &s1.Error{Detail: err.Error(), Cause: err}
+	}
+	return &http.Response{
+		Status:        "200 OK",
+		StatusCode:    http.StatusOK,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        http.Header{"Content-Type": {"application/json"}},
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
+		Request:       req,
+	}, nil
+}
+
+// page is which part of a list is asked for.
+type page struct {
+	limit  int
+	cursor string
+}
+
+// reply is the body of the answer to q.
+func (r *Recording) reply(q question, p page) ([]byte, error) {
+	found, err := r.find(q)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]byte
+	next := ""
+	if !q.countOnly {
+		if rows, next, err = r.read(found, p); err != nil {
+			return nil, err
+		}
+	}
+	if found.failed != nil && (q.countOnly || len(rows) == 0) {
+		return nil, found.failed.err()
+	}
+	var b bytes.Buffer
+	list := lists[q.path].name
+	switch {
+	case q.path == userPath:
+		fmt.Fprintf(&b, `{"data":%s}`, bytes.Join(rows, nil))
+		return b.Bytes(), nil
+	case list != "":
+		fmt.Fprintf(&b, `{"data":{%q:[`, list)
+	default:
+		b.WriteString(`{"data":[`)
+	}
+	for i, row := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(row)
+	}
+	b.WriteByte(']')
+	if list != "" {
+		b.WriteByte('}')
+	}
+	cursor, total := "null", "null"
+	if next != "" {
+		cursor = strconv.Quote(next)
+	}
+	if found.total >= 0 {
+		total = strconv.Itoa(found.total)
+	}
+	fmt.Fprintf(&b, `,"pagination":{"nextCursor":%s,"totalItems":%s}}`, cursor, total)
+	return b.Bytes(), nil
+}
+
+// err is the recorded error as the client gives it.
+func (f *fault) err() error {
+	detail := http.StatusText(f.Status)
+	if f.Status == 0 {
+		detail = "no whole answer came when this was recorded"
+	}
+	return &s1.Error{Status: f.Status, Code: f.Code, Detail: detail}
+}
+
+// read returns the rows of one page, and the cursor of the next. A cursor names what comes next: the
+// line of the file, its offset, and the number of the row after the file.
+func (r *Recording) read(f found, p page) (rows [][]byte, next string, err error) {
+	const form = "%d.%d.%d"
+	var at position
+	other := 0
+	if p.cursor != "" {
+		_, err := fmt.Sscanf(p.cursor, form, &at.line, &at.offset, &other)
+		if err != nil || at.line < 0 || at.offset < 0 || other < 0 || other > len(f.others) {
+			return nil, "", &s1.Error{Status: http.StatusBadRequest, Detail: "the recording gave no such cursor"}
+		}
+	}
+	inFile := 0
+	if f.file != nil {
+		inFile = f.file.Rows
+		err := r.lines(f.file, at, func(_ position, line []byte) bool {
+			rows = append(rows, line)
+			at.line++
+			at.offset += int64(len(line) + 1)
+			return len(rows) < p.limit
+		})
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	last := min(len(f.others), other+p.limit-len(rows))
+	others, err := r.readRows(f.others[other:last])
+	rows = append(rows, others...)
+	if at.line < inFile || last < len(f.others) || f.failed != nil {
+		next = fmt.Sprintf(form, at.line, at.offset, last)
+	}
+	return rows, next, err
+}
+
+// readRows reads rows from wherever they lie.
+func (r *Recording) readRows(rows []*row) (lines [][]byte, err error) {
+	var f *os.File
+	for i, row := range rows {
+		if i == 0 || row.in != rows[i-1].in {
+			if f, err = os.Open(r.path(row.in)); err != nil {
+				return nil, err
+			}
+			defer f.Close()
+		}
+		line := make([]byte, row.size)
+		if _, err := f.ReadAt(line, row.offset); err != nil {
+			return nil, err
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
