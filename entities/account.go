@@ -1,6 +1,10 @@
 package entities
 
-import "s1graph/s1"
+import (
+	"cmp"
+
+	"s1graph/s1"
+)
 
 // Account is what a customer has at SentinelOne; its sites stand below it.
 var Account = define(Kind[s1.Account]{
@@ -15,9 +19,9 @@ var Account = define(Kind[s1.Account]{
 	Properties: []Property[s1.Account]{
 		Text("id", "The account's id.", func(a *s1.Account) string { return a.ID }),
 		Text("name", "Name of the account, else its id.",
-			func(a *s1.Account) string { return firstOf(a.Name, a.ID) }).Required(),
+			func(a *s1.Account) string { return cmp.Or(a.Name, a.ID) }).Required(),
 		Text("displayName", "As name.",
-			func(a *s1.Account) string { return firstOf(a.Name, a.ID) }).Required(),
+			func(a *s1.Account) string { return cmp.Or(a.Name, a.ID) }).Required(),
 		Text("vendor", "Always SentinelOne.",
 			func(*s1.Account) string { return "SentinelOne" }).Required(),
 		Text("accountType", "Trial or paid.", func(a *s1.Account) string { return a.AccountType }),
@@ -59,3 +63,8 @@ var Account = define(Kind[s1.Account]{
 			func(a *s1.Account) s1.Int { return a.NumberOfSites }).Volatile(countOfChildren),
 	},
 })
+
+const accountType = "sentinelone_account"
+
+// AccountKey is the key of the account with the given id.
+func AccountKey(id string) string { return idKey(accountType, id) }

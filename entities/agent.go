@@ -1,6 +1,7 @@
 package entities
 
 import (
+	"cmp"
 	"slices"
 
 	"s1graph/s1"
@@ -22,6 +23,11 @@ var Agent = define(Kind[s1.Agent]{
 		agentIdentity, agentState, agentSystem, agentNetwork, agentScans, agentDirectory, agentCloud(),
 	),
 })
+
+const agentType = "sentinelone_agent"
+
+// AgentKey is the key of the agent with the given id.
+func AgentKey(id string) string { return idKey(agentType, id) }
 
 // IsProtecting says whether the agent is neither decommissioned nor uninstalled.
 func IsProtecting(a *s1.Agent) bool {
@@ -50,9 +56,9 @@ func agentFunctions(a *s1.Agent) []string {
 var agentIdentity = []Property[s1.Agent]{
 	Text("id", "The agent's id.", func(a *s1.Agent) string { return a.ID }),
 	Text("name", "Name of the computer, else the agent's id.",
-		func(a *s1.Agent) string { return firstOf(a.ComputerName, a.ID) }).Required(),
+		func(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.ID) }).Required(),
 	Text("displayName", "As name.",
-		func(a *s1.Agent) string { return firstOf(a.ComputerName, a.ID) }).Required(),
+		func(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.ID) }).Required(),
 	Text("uuid", "The agent's UUID, which the agent makes on its machine.",
 		func(a *s1.Agent) string { return a.UUID }),
 	Text("computerName", "Host name as the agent reports it.",
@@ -219,7 +225,7 @@ var agentNetwork = []Property[s1.Agent]{
 	Set("locationNames", "Names of the locations that the machine is in.", func(a *s1.Agent) []string {
 		names := make([]string, len(a.Locations))
 		for i := range a.Locations {
-			names[i] = firstOf(a.Locations[i].Name, a.Locations[i].ID)
+			names[i] = cmp.Or(a.Locations[i].Name, a.Locations[i].ID)
 		}
 		return names
 	}).Volatile(roaming),

@@ -1,6 +1,7 @@
 package entities
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -57,7 +58,7 @@ func FromInventory(app *s1.InventoryApplication, e *s1.InventoryEndpoint) Instal
 		ID:          e.ID,
 		AgentID:     e.EndpointID,
 		AgentUUID:   e.EndpointUUID,
-		Name:        firstOf(e.ApplicationName, app.ApplicationName),
+		Name:        cmp.Or(e.ApplicationName, app.ApplicationName),
 		Publisher:   app.ApplicationVendor,
 		Version:     e.Version,
 		OSType:      e.OSType,
@@ -98,6 +99,14 @@ var Application = define(Kind[Installation]{
 			func(i *Installation) string { return i.CPE }).Combined(greatest),
 	},
 })
+
+const applicationType = "sentinelone_application"
+
+// ApplicationKey is the key of the application that i is an installation of: the same for the same
+// name, publisher, version, type and osType.
+func ApplicationKey(i *Installation) string {
+	return hashKey(applicationType, i.Name, i.Publisher, i.Version, i.Type, i.OSType)
+}
 
 func applicationName(i *Installation) string {
 	if i.Name == "" {

@@ -1,6 +1,7 @@
 package entities
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,6 +27,19 @@ var Device = define(Kind[s1.Agent]{
 		deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity(),
 	),
 })
+
+const deviceType = "sentinelone_device"
+
+// DeviceKey is the key of the machine that the agent is, or was, installed on. It is made of account,
+// serial number and lower-cased computer name, so that a reinstalled agent comes back to its device
+// while cloned machines that share a serial number stay apart; where the serial number is a filler, of
+// account and the agent's uuid.
+func DeviceKey(a *s1.Agent) string {
+	if serial := usableSerial(a.SerialNumber); serial != "" {
+		return hashKey(deviceType, a.AccountID, serial, fold(a.ComputerName))
+	}
+	return hashKey(deviceType, a.AccountID, cmp.Or(a.UUID, a.ID))
+}
 
 var deviceIdentity = []Property[s1.Agent]{
 	Text("name", "Name of the computer, else the agent's uuid, else the agent's id.", deviceName).Required(),
@@ -114,7 +128,7 @@ var deviceProtection = []Property[s1.Agent]{
 		func(a *s1.Agent) s1.Flag { return s1.FlagOf(IsProtecting(a)) }).Combined(anyOf),
 }
 
-func deviceName(a *s1.Agent) string { return firstOf(a.ComputerName, a.UUID, a.ID) }
+func deviceName(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.UUID, a.ID) }
 
 // sortableID lets ids of different lengths compare as the numbers that they are.
 func sortableID(id string) string {

@@ -1,6 +1,10 @@
 package entities
 
-import "s1graph/s1"
+import (
+	"cmp"
+
+	"s1graph/s1"
+)
 
 // Group is a part of a site whose agents share a policy.
 var Group = define(Kind[s1.Group]{
@@ -15,9 +19,9 @@ var Group = define(Kind[s1.Group]{
 	Properties: []Property[s1.Group]{
 		Text("id", "The group's id.", func(g *s1.Group) string { return g.ID }),
 		Text("name", "Name of the group, else its id.",
-			func(g *s1.Group) string { return firstOf(g.Name, g.ID) }).Required(),
+			func(g *s1.Group) string { return cmp.Or(g.Name, g.ID) }).Required(),
 		Text("displayName", "As name.",
-			func(g *s1.Group) string { return firstOf(g.Name, g.ID) }).Required(),
+			func(g *s1.Group) string { return cmp.Or(g.Name, g.ID) }).Required(),
 		Text("description", "What the customer wrote about the group.",
 			func(g *s1.Group) string { return g.Description }),
 		Text("type", "static (filled by hand), dynamic (by a filter) or pinned.",
@@ -44,3 +48,8 @@ var Group = define(Kind[s1.Group]{
 			func(g *s1.Group) s1.Int { return g.TotalAgents }).Volatile(countOfChildren),
 	},
 })
+
+const groupType = "sentinelone_group"
+
+// GroupKey is the key of the group with the given id.
+func GroupKey(id string) string { return idKey(groupType, id) }

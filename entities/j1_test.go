@@ -119,14 +119,16 @@ var (
 		s, _ := v.(string)
 		labels := strings.Split(s, ".")
 		for _, label := range labels[:len(labels)-1] {
-			if !regexp.MustCompile(`^[a-zA-Z0-9-]{0,62}[a-zA-Z0-9]$`).MatchString(label) || label[0] == '-' {
+			if !fqdnLabel.MatchString(label) || label[0] == '-' {
 				return "a label that is none"
 			}
 		}
-		tld := regexp.MustCompile(`^[a-zA-Z]{2,63}$`).MatchString(labels[len(labels)-1])
+		tld := fqdnTop.MatchString(labels[len(labels)-1])
 		return unless(len(labels) > 1 && tld && len(s) >= 4 && len(s) <= 253, "no full domain name")
 	})
-	isAnyIP = address(func(netip.Addr) bool { return true })
+	fqdnLabel = regexp.MustCompile(`^[a-zA-Z0-9-]{0,62}[a-zA-Z0-9]$`)
+	fqdnTop   = regexp.MustCompile(`^[a-zA-Z]{2,63}$`)
+	isAnyIP   = address(func(netip.Addr) bool { return true })
 )
 
 // ofAll is typed on every class but Finding.

@@ -1,13 +1,11 @@
 package entities
 
 import (
+	"cmp"
 	"strconv"
 
 	"s1graph/s1"
 )
-
-// nameOf is what the console shows a bundle or module as.
-func nameOf(displayName, name string) string { return firstOf(displayName, name) }
 
 // licenseBundles are the names of the bought bundles, such as "Singularity Complete".
 func licenseBundles(l *s1.Licenses) []string {
@@ -16,7 +14,7 @@ func licenseBundles(l *s1.Licenses) []string {
 	}
 	var names []string
 	for _, b := range l.Bundles {
-		names = append(names, nameOf(b.DisplayName, b.Name))
+		names = append(names, cmp.Or(b.DisplayName, b.Name))
 	}
 	return names
 }
@@ -28,7 +26,7 @@ func licenseModules(l *s1.Licenses) []string {
 	}
 	var names []string
 	for _, m := range l.Modules {
-		names = append(names, nameOf(m.DisplayName, m.Name))
+		names = append(names, cmp.Or(m.DisplayName, m.Name))
 	}
 	return names
 }
@@ -43,7 +41,7 @@ func licenseSurfaces(l *s1.Licenses) []string {
 		for _, s := range b.Surfaces {
 			if s.Count.Known {
 				surfaces = append(surfaces,
-					nameOf(b.DisplayName, b.Name)+"/"+s.Name+": "+strconv.FormatInt(s.Count.Value, 10))
+					cmp.Or(b.DisplayName, b.Name)+"/"+s.Name+": "+strconv.FormatInt(s.Count.Value, 10))
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package entities
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -233,6 +232,3 @@ var (
 		},
 	}
 )
-
-// firstOf is the first string that is not empty, or "".
-func firstOf(candidates ...string) string { return cmp.Or(candidates...) }

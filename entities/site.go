@@ -1,6 +1,10 @@
 package entities
 
-import "s1graph/s1"
+import (
+	"cmp"
+
+	"s1graph/s1"
+)
 
 // Site is a part of an account, such as a customer, a company or a branch.
 var Site = define(Kind[s1.Site]{
@@ -15,9 +19,9 @@ var Site = define(Kind[s1.Site]{
 	Properties: []Property[s1.Site]{
 		Text("id", "The site's id.", func(s *s1.Site) string { return s.ID }),
 		Text("name", "Name of the site, else its id.",
-			func(s *s1.Site) string { return firstOf(s.Name, s.ID) }).Required(),
+			func(s *s1.Site) string { return cmp.Or(s.Name, s.ID) }).Required(),
 		Text("displayName", "As name.",
-			func(s *s1.Site) string { return firstOf(s.Name, s.ID) }).Required(),
+			func(s *s1.Site) string { return cmp.Or(s.Name, s.ID) }).Required(),
 		Text("description", "What the customer wrote about the site.",
 			func(s *s1.Site) string { return s.Description }),
 		Text("siteType", "Trial or paid.", func(s *s1.Site) string { return s.SiteType }),
@@ -60,3 +64,8 @@ var Site = define(Kind[s1.Site]{
 			func(s *s1.Site) []string { return licenseSurfaces(s.Licenses) }),
 	},
 })
+
+const siteType = "sentinelone_site"
+
+// SiteKey is the key of the site with the given id.
+func SiteKey(id string) string { return idKey(siteType, id) }

@@ -1,6 +1,7 @@
 package entities
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -24,12 +25,17 @@ var Threat = define(Kind[s1.Threat]{
 	),
 })
 
+const threatType = "sentinelone_threat"
+
+// ThreatKey is the key of the threat with the given id.
+func ThreatKey(id string) string { return idKey(threatType, id) }
+
 var threatIdentity = []Property[s1.Threat]{
 	Text("id", "The threat's id.", func(t *s1.Threat) string { return t.ID }),
 	Text("name", "Name of the threat, else its id.",
-		func(t *s1.Threat) string { return firstOf(threatInfo(t).ThreatName, t.ID) }).Required(),
+		func(t *s1.Threat) string { return cmp.Or(threatInfo(t).ThreatName, t.ID) }).Required(),
 	Text("displayName", "As name.",
-		func(t *s1.Threat) string { return firstOf(threatInfo(t).ThreatName, t.ID) }).Required(),
+		func(t *s1.Threat) string { return cmp.Or(threatInfo(t).ThreatName, t.ID) }).Required(),
 	Text("category", "Always endpoint, where in JupiterOne's words findings of agents belong.",
 		func(*s1.Threat) string { return "endpoint" }).Required(),
 	Text("threatName", "Name of the threat, most often of the file.",
@@ -187,19 +193,19 @@ var threatTechniques = []Property[s1.Threat]{
 var threatPlace = []Property[s1.Threat]{
 	Text("agentId", "Id of the agent.", func(t *s1.Threat) string { return agentNow(t).AgentID }),
 	Text("agentUuid", "UUID of the agent.",
-		func(t *s1.Threat) string { return firstOf(agentThen(t).AgentUUID, agentNow(t).AgentUUID) }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentUUID, agentNow(t).AgentUUID) }),
 	Text("accountId", "Id of the account.",
-		func(t *s1.Threat) string { return firstOf(agentThen(t).AccountID, agentNow(t).AccountID) }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AccountID, agentNow(t).AccountID) }),
 	Text("accountName", "Name of the account.",
-		func(t *s1.Threat) string { return firstOf(agentThen(t).AccountName, agentNow(t).AccountName) }).Volatile(nameOfParent),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AccountName, agentNow(t).AccountName) }).Volatile(nameOfParent),
 	Text("siteId", "Id of the site.",
-		func(t *s1.Threat) string { return firstOf(agentThen(t).SiteID, agentNow(t).SiteID) }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).SiteID, agentNow(t).SiteID) }),
 	Text("siteName", "Name of the site.",
-		func(t *s1.Threat) string { return firstOf(agentThen(t).SiteName, agentNow(t).SiteName) }).Volatile(nameOfParent),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).SiteName, agentNow(t).SiteName) }).Volatile(nameOfParent),
 	Text("groupId", "Id of the group.",
-		func(t *s1.Threat) string { return firstOf(agentThen(t).GroupID, agentNow(t).GroupID) }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).GroupID, agentNow(t).GroupID) }),
 	Text("groupName", "Name of the group.",
-		func(t *s1.Threat) string { return firstOf(agentThen(t).GroupName, agentNow(t).GroupName) }).Volatile(nameOfParent),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).GroupName, agentNow(t).GroupName) }).Volatile(nameOfParent),
 }
 
 var threatAgentThen = []Property[s1.Threat]{

@@ -1,6 +1,7 @@
 package entities
 
 import (
+	"cmp"
 	"strings"
 
 	"s1graph/s1"
@@ -65,9 +66,29 @@ var User = define(Kind[s1.Agent]{
 	},
 })
 
+const userType = "sentinelone_user"
+
+// UserKey is the key of the person who owns the agent's device, or "" where the row names none. It is
+// made of account and user principal name, else mail address, whatever their case; a user who has
+// neither is known on this one device only (LocalUserKey).
+func UserKey(a *s1.Agent) string {
+	switch o := ownerOf(a); {
+	case o.id != "":
+		return hashKey(userType, a.AccountID, fold(o.id))
+	case o.login != "":
+		return LocalUserKey(DeviceKey(a), o.login)
+	}
+	return ""
+}
+
+// LocalUserKey is the key of the user of the given name, whatever its case, on one device.
+func LocalUserKey(deviceKey, name string) string {
+	return hashKey(userType, deviceKey, fold(name))
+}
+
 func userName(a *s1.Agent) string {
 	o := ownerOf(a)
-	return firstOf(commonName(userDirectory(a).LastUserDistinguishedName), strings.ToLower(o.id), shortLogin(o.login))
+	return cmp.Or(commonName(userDirectory(a).LastUserDistinguishedName), strings.ToLower(o.id), shortLogin(o.login))
 }
 
 func userPrincipalName(a *s1.Agent) string {
