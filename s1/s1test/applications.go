@@ -156,9 +156,9 @@ func (w *applicationWriter) write(o *object, ref rowRef) {
 	o.time("createdAt", installed+moment(d%uint64(hour))+1)
 	o.id("id", w.id(installationIDs, ref.n*maxSlots+ref.slot))
 	o.time("installedAt", installed)
-	o.b = append(o.b, p.name0...)
+	o.b = append(o.b, p.nameField...)
 	o.b = append(o.b, w.osType...)
-	o.b = append(o.b, p.publisher0...)
+	o.b = append(o.b, p.publisherField...)
 	o.key("riskLevel")
 	o.b = append(o.b, '"')
 	if p.novel {
@@ -169,7 +169,7 @@ func (w *applicationWriter) write(o *object, ref rowRef) {
 	o.b = append(o.b, '"', ',')
 	o.flag("signed", in.product%7 != 0)
 	o.number("size", w.sizeOf(&in, d, ref.moved))
-	o.b = append(o.b, p.type0...)
+	o.b = append(o.b, p.typeField...)
 	updated := w.now - moment(d>>20%uint64(10*hour))
 	if ref.moved {
 		updated += day

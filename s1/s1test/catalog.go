@@ -18,7 +18,7 @@ type product struct {
 	major                       int
 	versionless, novel, nothing bool
 
-	name0, publisher0, type0 string // as they stand in a row
+	nameField, publisherField, typeField string // as they stand in a row
 }
 
 // variantsPerProduct is how many versions of a product the catalog has.
@@ -60,12 +60,12 @@ func (c *catalog) osOf(product int) (osKind, bool) {
 func (p product) ready() product {
 	var o object
 	o.textOrNull("name", p.name)
-	p.name0, o.b = string(o.b), nil
+	p.nameField, o.b = string(o.b), nil
 	o.textOrNull("publisher", p.publisher)
-	p.publisher0, o.b = string(o.b), nil
+	p.publisherField, o.b = string(o.b), nil
 	o.novel = p.novel
 	o.enum("type", p.kind)
-	p.type0 = string(o.b)
+	p.typeField = string(o.b)
 	return p
 }
 

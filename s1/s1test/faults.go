@@ -9,11 +9,11 @@ import (
 
 // Fault says which requests go wrong and how. The zero value of each condition is all requests.
 type Fault struct {
-	Path  string     // as "/agents"
-	Query url.Values // parameters that the request has, each with the first of these values
-	Match func(*http.Request) bool
-	After int // so many requests that it means pass unharmed before the first one goes wrong
-	Times int // so many go wrong before all is well again; 0: until it is mended
+	Path  string                   // as "/agents"
+	Query url.Values               // parameters that the request has, each with the first of these values
+	Match func(*http.Request) bool // must not call the Server
+	After int                      // so many requests that it means pass unharmed before the first one goes wrong
+	Times int                      // so many go wrong before all is well again; 0: until it is mended
 
 	Effect Effect
 }

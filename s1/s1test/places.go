@@ -44,8 +44,9 @@ func (w *world) groupName(n int) string {
 	if i := n - w.Sites; w.Awkward && i < awkwardGroups {
 		return HostileNames[[awkwardGroups]int{0, 5, 8, 9, 6}[i]]
 	}
-	name := groupNames[n%len(groupNames)]
-	if again := n / w.Sites / len(groupNames); again > 0 {
+	nth := n/w.Sites - 1 // of its site, after the default group
+	name := groupNames[nth%len(groupNames)]
+	if again := nth / len(groupNames); again > 0 {
 		name += " " + strconv.Itoa(again+1)
 	}
 	return name

@@ -284,7 +284,8 @@ type pageOfRows struct {
 	total  int
 }
 
-// turn looks up the rows of a page. The row after its last is where the next page begins.
+// turn looks up the rows of a page. The row after its last is where the next page begins. With
+// skipCount the total is 0: what consoles say there is not documented.
 func (w *world) turn(l *list, q *query) *pageOfRows {
 	p := &pageOfRows{world: w, list: l, query: q}
 	if !q.skipCount {

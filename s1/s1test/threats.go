@@ -76,27 +76,11 @@ var techniques = []struct{ category, description, tactic, id, name string }{
 func (w *world) writeThreat(o *object, ref rowRef) {
 	t := w.threat(ref.n)
 	a := w.agent(t.agent)
-	o.begin()
 	if w.Awkward && t.n == NullThreat {
-		for _, name := range []string{"agentDetectionInfo", "containerInfo", "indicators", "kubernetesInfo", "mitigationStatus", "whiteningOptions"} {
-			o.null(name)
-		}
-		o.nulls = true
-		o.key("agentRealtimeInfo")
-		o.b = append(o.b, '{')
-		o.id("agentId", w.id(agentIDs, a.n))
-		o.text("agentComputerName", "")
-		o.end()
-		o.id("id", w.id(threatIDs, t.n))
-		o.key("threatInfo")
-		o.b = append(o.b, '{')
-		o.nulls = true
-		w.writeThreatInfo(o, &t, &a, ref)
-		o.nulls = false
-		o.end()
-		o.end()
+		w.writeNullThreat(o, &t, &a, ref)
 		return
 	}
+	o.begin()
 	o.novel, o.full = w.Awkward && t.n == NovelThreat, w.Awkward && t.n == FullThreat
 	o.ascii = t.n%2 == 1
 	defer o.plain()
@@ -117,6 +101,25 @@ func (w *world) writeThreat(o *object, ref rowRef) {
 	} else {
 		o.texts("whiteningOptions", "hash", "path")
 	}
+	o.end()
+}
+
+// writeNullThreat writes a threat with nothing but its ID and its agent's.
+func (w *world) writeNullThreat(o *object, t *threat, a *agent, ref rowRef) {
+	o.begin()
+	for _, name := range []string{"agentDetectionInfo", "containerInfo", "indicators", "kubernetesInfo", "mitigationStatus", "whiteningOptions"} {
+		o.null(name)
+	}
+	o.open("agentRealtimeInfo")
+	o.id("agentId", w.id(agentIDs, a.n))
+	o.null("agentComputerName")
+	o.end()
+	o.id("id", w.id(threatIDs, t.n))
+	o.open("threatInfo")
+	o.nulls = true
+	w.writeThreatInfo(o, t, a, ref)
+	o.plain()
+	o.end()
 	o.end()
 }
 
