@@ -77,10 +77,14 @@ func TestTheSchemaChangesWithTheMappingAndNotWithTheDocumentation(t *testing.T) 
 	assert.NotEqual(t, base, schema(2, func([]entities.Property[row]) {}))
 	for name, change := range map[string]func([]entities.Property[row]){
 		"another name": func(ps []entities.Property[row]) { ps[0] = entities.Text("renamed", "A text.", text) },
-		"another kind": func(ps []entities.Property[row]) { ps[0] = entities.Flag("text", "A text.", func(r *row) s1.Flag { return r.flag }) },
-		"volatile":     func(ps []entities.Property[row]) { ps[0] = ps[0].Volatile("moves") },
-		"demanded":     func(ps []entities.Property[row]) { ps[0] = ps[0].Required() },
-		"combined":     func(ps []entities.Property[row]) { ps[0] = ps[0].Combined(entities.Combination{Doc: "the first", Of: first}) },
+		"another kind": func(ps []entities.Property[row]) {
+			ps[0] = entities.Flag("text", "A text.", func(r *row) s1.Flag { return r.flag })
+		},
+		"volatile": func(ps []entities.Property[row]) { ps[0] = ps[0].Volatile("moves") },
+		"demanded": func(ps []entities.Property[row]) { ps[0] = ps[0].Required() },
+		"combined": func(ps []entities.Property[row]) {
+			ps[0] = ps[0].Combined(entities.Combination{Doc: "the first", Of: first})
+		},
 	} {
 		assert.NotEqual(t, base, schema(1, change), name)
 	}
