@@ -74,7 +74,7 @@ func Missing(ctx context.Context, before, after Snapshot, typeName string) iter.
 func Merge(ctx context.Context, primary, carried iter.Seq2[Encoded, error], both func(primary, carried Encoded) (Encoded, error)) iter.Seq2[Encoded, error] {
 	return func(yield func(Encoded, error) bool) {
 		n := 0
-		for p, err := range join(carried, primary, func(e *Encoded) string { return e.Key }) {
+		for p, err := range join(carried, primary, func(e Encoded) string { return e.Key }) {
 			if n++; err == nil && n%1024 == 0 && ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
@@ -100,23 +100,25 @@ func Merge(ctx context.Context, primary, carried iter.Seq2[Encoded, error], both
 // pair is what two sequences have under one key; nil where one has nothing.
 type pair[T any] struct{ left, right *T }
 
-func digestKey(d *KeyDigest) string { return d.Key }
+func digestKey(d KeyDigest) string { return d.Key }
 
 // join walks two sequences side by side. Each must be ascending: a snapshot that is not would look as if
 // things had gone. The pair is valid until the next one.
-func join[T any](left, right iter.Seq2[T, error], key func(*T) string) iter.Seq2[pair[T], error] {
+func join[T any](left, right iter.Seq2[T, error], key func(T) string) iter.Seq2[pair[T], error] {
 	return func(yield func(pair[T], error) bool) {
 		next, stop := iter.Pull2(ascending(left, key))
 		defer stop()
 		l, err, more := next()
-		for r, rightErr := range ascending(right, key) {
+		var r T
+		for v, rightErr := range ascending(right, key) {
 			if rightErr != nil {
 				yield(pair[T]{}, rightErr)
 				return
 			}
+			r = v       // one variable for all of them: what a pair points to is allocated once
 			order := -1 // of the left one to the right one
 			for more && err == nil {
-				if order = strings.Compare(key(&l), key(&r)); order >= 0 {
+				if order = strings.Compare(key(l), key(r)); order >= 0 {
 					break
 				}
 				if !yield(pair[T]{left: &l}, nil) {
@@ -153,12 +155,12 @@ func join[T any](left, right iter.Seq2[T, error], key func(*T) string) iter.Seq2
 }
 
 // ascending passes a sequence on and ends it with an error where its keys do not ascend.
-func ascending[T any](seq iter.Seq2[T, error], key func(*T) string) iter.Seq2[T, error] {
+func ascending[T any](seq iter.Seq2[T, error], key func(T) string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		last := ""
 		for v, err := range seq {
 			if err == nil {
-				k := key(&v)
+				k := key(v)
 				if k <= last {
 					err = fmt.Errorf("the record %s comes after %s, but they should ascend", k, last)
 				}

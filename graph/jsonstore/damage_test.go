@@ -41,13 +41,13 @@ var (
 	remove = damage(func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) })
 )
 
-// run commits a graph of 1,200 agents and opens it anew.
-func committed(t *testing.T) *jsonstore.Run {
+// committed is a run of that many agents, opened anew.
+func committed(t *testing.T, agents int) *jsonstore.Run {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := jsonstore.Open(dir, jsonstore.Options{})
 	require.NoError(t, err)
-	_, err = commit(t.Context(), s, numbered(1200))
+	_, err = commit(t.Context(), s, numbered(agents))
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	return open(t, dir).Last()
@@ -81,7 +81,7 @@ func TestDamageIsFoundAndWhatIsWholeIsSalvaged(t *testing.T) {
 		"no graph file":                         {second, remove, true, 700},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run := committed(t)
+			run := committed(t, 1200)
 			assert.Empty(t, run.CheckSizes())
 			path := filepath.Join(run.Dir(), c.file)
 			c.damage(t, path)
@@ -120,7 +120,7 @@ func TestDamageIsFoundAndWhatIsWholeIsSalvaged(t *testing.T) {
 func bytesBefore(n int) int { return n/2 - n/2%2 }
 
 func TestADamagedRecordIsNeverGivenOut(t *testing.T) {
-	run := committed(t)
+	run := committed(t, 1200)
 	path := filepath.Join(run.Dir(), "graph/agents/entities/sentinelone_agent-0001.json")
 	rewrite(func(b []byte) []byte { return bytes.Replace(b, []byte("host 7 of"), []byte("host 8 of"), 1) })(t, path)
 
@@ -138,7 +138,7 @@ func TestADamagedRecordIsNeverGivenOut(t *testing.T) {
 }
 
 func TestAnIndexThatIsWrongInAllItsBytesIsOnlyAnError(t *testing.T) {
-	run := committed(t)
+	run := committed(t, 150)
 	path := filepath.Join(run.Dir(), "index/sentinelone_group")
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -208,7 +208,7 @@ func TestSalvagedTypesAreAGraphOfTheirOwn(t *testing.T) {
 }
 
 func TestVerifyEndsWithItsContext(t *testing.T) {
-	run := committed(t)
+	run := committed(t, 1200)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, err := range run.Verify(ctx) {
@@ -218,7 +218,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 }
 
 func TestAFolderHealsADamagedIndex(t *testing.T) {
-	run := committed(t)
+	run := committed(t, 1200)
 	remove(t, filepath.Join(run.Dir(), "index/sentinelone_agent"))
 	folder, err := jsonstore.OpenFolder(run.GraphDir(), model)
 	require.NoError(t, err)

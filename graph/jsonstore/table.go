@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -250,6 +249,7 @@ type graphFile struct {
 	table *table
 	file  *os.File
 	r     *bufio.Reader
+	size  int64 // that was written
 	at    int64
 	err   error
 }
@@ -260,7 +260,7 @@ func (t *table) openFile(number int) (*graphFile, error) {
 	if err != nil {
 		return nil, t.damaged(path, err)
 	}
-	return &graphFile{table: t, file: f, r: bufio.NewReaderSize(f, 64<<10)}, nil
+	return &graphFile{table: t, file: f, r: bufio.NewReaderSize(f, 64<<10), size: t.content.FileBytes[number-1]}, nil
 }
 
 func (f *graphFile) close() { f.file.Close() }
@@ -284,8 +284,8 @@ func (f *graphFile) seek(offset int64) {
 }
 
 func (f *graphFile) read(n int) []byte {
-	if n > int(f.table.content.size()) {
-		f.fail(errors.New("a record is longer than all files"))
+	if int64(n) > f.size {
+		f.fail(fmt.Errorf("%d bytes are to be read, where it has %d", n, f.size))
 	}
 	if f.err != nil {
 		return nil
@@ -318,14 +318,6 @@ func (f *graphFile) end() {
 	if _, err := f.r.ReadByte(); f.err == nil && err != io.EOF {
 		f.fail(fmt.Errorf("it goes on after byte %d", f.at))
 	}
-}
-
-func (c *Content) size() int64 {
-	var n int64
-	for _, size := range c.FileBytes {
-		n += size
-	}
-	return n
 }
 
 func (t *table) checkSizes() error {
