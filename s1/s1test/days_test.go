@@ -119,8 +119,8 @@ type days struct{ before, after map[string]row }
 // nothing else that came, went or changed.
 func TestThePlanIsTrueOfTheRows(t *testing.T) {
 	for name, tenant := range map[string]s1test.Tenant{"small": small(), "awkward": s1test.Acme()} {
+		s := s1test.New(tenant)
 		for _, day := range []int{1, 3} {
-			s := s1test.New(tenant)
 			plan := s.Plan(day)
 			lists := map[string]days{}
 			for _, path := range []string{"/sites", "/agents", "/threats", "/installed-applications"} {
