@@ -57,7 +57,6 @@ Then on yours, with the API token of a service user that has the role Viewer:
     s1graph run --url https://example.sentinelone.net --token-file FILE`,
 		UsageText:                 "s1graph COMMAND [flags]",
 		Version:                   c.version(),
-		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true,
 		Commands:                  []*cli.Command{c.run(), c.diff(), c.document(), c.api()},
 		Writer:                    c.out,

@@ -90,6 +90,7 @@ func TestEachCommandHelpsWithAnExample(t *testing.T) {
 		assert.Contains(t, got.stdout, "    s1graph "+command+" ", command)
 	}
 	run := s1graph(t, "run", "--help").stdout
+	assert.Equal(t, run, s1graph(t, "help", "run").stdout)
 	for _, flag := range []string{"--url", "--token-file", "--sites", "--deletion-guard-percent", "[$SENTINELONE_TOKEN_FILE]", "[$S1GRAPH_PAGE_DEADLINE]"} {
 		assert.Contains(t, run, flag)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -105,7 +106,7 @@ func changesOf(stdout string) string {
 
 func TestMoreChangesThanAPersonReadsAreCounted(t *testing.T) {
 	tenant := small
-	tenant.Agents, tenant.Changes = 300, 15
+	tenant.Agents, tenant.Changes, tenant.ApplicationsPerAgent = 300, 15, 0
 	server, with := console(t, tenant)
 	require.Zero(t, with.s1graph(t, "run").code)
 	server.SetDay(1)
@@ -225,6 +226,30 @@ func TestOnATerminalThereAreBarsAndBorders(t *testing.T) {
 	with.environment = append(with.environment, "NO_COLOR=1")
 	got = with.s1graph(t, "run")
 	assert.True(t, isPlain(got.stdout))
+}
+
+func TestNeitherHostileNamesNorSecretsOfATenantAreSeen(t *testing.T) {
+	server, with := console(t, s1test.Acme())
+	require.NoError(t, os.Mkdir("empty", 0o700))
+	for _, width := range []int{0, 120} {
+		with.width = width
+		with.environment = append(with.environment, "NO_COLOR=1", "S1GRAPH_DIR=graph-"+strconv.Itoa(width))
+		server.SetDay(0)
+		first := with.s1graph(t, "run", "--log-level", "debug")
+		require.Zero(t, first.code, first.stderr)
+		server.SetDay(1)
+		second := with.s1graph(t, "run", "--log-level", "debug")
+		require.Zero(t, second.code, second.stderr)
+		all := with.s1graph(t, "diff", "empty", "graph-"+strconv.Itoa(width))
+		require.Equal(t, 1, all.code)
+
+		out := first.stdout + second.stdout + all.stdout
+		assert.True(t, isPlain(out), "%q", out)
+		if width == 0 {
+			assert.True(t, isPlain(first.stderr+second.stderr), "%q", first.stderr)
+		}
+		assert.NotContains(t, out+first.stderr+second.stderr+all.stderr, s1test.SecretPrefix)
+	}
 }
 
 func TestADirectoryThatCannotBeMadeIsAFailure(t *testing.T) {
