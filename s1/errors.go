@@ -97,7 +97,7 @@ func (e apiError) text() string {
 	return clean(string(e.Title))
 }
 
-// clean makes one short line of a text that came from elsewhere.
+// clean makes one line of a text that came from elsewhere.
 func clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -108,8 +108,14 @@ func clean(text string) string {
 		}
 		return r
 	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	const most = 300
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// withoutToken takes the token out of a text that the console might have put it into, and cuts what is
+// too long for a line.
+func withoutToken(text, token string) string {
+	text = strings.ReplaceAll(text, token, "***")
+	const most = 500
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most]) + "…"
 	}

@@ -93,15 +93,16 @@ func TestAServerThatStopsSendingRunsIntoThePageDeadline(t *testing.T) {
 	got, err := ids(t.Context(), client, nil)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"1", "2"}, got)
-	assert.EqualValues(t, 2, requests.Load())
+	assert.GreaterOrEqual(t, requests.Load(), int64(2))
 }
 
 func TestAServerThatNeverAnswersIsGivenUp(t *testing.T) {
-	server, requests := failing(t, 99, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	server, _ := failing(t, 99, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	client, _ := connect(t, server.URL, func(cfg *s1.Config) { cfg.PageDeadline = 20 * time.Millisecond })
-	_, err := ids(t.Context(), client, nil)
+	var meter s1.Meter
+	_, err := ids(s1.WithMeter(t.Context(), &meter), client, nil)
 	require.EqualError(t, err, "sentinelone api on /agents: no whole answer within 20ms (6 tries)")
-	assert.EqualValues(t, 6, requests.Load())
+	assert.EqualValues(t, 6, meter.Requests())
 }
 
 func Test500ForEverIsGivenUpAfterSixTries(t *testing.T) {
@@ -251,7 +252,7 @@ func TestAnAnswerThatIsFinalIsNotAskedForAgain(t *testing.T) {
 			func(w http.ResponseWriter, _ *http.Request) {
 				refuse(w, 403, 1, "no\x1b[31m\nway"+strings.Repeat("!", 1000))
 			},
-			"sentinelone api 403 on /agents: no[31m way" + strings.Repeat("!", 290) + "…",
+			"sentinelone api 403 on /agents: no[31m way" + strings.Repeat("!", 490) + "…",
 		},
 		"an error that repeats the token": {
 			func(w http.ResponseWriter, r *http.Request) {

@@ -48,7 +48,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, read fu
 			return err
 		}
 		f.err.Path = path
-		f.err.Detail = strings.ReplaceAll(f.err.Detail, token, "***")
+		f.err.Detail = withoutToken(f.err.Detail, token)
 		if f.err.Status == http.StatusUnauthorized && !renewed {
 			renewed = true
 			newer, err := c.token.Token(ctx, token)

@@ -31,6 +31,8 @@ func (t staticToken) Token(context.Context, string) (string, error) {
 // console refused it, since it may have been renewed meanwhile.
 func FileToken(path string) TokenSource { return &fileToken{path: path} }
 
+var _, _ TokenSource = staticToken(""), (*fileToken)(nil)
+
 type fileToken struct {
 	path string
 
