@@ -73,8 +73,11 @@ var apiVersion = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)*$`)
 
 // New makes a Client. It sends nothing, and tells all that is wrong with cfg at once.
 func New(cfg Config) (*Client, error) {
+	var faults []error
 	address, err := NormalizeURL(cfg.URL)
-	faults := []error{err}
+	if err != nil {
+		faults = append(faults, fmt.Errorf("URL: %w", err))
+	}
 	if cfg.APIVersion == "" {
 		cfg.APIVersion = "v2.1"
 	}
