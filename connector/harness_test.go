@@ -1,15 +1,19 @@
 package connector_test
 
 import (
-	"bufio"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -185,17 +189,29 @@ func (o outcome) step(id string) connector.StepResult {
 	return connector.StepResult{}
 }
 
-// syncAsChild syncs in a process of its own, which the parent may kill: "url dir", a process exit code.
+// child is a sync in a process of its own, which may be killed or run on a full disk.
+func (c *console) child(environment ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), append(environment, "S1GRAPH_TEST_CHILD="+c.url+" "+c.dir)...)
+	return cmd
+}
+
+// syncAsChild is what child runs: it prints the error and returns the exit code. A full disk is played
+// by a bound on the size of files.
 func syncAsChild(arguments string) int {
+	if limit, err := strconv.ParseUint(os.Getenv("S1GRAPH_TEST_DISK"), 10, 64); err == nil {
+		signal.Ignore(syscall.SIGXFSZ)
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
 	url, dir, _ := strings.Cut(arguments, " ")
 	settings := config.Default()
 	settings.URL, settings.Token = url, config.NewSecret(s1test.DefaultToken)
 	settings.Instance, settings.Dir = "test", dir
-	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
-	_, err := connector.Sync(context.Background(), connector.Options{Config: &settings})
-	if err != nil {
-		_, _ = out.WriteString(err.Error())
+	if _, err := connector.Sync(context.Background(), connector.Options{Config: &settings}); err != nil {
+		fmt.Println(err)
 		return 1
 	}
 	return 0

@@ -3,13 +3,16 @@ package connector_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -292,34 +295,18 @@ func TestKilledAtRandomMomentsTheNextGoodRunEqualsACleanOne(t *testing.T) {
 	tenant.Seed = 9
 	c := newConsole(t, tenant)
 	c.mustSync()
-	for day := 1; day <= 20; day++ {
-		c.SetDay(day % 4)
-		kill := make(chan struct{}, 1)
-		after := day // the request at which the process is killed, or some time after its last one
-		seen := 0
-		requests := make(chan struct{}, 1000)
-		c.OnRequest(func(request) { requests <- struct{}{} })
-		child := exec.Command(os.Args[0], "-test.run=^$")
-		child.Env = append(os.Environ(), "S1GRAPH_TEST_CHILD="+c.url+" "+c.dir)
+	started := time.Now()
+	require.NoError(t, c.child().Run())
+	whole := time.Since(started)
+	random := rand.New(rand.NewPCG(1, 2))
+	for day := range 20 {
+		c.SetDay(1 + day%4)
+		child := c.child()
 		require.NoError(t, child.Start())
-		ended := make(chan error, 1)
-		go func() { ended <- child.Wait() }()
-	wait:
-		for {
-			select {
-			case <-requests:
-				if seen++; seen == after {
-					kill <- struct{}{}
-				}
-			case <-kill:
-				require.NoError(t, child.Process.Kill())
-			case <-ended:
-				break wait
-			}
-		}
-		c.OnRequest(nil)
-		records := c.graph()
-		assert.NotEmpty(t, records, "the last committed run stands")
+		moment := time.AfterFunc(time.Duration(random.Float64()*float64(whole)), func() { _ = child.Process.Kill() })
+		_ = child.Wait() // killed, or done before
+		moment.Stop()
+		assert.NotEmpty(t, c.graph(), "the last committed run stands")
 	}
 	c.mustSync()
 	assert.Equal(t, c.clean(), c.graph())
@@ -350,6 +337,68 @@ func TestADirectoryThatCannotBeWrittenIsAnErrorThatNamesIt(t *testing.T) {
 	c.dir = filepath.Join(file, "instance")
 	result := c.sync()
 	require.ErrorContains(t, result.err, file)
+}
+
+func TestOnAFullDiskTheLastRunStands(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync()
+	before := c.graph()
+	c.SetDay(1)
+	for _, limit := range []int{1_000, 100_000, 400_000} {
+		out, err := c.child(fmt.Sprint("S1GRAPH_TEST_DISK=", limit)).CombinedOutput()
+		require.Error(t, err)
+		assert.Contains(t, string(out), c.dir)
+		assert.Contains(t, string(out), syscall.EFBIG.Error())
+		assert.NotContains(t, string(out), "goroutine")
+		assert.Equal(t, before, c.graph())
+	}
+	c.mustSync()
+	assert.Equal(t, c.clean(), c.graph())
+}
+
+// An older version of s1graph called a property otherwise: every agent looks different, and nothing
+// happened to any.
+func TestANewMappingIsABaselineAndNoFloodOfChanges(t *testing.T) {
+	c := newConsole(t, busy())
+	c.mustSync()
+	store, err := jsonstore.Open(c.dir, jsonstore.Options{Instance: "test"})
+	require.NoError(t, err)
+	last := store.Last()
+	types := make(map[string]*graph.Type)
+	for _, known := range last.Types() {
+		types[known.Name] = known
+	}
+	older := *types["sentinelone_agent"]
+	older.Schema = "of an older version"
+	draft, err := store.Begin(time.Now())
+	require.NoError(t, err)
+	for name, known := range types {
+		records := graph.All(t.Context(), last, name)
+		if name == older.Name {
+			known, records = &older, func(yield func(graph.Encoded, error) bool) {
+				for encoded, err := range graph.All(t.Context(), last, name) {
+					record, decodeErr := graph.Decode(encoded.JSON, types)
+					require.NoError(t, errors.Join(err, decodeErr))
+					record.Set("hostLabel", record.Get("computerName"))
+					record.Set("computerName", graph.Value{})
+					if !yield(graph.Encode(&record), nil) {
+						return
+					}
+				}
+			}
+		}
+		_, err := draft.Write(t.Context(), known, records)
+		require.NoError(t, err)
+	}
+	require.NoError(t, draft.Commit(jsonstore.CommitInfo{State: last.Manifest().State, Summary: []byte("{}")}))
+	require.NoError(t, store.Close())
+
+	result := c.mustSync()
+	assert.Empty(t, result.changes)
+	counts := result.Changes["sentinelone_agent"]
+	assert.EqualValues(t, c.Totals().Agents, counts.Updated)
+	assert.Equal(t, counts.Updated, counts.Baseline)
+	assert.Equal(t, c.clean(), c.graph())
 }
 
 func TestTheSummaryFileHoldsWhatJupiterOneReads(t *testing.T) {

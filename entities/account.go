@@ -56,7 +56,7 @@ var Account = define(Kind[s1.Account]{
 		Set("licenseModules", "Names of the licensed add-on modules.",
 			func(a *s1.Account) []string { return licenseModules(a.Licenses) }),
 		Set("licenseSurfaces", "What each bundle covers, as `bundle/surface: count`.",
-			func(a *s1.Account) []string { return licenseSurfaces(a.Licenses) }),
+			func(a *s1.Account) []string { return licenseSurfaces(a.Licenses) }).Volatile(countOfChildren),
 		Whole("activeAgents", "Number of agents in use.",
 			func(a *s1.Account) s1.Int { return a.ActiveAgents }).Volatile(countOfChildren),
 		Whole("numberOfSites", "Number of sites.",

@@ -61,7 +61,7 @@ var Site = define(Kind[s1.Site]{
 		Set("licenseModules", "Names of the licensed add-on modules.",
 			func(s *s1.Site) []string { return licenseModules(s.Licenses) }),
 		Set("licenseSurfaces", "What each bundle covers, as `bundle/surface: count`.",
-			func(s *s1.Site) []string { return licenseSurfaces(s.Licenses) }),
+			func(s *s1.Site) []string { return licenseSurfaces(s.Licenses) }).Volatile(countOfChildren),
 	},
 })
 

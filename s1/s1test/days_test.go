@@ -36,8 +36,7 @@ var moving = map[string][]string{
 		"scanFinishedAt", "scanStartedAt", "scanStatus", "updatedAt",
 	},
 	"/threats": {
-		"agentDetectionInfo.agentIpV4", "agentDetectionInfo.externalIp", "agentRealtimeInfo.agentIsActive",
-		"agentRealtimeInfo.agentNetworkStatus", "agentRealtimeInfo.networkInterfaces", "agentRealtimeInfo.scanFinishedAt",
+		"agentRealtimeInfo.agentIsActive", "agentRealtimeInfo.agentNetworkStatus", "agentRealtimeInfo.networkInterfaces", "agentRealtimeInfo.scanFinishedAt",
 		"agentRealtimeInfo.scanStartedAt", "agentRealtimeInfo.scanStatus", "threatInfo.updatedAt",
 	},
 	"/installed-applications": {"agentIsActive", "agentNetworkStatus", "updatedAt"},

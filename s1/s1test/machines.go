@@ -254,6 +254,11 @@ func (w *world) addresses(a *agent, m machine) (inside, outside string) {
 		d := w.dice(aboutNetwork, a.n, w.day+1)
 		return dotted(192, 168, d%4, 2+d>>8%250), dotted(203, 0, 113, 1+d>>16%254)
 	}
+	return w.officeAddresses(a)
+}
+
+// officeAddresses are those that an agent has while it is where it belongs, which is where threats find it.
+func (w *world) officeAddresses(a *agent) (inside, outside string) {
 	d, site := w.dice(aboutNetwork, a.n, 0), uint64(max(a.site, 0))
 	return dotted(10, site%250, d%250, 2+d>>8%250), dotted(198, 51, 100, 1+site%254)
 }

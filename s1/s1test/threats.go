@@ -126,7 +126,7 @@ func (w *world) writeNullThreat(o *object, t *threat, a *agent, ref rowRef) {
 // writeDetection writes what the agent was when the threat was found.
 func (w *world) writeDetection(o *object, t *threat, a *agent) {
 	m, home := w.machine(a.n), w.home(a.n)
-	inside, outside := w.addresses(&home, m)
+	inside, outside := w.officeAddresses(&home)
 	o.open("agentDetectionInfo")
 	o.id("accountId", w.id(accountIDs, w.account(a)))
 	o.text("accountName", w.accountName(w.account(a)))
