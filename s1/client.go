@@ -183,12 +183,10 @@ func Count[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 // checkRedirect lets no request leave the console: the token must not go to another host, nor over a
 // connection that is not encrypted.
 func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
-	status := http.StatusFound
-	if req.Response != nil {
-		status = req.Response.StatusCode
-	}
+	status := req.Response.StatusCode
+	to, err := NormalizeURL(req.URL.Scheme + "://" + req.URL.Host)
 	switch {
-	case req.URL.Host != c.base.Host || req.URL.Scheme != c.base.Scheme:
+	case err != nil || to != c.base.Scheme+"://"+c.base.Host:
 		return &Error{Status: status, Detail: fmt.Sprintf(
 			"the console redirects to %s://%s, where the token must not go; if that is the console's real address, set the URL to it",
 			req.URL.Scheme, req.URL.Host)}

@@ -17,8 +17,8 @@ var (
 
 // NormalizeURL makes the one form of a console's address, https://host or https://host:port, of what
 // people type: with or without scheme, with a slash at the end, with /web/api or /web/api/v2.1. Plain
-// http is allowed for loopback addresses only. Errors say what is wrong, without naming the setting, and never repeat the
-// address, which might hold a password.
+// http is allowed for loopback addresses only. Errors say what is wrong, without naming the setting,
+// and never repeat the address, which might hold a password.
 func NormalizeURL(raw string) (string, error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
