@@ -249,7 +249,6 @@ func (s *sync) runSteps(ctx context.Context, in *steps.Input, builder *graph.Bui
 		Skip:     s.skips,
 		Builder:  builder,
 		Tags:     tags,
-		Clock:    s.o.Clock,
 		Progress: s.report,
 	})
 	s.results = results
