@@ -155,6 +155,9 @@ func (s *sync) connect() error {
 		PageDeadline: s.config.PageDeadline, RateLimits: s.config.RateLimits,
 		Logger: s.o.Logger, Sleep: s.o.Sleep,
 	}
+	if s.recording != nil {
+		client.Limiter = new(s1.Limiter) // nobody is to be spared
+	}
 	var err error
 	if s.o.Record != "" {
 		meta := replay.Meta{Instance: s.config.Instance, RecordedAt: s.summary.StartedAt, APIVersion: s.config.APIVersion}
