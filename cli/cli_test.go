@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"s1graph/cli"
+	"s1graph/config"
 	"s1graph/s1/s1test"
 )
 
@@ -91,7 +92,14 @@ func TestEachCommandHelpsWithAnExample(t *testing.T) {
 	}
 	run := s1graph(t, "run", "--help").stdout
 	assert.Equal(t, run, s1graph(t, "help", "run").stdout)
-	for _, flag := range []string{"--url", "--token-file", "--sites", "--deletion-guard-percent", "[$SENTINELONE_TOKEN_FILE]", "[$S1GRAPH_PAGE_DEADLINE]"} {
+	for _, setting := range config.Settings() {
+		if setting.Group == config.Schedule {
+			continue // one run has none
+		}
+		assert.Contains(t, run, "--"+setting.FlagName()+" ")
+		assert.Contains(t, run, "[$"+setting.Variable()+"]")
+	}
+	for _, flag := range []string{"--token-file", "--deletion-guard-percent", "[$SENTINELONE_TOKEN_FILE]", "[$S1GRAPH_CA_FILE]"} {
 		assert.Contains(t, run, flag)
 	}
 }

@@ -115,7 +115,11 @@ func (r *report) printNotices() {
 		if step.State == "refused" {
 			what = "give the service user the role Viewer over the whole scope, or leave the step out with --skip " + step.ID
 		}
-		notices = append(notices, fmt.Sprintf("%s %s: %s; %s.", step.ID, step.State, strings.TrimSuffix(step.Error, "."), what))
+		fault := strings.TrimSuffix(step.Error, ".")
+		if !strings.HasSuffix(fault, what) {
+			fault += "; " + what
+		}
+		notices = append(notices, fmt.Sprintf("%s %s: %s.", step.ID, step.State, fault))
 	}
 	if types := r.summary.IncompleteTypes; len(types) > 0 {
 		notices = append(notices, fmt.Sprintf("Incomplete: %s. What was not found there does not count as gone; a later run that reads all of it makes up for that.", strings.Join(types, ", ")))

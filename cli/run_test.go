@@ -156,14 +156,27 @@ func TestAPartialRunExitsWith3AndSaysWhatToDo(t *testing.T) {
 	assert.Zero(t, with.s1graph(t, "run").code)
 }
 
+func TestAListThatIsNotWholeIsToldWithWhatToDo(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	server.Break(s1test.Fault{Path: "/threats", Match: s1test.Rows, Effect: s1test.EmptyPage()})
+	got := with.s1graph(t, "run")
+	assert.Equal(t, 3, got.code)
+	assert.Regexp(t, `(?m)^! threats failed: [^;]*; run again\.$`, got.stdout)
+}
+
 func TestWithheldDeletionsAreTold(t *testing.T) {
 	server, with := console(t, small)
 	require.Zero(t, with.s1graph(t, "run").code)
-	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
+	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()}) // the count, the list and questions by ID
 	got := with.s1graph(t, "run")
 	assert.Equal(t, 3, got.code)
-	assert.Regexp(t, `(?m)^! .*threat`, got.stdout)
-	require.Equal(t, 3, got.code)
+	assert.Regexp(t, `(?m)^! Withheld: \d+ deletions of sentinelone_threat, more than the deletion guard lets pass\. .* --allow-mass-delete\.$`, got.stdout)
+	assert.NotRegexp(t, `(?m)^  - `, got.stdout)
+
+	allowed := with.s1graph(t, "run", "--allow-mass-delete")
+	assert.Zero(t, allowed.code)
+	assert.Regexp(t, `(?m)^sentinelone_threat +0 +0 +\d\d `, allowed.stdout)
 }
 
 func TestSkippedStepsAreNoFault(t *testing.T) {
