@@ -15,7 +15,7 @@ import (
 )
 
 // DefaultMemoryBytes is the bound of a Builder that is not told another.
-const DefaultMemoryBytes = 64 << 20
+const DefaultMemoryBytes = 32 << 20
 
 // BuilderConfig says how a Builder is made.
 type BuilderConfig struct {

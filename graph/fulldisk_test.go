@@ -17,15 +17,15 @@ import (
 	"s1graph/graph"
 )
 
-const childVariable = "S1GRAPH_TEST_CHILD"
+func init() { child = buildOnAFullDisk }
 
 // A full disk is played by a limit on the size of files: the system refuses the write that passes it. The limit
 // holds for a whole process, so it needs one of its own.
 func TestAFullDiskIsAnErrorThatNamesTheFile(t *testing.T) {
 	dir := t.TempDir()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childVariable+"="+dir)
-	out, err := child.CombinedOutput()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), childVariable+"="+dir)
+	out, err := c.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.Contains(t, string(out), dir+"/spill-")
 	assert.Contains(t, string(out), syscall.EFBIG.Error())

@@ -15,7 +15,8 @@ type Snapshot interface {
 	Types() []*Type
 
 	// Digests yields what there is of a type in ascending order of the keys. After an error nothing
-	// more is yielded. A type that is not among Types has no records.
+	// more is yielded. A type that is not among Types has no records. Neighbouring keys may share the
+	// memory of one long string: whoever keeps a few of many clones them.
 	Digests(ctx context.Context, typeName string) iter.Seq2[KeyDigest, error]
 
 	// Fetch yields the encoded records of the given keys, which must be in ascending order, in that

@@ -13,12 +13,12 @@ import (
 	"sync"
 )
 
-// The Builder sorts with its own few functions and not with github.com/lanrat/extsort, which was tried:
-// that library bounds its chunks in records and not in bytes, so that one tenant with long strings takes
-// many times the memory of another; it takes and gives through channels, at about a microsecond a record,
-// and its goroutines outlive whoever stops reading; it sorts one sequence, where here a spill holds all
-// types, and cannot put equal records together before they are written, which saves half of the disk for
-// applications.
+// The Builder sorts and merges by itself and not with github.com/lanrat/extsort, which is well kept and was tried. That
+// library bounds its chunks in records, not in bytes, and has up to nine of them in flight, so that the memory
+// depends on the tenant; it sorts one sequence that is read once, where here a type is read at a time, in any order and
+// more than once; it cannot put equal records together before they are written, which halves what applications take
+// on the disk; and the rows that others replace would need a second sorter. (Measured with 1.2 million records of 400
+// bytes: 4.5 s of CPU and 93 MiB with chunks of 20,000 records, 235 MiB with chunks of 50,000; here 3.2 s and 100 MiB.)
 
 const (
 	entryHeader = 56
@@ -499,6 +499,9 @@ func (b *Builder) seal() error {
 		return b.err
 	}
 	b.sealed = true
+	for len(b.free) > 0 {
+		<-b.free // its memory is better used for reading
+	}
 	if b.filling != nil {
 		for t := range b.types {
 			b.filling.sort(t)

@@ -26,14 +26,10 @@ import (
 	"s1graph/graph/storetest"
 )
 
-// Some tests need a process of their own, which they kill or whose disk they fill. It is this test program again, with
-// what it is to do in its environment.
-const childVariable = "S1GRAPH_TEST_CHILD"
-
-var children = map[string]func(dir string) error{
-	"commit for ever":             commitForEver,
-	"commit on a full disk":       commitOnAFullDisk,
-	"commit without the right to": commitWithoutTheRightTo,
+func init() {
+	children["commit for ever"] = commitForEver
+	children["commit on a full disk"] = commitOnAFullDisk
+	children["commit without the right to"] = commitWithoutTheRightTo
 }
 
 func child(t *testing.T, what, dir string) *exec.Cmd {
@@ -125,17 +121,6 @@ func requireNoRunAfter(t *testing.T, dir, last string) {
 	for _, e := range entries {
 		require.LessOrEqual(t, e.Name(), last)
 	}
-}
-
-func requireNames(t *testing.T, dir string, names ...string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	require.Equal(t, names, got)
 }
 
 // commitOnAFullDisk first commits, and then tries again while the system refuses to let files grow, which is how a full
@@ -280,20 +265,4 @@ func commitWithoutTheRightTo(dir string) error {
 	}
 	fmt.Println(err)
 	return nil
-}
-
-// numbered is a graph of n agents in groups of a hundred.
-func numbered(n int) graph.Snapshot {
-	var records []graph.Record
-	for i := range n {
-		g := entity(group, fmt.Sprint(i/100))
-		if i%100 == 0 {
-			records = append(records, g)
-		}
-		a := entity(agent, fmt.Sprintf("%06d", i))
-		a.Set("computerName", graph.String(fmt.Sprintf("host %d of %d", i, n)))
-		r := graph.Record{Type: hasAgent, From: g.Key, To: a.Key, Key: graph.RelationshipKey(g.Key, "HAS", a.Key)}
-		records = append(records, a, r)
-	}
-	return storetest.NewSnapshot(model, records...)
 }

@@ -145,7 +145,7 @@ func (s *Store) recover() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return s.removeRuns(func(string) bool { return true })
 	case err != nil:
-		return err
+		return fmt.Errorf("%s should be a link to the last run: %w", s.path("current"), err)
 	}
 	if s.last, err = OpenRun(s.runDir(filepath.Base(link))); err != nil {
 		return err

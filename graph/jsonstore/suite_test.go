@@ -18,6 +18,12 @@ import (
 	"s1graph/graph/storetest"
 )
 
+// Some tests need a process of their own, which they kill or whose disk they fill. It is this test program again, with
+// what it is to do in its environment.
+const childVariable = "S1GRAPH_TEST_CHILD"
+
+var children = map[string]func(dir string) error{}
+
 func TestMain(m *testing.M) {
 	if child := children[os.Getenv(childVariable)]; child != nil {
 		if err := child(os.Args[1]); err != nil {
@@ -87,4 +93,31 @@ func commit(ctx context.Context, s *jsonstore.Store, g graph.Snapshot) (*jsonsto
 		return nil, err
 	}
 	return s.Last(), nil
+}
+
+// numbered is a graph of n agents in groups of a hundred.
+func numbered(n int) graph.Snapshot {
+	var records []graph.Record
+	for i := range n {
+		g := entity(group, fmt.Sprint(i/100))
+		if i%100 == 0 {
+			records = append(records, g)
+		}
+		a := entity(agent, fmt.Sprintf("%06d", i))
+		a.Set("computerName", graph.String(fmt.Sprintf("host %d of %d", i, n)))
+		r := graph.Record{Type: hasAgent, From: g.Key, To: a.Key, Key: graph.RelationshipKey(g.Key, "HAS", a.Key)}
+		records = append(records, a, r)
+	}
+	return storetest.NewSnapshot(model, records...)
+}
+
+func requireNames(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	require.Equal(t, names, got)
 }
