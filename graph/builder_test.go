@@ -309,6 +309,24 @@ func TestReadingMayStopAnywhereAndBeginAgain(t *testing.T) {
 	assert.Len(t, lines(t, b), 10+1+10+10)
 }
 
+func TestTypesMayBeReadAtTheSameTime(t *testing.T) {
+	for _, memory := range []int{0, 1000} {
+		b := newBuilder(t, memory)
+		for i := range 100 {
+			require.NoError(t, b.Add(agentRow(fmt.Sprint(i), "10", "100", 1)))
+		}
+		var wait sync.WaitGroup
+		for _, typ := range append(model, model...) {
+			wait.Go(func() {
+				for _, err := range b.Sorted(t.Context(), typ.Name) {
+					assert.NoError(t, err)
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
 func TestCloseRemovesTheSpillFile(t *testing.T) {
 	dir := t.TempDir()
 	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: dir, Types: model, MemoryBytes: 1})

@@ -102,3 +102,18 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	b.ReportMetric(float64(int64(b.N)*n)/b.Elapsed().Seconds(), "rows/s")
 }
+
+func BenchmarkOpenFolder(b *testing.B) {
+	s := open(b, b.TempDir())
+	d, err := s.Begin(time.Now())
+	require.NoError(b, err)
+	n, err := d.Write(b.Context(), installed, installations(1_000, 60))
+	require.NoError(b, err)
+	require.NoError(b, d.Commit(jsonstore.CommitInfo{}))
+	for b.Loop() {
+		f, err := jsonstore.OpenFolder(s.Dir(), []*graph.Type{installed})
+		require.NoError(b, err)
+		require.NoError(b, f.Close())
+	}
+	b.ReportMetric(float64(int64(b.N)*n)/b.Elapsed().Seconds(), "rows/s")
+}

@@ -88,7 +88,7 @@ func TestKilledAtAnyMomentTheLastRunStands(t *testing.T) {
 		dots, err := c.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, c.Start())
-		_, err = io.ReadFull(dots, make([]byte, 1+random.IntN(100)))
+		_, err = io.ReadFull(dots, make([]byte, 1+random.IntN(60)))
 		require.NoError(t, err)
 		require.NoError(t, c.Process.Kill())
 		require.ErrorContains(t, c.Wait(), "killed")
@@ -110,7 +110,7 @@ func TestKilledAtAnyMomentTheLastRunStands(t *testing.T) {
 		requireNames(t, dir, "current", "graph", "lock", "runs", "summary.json")
 		last = m.Sequence
 	}
-	require.Greater(t, last, int64(10))
+	require.Greater(t, last, int64(5))
 }
 
 // requireNoRunAfter allows older runs, which a killed child did not come to prune.

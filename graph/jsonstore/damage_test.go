@@ -53,7 +53,18 @@ func committed(t *testing.T, agents int) *jsonstore.Run {
 	return open(t, dir).Last()
 }
 
+// copied is a copy of a run that a test may damage.
+func copied(t *testing.T, run *jsonstore.Run) *jsonstore.Run {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), run.Manifest().ID)
+	require.NoError(t, os.CopyFS(dir, os.DirFS(run.Dir())))
+	c, err := jsonstore.OpenRun(dir)
+	require.NoError(t, err)
+	return c
+}
+
 func TestDamageIsFoundAndWhatIsWholeIsSalvaged(t *testing.T) {
+	original := committed(t, 1200)
 	const (
 		index  = "index/sentinelone_agent"
 		second = "graph/agents/entities/sentinelone_agent-0002.json"
@@ -81,7 +92,7 @@ func TestDamageIsFoundAndWhatIsWholeIsSalvaged(t *testing.T) {
 		"no graph file":                         {second, remove, true, 700},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run := committed(t, 1200)
+			run := copied(t, original)
 			assert.Empty(t, run.CheckSizes())
 			path := filepath.Join(run.Dir(), c.file)
 			c.damage(t, path)
@@ -146,16 +157,10 @@ func TestAnIndexThatIsWrongInAllItsBytesIsOnlyAnError(t *testing.T) {
 		spoiled := bytes.Clone(whole)
 		spoiled[i] ^= 0xff
 		require.NoError(t, os.WriteFile(path, spoiled, 0o600))
-		fresh, err := openCopy(t, run)
+		fresh, err := jsonstore.OpenRun(run.Dir())
 		require.NoError(t, err)
 		assert.Error(t, fresh.Verify(t.Context())[group.Name], "byte %d", i)
 	}
-}
-
-// openCopy reads the run as a later process would, while the directory is held.
-func openCopy(t *testing.T, run *jsonstore.Run) (*jsonstore.Run, error) {
-	t.Helper()
-	return jsonstore.OpenRun(run.Dir())
 }
 
 func TestARunThatCannotBeToldIsAnErrorThatNamesTheFile(t *testing.T) {
