@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,7 +124,9 @@ func (s *screen) countsTable(counts map[string]graph.Counts) bool {
 // changeList keeps what is printed of a run's changes when it is over: so many of each kind in each
 // type, as a tenant may change as a whole.
 type changeList struct {
+	ctx    context.Context
 	screen *screen
+	names  *names
 	types  []*typeChanges // in the order in which they came
 }
 
@@ -136,14 +139,17 @@ type typeChanges struct {
 
 const mostOfAKind = 10
 
-func (l *changeList) add(c graph.Change) error {
+func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
+	if l.names == nil {
+		l.names = newNames(l.ctx, after, before)
+	}
 	if len(l.types) == 0 || l.types[len(l.types)-1].name != c.Type.Name {
 		l.types = append(l.types, &typeChanges{c.Type.Name, map[graph.Op][]string{}, map[graph.Op]int{}})
 	}
 	t := l.types[len(l.types)-1]
 	t.count[c.Op]++
 	if t.count[c.Op] <= mostOfAKind {
-		t.lines[c.Op] = append(t.lines[c.Op], l.screen.change(&c, nil)...)
+		t.lines[c.Op] = append(t.lines[c.Op], l.screen.change(&c, l.names)...)
 	}
 	return nil
 }

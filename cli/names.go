@@ -25,9 +25,6 @@ func newNames(ctx context.Context, snapshots ...graph.Snapshot) *names {
 
 // of returns the displayName of the entity with the key, or the key where nothing tells it.
 func (n *names) of(key string) string {
-	if n == nil {
-		return key
-	}
 	if name, known := n.known[key]; known {
 		return name
 	}

@@ -91,7 +91,7 @@ func (r *report) baselineTypes() []string {
 	return names
 }
 
-// graphTable prints how much there is of each type.
+// graphTable prints how much there is of each type: all of it was created.
 func (r *report) graphTable() {
 	var rows [][]any
 	for _, counts := range []map[string]int64{r.summary.Entities, r.summary.Relationships} {
@@ -101,7 +101,7 @@ func (r *report) graphTable() {
 			}
 		}
 	}
-	r.table([]string{"type", "in the graph"}, rows)
+	r.table([]string{"type", "created"}, rows)
 }
 
 // printNotices prints what is odd, each with what to do about it.

@@ -59,7 +59,7 @@ func (c *commands) sync(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	changes := &changeList{screen: c.out}
+	changes := &changeList{ctx: ctx.Context, screen: c.out}
 	summary, err := c.syncWithProgress(ctx, connector.Options{
 		Config:          settings,
 		DryRun:          ctx.Bool("dry-run"),

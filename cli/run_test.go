@@ -38,7 +38,7 @@ func TestTheFirstRunShowsWhatThereIsAndTheSecondThatNothingChanged(t *testing.T)
 		`(?m)^STEP +STATE +SECONDS +REQUESTS +ENTITIES +RELATIONSHIPS$`,
 		`(?m)^accounts +ok +\d+\.\d +\d+ +2 +0$`,
 		`(?m)^agents +ok +\d+\.\d +\d+ +\d+ +\d+$`,
-		`(?m)^TYPE +IN THE GRAPH$`,
+		`(?m)^TYPE +CREATED$`,
 		`(?m)^sentinelone_account +2$`,
 		`This is the first graph of test: the next run is compared with it\.`,
 		`The graph is in \.s1graph/test/graph\.`,

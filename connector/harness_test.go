@@ -83,7 +83,7 @@ func (c *console) sync(adjust ...func(*connector.Options)) outcome {
 		f(&o)
 	}
 	var result outcome
-	o.Changes = func(change graph.Change) error {
+	o.Changes = func(change graph.Change, _, _ graph.Snapshot) error {
 		result.changes = append(result.changes, change)
 		return nil
 	}

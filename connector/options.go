@@ -26,10 +26,13 @@ type Options struct {
 	Transport http.RoundTripper
 	Sleep     func(context.Context, time.Duration) error
 
-	Clock    func() time.Time         // nil: time.Now, or the recording's moment
-	Logger   *slog.Logger             // nil: discards
-	Progress func(Event)              // called from several goroutines, one call at a time
-	Changes  func(graph.Change) error // called with each change event, in order
+	Clock    func() time.Time // nil: time.Now, or the recording's moment
+	Logger   *slog.Logger     // nil: discards
+	Progress func(Event)      // called from several goroutines, one call at a time
+
+	// Changes is called with each change event, in order. before and after are the graphs that it lies
+	// between; they are valid during the call.
+	Changes func(c graph.Change, before, after graph.Snapshot) error
 }
 
 // Event says how far a step is.

@@ -81,7 +81,7 @@ func newSync(o Options) *sync {
 		o.Progress = func(Event) {}
 	}
 	if o.Changes == nil {
-		o.Changes = func(graph.Change) error { return nil }
+		o.Changes = func(graph.Change, graph.Snapshot, graph.Snapshot) error { return nil }
 	}
 	return &sync{o: o, config: o.Config, summary: Summary{
 		Instance:          o.Config.Instance,
@@ -363,7 +363,7 @@ func (s *sync) compare(ctx context.Context, draft *jsonstore.Draft, r *resolver)
 		if err := changes.Write(c); err != nil {
 			return err
 		}
-		return s.o.Changes(c)
+		return s.o.Changes(c, s.last, draft)
 	})
 	maps.Copy(s.summary.Changes, counts)
 	return err

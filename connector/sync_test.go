@@ -122,12 +122,9 @@ func TestABusyDayGivesTheChangesThatHappened(t *testing.T) {
 	assert.Len(t, changed(graph.Created, "sentinelone_device", ""), len(plan.Of(s1test.AgentNew)))
 	assert.Len(t, changed(graph.Deleted, "sentinelone_device", ""), len(plan.Of(s1test.AgentGone)))
 
-	var agents []s1test.Event
-	for _, event := range []s1test.Event{
+	agents := []s1test.Event{
 		s1test.AgentUpgraded, s1test.AgentInfected, s1test.AgentDetecting, s1test.AgentFirewallOff, s1test.AgentDecommissioned,
 		s1test.AgentUninstalled, s1test.AgentMovedGroup, s1test.AgentMovedSite, s1test.AgentRenamed, s1test.AgentSerialFilled, s1test.AgentOwnerChanged,
-	} {
-		agents = append(agents, event)
 	}
 	for _, key := range changed(graph.Updated, "sentinelone_agent", "") {
 		assert.Contains(t, planned("sentinelone_agent", agents...), key, "an agent that changed although nothing happened to it")

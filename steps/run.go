@@ -89,6 +89,7 @@ func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(P
 	result := Result{Step: step, State: Skipped, Dangling: make(map[string]int64)}
 	started := time.Now()
 	if !plan.Skip(step.ID) {
+		report(Progress{Step: step})
 		var meter s1.Meter
 		out := newEmitter(step, plan.Builder, plan.Tags, func(rows, total int64) {
 			report(Progress{Step: step, Rows: rows, Total: total, Elapsed: time.Since(started)})
