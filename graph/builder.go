@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -119,54 +118,60 @@ func (b *Builder) Add(row Row) error {
 		h.list, h.id = l.number, b.rowNumber(row.ID)
 	}
 
-	b.mu.Lock()
-	if err := b.ready(); err != nil {
-		b.mu.Unlock()
+	full, err := b.take(s, h)
+	if err != nil {
 		return err
 	}
-	b.filling.add(s, h, b.rows, b.limit)
-	b.rows++
-	var full *batch
-	if b.filling.size() >= b.limit {
-		full, b.filling = b.filling, nil
-	}
-	b.mu.Unlock()
-
 	if l != nil {
 		l.add(h.id)
 	}
 	if full == nil {
 		return nil
 	}
+	return b.spillOut(full)
+}
+
+// take puts an encoded row into the batch that is being filled, and gives that back once it is full. Where no batch
+// is free it waits with b.mu held: the others have to wait for one all the same, and who spills does not need it.
+func (b *Builder) take(s *scratch, h rowHeader) (full *batch, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return nil, b.err
+	}
+	if b.sealed {
+		return nil, errors.New("graph builder: a row was added after the reading began")
+	}
+	if b.filling == nil {
+		b.filling = <-b.free
+	}
+	b.filling.add(s, h, b.rows, b.limit)
+	b.rows++
+	if b.filling.size() >= b.limit {
+		full, b.filling = b.filling, nil
+	}
+	return full, nil
+}
+
+// spillOut writes a full batch to the disk and frees it, in the goroutine of the Add that filled it.
+func (b *Builder) spillOut(full *batch) error {
 	err := b.spill.write(full, b.types)
 	full.reset()
 	b.free <- full
 	if err != nil {
 		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.err = cmp.Or(b.err, err)
-		b.mu.Unlock()
 	}
 	return err
 }
 
-// ready waits for a batch that can be filled. b.mu is held: the others have to wait for one all the same,
-// and who spills does not need it.
-func (b *Builder) ready() error {
-	if b.err != nil {
-		return b.err
-	}
-	if b.sealed {
-		return errors.New("graph builder: a row was added after the reading began")
-	}
-	if b.filling == nil {
-		b.filling = <-b.free
-	}
-	return b.err
-}
-
 // Distinct counts the IDs of the list's rows so far.
 func (b *Builder) Distinct(list string) int64 {
-	l := b.list(list)
+	l := b.known(list)
+	if l == nil {
+		return 0
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ids.count()
@@ -175,7 +180,10 @@ func (b *Builder) Distinct(list string) int64 {
 // Seen says whether the list had a row of that ID so far. (An ID that is no decimal number is known by 63
 // bits of its hash, so one in 10^18 answers is wrong.)
 func (b *Builder) Seen(list, id string) bool {
-	l := b.list(list)
+	l := b.known(list)
+	if l == nil {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ids.has(b.rowNumber(id))
@@ -205,12 +213,16 @@ func (b *Builder) Close() error {
 	return b.spill.close()
 }
 
+// known is the list of that name, or nil if none of its rows were added yet.
+func (b *Builder) known(name string) *list {
+	b.listsMu.RLock()
+	defer b.listsMu.RUnlock()
+	return b.lists[name]
+}
+
 // list finds or makes the list of that name.
 func (b *Builder) list(name string) *list {
-	b.listsMu.RLock()
-	l := b.lists[name]
-	b.listsMu.RUnlock()
-	if l != nil {
+	if l := b.known(name); l != nil {
 		return l
 	}
 	b.listsMu.Lock()
@@ -330,143 +342,4 @@ func (b *Builder) check(r *Record) (int, error) {
 		}
 	}
 	return t, nil
-}
-
-// merge yields the records of one type, of those with one key one.
-func (b *Builder) merge(ctx context.Context, t int, yield func(Encoded, error) bool) {
-	m, err := b.open(t)
-	if err != nil {
-		yield(Encoded{}, err)
-		return
-	}
-	var out slab
-	g := group{typ: b.types[t]}
-	for n := 0; len(m) > 0; n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			yield(Encoded{}, context.Cause(ctx))
-			return
-		}
-		g.begin(m[0].head.key)
-		for len(m) > 0 && bytes.Equal(m[0].head.key, g.key) {
-			if err := g.add(&m[0].head, b.lost); err != nil {
-				yield(Encoded{}, err)
-				return
-			}
-			if err := m.advance(); err != nil {
-				yield(Encoded{}, err)
-				return
-			}
-		}
-		if !g.live {
-			continue
-		}
-		e, err := g.record(&out)
-		if !yield(e, err) || err != nil {
-			return
-		}
-	}
-}
-
-// group makes one record of the entries that have one key.
-type group struct {
-	typ *Type
-
-	key    []byte
-	live   bool             // there is an entry that not only lost rows gave rise to
-	best   entry            // the greatest of those
-	memory []byte           // that best lies in
-	folded map[string]Value // what the properties in Combine have come to; nil while one entry says it all
-}
-
-func (g *group) begin(key []byte) {
-	g.key, g.live, g.folded = append(g.key[:0], key...), false, nil
-}
-
-func (g *group) add(e *entry, lost bitset) error {
-	if !e.isLive(lost) {
-		return nil
-	}
-	if !g.live {
-		g.live = true
-		g.best = e.clone(&g.memory)
-		return nil
-	}
-	order := compareEntries(e, &g.best)
-	if order == 0 {
-		return nil
-	}
-	if len(g.typ.Combine) > 0 {
-		if g.folded == nil {
-			g.folded = map[string]Value{}
-			if err := g.fold(g.best.json); err != nil {
-				return err
-			}
-		}
-		if err := g.fold(e.json); err != nil {
-			return err
-		}
-	}
-	if order > 0 {
-		g.best = e.clone(&g.memory)
-	}
-	return nil
-}
-
-func (g *group) fold(json []byte) error {
-	r, err := g.decode(json)
-	if err != nil {
-		return err
-	}
-	for name, combine := range g.typ.Combine {
-		v := r.Get(name)
-		if v.IsAbsent() {
-			continue
-		}
-		if sofar := g.folded[name]; !sofar.IsAbsent() {
-			v = combine(sofar, v)
-		}
-		g.folded[name] = v
-	}
-	return nil
-}
-
-// record is what the entries have become.
-func (g *group) record(out *slab) (Encoded, error) {
-	if g.folded == nil {
-		e := Encoded{JSON: out.copy(g.best.json)}
-		e.Key, e.Full, e.Stable = string(g.key), g.best.full, g.best.stable
-		return e, nil
-	}
-	r, err := g.decode(g.best.json)
-	if err != nil {
-		return Encoded{}, err
-	}
-	for name, v := range g.folded {
-		r.Set(name, v)
-	}
-	return Encode(&r), nil
-}
-
-func (g *group) decode(json []byte) (Record, error) {
-	r, err := Decode(json, map[string]*Type{g.typ.Name: g.typ})
-	if err != nil {
-		return r, fmt.Errorf("record %s: %w", g.key, err)
-	}
-	return r, nil
-}
-
-// slab hands out memory for many records at the price of few allocations.
-type slab []byte
-
-func (s *slab) copy(b []byte) []byte {
-	const size = 64 << 10
-	if len(b) > size/8 {
-		return bytes.Clone(b)
-	}
-	if cap(*s)-len(*s) < len(b) {
-		*s = make([]byte, 0, size)
-	}
-	start := len(*s)
-	*s = append(*s, b...)
-	return (*s)[start:len(*s):len(*s)]
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"iter"
 	"os"
@@ -235,10 +236,12 @@ type tableWriter struct {
 	index   *indexWriter
 	content Content
 
-	file    *os.File // nil between two files
-	buf     *bufio.Writer
-	size    int64
-	records int // in the file
+	file     *os.File // nil between two files
+	buf      *bufio.Writer
+	size     int64
+	checksum uint32
+	records  int // in the file
+	glue     [32]byte
 }
 
 func (w *tableWriter) open() error {
@@ -289,16 +292,21 @@ func (w *tableWriter) add(e *graph.Encoded) error {
 		if err != nil {
 			return err
 		}
-		w.file, w.size, w.records = f, 0, 0
+		w.file, w.size, w.checksum, w.records = f, 0, 0, 0
 		w.buf.Reset(f)
 		prefix = opening(w.typ)
 	}
-	w.buf.WriteString(prefix)
-	w.size += int64(len(prefix) + len(e.JSON))
 	w.records++
 	w.content.Records++
 	w.index.add(e)
-	_, err := w.buf.Write(e.JSON)
+	w.append(append(w.glue[:0], prefix...))
+	return w.append(e.JSON)
+}
+
+func (w *tableWriter) append(b []byte) error {
+	w.size += int64(len(b))
+	w.checksum = crc32.Update(w.checksum, castagnoli, b)
+	_, err := w.buf.Write(b)
 	return err
 }
 
@@ -306,11 +314,11 @@ func (w *tableWriter) endFile() error {
 	if w.file == nil {
 		return nil
 	}
-	w.buf.WriteString(closing)
-	w.content.FileBytes = append(w.content.FileBytes, w.size+int64(len(closing)))
+	w.append(append(w.glue[:0], closing...))
+	w.content.FileBytes = append(w.content.FileBytes, w.size)
 	err := errors.Join(w.buf.Flush(), w.file.Close())
 	w.file = nil
-	return errors.Join(err, w.index.endBlock())
+	return errors.Join(err, w.index.endBlock(w.checksum))
 }
 
 func (w *tableWriter) discard() error {

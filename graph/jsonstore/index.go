@@ -17,7 +17,8 @@ import (
 //
 //	blocks      for each record: length of what its key shares with the one before, length of the rest, the rest,
 //	            twice the record's length in bytes and 1 if Stable differs from Full, Full, and Stable if it differs
-//	directory   for each block: length, checksum, count of records, length of the first key, first key
+//	directory   for each block: length, checksum of the block, checksum of the graph file, count of records,
+//	            length of the first key, first key
 //	trailer     length of the directory (8), checksum of the directory (4), magic (8)
 //
 // Lengths and counts are uvarints but in the trailer, checksums are CRC-32C; numbers are little-endian.
@@ -32,6 +33,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type blockInfo struct {
 	offset, length int64
 	checksum       uint32
+	fileChecksum   uint32
 	records        int
 	firstKey       string
 }
@@ -86,10 +88,11 @@ func (w *indexWriter) add(e *graph.Encoded) {
 	w.records++
 }
 
-// endBlock is called where a graph file ends.
-func (w *indexWriter) endBlock() error {
+// endBlock is called where a graph file ends, with its checksum.
+func (w *indexWriter) endBlock(fileChecksum uint32) error {
 	d := binary.AppendUvarint(w.directory, uint64(len(w.block)))
 	d = binary.LittleEndian.AppendUint32(d, crc32.Checksum(w.block, castagnoli))
+	d = binary.LittleEndian.AppendUint32(d, fileChecksum)
 	d = binary.AppendUvarint(d, uint64(w.records))
 	d = binary.AppendUvarint(d, uint64(len(w.first)))
 	w.directory = append(d, w.first...)
@@ -137,6 +140,7 @@ func readDirectory(f *os.File, size int64) ([]blockInfo, error) {
 	for d := (decoder{b: b}); len(d.b) > 0; {
 		info := blockInfo{offset: offset, length: int64(d.uvarint())}
 		info.checksum = binary.LittleEndian.Uint32(d.bytes(4))
+		info.fileChecksum = binary.LittleEndian.Uint32(d.bytes(4))
 		info.records = int(d.uvarint())
 		info.firstKey = string(d.bytes(int(d.uvarint())))
 		if d.short {
@@ -162,12 +166,8 @@ type blockReader struct {
 // read gives the entries of a block, until the next is read; their keys outlive that, and share the memory of one
 // string.
 func (r *blockReader) read(info *blockInfo) ([]indexEntry, error) {
-	r.raw = slices.Grow(r.raw[:0], int(info.length))[:info.length]
-	if _, err := r.file.ReadAt(r.raw, info.offset); err != nil {
+	if err := r.load(info); err != nil {
 		return nil, err
-	}
-	if crc32.Checksum(r.raw, castagnoli) != info.checksum {
-		return nil, errChecksum
 	}
 	r.keys, r.ends, r.entries = r.keys[:0], r.ends[:0], r.entries[:0]
 	d := decoder{b: r.raw}
@@ -201,6 +201,18 @@ func (r *blockReader) read(info *blockInfo) ([]indexEntry, error) {
 		start = end
 	}
 	return r.entries, nil
+}
+
+// load reads a block and checks it, without taking it apart.
+func (r *blockReader) load(info *blockInfo) error {
+	r.raw = slices.Grow(r.raw[:0], int(info.length))[:info.length]
+	if _, err := r.file.ReadAt(r.raw, info.offset); err != nil {
+		return err
+	}
+	if crc32.Checksum(r.raw, castagnoli) != info.checksum {
+		return errChecksum
+	}
+	return nil
 }
 
 // decoder reads what appends of package binary wrote.

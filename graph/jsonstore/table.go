@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"iter"
 	"os"
@@ -340,6 +341,52 @@ func (t *table) checkSizes() error {
 		}
 	}
 	return nil
+}
+
+// verify holds the index and the graph files to their checksums.
+func (t *table) verify(ctx context.Context) error {
+	r, blocks, err := t.openIndex()
+	if err != nil {
+		return err
+	}
+	defer r.file.Close()
+	buf := make([]byte, 256<<10)
+	for i := range blocks {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := r.load(&blocks[i]); err != nil {
+			return t.damaged(r.file.Name(), err)
+		}
+		path := graphPath(t.dir, t.typ, i+1)
+		checksum, err := checksumOf(path, buf)
+		if err == nil && checksum != blocks[i].fileChecksum {
+			err = errChecksum
+		}
+		if err != nil {
+			return t.damaged(path, err)
+		}
+	}
+	return nil
+}
+
+func checksumOf(path string, buf []byte) (uint32, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var checksum uint32
+	for {
+		n, err := f.Read(buf)
+		checksum = crc32.Update(checksum, castagnoli, buf[:n])
+		if err == io.EOF {
+			return checksum, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
 }
 
 func (t *table) salvage(ctx context.Context) iter.Seq2[graph.Encoded, error] {

@@ -1,0 +1,296 @@
+package graph
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// merge yields the records of one type, of those with one key one.
+func (b *Builder) merge(ctx context.Context, t int, yield func(Encoded, error) bool) {
+	m, err := b.open(t)
+	if err != nil {
+		yield(Encoded{}, err)
+		return
+	}
+	var out slab
+	g := group{typ: b.types[t]}
+	for n := 0; len(m) > 0; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			yield(Encoded{}, context.Cause(ctx))
+			return
+		}
+		g.begin(m[0].head.key)
+		for len(m) > 0 && bytes.Equal(m[0].head.key, g.key) {
+			if err := g.add(&m[0].head, b.lost); err != nil {
+				yield(Encoded{}, err)
+				return
+			}
+			if err := m.advance(); err != nil {
+				yield(Encoded{}, err)
+				return
+			}
+		}
+		if !g.live {
+			continue
+		}
+		e, err := g.record(&out)
+		if !yield(e, err) || err != nil {
+			return
+		}
+	}
+}
+
+// group makes one record of the entries that have one key.
+type group struct {
+	typ *Type
+
+	key    []byte
+	live   bool             // there is an entry that not only lost rows gave rise to
+	best   entry            // the greatest of those
+	memory []byte           // that best lies in
+	folded map[string]Value // what the properties in Combine have come to; nil while one entry says it all
+}
+
+func (g *group) begin(key []byte) {
+	g.key, g.live, g.folded = append(g.key[:0], key...), false, nil
+}
+
+func (g *group) add(e *entry, lost bitset) error {
+	if !e.isLive(lost) {
+		return nil
+	}
+	if !g.live {
+		g.live = true
+		g.best = e.clone(&g.memory)
+		return nil
+	}
+	order := compareEntries(e, &g.best)
+	if order == 0 {
+		return nil
+	}
+	if len(g.typ.Combine) > 0 {
+		if g.folded == nil {
+			g.folded = map[string]Value{}
+			if err := g.fold(g.best.json); err != nil {
+				return err
+			}
+		}
+		if err := g.fold(e.json); err != nil {
+			return err
+		}
+	}
+	if order > 0 {
+		g.best = e.clone(&g.memory)
+	}
+	return nil
+}
+
+func (g *group) fold(json []byte) error {
+	r, err := g.decode(json)
+	if err != nil {
+		return err
+	}
+	for name, combine := range g.typ.Combine {
+		v := r.Get(name)
+		if v.IsAbsent() {
+			continue
+		}
+		if sofar := g.folded[name]; !sofar.IsAbsent() {
+			v = combine(sofar, v)
+		}
+		g.folded[name] = v
+	}
+	return nil
+}
+
+// record is what the entries have become.
+func (g *group) record(out *slab) (Encoded, error) {
+	if g.folded == nil {
+		e := Encoded{JSON: out.copy(g.best.json)}
+		e.Key, e.Full, e.Stable = string(g.key), g.best.full, g.best.stable
+		return e, nil
+	}
+	r, err := g.decode(g.best.json)
+	if err != nil {
+		return Encoded{}, err
+	}
+	for name, v := range g.folded {
+		r.Set(name, v)
+	}
+	return Encode(&r), nil
+}
+
+func (g *group) decode(json []byte) (Record, error) {
+	r, err := Decode(json, map[string]*Type{g.typ.Name: g.typ})
+	if err != nil {
+		return r, fmt.Errorf("record %s: %w", g.key, err)
+	}
+	return r, nil
+}
+
+// slab hands out memory for many records at the price of few allocations.
+type slab []byte
+
+func (s *slab) copy(b []byte) []byte {
+	const size = 64 << 10
+	if len(b) > size/8 {
+		return bytes.Clone(b)
+	}
+	if cap(*s)-len(*s) < len(b) {
+		*s = make([]byte, 0, size)
+	}
+	start := len(*s)
+	*s = append(*s, b...)
+	return (*s)[start:len(*s):len(*s)]
+}
+
+// open makes a merger of all that there is of a type.
+func (b *Builder) open(t int) (merger, error) {
+	var m merger
+	if b.filling != nil {
+		if err := m.push(&memorySource{b.filling.data, b.filling.refs[t]}); err != nil {
+			return nil, err
+		}
+	}
+	const least, most = 4 << 10, 1 << 20
+	buffer := min(max(b.limit/max(len(b.spill.batches), 1), least), most)
+	for _, s := range b.spill.batches {
+		if s.types[t].length == 0 {
+			continue
+		}
+		size := min(int64(buffer), s.types[t].length)
+		if err := m.push(&fileSource{file: b.spill.file, left: s.types[t], buf: make([]byte, size)}); err != nil {
+			return nil, err
+		}
+	}
+	m.init()
+	return m, nil
+}
+
+// source yields sorted entries, each until the next is asked for, and io.EOF at their end.
+type source interface {
+	next() (entry, error)
+}
+
+// memorySource reads the batch that was never spilled.
+type memorySource struct {
+	data []byte
+	refs []ref
+}
+
+func (s *memorySource) next() (entry, error) {
+	if len(s.refs) == 0 {
+		return entry{}, io.EOF
+	}
+	e, _ := parseEntry(s.data[s.refs[0].at:])
+	s.refs = s.refs[1:]
+	return e, nil
+}
+
+// fileSource reads a section of the spill file through a buffer of its own.
+type fileSource struct {
+	file *os.File
+	left section // not yet in the buffer
+	buf  []byte
+	rest []byte // of the buffer: not yet parsed
+}
+
+func (s *fileSource) next() (entry, error) {
+	if len(s.rest) == 0 && s.left.length == 0 {
+		return entry{}, io.EOF
+	}
+	if err := s.need(entryHeader); err != nil {
+		return entry{}, err
+	}
+	_, _, _, n := layout(s.rest)
+	if err := s.need(n); err != nil {
+		return entry{}, err
+	}
+	e, _ := parseEntry(s.rest)
+	s.rest = s.rest[n:]
+	return e, nil
+}
+
+// need reads on until there are n bytes that are not yet parsed.
+func (s *fileSource) need(n int) error {
+	if len(s.rest) >= n {
+		return nil
+	}
+	if n > len(s.buf) {
+		s.buf = make([]byte, n)
+	}
+	have := copy(s.buf, s.rest)
+	want := int(min(int64(len(s.buf)-have), s.left.length))
+	got, err := s.file.ReadAt(s.buf[have:have+want], s.left.offset)
+	if got < want || have+got < n {
+		return fmt.Errorf("graph builder: %s: %w", s.file.Name(), cmp.Or(err, io.ErrUnexpectedEOF))
+	}
+	s.left.offset += int64(got)
+	s.left.length -= int64(got)
+	s.rest = s.buf[:have+got]
+	return nil
+}
+
+// merger is a heap of the sources that have entries left, the one with the least key first.
+type merger []*cursor
+
+type cursor struct {
+	head entry
+	source
+}
+
+func (m *merger) push(s source) error {
+	e, err := s.next()
+	if err == io.EOF {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	*m = append(*m, &cursor{e, s})
+	return nil
+}
+
+func (m merger) init() {
+	for i := len(m)/2 - 1; i >= 0; i-- {
+		m.down(i)
+	}
+}
+
+// advance moves the first source on by one entry.
+func (m *merger) advance() error {
+	h := *m
+	e, err := h[0].next()
+	switch {
+	case err == io.EOF:
+		h[0] = h[len(h)-1]
+		h[len(h)-1] = nil
+		*m = h[:len(h)-1]
+	case err != nil:
+		return err
+	default:
+		h[0].head = e
+	}
+	m.down(0)
+	return nil
+}
+
+func (m merger) down(i int) {
+	for {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(m); child++ {
+			if bytes.Compare(m[child].head.key, m[least].head.key) < 0 {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		m[i], m[least] = m[least], m[i]
+		i = least
+	}
+}
