@@ -24,12 +24,14 @@ type Config struct {
 	Description    string
 	Interval       time.Duration // between two polls; 0: polling is disabled
 
-	Store        string   // json
+	Store        string   // json, or neo4j, which means both
 	Dir          string   // folder of the instance
 	Applications string   // auto, installed, inventory or off
 	Skip         []string // IDs of steps
 
 	DeletionGuard DeletionGuard
+
+	Neo4j Neo4j
 
 	PageDeadline time.Duration      // for one page of a list, from the request to its last byte
 	RateLimits   map[string]float64 // requests per second, by prefix of the path (/agents), over the vendor's
@@ -49,6 +51,15 @@ type DeletionGuard struct {
 	Count   int
 }
 
+// Neo4j says which database holds the graph for queries.
+type Neo4j struct {
+	URI          string // bolt, bolt+s, bolt+ssc, neo4j, neo4j+s or neo4j+ssc
+	Username     string
+	Password     Secret // read from PasswordFile where one is given
+	PasswordFile string
+	Database     string // empty: the user's home database
+}
+
 // Log says what is logged.
 type Log struct {
 	Level  string // debug, info, warn or error
@@ -62,6 +73,7 @@ func Default() Config {
 		Store:         "json",
 		Applications:  "auto",
 		DeletionGuard: DeletionGuard{Percent: 20, Count: 10},
+		Neo4j:         Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,
 		Log:           Log{Level: "info", Format: "text"},
 	}
@@ -70,11 +82,12 @@ func Default() Config {
 // DefaultFile is the configuration file that is read if none is named.
 const DefaultFile = "s1graph.yaml"
 
-// Variables that are no Setting: the token may stand in no file of settings and behind no flag, and
+// Variables that are no Setting: the token and the password may stand in no file of settings and behind no flag, and
 // the name of the file cannot stand in the file.
 const (
-	TokenVariable = "SENTINELONE_TOKEN"
-	FileVariable  = "S1GRAPH_CONFIG"
+	TokenVariable    = "SENTINELONE_TOKEN"
+	PasswordVariable = "NEO4J_PASSWORD"
+	FileVariable     = "S1GRAPH_CONFIG"
 )
 
 // Sources is where a Config comes from.
@@ -86,6 +99,10 @@ type Sources struct {
 	// Recording is the name of the recording that is replayed. Where there is one, neither URL nor
 	// token is needed, and the instance is called so if nothing else is said.
 	Recording string
+
+	// NoConsole is for commands that ask the database alone: neither URL nor token is needed, and the
+	// settings of Neo4j are.
+	NoConsole bool
 
 	NormalizeURL func(string) (string, error) // brings the console's URL into its one form, or says what is wrong
 	Steps        []string                     // IDs of the steps that there are

@@ -84,6 +84,7 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		Dir:           filepath.Join(".s1graph", "example.sentinelone.net"),
 		Applications:  "auto",
 		DeletionGuard: config.DeletionGuard{Percent: 20, Count: 10},
+		Neo4j:         config.Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,
 		Log:           config.Log{Level: "info", Format: "text"},
 	}, c)
@@ -107,7 +108,8 @@ accountName: Example Corp
 tagAccountName: true
 description: |
   Europe and Africa
-store: json
+store: neo4j
+neo4j: {uri: bolt+s://db.example.net:7687, username: s1graph, passwordFile: db.password, database: assets}
 dir: graph
 applications: inventory
 skip: [threats, applications]
@@ -116,22 +118,26 @@ deletionGuard:
   count: 0
 interval: 4h
 log: {level: debug, format: json}
-`, "etc/ca.pem": certificate(t)})
+`, "etc/ca.pem": certificate(t), "etc/db.password": "hunter3\n"})
 	c, err := config.Load(sources(func(s *config.Sources) { s.File, s.Environment = "etc/s1graph.yaml", nil }))
 	require.NoError(t, err)
 	assert.Equal(t, "http://me:hunter2@proxy.example:3128", c.Proxy.Reveal())
-	c.Proxy = config.Secret{}
+	assert.Equal(t, "hunter3", c.Neo4j.Password.Reveal())
+	c.Proxy, c.Neo4j.Password = config.Secret{}, config.Secret{}
 	assert.Equal(t, &config.Config{
 		URL: "https://eu.example.net", TokenFile: "token", APIVersion: "v2.2",
 		Accounts: []string{"225494730938493804"}, Sites: []string{"1", "2"}, Groups: []string{"7"},
 		Instance: "emea", AccountName: "Example Corp", TagAccountName: true, Description: "Europe and Africa",
-		Interval: 4 * time.Hour, Store: "json", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
+		Interval: 4 * time.Hour, Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
 		Skip:          []string{"applications", "threats"},
 		DeletionGuard: config.DeletionGuard{Percent: 12.5},
-		PageDeadline:  90 * time.Second,
-		RateLimits:    map[string]float64{"/agents": 12.5, "/threats": 3},
-		CAFile:        filepath.Join("etc", "ca.pem"),
-		Log:           config.Log{Level: "debug", Format: "json"},
+		Neo4j: config.Neo4j{
+			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets",
+		},
+		PageDeadline: 90 * time.Second,
+		RateLimits:   map[string]float64{"/agents": 12.5, "/threats": 3},
+		CAFile:       filepath.Join("etc", "ca.pem"),
+		Log:          config.Log{Level: "debug", Format: "json"},
 	}, c)
 }
 
@@ -174,7 +180,7 @@ sites: [1, one]
 instance: ../../etc
 tagAccountName: yes please
 interval: 10s
-store: neo4j
+store: csv
 applications: some
 skip: [agnets]
 deletionGuard:
@@ -202,7 +208,7 @@ log: {format: xml}
 		`s1graph.yaml:7:11: instance: must be a name that is good for a folder: letters, digits, dots, hyphens and underscores, not "../../etc"`,
 		`s1graph.yaml:8:17: tagAccountName: must be true or false`,
 		`s1graph.yaml:9:11: interval: must be DISABLED, or a duration of a minute or more, such as 30m, not "10s"`,
-		`s1graph.yaml:10:8: store: must be json: this version writes no graph to Neo4j yet`,
+		`s1graph.yaml:10:8: store: must be json or neo4j, not "csv"`,
 		`s1graph.yaml:11:15: applications: must be auto, installed, inventory or off, not "some"`,
 		`s1graph.yaml:14:12: deletionGuard.percent: must be a number from 0 to 100, not "120"`,
 		`s1graph.yaml:15:3: "deletionGuard.cuont": is no setting; did you mean deletionGuard.count?`,
@@ -466,4 +472,56 @@ func Example() {
 	}
 	fmt.Println(c.Dir, c.Sites, c.Token)
 	// Output: .s1graph/emea [1 2] ***
+}
+
+func TestTheDatabaseIsAskedForWhereItIsNeeded(t *testing.T) {
+	folder(t, map[string]string{"db.password": "hunter3\n"})
+	for name, test := range map[string]struct {
+		environment []string
+		flags       map[string]string
+		noConsole   bool
+		faults      []string
+	}{
+		"the store is json": {},
+		"the store is neo4j, and nothing is known of it": {
+			flags: map[string]string{"store": "neo4j"},
+			faults: []string{
+				"neo4j.uri: must be set: the address of the database, by --neo4j-uri, NEO4J_URI or neo4j.uri in s1graph.yaml",
+				"neo4j.password: must be set: by NEO4J_PASSWORD, or a file by --neo4j-password-file, NEO4J_PASSWORD_FILE or neo4j.passwordFile in s1graph.yaml",
+			},
+		},
+		"a command that asks the database alone": {
+			environment: []string{"NEO4J_URI=bolt://127.0.0.1:7687", "NEO4J_USER=analyst", "NEO4J_PASSWORD=hunter3"},
+			noConsole:   true,
+		},
+		"another address": {
+			environment: []string{"NEO4J_URI=https://u:hunter3@db.example.net", "NEO4J_PASSWORD=hunter3"},
+			flags:       map[string]string{"neo4j.uri": "http://db.example.net"},
+			faults: []string{
+				"NEO4J_URI: must have no user name or password in it: set neo4j.username, and NEO4J_PASSWORD or neo4j.passwordFile",
+				"--neo4j-uri: must be a bolt or neo4j address, such as neo4j://127.0.0.1:7687, bolt://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io",
+			},
+		},
+		"two passwords": {
+			environment: []string{"NEO4J_PASSWORD=hunter3"},
+			flags:       map[string]string{"neo4j.passwordFile": "db.password"},
+			faults:      []string{"--neo4j-password-file: must not be set along with NEO4J_PASSWORD: unset one of them"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := sources(func(s *config.Sources) {
+				s.Environment, s.Flags, s.NoConsole = append(s.Environment, test.environment...), test.flags, test.noConsole
+			})
+			if test.faults != nil {
+				assert.Equal(t, test.faults, faults(t, s))
+				return
+			}
+			c, err := config.Load(s)
+			require.NoError(t, err)
+			if test.noConsole {
+				assert.Equal(t, "analyst", c.Neo4j.Username)
+				assert.Equal(t, "hunter3", c.Neo4j.Password.Reveal())
+			}
+		})
+	}
 }

@@ -15,7 +15,7 @@ import (
 
 // commented matches the lines of the example file that are settings: # is followed by a name, or by
 // the indentation of a nested one.
-var commented = regexp.MustCompile(`(?m)^#((?:  )?[/a-z][/A-Za-z]*:)`)
+var commented = regexp.MustCompile(`(?m)^#((?:  )?[/a-z][/A-Za-z0-9]*:)`)
 
 func exampleFile(t *testing.T) (commentedOut, uncommented string) {
 	b, err := os.ReadFile("../s1graph.example.yaml")
@@ -50,7 +50,7 @@ func TestTheExampleFileSetsNothingAsItIs(t *testing.T) {
 
 func TestTheExampleFileIsRightWhenUncommented(t *testing.T) {
 	_, uncommented := exampleFile(t)
-	folder(t, map[string]string{"s1graph.yaml": uncommented, "sentinelone.token": token, "console-ca.pem": certificate(t)})
+	folder(t, map[string]string{"s1graph.yaml": uncommented, "sentinelone.token": token, "neo4j.password": "hunter3", "console-ca.pem": certificate(t)})
 	c, err := config.Load(sources(func(s *config.Sources) { s.Environment = nil }))
 	require.NoError(t, err)
 	assert.Equal(t, "https://example.sentinelone.net", c.URL)

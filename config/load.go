@@ -55,6 +55,7 @@ func Load(s Sources) (*Config, error) {
 	l.settleURL()
 	l.settleToken()
 	l.settleInstance()
+	l.settleNeo4j()
 	l.checkRest()
 	if len(l.faults) > 0 {
 		return nil, l.faults
@@ -91,11 +92,14 @@ func (l *loader) reject(key, where, detail string) {
 }
 
 func (l *loader) readEnvironment() {
-	known := []string{TokenVariable, FileVariable}
+	known := []string{TokenVariable, PasswordVariable, FileVariable}
 	for _, s := range settings {
 		known = append(known, s.Variable())
-		if value, given := l.variables[s.Variable()]; given {
-			l.set(s, s.Variable(), value)
+		for _, name := range []string{s.Variable(), s.also} {
+			if value, given := l.variables[name]; given {
+				l.set(s, name, value)
+				break
+			}
 		}
 	}
 	for name := range l.variables {
@@ -122,7 +126,7 @@ func (l *loader) readFlags() {
 }
 
 func (l *loader) settleURL() {
-	if l.sources.Recording != "" {
+	if l.sources.Recording != "" || l.sources.NoConsole {
 		l.config.URL = ""
 		return
 	}
@@ -145,7 +149,7 @@ func (l *loader) settleURL() {
 // settleToken leaves either Token or TokenFile. The variable with the token itself ranks with the other
 // variables: over the file, under the flag.
 func (l *loader) settleToken() {
-	if l.sources.Recording != "" {
+	if l.sources.Recording != "" || l.sources.NoConsole {
 		l.config.Token, l.config.TokenFile = Secret{}, ""
 		return
 	}
@@ -201,12 +205,46 @@ func (l *loader) settleInstance() {
 			name = u.Hostname()
 		}
 		l.config.Instance = strings.Trim(unsafeInName.ReplaceAllString(name, "-"), "-._")
+		if l.sources.NoConsole && l.config.Instance == "" {
+			return // what asks the database alone may ask of all instances
+		}
 		if name != "" && isInstance(l.config.Instance) != nil {
 			l.fault("instance", "must be set by --instance: no name for a folder can be made of %q", name)
 		}
 	}
 	if l.config.Dir == "" {
 		l.config.Dir = filepath.Join(".s1graph", l.config.Instance)
+	}
+}
+
+// settleNeo4j makes sure that the database can be reached where it is needed.
+func (l *loader) settleNeo4j() {
+	c := &l.config.Neo4j
+	if c.PasswordFile != "" {
+		content, _, err := read(c.PasswordFile)
+		password := strings.TrimRight(string(content), "\r\n")
+		if err == nil && password == "" {
+			err = errors.New("it is empty")
+		}
+		if err != nil {
+			l.fault(l.places["neo4j.passwordFile"], "must be a file with the password of the database's user: %v", err)
+		}
+		c.Password = NewSecret(password)
+	}
+	if password := l.variables[PasswordVariable]; password != "" {
+		if c.PasswordFile != "" {
+			l.fault(l.places["neo4j.passwordFile"], "must not be set along with %s: unset one of them", PasswordVariable)
+		}
+		c.Password = NewSecret(password)
+	}
+	if l.config.Store != "neo4j" && !l.sources.NoConsole {
+		return
+	}
+	if c.URI == "" && !l.broken["neo4j.uri"] {
+		l.fault("neo4j.uri", "must be set: the address of the database, by --neo4j-uri, NEO4J_URI or neo4j.uri in %s", DefaultFile)
+	}
+	if !c.Password.IsSet() && c.PasswordFile == "" {
+		l.fault("neo4j.password", "must be set: by %s, or a file by --neo4j-password-file, NEO4J_PASSWORD_FILE or neo4j.passwordFile in %s", PasswordVariable, DefaultFile)
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	Scope    Group = "Scope"
 	Graph    Group = "Graph"
 	Sync     Group = "Sync"
+	Database Group = "Neo4j"
 	Schedule Group = "Schedule"
 	Logging  Group = "Logging"
 )
@@ -28,6 +29,7 @@ type Setting struct {
 	Doc   string // one line, without a full stop at its end
 
 	variable string // where it is not derived from Key
+	also     string // another variable for the same, which counts where the first is not set
 	apply    func(c *Config, text string) error
 }
 
@@ -80,8 +82,8 @@ var settings = []Setting{
 		Doc:   "what this tenant is, for people",
 		apply: text(func(c *Config) *string { return &c.Description })},
 	{Key: "store", Kind: Text, Group: Graph,
-		Doc:   "where the graph is written: json",
-		apply: text(func(c *Config) *string { return &c.Store }, isStore)},
+		Doc:   "where the graph is written: json, or neo4j for both",
+		apply: text(func(c *Config) *string { return &c.Store }, oneOf("json", "neo4j"))},
 	{Key: "dir", Kind: Path, Group: Graph,
 		Doc:   "folder of this tenant's graph and runs; .s1graph/INSTANCE if none is given",
 		apply: text(func(c *Config) *string { return &c.Dir })},
@@ -98,6 +100,19 @@ var settings = []Setting{
 	{Key: "deletionGuard.count", Kind: Number, Group: Sync,
 		Doc:   "so many deletions of a type are never too many, unless they are all of it",
 		apply: whole(func(c *Config) *int { return &c.DeletionGuard.Count })},
+
+	{Key: "neo4j.uri", Kind: Text, Group: Database, variable: "NEO4J_URI",
+		Doc:   "address of the database, such as neo4j://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io",
+		apply: text(func(c *Config) *string { return &c.Neo4j.URI }, isNeo4jURI)},
+	{Key: "neo4j.username", Kind: Text, Group: Database, variable: "NEO4J_USERNAME", also: "NEO4J_USER",
+		Doc:   "user of the database",
+		apply: text(func(c *Config) *string { return &c.Neo4j.Username })},
+	{Key: "neo4j.passwordFile", Kind: Path, Group: Database, variable: "NEO4J_PASSWORD_FILE",
+		Doc:   "file that holds the user's password and nothing else",
+		apply: text(func(c *Config) *string { return &c.Neo4j.PasswordFile })},
+	{Key: "neo4j.database", Kind: Text, Group: Database, variable: "NEO4J_DATABASE",
+		Doc:   "name of the database; the user's home database if none is given",
+		apply: text(func(c *Config) *string { return &c.Neo4j.Database })},
 
 	{Key: "interval", Kind: Text, Group: Schedule,
 		Doc:   "time between two polls, such as 30m or 24h, or DISABLED",

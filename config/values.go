@@ -203,11 +203,16 @@ func alternatives(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-func isStore(text string) error {
-	if text == "neo4j" {
-		return errors.New("must be json: this version writes no graph to Neo4j yet")
+// isNeo4jURI does not repeat what it refuses, which may hold a password.
+func isNeo4jURI(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err == nil && u.User != nil:
+		return errors.New("must have no user name or password in it: set neo4j.username, and " + PasswordVariable + " or neo4j.passwordFile")
+	case err != nil || u.Host == "" || !slices.Contains([]string{"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"}, u.Scheme):
+		return errors.New("must be a bolt or neo4j address, such as neo4j://127.0.0.1:7687, bolt://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io")
 	}
-	return oneOf("json")(text)
+	return nil
 }
 
 var (
