@@ -25,7 +25,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := serve(ctx, neo4jtest.Options{Dir: *dir, BoltPort: *port, HTTPPort: *browser, HeapMiB: *heap})
+	err := serve(ctx, neo4jtest.Options{Dir: *dir, BoltPort: *port, HTTPPort: *browser, HeapMiB: *heap, Optimized: true})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "neo4j:", err)
 		os.Exit(1)
