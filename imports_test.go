@@ -24,9 +24,10 @@ var allowed = map[string][]string{
 	"steps":           {"s1", "graph", "entities", "relationships"},
 	"graph/jsonstore": {"graph"},
 	"graph/storetest": {"graph"},
-	"docs":            {"graph", "entities", "relationships"},
+	"queries":         {},
+	"docs":            {"graph", "entities", "relationships", "queries"},
 	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore"},
-	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "docs", "connector"},
+	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector"},
 	"":                {"cli"},
 
 	// Programs of make bench and make recordings, which nothing imports.

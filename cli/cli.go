@@ -58,7 +58,7 @@ Then on yours, with the API token of a service user that has the role Viewer:
 		UsageText:                 "s1graph COMMAND [flags]",
 		Version:                   c.version(),
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{c.run(), c.diff(), c.document(), c.api()},
+		Commands:                  []*cli.Command{c.run(), c.query(), c.diff(), c.document(), c.api()},
 		Writer:                    c.out,
 		ErrWriter:                 c.err,
 		Action: func(ctx *cli.Context) error {

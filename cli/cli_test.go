@@ -84,7 +84,7 @@ func TestWithoutArgumentsItShowsTheFirstCommandToTry(t *testing.T) {
 }
 
 func TestEachCommandHelpsWithAnExample(t *testing.T) {
-	for _, command := range []string{"run", "diff", "document", "api"} {
+	for _, command := range []string{"run", "query", "diff", "document", "api"} {
 		got := s1graph(t, command, "--help")
 		assert.Zero(t, got.code)
 		assert.Contains(t, got.stdout, "Example", command)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -13,7 +14,7 @@ import (
 func (c *commands) document() *cli.Command {
 	return &cli.Command{
 		Name:  "document",
-		Usage: "write the data model: every type, property and relationship",
+		Usage: "write the data model and the question library: every type, property, relationship and question",
 		Description: `Example, in the repository, after a property was added:
 
     s1graph document
@@ -22,34 +23,46 @@ and to read it anywhere:
 
     s1graph document --output - | less`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Usage: "write to `FILE`; - is stdout", Value: filepath.Join("docs", "data-model.md")},
+			&cli.StringFlag{Name: "output", Usage: "write to the folder `DIR`; - is stdout", Value: "docs"},
 		},
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return c.writeDocument(ctx.String("output"))
+			return c.writeDocuments(ctx.String("output"))
 		},
 	}
 }
 
-func (c *commands) writeDocument(file string) error {
-	if file == "-" {
-		if err := docs.WriteDataModel(c.out); err != nil {
+// documents are the files that are made of what the code declares.
+var documents = []struct {
+	name  string
+	write func(io.Writer) error
+}{
+	{"data-model.md", docs.WriteDataModel},
+	{"queries.md", docs.WriteQueries},
+}
+
+func (c *commands) writeDocuments(folder string) error {
+	for _, d := range documents {
+		if folder == "-" {
+			if err := d.write(c.out); err != nil {
+				return err
+			}
+			continue
+		}
+		var document bytes.Buffer
+		if err := d.write(&document); err != nil {
 			return err
 		}
-		return c.out.flush()
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
+		file := filepath.Join(folder, d.name)
+		if err := os.WriteFile(file, document.Bytes(), 0o644); err != nil {
+			return err
+		}
+		c.out.line("%s is written.", escape(file))
 	}
-	var document bytes.Buffer
-	if err := docs.WriteDataModel(&document); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(file, document.Bytes(), 0o644); err != nil {
-		return err
-	}
-	c.out.line("%s is written.", escape(file))
 	return c.out.flush()
 }

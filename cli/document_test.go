@@ -8,15 +8,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDocumentWritesTheDataModel(t *testing.T) {
+func TestDocumentWritesTheDataModelAndTheQuestions(t *testing.T) {
 	t.Chdir(t.TempDir())
 	got := s1graph(t, "document")
-	assert.Equal(t, outcome{0, "docs/data-model.md is written.\n", ""}, got)
-	written, err := os.ReadFile("docs/data-model.md")
+	assert.Equal(t, outcome{0, "docs/data-model.md is written.\ndocs/queries.md is written.\n", ""}, got)
+	model, err := os.ReadFile("docs/data-model.md")
 	require.NoError(t, err)
-	assert.Contains(t, string(written), "### sentinelone_agent\n")
+	assert.Contains(t, string(model), "### sentinelone_agent\n")
+	questions, err := os.ReadFile("docs/queries.md")
+	require.NoError(t, err)
+	assert.Contains(t, string(questions), "## silent-agents\n")
 
-	assert.Equal(t, outcome{0, string(written), ""}, s1graph(t, "document", "--output", "-"))
-	require.Zero(t, s1graph(t, "document", "--output", "elsewhere/model.md").code)
-	assert.FileExists(t, "elsewhere/model.md")
+	assert.Equal(t, outcome{0, string(model) + string(questions), ""}, s1graph(t, "document", "--output", "-"))
+	require.Zero(t, s1graph(t, "document", "--output", "else/where").code)
+	assert.FileExists(t, "else/where/queries.md")
 }

@@ -41,6 +41,15 @@ func settingFlags(groups ...config.Group) []cli.Flag {
 // load makes the Config of what was given. recording is the name of the recording that is replayed, ""
 // if there is none.
 func (c *commands) load(ctx *cli.Context, recording string) (*config.Config, error) {
+	return c.loadFrom(ctx, config.Sources{Recording: recording})
+}
+
+// loadDatabase makes the Config of a command that needs Neo4j and no console.
+func (c *commands) loadDatabase(ctx *cli.Context) (*config.Config, error) {
+	return c.loadFrom(ctx, config.Sources{NoConsole: true})
+}
+
+func (c *commands) loadFrom(ctx *cli.Context, sources config.Sources) (*config.Config, error) {
 	given := map[string]string{}
 	for _, s := range config.Settings() {
 		name := s.FlagName()
@@ -57,14 +66,12 @@ func (c *commands) load(ctx *cli.Context, recording string) (*config.Config, err
 			given[s.Key] = ctx.String(name)
 		}
 	}
-	return config.Load(config.Sources{
-		File:         ctx.String("config"),
-		Environment:  c.Environment,
-		Flags:        given,
-		Recording:    recording,
-		NormalizeURL: normalizeURL,
-		Steps:        stepIDs(),
-	})
+	sources.File = ctx.String("config")
+	sources.Environment = c.Environment
+	sources.Flags = given
+	sources.NormalizeURL = normalizeURL
+	sources.Steps = stepIDs()
+	return config.Load(sources)
 }
 
 func normalizeURL(raw string) (string, error) {

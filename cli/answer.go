@@ -1,0 +1,268 @@
+package cli
+
+import (
+	"encoding/base64"
+	"encoding/csv"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+	"github.com/urfave/cli/v2"
+
+	"s1graph/queries"
+)
+
+// answer prints the rows of a statement in one form.
+type answer interface {
+	queries.Receiver
+	end() error // prints what is left
+	count() int // of the rows
+}
+
+func (c *commands) answer(ctx *cli.Context) answer {
+	switch {
+	case ctx.Bool("json"):
+		return &jsonAnswer{screen: c.out}
+	case ctx.Bool("csv"):
+		return &csvAnswer{screen: c.out, to: csv.NewWriter(c.out)}
+	}
+	return &tableAnswer{screen: c.out}
+}
+
+// jsonAnswer prints an object a row, with its members in the order of the columns.
+type jsonAnswer struct {
+	*screen
+	columns []string
+	rows    int
+}
+
+func (a *jsonAnswer) Columns(names []string) error { a.columns = names; return nil }
+
+func (a *jsonAnswer) Row(values []any) error {
+	a.rows++
+	line := []byte{'{'}
+	for i, value := range values {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line, _ = jsontext.AppendQuote(line, a.columns[i]) // the error says that it was not UTF-8, which is mended
+		line = append(line, ':')
+		line = append(line, toJSON(value)...)
+	}
+	_, err := a.Write(append(a.json(append(line, '}')), '\n'))
+	return err
+}
+
+func (a *jsonAnswer) end() error { return nil }
+func (a *jsonAnswer) count() int { return a.rows }
+
+// csvAnswer prints as RFC 4180 has it. A cell is one line of printable text that no spreadsheet takes for
+// a formula: who names a computer or a file must not be able to run something on the analyst's.
+type csvAnswer struct {
+	*screen
+	to   *csv.Writer
+	rows int
+}
+
+func (a *csvAnswer) Columns(names []string) error {
+	return a.write(names)
+}
+
+func (a *csvAnswer) Row(values []any) error {
+	a.rows++
+	record := make([]string, len(values))
+	for i, value := range values {
+		record[i] = toText(value)
+		if !isNumber(value) {
+			record[i] = disarm(record[i])
+		}
+	}
+	return a.write(record)
+}
+
+func (a *csvAnswer) write(record []string) error {
+	for i, cell := range record {
+		record[i] = escape(cell)
+	}
+	return a.to.Write(record)
+}
+
+func (a *csvAnswer) end() error { a.to.Flush(); return a.to.Error() }
+func (a *csvAnswer) count() int { return a.rows }
+
+// formula finds where a spreadsheet would see the beginning of a formula: at the beginning of a cell, and
+// after a semicolon, which is what separates cells where the comma is the decimal point.
+var formula = regexp.MustCompile(`(^|;)([\s"']*)([=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])`)
+
+// disarm puts a quote before what would be a formula, which makes a text of it.
+func disarm(cell string) string {
+	if strings.HasPrefix(cell, "\t") || strings.HasPrefix(cell, "\r") {
+		return "'" + cell
+	}
+	return formula.ReplaceAllString(cell, "$1'$2$3")
+}
+
+// tableAnswer keeps all rows until the end, as the widths of the columns depend on them.
+type tableAnswer struct {
+	*screen
+	columns []string
+	rows    [][]any
+}
+
+func (a *tableAnswer) Columns(names []string) error { a.columns = names; return nil }
+func (a *tableAnswer) Row(values []any) error       { a.rows = append(a.rows, values); return nil }
+func (a *tableAnswer) count() int                   { return len(a.rows) }
+
+func (a *tableAnswer) end() error {
+	if len(a.rows) == 0 {
+		a.line("No rows.")
+		return nil
+	}
+	widths := a.widths()
+	header := make([]string, len(a.columns))
+	for i, name := range a.columns {
+		header[i] = text.Snip(escape(name), widths[i], "…")
+	}
+	numeric := make([]bool, len(a.columns))
+	for i := range a.columns {
+		numeric[i] = a.isNumeric(i)
+	}
+	cells := make([][]any, len(a.rows))
+	for r, row := range a.rows {
+		cells[r] = make([]any, len(row))
+		for i, value := range row {
+			cell := text.Snip(escape(toText(value)), widths[i], "…")
+			if cells[r][i] = cell; numeric[i] {
+				cells[r][i] = number(cell)
+			}
+		}
+	}
+	a.table(header, cells)
+	return nil
+}
+
+// number is a cell that stands to the right.
+type number string
+
+func (a *tableAnswer) isNumeric(column int) bool {
+	return !slices.ContainsFunc(a.rows, func(row []any) bool { return row[column] != nil && !isNumber(row[column]) })
+}
+
+// widths are how many columns of the terminal each column may take: as many as it wants, or, where all want
+// more than there is, less for the widest.
+func (a *tableAnswer) widths() []int {
+	const most, least, border = 100, 8, 3
+	widths := make([]int, len(a.columns))
+	total := 1
+	for i, name := range a.columns {
+		widths[i] = text.StringWidth(escape(name))
+		for _, row := range a.rows {
+			widths[i] = max(widths[i], min(most, text.StringWidth(escape(toText(row[i])))))
+		}
+		total += widths[i] + border
+	}
+	for ; a.isTerminal() && total > a.width; total-- {
+		widest := slices.Index(widths, slices.Max(widths))
+		if widths[widest] <= least {
+			break
+		}
+		widths[widest]--
+	}
+	return widths
+}
+
+func isNumber(value any) bool {
+	switch value.(type) {
+	case int64, float64:
+		return true
+	}
+	return false
+}
+
+// toText is a value as people read it; nothing is "". It is not escaped yet.
+func toText(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case time.Time:
+		return v.Format(time.RFC3339)
+	case []any:
+		parts := make([]string, len(v))
+		for i, element := range v {
+			parts[i] = toText(element)
+		}
+		return strings.Join(parts, ", ")
+	case map[string]any, neo4j.Node, neo4j.Relationship, neo4j.Path, neo4j.Point2D, neo4j.Point3D, []byte:
+		return string(toJSON(v))
+	}
+	return fmt.Sprint(value) // numbers, booleans, and dates and durations as Cypher writes them
+}
+
+// toJSON is a value of Neo4j's as JSON.
+func toJSON(value any) []byte {
+	b, err := json.Marshal(plain(value), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		b, _ = json.Marshal(fmt.Sprint(value), jsontext.AllowInvalidUTF8(true))
+	}
+	return b
+}
+
+// plain makes of a value of Neo4j's what JSON can say: maps of graph elements, texts of what is no number.
+func plain(value any) any {
+	switch v := value.(type) {
+	case nil, string, bool, int64:
+		return v
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Sprint(v)
+		}
+		return v
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	case []byte:
+		return base64.StdEncoding.EncodeToString(v)
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = plain(element)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for name, element := range v {
+			m[name] = plain(element)
+		}
+		return m
+	case neo4j.Node:
+		return map[string]any{"labels": v.Labels, "properties": plain(v.Props)}
+	case neo4j.Relationship:
+		return map[string]any{"type": v.Type, "properties": plain(v.Props)}
+	case neo4j.Path:
+		return plain(pathElements(v))
+	}
+	return fmt.Sprint(value)
+}
+
+// pathElements are a path's nodes, with the relationships between them.
+func pathElements(p neo4j.Path) []any {
+	var elements []any
+	for i, node := range p.Nodes {
+		if i > 0 {
+			elements = append(elements, p.Relationships[i-1])
+		}
+		elements = append(elements, node)
+	}
+	return elements
+}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/queries"
+)
+
+func (c *commands) query() *cli.Command {
+	return &cli.Command{
+		Name:      "query",
+		Usage:     "ask the graph in Neo4j a question of the library, or one of your own",
+		ArgsUsage: "[QUESTION]",
+		Description: `Examples: the questions that there are, one of them, and one of your own:
+
+    s1graph query
+    s1graph query silent-agents --param days=30 --scope acme
+    s1graph query --cypher 'MATCH (d:Device) RETURN d.osType AS os, count(*) AS devices'
+
+Statements only read: the server refuses one that writes. The database is that of run --store neo4j; its
+password is in the variable ` + config.PasswordVariable + ` or in a file.`,
+		Flags: append([]cli.Flag{
+			&cli.StringSliceFlag{Name: "param", Usage: "parameter of the question, as `NAME=VALUE`; may be given several times"},
+			&cli.StringFlag{Name: "scope", Usage: "ask of this `INSTANCE` alone, which is the parameter scope; all: of all", DefaultText: "all"},
+			&cli.StringFlag{Name: "cypher", Usage: "ask this `STATEMENT` instead of a question; a parameter's value is JSON there, or else a text"},
+			&cli.BoolFlag{Name: "show", Usage: "print the question with its parameters, as Neo4j Browser takes it, and do not ask it", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each row, a line each", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "csv", Usage: "print CSV, in which no spreadsheet finds a formula", DisableDefaultText: true},
+		}, settingFlags(config.Database, config.Logging)...),
+		Action: func(ctx *cli.Context) error {
+			switch {
+			case ctx.NArg() > 1:
+				return misuse("query takes one question, not %q too; s1graph query lists them", ctx.Args().Get(1))
+			case ctx.NArg() == 1 && ctx.IsSet("cypher"):
+				return misuse("query takes a question or --cypher, not both")
+			case ctx.Bool("json") && ctx.Bool("csv"):
+				return misuse("--json and --csv contradict each other: give one of them")
+			case ctx.NArg() == 0 && !ctx.IsSet("cypher"):
+				return c.listQuestions(ctx)
+			}
+			s, err := newStatement(ctx)
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("show") {
+				return c.showStatement(s)
+			}
+			return c.ask(ctx, s)
+		},
+	}
+}
+
+func (c *commands) listQuestions(ctx *cli.Context) error {
+	for _, flag := range []string{"param", "scope", "show", "json", "csv"} {
+		if ctx.IsSet(flag) {
+			return misuse("--%s needs a question, such as: s1graph query silent-agents --%s …; s1graph query lists them", flag, flag)
+		}
+	}
+	var rows [][]any
+	for _, q := range queries.All() {
+		rows = append(rows, []any{q.Name, q.Title})
+	}
+	c.out.table([]string{"name", "question"}, rows)
+	c.out.line("\nAsk one with s1graph query NAME; add --show to see what it asks and its parameters.")
+	return c.out.flush()
+}
+
+// statement is what is asked.
+type statement struct {
+	question  queries.Question // the zero Question where it is one's own
+	cypher    string
+	arguments map[string]any
+}
+
+func newStatement(ctx *cli.Context) (*statement, error) {
+	given, err := givenParameters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.IsSet("cypher") {
+		s := &statement{cypher: ctx.String("cypher"), arguments: map[string]any{"scope": nil}}
+		for name, text := range given {
+			s.arguments[name] = anyValue(text)
+		}
+		return s, nil
+	}
+	name := ctx.Args().First()
+	q, found := queries.Find(name)
+	if !found {
+		return nil, misuse("there is no question %q; %ss1graph query lists them", name, suggestion(name, questionNames()))
+	}
+	if ctx.Bool("show") {
+		fillIn(&q, given)
+	}
+	arguments, err := q.Arguments(given, time.Now())
+	if err != nil {
+		return nil, misuse("--param %s", strings.ReplaceAll(err.Error(), "\n", "; --param "))
+	}
+	return &statement{q, q.Cypher, arguments}, nil
+}
+
+func givenParameters(ctx *cli.Context) (map[string]string, error) {
+	given := map[string]string{}
+	for _, pair := range ctx.StringSlice("param") {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, misuse("--param must be NAME=VALUE, such as days=30")
+		}
+		if _, twice := given[name]; twice {
+			return nil, misuse("--param %s is given twice", name)
+		}
+		given[name] = value
+	}
+	if ctx.IsSet("scope") {
+		if _, twice := given["scope"]; twice {
+			return nil, misuse("--scope and --param scope are the same: give one of them")
+		}
+		if ctx.String("scope") != "all" {
+			given["scope"] = ctx.String("scope")
+		}
+	}
+	return given, nil
+}
+
+// fillIn gives what must be given a value to be replaced by whoever reads it.
+func fillIn(q *queries.Question, given map[string]string) {
+	for _, p := range q.Parameters {
+		if _, isGiven := given[p.Name]; !isGiven && p.Default == queries.Required {
+			given[p.Name] = strings.ToUpper(p.Name)
+		}
+	}
+}
+
+// anyValue is a parameter of a statement that does not say what its parameters are: whole numbers stay
+// whole, other JSON is what it says, and all else is a text.
+func anyValue(text string) any {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	var value any
+	if json.Unmarshal([]byte(text), &value) == nil {
+		return value
+	}
+	return text
+}
+
+func questionNames() []string {
+	var names []string
+	for _, q := range queries.All() {
+		names = append(names, q.Name)
+	}
+	return names
+}
+
+// showStatement prints what Neo4j Browser and cypher-shell take. JSON is Cypher, as far as values go.
+func (c *commands) showStatement(s *statement) error {
+	for _, name := range sortedKeys(s.arguments) {
+		value, err := json.Marshal(s.arguments[name])
+		if err != nil {
+			return err
+		}
+		c.out.line(":param %s => %s;", escape(name), c.out.json(value))
+	}
+	if s.question.Title != "" {
+		c.out.line("\n// %s", s.question.Title)
+	}
+	c.out.line("%s;", strings.TrimSuffix(strings.TrimSpace(s.cypher), ";"))
+	return c.out.flush()
+}
+
+// ask runs a statement and prints its rows.
+func (c *commands) ask(ctx *cli.Context, s *statement) error {
+	settings, err := c.loadDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	logger := c.logger(settings.Log, nil)
+	for _, warning := range settings.Warnings {
+		logger.Warn(warning)
+	}
+	driver, err := neo4j.NewDriverWithContext(settings.Neo4j.URI, neo4j.BasicAuth(settings.Neo4j.Username, settings.Neo4j.Password.Reveal(), ""))
+	if err != nil {
+		return err
+	}
+	defer driver.Close(ctx.Context)
+	database := queries.Database{Driver: driver, Name: settings.Neo4j.Database}
+	answer := c.answer(ctx)
+	if err := database.Read(ctx.Context, s.cypher, s.arguments, answer); err != nil {
+		return readError(err)
+	}
+	if err := answer.end(); err != nil {
+		return err
+	}
+	if limit, limited := s.arguments["limit"].(int64); limited && int64(answer.count()) == limit {
+		c.err.line("s1graph: there may be more rows than these %d; --param limit=%d shows more", limit, 10*limit)
+	}
+	return c.out.flush()
+}
+
+// readError says what a person can do about a statement that failed.
+func readError(err error) error {
+	var refused *neo4j.Neo4jError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.Code == "Neo.ClientError.Statement.AccessMode":
+		return misuse("the statement writes, and was refused: s1graph query only reads")
+	case strings.HasPrefix(refused.Code, "Neo.ClientError.Statement."):
+		return &ending{misused, fmt.Errorf("the statement was refused: %s", refused.Msg)}
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package queries
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Parse reads a question from the text of its file: a comment that is laid out as below, an empty line and
+// the statement. An error has all that is wrong, a line each.
+//
+//	// Title
+//	//
+//	// Description, which may have
+//	// several lines.
+//	//
+//	// Parameters:
+//	//   name  type  default  What it says.
+//	//
+//	// Columns:
+//	//   name  What it says.
+//
+// Between the parts of a parameter and of a column stand two blanks or more. A default is what a person
+// would give, null for nothing, or required.
+func Parse(name, text string) (Question, error) {
+	q := Question{Name: name}
+	var header []string
+	lines := strings.Split(text, "\n")
+	for len(lines) > 0 && strings.HasPrefix(lines[0], "//") {
+		header = append(header, strings.TrimPrefix(strings.TrimPrefix(lines[0], "//"), " "))
+		lines = lines[1:]
+	}
+	q.Cypher = strings.TrimSpace(strings.Join(lines, "\n"))
+	faults := q.readHeader(header)
+	faults = append(faults, q.check()...)
+	for i, fault := range faults {
+		faults[i] = fmt.Errorf("%s.cypher: %w", name, fault)
+	}
+	return q, errors.Join(faults...)
+}
+
+func (q *Question) readHeader(header []string) (faults []error) {
+	blocks := split(header)
+	if len(blocks) != 4 || len(blocks[0]) != 1 || blocks[2][0] != "Parameters:" || blocks[3][0] != "Columns:" {
+		return []error{errors.New("the comment before the statement must be a title, a description, Parameters: and Columns:, with an empty line between them")}
+	}
+	q.Title = blocks[0][0]
+	q.Description = strings.Join(blocks[1], " ")
+	for _, line := range blocks[2][1:] {
+		p, err := parseParameter(line)
+		q.Parameters, faults = append(q.Parameters, p), append(faults, err)
+	}
+	for _, line := range blocks[3][1:] {
+		c, err := parseColumn(line)
+		q.Columns, faults = append(q.Columns, c), append(faults, err)
+	}
+	return slices.DeleteFunc(faults, func(err error) bool { return err == nil })
+}
+
+// split divides lines at the empty ones.
+func split(lines []string) [][]string {
+	blocks := [][]string{nil}
+	for _, line := range lines {
+		if last := len(blocks) - 1; line != "" {
+			blocks[last] = append(blocks[last], line)
+		} else {
+			blocks = append(blocks, nil)
+		}
+	}
+	return slices.DeleteFunc(blocks, func(block []string) bool { return len(block) == 0 })
+}
+
+var (
+	parameterLine = regexp.MustCompile(`^  ([a-z]\w*) {2,}([a-z]+) {2,}(\S+) {2,}(\S.*\.)$`)
+	columnLine    = regexp.MustCompile(`^  ([a-z]\w*) {2,}(\S.*\.)$`)
+	used          = regexp.MustCompile(`\$(\w+)`)
+)
+
+func parseParameter(line string) (Parameter, error) {
+	parts := parameterLine.FindStringSubmatch(line)
+	if parts == nil {
+		return Parameter{}, fmt.Errorf("a parameter must read `name  type  default  What it says.`, not %q", strings.TrimSpace(line))
+	}
+	p := Parameter{Name: parts[1], Type: Type(parts[2]), Default: parts[3], Doc: parts[4]}
+	if _, known := parsers[p.Type]; !known {
+		return p, fmt.Errorf("%s: there is no type %s", p.Name, p.Type)
+	}
+	return p, nil
+}
+
+func parseColumn(line string) (Column, error) {
+	parts := columnLine.FindStringSubmatch(line)
+	if parts == nil {
+		return Column{}, fmt.Errorf("a column must read `name  What it says.`, not %q", strings.TrimSpace(line))
+	}
+	return Column{Name: parts[1], Doc: parts[2]}, nil
+}
+
+// check holds the statement against the parameters.
+func (q *Question) check() (faults []error) {
+	if q.Cypher == "" {
+		faults = append(faults, errors.New("there is no statement"))
+	}
+	var names []string
+	for _, match := range used.FindAllStringSubmatch(q.Cypher, -1) {
+		names = append(names, match[1])
+	}
+	for _, p := range q.Parameters {
+		if !slices.Contains(names, p.Name) {
+			faults = append(faults, fmt.Errorf("%s: the statement does not use it", p.Name))
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if !slices.ContainsFunc(q.Parameters, func(p Parameter) bool { return p.Name == name }) {
+			faults = append(faults, fmt.Errorf("$%s: it is no parameter", name))
+		}
+	}
+	return faults
+}

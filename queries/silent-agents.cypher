@@ -1,0 +1,38 @@
+// Agents silent for N days
+//
+// Agents in service that have not reported for so many days, the longest silent first: the machine is
+// off, lost or scrapped, or something keeps the agent from speaking. An agent that never said when it
+// was alive counts as silent.
+//
+// Parameters:
+//   days   integer  14    How many days of silence.
+//   now    moment   now   The moment that the days are counted back from.
+//   scope  string   null  Instance that is asked about; null for all.
+//   limit  integer  100   How many rows at most.
+//
+// Columns:
+//   agent     Name of the agent, which is its computer's.
+//   os        Operating system.
+//   site      Its site.
+//   group     Its group.
+//   owners    Who owns the machine.
+//   lastSeen  When it was last heard of.
+//   days      How many days ago that is.
+//   scope     Instance.
+
+MATCH (a:HostAgent)-[:PROTECTS]->(d:Device)
+WHERE ($scope IS NULL OR a._scope = $scope)
+  AND a.lastSeenOn <= $now - $days * 86400000  // milliseconds of a day
+WITH a, d
+ORDER BY a.lastSeenOn, a._key
+LIMIT $limit
+OPTIONAL MATCH (s:Site)-[:HAS]->(g:Group)-[:HAS]->(a)
+RETURN a.name AS agent,
+       a.osName AS os,
+       s.name AS site,
+       g.name AS group,
+       COLLECT { MATCH (u:User)-[:OWNS]->(d) RETURN u.name ORDER BY u.name } AS owners,
+       CASE WHEN a.lastSeenOn > 0 THEN datetime({epochMillis: a.lastSeenOn}) END AS lastSeen,
+       CASE WHEN a.lastSeenOn > 0 THEN ($now - a.lastSeenOn) / 86400000 END AS days,
+       a._scope AS scope
+ORDER BY a.lastSeenOn, a._key
