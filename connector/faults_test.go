@@ -23,6 +23,7 @@ var agentTypes = []string{
 // A fault that the client gets over leaves a complete run and the graph of a clean one. Each stands
 // in the way of a list for a while.
 func TestFaultsThatPassLeaveACompleteRun(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]s1test.Fault{
 		"429 with Retry-After":    {Effect: s1test.TooManyRequests("2"), Times: 3},
 		"429 without Retry-After": {Effect: s1test.TooManyRequests(""), Times: 3},
@@ -34,6 +35,7 @@ func TestFaultsThatPassLeaveACompleteRun(t *testing.T) {
 		"an empty last page":      {Effect: s1test.EmptyLastPage()},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := newConsole(t, small())
 			for _, path := range []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/user"} {
 				fault.Path = path
@@ -41,12 +43,13 @@ func TestFaultsThatPassLeaveACompleteRun(t *testing.T) {
 			}
 			c.mustSync()
 			faulty := c.graph()
-			assert.Equal(t, newConsole(t, small()).clean(), faulty)
+			assertSame(t, newConsole(t, small()).clean(), faulty)
 		})
 	}
 }
 
 func TestAServerThatStopsSendingIsAskedAgain(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Stall(), Times: 1})
 	c.mustSync(func(o *connector.Options) { o.Config.PageDeadline = 300 * time.Millisecond })
@@ -56,6 +59,7 @@ func TestAServerThatStopsSendingIsAskedAgain(t *testing.T) {
 // A fault that stays makes the list's types incomplete, and nothing is deleted however much the tenant
 // changes; once it is mended the graph is that of a clean run.
 func TestFaultsThatStayDeleteNothing(t *testing.T) {
+	t.Parallel()
 	threats := []string{"sentinelone_agent_has_threat", "sentinelone_threat"}
 	groups := []string{
 		"sentinelone_account_has_group", "sentinelone_group", "sentinelone_group_has_agent", "sentinelone_site_has_group",
@@ -75,6 +79,7 @@ func TestFaultsThatStayDeleteNothing(t *testing.T) {
 		"questions by ID fail":    {s1test.Fault{Path: "/agents", Effect: s1test.Status(500), Match: byID}, "failed", agentTypes},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := newConsole(t, small())
 			c.mustSync()
 			before := c.graph()
@@ -93,19 +98,21 @@ func TestFaultsThatStayDeleteNothing(t *testing.T) {
 			}
 			mend()
 			c.mustSync()
-			assert.Equal(t, c.clean(), c.graph())
+			assertSame(t, c.clean(), c.graph())
 		})
 	}
 }
 
 // Lists of several pages, read in several chains.
 func TestListsThatAreNotWholeDeleteNothing(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]s1test.Fault{
 		"an empty page without a cursor in the middle": {Effect: s1test.EmptyPage(), Match: withCursor},
 		"a list that ends early":                       {Effect: s1test.EndEarly(), Match: ofRows},
 		"a cursor that repeats":                        {Effect: s1test.RepeatCursor()},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := newConsole(t, paged())
 			c.mustSync()
 			before := c.graph()
@@ -121,21 +128,29 @@ func TestListsThatAreNotWholeDeleteNothing(t *testing.T) {
 }
 
 func TestAgentsThatNoChainGaveAreReadOnceMoreWithoutChains(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, paged())
 	c.mustSync()
 	before := c.graph()
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.EmptyList(), Match: ofChain, After: 1, Times: 1})
 	c.mustSync()
-	assert.Equal(t, before, c.graph())
+	assertSame(t, before, c.graph())
 }
 
 func TestAChainOfApplicationsThatComesBackEmptyDeletesNothing(t *testing.T) {
+	t.Parallel()
 	tenant := paged()
 	tenant.Agents, tenant.ApplicationsPerAgent = 200, 30
 	c := newConsole(t, tenant)
 	c.mustSync()
 	before := c.graph()
 	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.EmptyList(), Match: ofChain, After: 1, Times: 1})
+	c.mustSync()
+	assertSame(t, before, c.graph())
+
+	// Without chains the list is not whole either.
+	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.EmptyList(), Match: ofChain, After: 1})
+	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.EndEarly(), Match: withoutChain})
 	result := c.sync()
 	require.NoError(t, result.err)
 	assert.Equal(t, connector.Partial, result.Status)
@@ -144,16 +159,18 @@ func TestAChainOfApplicationsThatComesBackEmptyDeletesNothing(t *testing.T) {
 }
 
 func TestAnAgentMissingFromTheListThatAnswersByIDStays(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	c.mustSync()
 	before := c.graph()
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.MissingRows(c.AgentID(3), c.AgentID(4))})
 	result := c.mustSync()
 	assert.Empty(t, result.changes)
-	assert.Equal(t, before, c.graph())
+	assertSame(t, before, c.graph())
 }
 
 func TestManyAgentsMissingFromTheListThatAnswerByIDMakeItIncomplete(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	c.mustSync()
 	before := c.graph()
@@ -169,6 +186,7 @@ func TestManyAgentsMissingFromTheListThatAnswerByIDMakeItIncomplete(t *testing.T
 }
 
 func TestGroupsFailingCostNoAgents(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	c.Break(s1test.Fault{Path: "/groups", Effect: s1test.Status(500)})
 	result := c.sync()
@@ -180,6 +198,7 @@ func TestGroupsFailingCostNoAgents(t *testing.T) {
 }
 
 func TestARenewedTokenFileIsReadAgain(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte(s1test.DefaultToken+"\n"), 0o600))
@@ -193,6 +212,7 @@ func TestARenewedTokenFileIsReadAgain(t *testing.T) {
 }
 
 func TestARevokedTokenEndsTheRunAndCommitsNothing(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	c.mustSync()
 	before := readFiles(t, filepath.Join(c.dir, "graph"))
@@ -211,6 +231,7 @@ func TestARevokedTokenEndsTheRunAndCommitsNothing(t *testing.T) {
 }
 
 func TestARunThatCanReadNothingFails(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	for _, path := range []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/application-management/inventory"} {
 		c.Break(s1test.Fault{Path: path, Effect: s1test.Status(500)})
@@ -222,6 +243,7 @@ func TestARunThatCanReadNothingFails(t *testing.T) {
 }
 
 func TestARedirectToAnotherHostDoesNotGetTheToken(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	other := newConsole(t, small())
 	c.Break(s1test.Fault{Path: "/threats", Effect: s1test.RedirectTo(other.url)})
@@ -232,12 +254,14 @@ func TestARedirectToAnotherHostDoesNotGetTheToken(t *testing.T) {
 }
 
 func TestMoreThanAThousandAccountsAreAllSeen(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, s1test.Tenant{Seed: 3, Accounts: 1200, Agents: 10})
 	c.mustSync()
 	assert.Len(t, ofType(c.graph(), "sentinelone_account"), 1200)
 }
 
 func TestRowsThatComeTwiceBecauseTheTenantMovedCountOnce(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, paged())
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.RepeatedRows(3)})
 	c.mustSync()
@@ -252,8 +276,9 @@ func TestRowsThatComeTwiceBecauseTheTenantMovedCountOnce(t *testing.T) {
 	}
 }
 
-func byID(r request) bool       { return r.URL.Query().Has("ids") }
-func notByID(r request) bool    { return !byID(r) }
-func withCursor(r request) bool { return r.URL.Query().Has("cursor") }
-func ofRows(r request) bool     { return s1test.Rows(r) && !byID(r) }
-func ofChain(r request) bool    { return ofRows(r) && r.URL.Query().Has("siteIds") }
+func byID(r request) bool         { return r.URL.Query().Has("ids") }
+func notByID(r request) bool      { return !byID(r) }
+func withCursor(r request) bool   { return r.URL.Query().Has("cursor") }
+func ofRows(r request) bool       { return s1test.Rows(r) && !byID(r) }
+func withoutChain(r request) bool { return ofRows(r) && !ofChain(r) }
+func ofChain(r request) bool      { return ofRows(r) && r.URL.Query().Has("siteIds") }

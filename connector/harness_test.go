@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -55,7 +57,7 @@ func small() s1test.Tenant {
 	return s1test.Tenant{Seed: 1, Sites: 3, Groups: 6, Agents: 40, Threats: 30, ApplicationsPerAgent: 3}
 }
 func paged() s1test.Tenant {
-	return s1test.Tenant{Seed: 2, Sites: 4, Groups: 8, Agents: 4500, Threats: 30}
+	return s1test.Tenant{Seed: 2, Sites: 4, Groups: 8, Agents: 3100, Threats: 30}
 }
 
 // outcome is what a user gets of a sync.
@@ -120,12 +122,14 @@ func readGraph(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	records := make(map[string]string)
 	for path, content := range readFiles(t, filepath.Join(dir, "graph")) {
-		var file map[string][]map[string]any
+		var file map[string][]jsontext.Value
 		require.NoError(t, json.Unmarshal([]byte(content), &file), path)
 		for _, record := range slices.Concat(file["entities"], file["relationships"]) {
-			line, err := json.Marshal(record, json.Deterministic(true))
-			require.NoError(t, err)
-			records[record["_key"].(string)] = string(line)
+			var meta struct {
+				Key string `json:"_key"`
+			}
+			require.NoError(t, json.Unmarshal(record, &meta), path)
+			records[meta.Key] = string(record)
 		}
 	}
 	return records
@@ -177,6 +181,26 @@ func lackingThough(before, after map[string]string) []string {
 		from, to, ok := graph.RelationshipEnds(key)
 		return ok && (after[from] == "" || after[to] == "")
 	})
+}
+
+// assertSame says in a few lines how two graphs differ.
+func assertSame(t *testing.T, want, got map[string]string) {
+	t.Helper()
+	few := func(keys []string) []string { return keys[:min(len(keys), 5)] }
+	assert.Empty(t, few(lacking(want, got)), "are missing")
+	assert.Empty(t, few(lacking(got, want)), "are there and should not be")
+	shown := 0
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		if line, found := got[key]; found && line != want[key] && shown < 3 {
+			shown++
+			assert.Equal(t, want[key], line)
+		}
+	}
+}
+
+// with matches requests that have a parameter.
+func with(parameter string) func(request) bool {
+	return func(r request) bool { return r.URL.Query().Has(parameter) }
 }
 
 // state of a step in a summary.

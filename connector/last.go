@@ -19,6 +19,9 @@ type lastRun struct {
 	byName   map[string]*graph.Type // of the run, and of the model for what the run does not have
 	damaged  map[string]error       // by type
 	salvaged graph.Snapshot         // of the damaged types
+
+	incomparable bool // it is not the run before this one, or saw less: no difference is a change
+	retagged     bool // its entities have another account name on them, or none
 }
 
 var _ graph.Snapshot = (*lastRun)(nil)
@@ -50,11 +53,23 @@ func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
 
 func (l *lastRun) committed() bool { return l.run != nil }
 
-// established says whether what is made with this version of a type can be compared with the last run's,
-// so that a difference is a change of the tenant's.
+// established says whether the type was read whole at least once as this version of it maps it.
 func (l *lastRun) established(t *graph.Type) bool {
 	last := l.byName[t.Name]
-	return l.run != nil && l.state.Established[t.Name] && l.damaged[t.Name] == nil && last != nil && last.Schema == t.Schema
+	return l.run != nil && l.state.Established[t.Name] && last != nil && last.Schema == t.Schema
+}
+
+// comparable says whether a difference in a type is a change of the tenant's.
+func (l *lastRun) comparable(t *graph.Type) bool {
+	return l.established(t) && !l.incomparable && l.damaged[t.Name] == nil && (!l.retagged || t.Relationship)
+}
+
+// id is the run's, "" where there is none.
+func (l *lastRun) id() string {
+	if l.run == nil {
+		return ""
+	}
+	return l.run.Manifest().ID
 }
 
 // count is how many records there are of a type; of a damaged one, how many there were.

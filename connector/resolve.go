@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash/maphash"
 	"iter"
-	"maps"
 	"slices"
 
 	"s1graph/entities"
@@ -32,7 +31,7 @@ type resolver struct {
 	byName  map[string]*graph.Type // of both graphs, for reading records
 
 	nodes    nodeSet
-	outside  map[string]bool   // keys of entities of the last graph that this run's rows say nothing about
+	outside  map[string]bool   // keys of entities of the last graph that this run's rows do not tell all about
 	rekeyed  map[string]string // entity key before -> key now
 	dangling int64
 }
@@ -63,12 +62,13 @@ type guard struct {
 	off     bool
 }
 
-// withholds says whether it is too much to delete gone of the before records of a type, where left remain.
-func (g guard) withholds(gone, before, left int64) bool {
+// withholds says whether it is too much to delete gone of the judged records of a type, where fresh ones
+// were read.
+func (g guard) withholds(gone, judged, fresh int64) bool {
 	if g.off || gone == 0 {
 		return false
 	}
-	return left == 0 || gone > g.count && float64(gone) > g.percent/100*float64(before)
+	return fresh == 0 || gone > g.count && float64(gone) > g.percent/100*float64(judged)
 }
 
 // madeOf names, for entity types that have no list of their own, the types that they are made of.
@@ -82,7 +82,15 @@ func madeOf(name string) []string {
 	return nil
 }
 
-// entityOrder are the entity types with those first that others are made of.
+// judgedAfter names the types that must be settled before it is known what of a type lies outside.
+func judgedAfter(name string) []string {
+	if name == entities.Application.GraphType().Name {
+		return []string{entities.Device.GraphType().Name}
+	}
+	return madeOf(name)
+}
+
+// entityOrder are the entity types, each after those that it depends on.
 func entityOrder() []string {
 	var order []string
 	var add func(name string)
@@ -90,13 +98,13 @@ func entityOrder() []string {
 		if slices.Contains(order, name) {
 			return
 		}
-		for _, source := range madeOf(name) {
+		for _, source := range judgedAfter(name) {
 			add(source)
 		}
 		order = append(order, name)
 	}
-	for _, d := range entities.All() {
-		add(d.Type.Name)
+	for _, t := range entities.GraphTypes() {
+		add(t.Name)
 	}
 	return order
 }
@@ -126,17 +134,18 @@ func (r *resolver) resolveEntities(ctx context.Context, s *typeState) error {
 	if err := r.writeFresh(ctx, s, r.builder.Sorted(ctx, s.Name)); err != nil {
 		return err
 	}
-	stays, gone, err := r.missingEntities(ctx, s)
+	outside, gone, err := r.missing(ctx, s)
 	if err != nil {
 		return err
 	}
-	if !s.keepsAll() && r.guard.withholds(int64(len(gone)), s.before, s.fresh+int64(len(stays))) {
-		s.withheld = int64(len(gone))
+	if n := int64(len(gone)); r.guard.withholds(n, s.before-outside, s.fresh) {
+		s.withheld = n
 	}
-	// Where only what is known of accounts counts for less, none of them is missing for good.
+	// Where rows tell only part of what is known, as of accounts, no lack of a row means anything.
 	all := s.keepsAll() || s.withheld > 0 || s.keepProperties
-	if all || len(stays) > 0 {
-		if err := r.carry(ctx, s, func(key string) bool { return all || stays[key] }); err != nil {
+	if all || len(r.outside) > 0 {
+		keep := func(key string) bool { return all || r.outside[key] }
+		if err := r.carry(ctx, s, keep); err != nil {
 			return err
 		}
 	}
@@ -147,6 +156,36 @@ func (r *resolver) resolveEntities(ctx context.Context, s *typeState) error {
 		r.nodes.add(d.Key)
 	}
 	return nil
+}
+
+// missing returns how many records of the last graph lie outside the scope, and the keys of those that
+// are gone: this run's rows lack them, and they should be among them. Rekeyed ones are not gone.
+func (r *resolver) missing(ctx context.Context, s *typeState) (outside int64, gone map[string]bool, err error) {
+	gone = make(map[string]bool)
+	if s.before == 0 {
+		return 0, gone, nil
+	}
+	for key, err := range graph.Missing(ctx, r.last, r.draft, s.Name) {
+		if err != nil {
+			return 0, nil, err
+		}
+		gone[key] = true
+	}
+	if !r.in.SeesAll() {
+		if err := r.findOutside(ctx, s.Name, gone); err != nil {
+			return 0, nil, err
+		}
+	}
+	for key := range gone {
+		if r.outside[key] {
+			outside++
+			delete(gone, key)
+		}
+	}
+	if s.keepsAll() {
+		return outside, nil, nil
+	}
+	return outside, gone, r.matchRekeyed(ctx, s.Name, gone)
 }
 
 // writeFresh writes what this run's rows made of a type; of a skipped type that is nothing.
@@ -164,9 +203,11 @@ func (r *resolver) carry(ctx context.Context, s *typeState, keep func(key string
 	if s.before == 0 {
 		return nil
 	}
-	both := func(fresh, carried graph.Encoded) (graph.Encoded, error) { return fresh, nil }
-	if s.incomplete || s.derived || s.keepProperties {
-		both = r.addProperties
+	both := func(fresh, carried graph.Encoded) (graph.Encoded, error) {
+		if s.incomplete || s.derived || s.keepProperties || r.outside[fresh.Key] {
+			return r.join(s, fresh, carried)
+		}
+		return fresh, nil
 	}
 	carried := only(graph.All(ctx, r.last, s.Name), keep)
 	merged := graph.Merge(ctx, graph.All(ctx, r.draft, s.Name), carried, both)
@@ -186,8 +227,9 @@ func only(records iter.Seq2[graph.Encoded, error], keep func(key string) bool) i
 	}
 }
 
-// addProperties adds to a record the properties that it had and now lacks.
-func (r *resolver) addProperties(fresh, carried graph.Encoded) (graph.Encoded, error) {
+// join makes one of what this run's rows say of a thing and what is known from before, where not all
+// rows that it is made of were read: it loses no property, and what is made of all rows is made of both.
+func (r *resolver) join(s *typeState, fresh, carried graph.Encoded) (graph.Encoded, error) {
 	if fresh.Full == carried.Full {
 		return fresh, nil
 	}
@@ -195,13 +237,23 @@ func (r *resolver) addProperties(fresh, carried graph.Encoded) (graph.Encoded, e
 	if err != nil {
 		return fresh, err
 	}
-	before, err := r.decode(carried)
+	other, err := r.decode(carried)
 	if err != nil {
 		return fresh, err
 	}
-	for _, p := range before.Properties {
-		if record.Get(p.Name).IsAbsent() {
+	const seen = "lastSeenOn"
+	if len(madeOf(s.Name)) > 0 && other.Get(seen).Int64() > record.Get(seen).Int64() {
+		record, other = other, record // the agent that describes it was not read
+	}
+	record.Type = &s.written
+	for _, p := range other.Properties {
+		known := record.Get(p.Name)
+		combine := s.Combine[p.Name]
+		switch {
+		case known.IsAbsent():
 			record.Set(p.Name, p.Value)
+		case combine != nil:
+			record.Set(p.Name, combine(known, p.Value))
 		}
 	}
 	return graph.Encode(&record), nil
@@ -211,191 +263,11 @@ func (r *resolver) decode(e graph.Encoded) (graph.Record, error) {
 	return graph.Decode(e.JSON, r.byName)
 }
 
-// missingEntities divides what the last graph has of a type and this run's rows have not into what
-// stays, because it lies outside the scope, and what is gone. Rekeyed entities are neither.
-func (r *resolver) missingEntities(ctx context.Context, s *typeState) (stays, gone map[string]bool, err error) {
-	stays, gone = make(map[string]bool), make(map[string]bool)
-	if s.keepsAll() || s.before == 0 {
-		return stays, gone, nil
-	}
-	for key, err := range graph.Missing(ctx, r.last, r.draft, s.Name) {
-		if err != nil {
-			return nil, nil, err
-		}
-		gone[key] = true
-	}
-	if !r.in.SeesAll() {
-		if err := r.findOutside(ctx, s, gone); err != nil {
-			return nil, nil, err
-		}
-	}
-	for key := range gone {
-		if r.outside[key] {
-			stays[key] = true
-			delete(gone, key)
-		}
-	}
-	if len(gone) == 0 {
-		return stays, gone, nil
-	}
-	switch s.Name {
-	case entities.Device.GraphType().Name:
-		err = r.matchDevices(ctx, gone)
-	case entities.User.GraphType().Name:
-		err = r.matchLocalUsers(ctx, gone)
-	}
-	for key := range gone {
-		if r.rekeyed[key] != "" {
-			delete(gone, key)
-		}
-	}
-	return stays, gone, err
-}
-
-// findOutside adds to outside those of the missing keys that this run's rows say nothing about, and all
-// devices of agents that are outside.
-func (r *resolver) findOutside(ctx context.Context, s *typeState, missing map[string]bool) error {
-	switch s.Name {
-	case entities.Device.GraphType().Name:
-		return r.in.DevicesBefore(ctx, func(agentID, device string) {
-			if r.outside[entities.AgentKey(agentID)] {
-				r.outside[device] = true
-			}
-		})
-	case entities.User.GraphType().Name:
-		return r.eachEdge(ctx, relationships.UserOwnsDevice.GraphType().Name, func(user, device string) {
-			if r.outside[device] && missing[user] {
-				r.outside[user] = true
-			}
-		})
-	case entities.Application.GraphType().Name:
-		return r.eachEdge(ctx, relationships.DeviceHasApplication.GraphType().Name, func(device, application string) {
-			if r.outside[device] && missing[application] {
-				r.outside[application] = true
-			}
-		})
-	}
-	for _, keys := range batches(missing) {
-		for encoded, err := range r.last.Fetch(ctx, s.Name, keys) {
-			if err != nil {
-				return err
-			}
-			record, err := r.decode(encoded)
-			if err != nil {
-				return err
-			}
-			if r.in.Outside(&record) {
-				r.outside[record.Key] = true
-			}
-		}
-	}
-	return nil
-}
-
-// eachEdge calls each with the ends of every relationship of a type in the last graph.
-func (r *resolver) eachEdge(ctx context.Context, name string, each func(from, to string)) error {
-	for d, err := range r.last.Digests(ctx, name) {
-		if err != nil {
-			return err
-		}
-		from, to, _ := graph.RelationshipEnds(d.Key)
-		each(from, to)
-	}
-	return nil
-}
-
-// matchDevices finds the devices that are there under another key: the same agent, another name or
-// serial number. Each is matched once.
-func (r *resolver) matchDevices(ctx context.Context, gone map[string]bool) error {
-	created, err := r.created(ctx, entities.Device.GraphType().Name)
-	if err != nil {
-		return err
-	}
-	now := r.in.DevicesNow()
-	candidates := make(map[string]string)
-	err = r.in.DevicesBefore(ctx, func(agentID, before string) {
-		if key := now[agentID]; gone[before] && created[key] && (candidates[before] == "" || key < candidates[before]) {
-			candidates[before] = key
-		}
-	})
-	r.match(candidates)
-	return err
-}
-
-// matchLocalUsers finds the users that are known by the device they use, where that was rekeyed.
-func (r *resolver) matchLocalUsers(ctx context.Context, gone map[string]bool) error {
-	if len(r.rekeyed) == 0 {
-		return nil
-	}
-	created, err := r.created(ctx, entities.User.GraphType().Name)
-	if err != nil {
-		return err
-	}
-	devices := make(map[string]string) // of users that are gone
-	err = r.eachEdge(ctx, relationships.UserOwnsDevice.GraphType().Name, func(user, device string) {
-		if gone[user] && r.rekeyed[device] != "" {
-			devices[user] = device
-		}
-	})
-	if err != nil {
-		return err
-	}
-	candidates := make(map[string]string)
-	for _, keys := range batches(devices) {
-		for encoded, err := range r.last.Fetch(ctx, entities.User.GraphType().Name, keys) {
-			if err != nil {
-				return err
-			}
-			user, err := r.decode(encoded)
-			if err != nil {
-				return err
-			}
-			before := devices[user.Key]
-			for _, name := range user.Get("username").List() {
-				key := entities.LocalUserKey(r.rekeyed[before], name)
-				if entities.LocalUserKey(before, name) == user.Key && created[key] {
-					candidates[user.Key] = key
-				}
-			}
-		}
-	}
-	r.match(candidates)
-	return nil
-}
-
-// match takes each key now for one key before.
-func (r *resolver) match(candidates map[string]string) {
-	taken := make(map[string]bool)
-	for _, before := range slices.Sorted(maps.Keys(candidates)) {
-		if now := candidates[before]; !taken[now] {
-			taken[now] = true
-			r.rekeyed[before] = now
-		}
-	}
-}
-
-// created are the keys of a type that the last graph does not have.
-func (r *resolver) created(ctx context.Context, name string) (map[string]bool, error) {
-	created := make(map[string]bool)
-	for key, err := range graph.Missing(ctx, r.draft, r.last, name) {
-		if err != nil {
-			return nil, err
-		}
-		created[key] = true
-	}
-	return created, nil
-}
-
-// batches are the keys in ascending order, as many at once as are fetched together.
-func batches[V any](keys map[string]V) [][]string {
-	return slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(keys)), 500))
-}
-
 func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subject relationships.End) error {
-	from, to := r.types[s.From], r.types[s.To]
-	s.incomplete = s.incomplete || from.incomplete || to.incomplete
-	s.derived = from.withheld > 0 || to.withheld > 0 || from.derived || to.derived
-	if err := r.writeFresh(ctx, s, r.withEnds(ctx, s, from, to)); err != nil {
+	start, end := r.types[s.From], r.types[s.To]
+	s.incomplete = s.incomplete || start.incomplete || end.incomplete
+	s.derived = start.withheld > 0 || end.withheld > 0 || start.derived || end.derived
+	if err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end)); err != nil {
 		return err
 	}
 	if s.before == 0 {
@@ -408,45 +280,45 @@ func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subje
 	if s.keepsAll() {
 		return r.carry(ctx, s, hasEnds)
 	}
-	stays := func(key string) bool {
+	isOutside := func(key string) bool {
 		from, to, _ := graph.RelationshipEnds(key)
 		if subject == relationships.To {
 			return r.outside[to]
 		}
 		return r.outside[from]
 	}
-	var gone, staying int64
+	var gone, outside int64
 	for key, err := range graph.Missing(ctx, r.last, r.draft, s.Name) {
 		switch {
 		case err != nil:
 			return err
 		case !hasEnds(key): // goes with its node, whatever is known of the relationship
-		case stays(key):
-			staying++
+		case isOutside(key):
+			outside++
 		default:
 			gone++
 		}
 	}
-	if r.guard.withholds(gone, s.before, s.fresh+staying) {
+	if r.guard.withholds(gone, s.before-outside, s.fresh) {
 		s.withheld = gone
 		return r.carry(ctx, s, hasEnds)
 	}
-	if staying > 0 {
-		return r.carry(ctx, s, func(key string) bool { return hasEnds(key) && stays(key) })
+	if outside > 0 {
+		return r.carry(ctx, s, func(key string) bool { return hasEnds(key) && isOutside(key) })
 	}
 	return nil
 }
 
 // withEnds yields the relationships made of this run's rows that have both ends in the graph. Those
 // that lack one are counted, unless it is missing because its type was not read whole.
-func (r *resolver) withEnds(ctx context.Context, s, from, to *typeState) iter.Seq2[graph.Encoded, error] {
+func (r *resolver) withEnds(ctx context.Context, s, start, end *typeState) iter.Seq2[graph.Encoded, error] {
 	excused := func(end *typeState, key string) bool { return r.nodes.has(key) || end.incomplete || end.skipped }
 	return func(yield func(graph.Encoded, error) bool) {
 		for record, err := range r.builder.Sorted(ctx, s.Name) {
 			if err == nil {
-				start, end, _ := graph.RelationshipEnds(record.Key)
-				if !r.nodes.has(start) || !r.nodes.has(end) {
-					if !excused(from, start) || !excused(to, end) {
+				from, to, _ := graph.RelationshipEnds(record.Key)
+				if !r.nodes.has(from) || !r.nodes.has(to) {
+					if !excused(start, from) || !excused(end, to) {
 						r.dangling++
 					}
 					continue

@@ -18,6 +18,7 @@ func (c *console) siteToken(site int) func(*connector.Options) {
 }
 
 func TestATokenOfASiteMakesItsAccountOfWhatTheSiteSays(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, busy())
 	result := c.mustSync(c.siteToken(0))
 	assert.Equal(t, "ok", result.step("accounts").State)
@@ -26,46 +27,148 @@ func TestATokenOfASiteMakesItsAccountOfWhatTheSiteSays(t *testing.T) {
 	assert.NotEmpty(t, ofType(c.graph(), "sentinelone_agent"))
 }
 
-func TestATokenNarrowedToOneSiteKeepsWhatLiesOutside(t *testing.T) {
-	c := newConsole(t, busy())
-	c.mustSync()
-	before := c.graph()
-	narrowed := c.siteToken(0)
-	result := c.sync(narrowed)
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status, "the first run that sees less says so")
-	assert.Empty(t, result.IncompleteTypes)
-	assert.Empty(t, result.changes)
-	assert.Equal(t, before, c.graph())
-
-	second := c.mustSync(narrowed)
-	assert.Empty(t, second.changes)
-	assert.Equal(t, before, c.graph())
-
-	c.SetDay(1)
-	c.mustSync(narrowed)
-	inside := lacking(before, c.graph())
-	for _, gone := range inside {
-		assert.Contains(t, before, gone)
+// spread is a tenant of which each site has applications and users that no other has.
+func spread() s1test.Tenant {
+	return s1test.Tenant{
+		Seed: 5, Accounts: 2, Sites: 8, Groups: 16, Agents: 160, Threats: 40, ApplicationsPerAgent: 4, Catalog: 2000, Awkward: true,
 	}
-	result = c.mustSync()
-	assert.Equal(t, c.clean(), c.graph(), "once the scope is wide again all is judged again")
 }
 
-func TestConfiguredSitesLimitWhatIsReadAndWhatIsJudged(t *testing.T) {
+// What lies outside a narrower scope stays, and all that is made of it, whatever else happens.
+func TestANarrowerScopeKeepsWhatLiesOutside(t *testing.T) {
+	t.Parallel()
+	sites := func(c *console) func(*connector.Options) {
+		return func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0), c.SiteID(1), c.SiteID(2)} }
+	}
+	for name, narrow := range map[string]func(c *console) func(*connector.Options){
+		"a token of a site": func(c *console) func(*connector.Options) { return c.siteToken(0) },
+		"configured sites":  sites,
+		"configured groups": func(c *console) func(*connector.Options) {
+			return func(o *connector.Options) { o.Config.Groups = []string{c.GroupID(3)} }
+		},
+		"configured accounts": func(c *console) func(*connector.Options) {
+			return func(o *connector.Options) { o.Config.Accounts = []string{c.AccountID(0)} }
+		},
+		"applications alone": func(c *console) func(*connector.Options) {
+			return func(o *connector.Options) { sites(c)(o); o.Only = []string{"applications"} }
+		},
+		"agents skipped": func(c *console) func(*connector.Options) {
+			return func(o *connector.Options) { sites(c)(o); o.Config.Skip = []string{"agents"} }
+		},
+		"agents fail": func(c *console) func(*connector.Options) {
+			c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Status(500)})
+			return sites(c)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, spread())
+			c.mustSync()
+			before := c.graph()
+			narrowed := narrow(c)
+			first := c.sync(narrowed)
+			require.NoError(t, first.err)
+			assert.Equal(t, connector.Partial, first.Status, "the first run that sees less says so")
+			assert.Empty(t, first.changes)
+			assertSame(t, before, c.graph())
+			second := c.sync(narrowed)
+			require.NoError(t, second.err)
+			assert.Empty(t, second.changes)
+			assertSame(t, before, c.graph())
+			if name == "agents fail" {
+				return
+			}
+			assert.Equal(t, connector.Complete, second.Status)
+			c.SetDay(1)
+			c.sync(narrowed)
+			c.mustSync()
+			assertSame(t, c.clean(), c.graph())
+		})
+	}
+}
+
+func TestAWiderScopeIsABaseline(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, spread())
+	site := c.siteToken(0)
+	c.mustSync(site)
+	c.Accept(s1test.Token{Value: "of-accounts", Scope: s1test.ScopeAccount, IDs: []string{c.AccountID(0), c.AccountID(1)}})
+	wider := func(o *connector.Options) { o.Config.Token = config.NewSecret("of-accounts") }
+	result := c.mustSync(wider)
+	assert.Empty(t, result.changes)
+	assert.NotEmpty(t, result.Notices)
+	c.Accept(s1test.Token{Value: s1test.DefaultToken}, s1test.Token{Value: "of-accounts", Scope: s1test.ScopeAccount, IDs: []string{c.AccountID(0), c.AccountID(1)}})
+	assertSame(t, c.clean(wider), c.graph())
+}
+
+// A token whose scope the console does not tell may see less than before.
+func TestAUserWithoutAScopeDeletesNothing(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"nothing":               `{"data":{}}`,
+		"another word":          `{"data":{"id":"1","scope":"group","scopeRoles":[]}}`,
+		"a site without its ID": `{"data":{"id":"1","scope":"site","scopeRoles":[]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, busy())
+			c.mustSync()
+			before := c.graph()
+			c.Break(s1test.Fault{Path: "/user", Effect: s1test.StatusWith(200, nil, body)})
+			result := c.sync(c.siteToken(0))
+			require.NoError(t, result.err)
+			assert.Equal(t, connector.Partial, result.Status)
+			assert.Empty(t, lacking(before, c.graph()))
+		})
+	}
+}
+
+func TestAScopeOutsideTheTokensIsWrongUsage(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, busy())
 	c.mustSync()
 	before := c.graph()
-	oneSite := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(1)} }
+	token := c.siteToken(1)
+	result := c.sync(func(o *connector.Options) { token(o); o.Config.Sites = []string{c.SiteID(0)} })
+	var usage *connector.UsageError
+	require.ErrorAs(t, result.err, &usage)
+	assert.Contains(t, result.err.Error(), c.SiteID(0))
+	assert.Contains(t, result.err.Error(), c.SiteID(1))
+	assertSame(t, before, c.graph())
+}
+
+func TestTheGuardCountsWhatIsInsideTheScope(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, spread())
+	c.mustSync()
+	before := c.graph()
+	oneSite := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }
+	c.sync(oneSite)
+	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.EmptyList()})
 	result := c.sync(oneSite)
 	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
-	assert.Equal(t, before, c.graph())
-	c.mustSync(oneSite)
-	assert.Equal(t, before, c.graph())
+	assert.Positive(t, result.WithheldDeletions["sentinelone_agent"])
+	assertSame(t, before, c.graph())
+}
+
+func TestGroupsOfASiteThatIsGoneGoWithIt(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Seed: 5, Accounts: 2, Sites: 12, Groups: 24, Agents: 100})
+	account := func(o *connector.Options) { o.Config.Accounts = []string{c.AccountID(0)} }
+	c.mustSync(account)
+	site, groups := c.SiteID(2), []string{c.GroupID(2), c.GroupID(14)}
+	// Neither the lists have them any more, nor does a question by ID.
+	c.Break(s1test.Fault{Path: "/sites", Effect: s1test.MissingRows(site)})
+	c.Break(s1test.Fault{Path: "/sites", Match: with("siteIds"), Effect: s1test.EmptyList()})
+	c.Break(s1test.Fault{Path: "/groups", Effect: s1test.MissingRows(groups...)})
+	c.Break(s1test.Fault{Path: "/groups", Match: with("groupIds"), Effect: s1test.EmptyList()})
+	c.mustSync(account)
+	assert.NotContains(t, ofType(c.graph(), "sentinelone_group"), "sentinelone_group:"+groups[0])
+	assertSame(t, c.clean(account), c.graph())
 }
 
 func TestTheGuardWithholdsDeletionsThatLookLikeAFault(t *testing.T) {
+	t.Parallel()
 	tenant := busy()
 	c := newConsole(t, tenant)
 	c.mustSync()
@@ -78,7 +181,7 @@ func TestTheGuardWithholdsDeletionsThatLookLikeAFault(t *testing.T) {
 	assert.EqualValues(t, len(ofType(before, "sentinelone_agent")), result.WithheldDeletions["sentinelone_agent"])
 	assert.Len(t, result.WithheldDeletions, 1, "what is derived from agents is not listed again")
 	assert.Empty(t, result.changes)
-	assert.Equal(t, before, c.graph())
+	assertSame(t, before, c.graph())
 
 	allowed := c.mustSync(func(o *connector.Options) { o.AllowMassDelete = true })
 	assert.Empty(t, allowed.WithheldDeletions)
@@ -86,10 +189,11 @@ func TestTheGuardWithholdsDeletionsThatLookLikeAFault(t *testing.T) {
 	assert.Empty(t, ofType(c.graph(), "sentinelone_device"))
 	mend()
 	c.mustSync()
-	assert.Equal(t, c.clean(), c.graph())
+	assertSame(t, c.clean(), c.graph())
 }
 
 func TestAConsoleWithoutInstalledApplicationsIsReadThroughItsInventory(t *testing.T) {
+	t.Parallel()
 	tenant := small()
 	tenant.NoInstalled = true
 	c := newConsole(t, tenant)
@@ -103,6 +207,7 @@ func TestAConsoleWithoutInstalledApplicationsIsReadThroughItsInventory(t *testin
 }
 
 func TestASourceOfApplicationsThatFailsLaterIsAFault(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, small())
 	c.mustSync()
 	before := c.graph()
@@ -110,10 +215,11 @@ func TestASourceOfApplicationsThatFailsLaterIsAFault(t *testing.T) {
 	result := c.sync()
 	assert.Equal(t, "failed", result.step("applications").State)
 	assert.Equal(t, []string{"sentinelone_application", "sentinelone_device_has_application"}, result.IncompleteTypes)
-	assert.Equal(t, before, c.graph())
+	assertSame(t, before, c.graph())
 }
 
 func TestATokenThatMayNotSayWhatItSeesDeletesNothing(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, busy())
 	c.mustSync()
 	before := c.graph()

@@ -25,7 +25,8 @@ const (
 // Summary is what a run did: what `run --json` prints, and what summary.json and the tables are made of.
 type Summary struct {
 	Instance   string    `json:"instance"`
-	Run        string    `json:"run"` // ID of the run; empty for a dry run and for a run that failed before it began
+	Run        string    `json:"run"`                // ID of the run; empty for a dry run and for a run that failed before it began
+	Previous   string    `json:"previous,omitempty"` // ID of the run that it was compared with; empty for a first run
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt"`
 	Status     Status    `json:"status"`

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -35,11 +36,13 @@ func Model() []*graph.Type {
 func Sync(ctx context.Context, o Options) (Summary, error) {
 	s := newSync(o)
 	err := s.run(ctx)
-	if err != nil {
-		s.summary.Status = Failed
-		s.summary.Error = err.Error()
+	switch {
+	case errors.Is(err, context.Canceled):
+		s.summary.Status, s.summary.Error = Failed, "interrupted: nothing was committed"
+	case err != nil:
+		s.summary.Status, s.summary.Error = Failed, err.Error()
 	}
-	s.summary.FinishedAt = s.o.Clock().UTC()
+	s.summary.FinishedAt = s.clock().UTC()
 	return s.summary, err
 }
 
@@ -48,6 +51,7 @@ type sync struct {
 	o       Options
 	config  *config.Config
 	summary Summary
+	clock   func() time.Time
 
 	recording *replay.Recording
 	recorder  *replay.Recorder
@@ -66,9 +70,12 @@ type state struct {
 	// Applications is the source that was found, so that it is kept; auto while none was.
 	Applications string `json:"applications"`
 
-	// Established has the types that were read whole at least once as the model maps them now. Until
-	// then a type is a baseline: nothing of it makes a change event.
+	// Established has the types that were read whole at least once as the model maps them now, of
+	// relationships with both their ends. Until then a type is a baseline: nothing of it makes a change
+	// event.
 	Established map[string]bool `json:"established"`
+
+	Tag string `json:"tag,omitempty"` // the account name on every entity
 
 	Version string `json:"version,omitempty"` // of s1graph
 }
@@ -83,7 +90,11 @@ func newSync(o Options) *sync {
 	if o.Changes == nil {
 		o.Changes = func(graph.Change, graph.Snapshot, graph.Snapshot) error { return nil }
 	}
-	return &sync{o: o, config: o.Config, summary: Summary{
+	clock := o.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	return &sync{o: o, config: o.Config, clock: clock, summary: Summary{
 		Instance:          o.Config.Instance,
 		Status:            Complete,
 		Steps:             []StepResult{},
@@ -100,18 +111,18 @@ func (s *sync) run(ctx context.Context) (err error) {
 		if s.recording, err = replay.Open(s.o.Replay); err != nil {
 			return err
 		}
-	}
-	if s.o.Clock == nil {
-		s.o.Clock = time.Now
-		if s.recording != nil {
-			s.o.Clock = func() time.Time { return s.recording.Meta().RecordedAt }
+		if s.o.Clock == nil {
+			s.clock = func() time.Time { return s.recording.Meta().RecordedAt }
 		}
 	}
-	s.summary.StartedAt = s.o.Clock().UTC()
+	if s.o.Record != "" && isSameFolder(s.o.Record, s.o.Replay) {
+		return &UsageError{fmt.Errorf("%s would be replayed and recorded over at once: give --record another folder", s.o.Record)}
+	}
+	s.summary.StartedAt = s.clock().UTC()
 	if err := s.connect(); err != nil {
 		return err
 	}
-	if s.store, err = jsonstore.Open(s.config.Dir, jsonstore.Options{Instance: s.config.Instance, Clock: s.o.Clock}); err != nil {
+	if s.store, err = jsonstore.Open(s.config.Dir, jsonstore.Options{Instance: s.config.Instance, Clock: s.clock}); err != nil {
 		return err
 	}
 	defer s.store.Close()
@@ -160,7 +171,11 @@ func (s *sync) connect() error {
 	}
 	var err error
 	if s.o.Record != "" {
-		meta := replay.Meta{Instance: s.config.Instance, RecordedAt: s.summary.StartedAt, APIVersion: s.config.APIVersion}
+		filters := s.filters()
+		meta := replay.Meta{
+			Instance: s.config.Instance, RecordedAt: s.summary.StartedAt, APIVersion: s.config.APIVersion,
+			Accounts: filters.Accounts, Sites: filters.Sites, Groups: filters.Groups,
+		}
 		if s.recorder, err = replay.NewRecorder(s.o.Record, meta); err != nil {
 			return err
 		}
@@ -175,6 +190,11 @@ func (s *sync) openLast(ctx context.Context) (err error) {
 	s.last, err = openLast(ctx, s.store)
 	if err != nil {
 		return err
+	}
+	s.summary.Previous = s.last.id()
+	if recovered := s.store.Recovered(); recovered != "" {
+		s.notice("%s", recovered)
+		s.last.incomparable = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.last.damaged)) {
 		s.notice("The last run's %s were damaged (%v): what could be read was kept, and the type is written anew.", name, s.last.damaged[name])
@@ -219,34 +239,67 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 // input asks who the token is, and puts together what the steps need.
 func (s *sync) input(ctx context.Context) (*steps.Input, error) {
 	user, err := s.client.User(ctx)
-	unknown := s1.IsRefused(err) || s1.IsNotFound(err)
-	if err != nil && !unknown {
+	if err != nil && !s1.IsRefused(err) && !s1.IsNotFound(err) {
 		return nil, err
 	}
-	if unknown {
-		s.notice("The console does not say what the token may see (%v): nothing counts as gone.", err)
+	scope, err := steps.NewScope(user, s.filters())
+	if err != nil {
+		return nil, &UsageError{err}
 	}
-	scope := steps.NewScope(user, steps.Scope{Accounts: s.config.Accounts, Sites: s.config.Sites, Groups: s.config.Groups})
-	scope.Unknown = unknown
-	if s.last.committed() && !scope.Covers(s.last.state.Scope) {
-		s.summary.Status = Partial
-		s.notice("This run sees less of the tenant than the last one: what lies outside is kept as it was.")
+	if scope.Unknown {
+		s.notice("The console does not say what the token may see, so nothing counts as gone: ask it with s1graph api user.")
 	}
 	applications := s.config.Applications
 	if found := s.last.state.Applications; applications == steps.AutoSource && found != "" {
 		applications = found
 	}
 	s.state = state{Host: s.client.Host(), Scope: scope, Version: s.o.Version}
-	return steps.NewInput(steps.Input{
+	in, err := steps.NewInput(ctx, steps.Input{
 		Client: s.client, Scope: scope, Last: s.last, Logger: s.o.Logger, Applications: applications,
-	}), nil
+	})
+	if err == nil && s.last.committed() {
+		s.compareScopes(in)
+	}
+	return in, err
+}
+
+// compareScopes says where this run sees another part of the tenant than the last one.
+func (s *sync) compareScopes(in *steps.Input) {
+	before := s.last.state.Scope
+	if !in.Scope.Covers(before, in.AccountBefore) {
+		s.summary.Status = Partial
+		s.notice("This run sees less of the tenant than the last one: what lies outside is kept as it was.")
+	}
+	if !before.Covers(in.Scope, in.AccountBefore) {
+		s.last.incomparable = true
+		s.notice("This run sees more of the tenant than the last one: what it finds is a baseline, and no change is reported.")
+	}
+}
+
+// filters are what the configuration limits the scope to, or else what the recording was limited to.
+func (s *sync) filters() steps.Scope {
+	filters := steps.Scope{Accounts: s.config.Accounts, Sites: s.config.Sites, Groups: s.config.Groups}
+	if s.recording != nil && len(filters.Accounts)+len(filters.Sites)+len(filters.Groups) == 0 {
+		meta := s.recording.Meta()
+		filters = steps.Scope{Accounts: meta.Accounts, Sites: meta.Sites, Groups: meta.Groups}
+	}
+	return filters
+}
+
+// isSameFolder says whether two paths lead to one folder that is there.
+func isSameFolder(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 func (s *sync) runSteps(ctx context.Context, in *steps.Input, builder *graph.Builder) error {
 	var tags []graph.Property
 	if s.config.TagAccountName && s.config.AccountName != "" {
-		tags = []graph.Property{{Name: "tag.AccountName", Value: graph.String(s.config.AccountName)}}
+		s.state.Tag = s.config.AccountName
+		tags = []graph.Property{{Name: "tag.AccountName", Value: graph.String(s.state.Tag)}}
 	}
+	s.last.retagged = s.last.state.Tag != s.state.Tag
 	results, err := steps.Run(ctx, in, steps.Plan{
 		Steps:    steps.All(),
 		Skip:     s.skips,
@@ -315,7 +368,6 @@ func (s *sync) typeStates(in *steps.Input) map[string]*typeState {
 // conclude fills in the summary but for the changes.
 func (s *sync) conclude(in *steps.Input, r *resolver) {
 	s.state.Applications = in.Applications
-	s.state.Established = make(map[string]bool)
 	for name, t := range r.types {
 		counts := s.summary.Entities
 		if t.Relationship {
@@ -328,9 +380,8 @@ func (s *sync) conclude(in *steps.Input, r *resolver) {
 		if t.withheld > 0 {
 			s.summary.WithheldDeletions[name] = t.withheld
 		}
-		whole := !t.skipped && !t.incomplete
-		s.state.Established[name] = whole || s.last.established(&t.written)
 	}
+	s.state.Established = s.established(r.types)
 	slices.Sort(s.summary.IncompleteTypes)
 	s.summary.DanglingRelationships = r.dangling
 	for i, result := range s.results {
@@ -352,12 +403,46 @@ func (s *sync) conclude(in *steps.Input, r *resolver) {
 	}
 }
 
+// established says of which types the next run's differences are changes. Relationships are made of what
+// earlier steps found out too, so these must have been whole as well.
+func (s *sync) established(types map[string]*typeState) map[string]bool {
+	established := make(map[string]bool)
+	sources := make(map[string][]string) // by step: the entity types that it depends on
+	for _, result := range s.results {
+		for _, id := range result.Step.DependsOn {
+			sources[result.Step.ID] = append(sources[result.Step.ID], entityTypes(s.results, id)...)
+		}
+	}
+	for _, t := range Model() { // entities come first
+		state := types[t.Name]
+		whole := !state.skipped && !state.incomplete
+		if t.Relationship {
+			ends := append([]string{t.From, t.To}, sources[t.Step]...)
+			whole = whole && !slices.ContainsFunc(ends, func(name string) bool { return !established[name] })
+		}
+		established[t.Name] = whole || s.last.established(&state.written)
+	}
+	return established
+}
+
+func entityTypes(results []steps.Result, stepID string) []string {
+	var names []string
+	for _, result := range results {
+		for _, t := range result.Step.Types {
+			if result.Step.ID == stepID && !t.Relationship {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	return names
+}
+
 // compare finds and writes the changes against the last run.
 func (s *sync) compare(ctx context.Context, draft *jsonstore.Draft, r *resolver) error {
 	changes := draft.Changes()
 	options := graph.DiffOptions{Rekeyed: r.rekeyed, Baseline: func(name string) bool {
 		t := r.types[name]
-		return t == nil || !s.last.established(&t.written)
+		return t == nil || !s.last.comparable(&t.written)
 	}}
 	counts, err := graph.Diff(ctx, s.last, draft, options, func(c graph.Change) error {
 		if err := changes.Write(c); err != nil {
@@ -372,7 +457,7 @@ func (s *sync) compare(ctx context.Context, draft *jsonstore.Draft, r *resolver)
 // commit makes the draft the current run.
 func (s *sync) commit(draft *jsonstore.Draft) error {
 	s.summary.Run = draft.ID()
-	s.summary.FinishedAt = s.o.Clock().UTC()
+	s.summary.FinishedAt = s.clock().UTC()
 	document, err := summaryFile(s.summary, s.results)
 	if err != nil {
 		return err
@@ -384,5 +469,8 @@ func (s *sync) commit(draft *jsonstore.Draft) error {
 	if err := draft.Commit(jsonstore.CommitInfo{State: state, Summary: document}); err != nil {
 		return err
 	}
-	return s.store.Prune()
+	if err := s.store.Prune(); err != nil {
+		s.notice("Older runs could not be removed, and take space: %v.", err)
+	}
+	return nil
 }

@@ -23,8 +23,8 @@ var User = define(Kind[s1.Agent]{
 	Tie:      func(a *s1.Agent) string { return sortableID(a.ID) },
 	Properties: []Property[s1.Agent]{
 		Text("name", "Common name in Active Directory, else the user principal name or mail address, else the login name.",
-			userName).Required(),
-		Text("displayName", "As name.", userName).Required(),
+			userName).Required().Combined(greatest),
+		Text("displayName", "As name.", userName).Required().Combined(greatest),
 		Text("firstName", "Always empty: the console does not tell.",
 			func(*s1.Agent) string { return "" }).Required(),
 		Text("lastName", "Always empty: the console does not tell.",
@@ -49,9 +49,9 @@ var User = define(Kind[s1.Agent]{
 		}).Required().Combined(union).Volatile(loginName),
 		Text("userPrincipalName", "Name in Active Directory, such as jane@acme.example, in lower case.", userPrincipalName),
 		Text("distinguishedName", "Path in Active Directory.",
-			func(a *s1.Agent) string { return userDirectory(a).LastUserDistinguishedName }),
+			func(a *s1.Agent) string { return userDirectory(a).LastUserDistinguishedName }).Combined(greatest),
 		Set("memberOf", "Groups in Active Directory.",
-			func(a *s1.Agent) []string { return userDirectory(a).LastUserMemberOf }),
+			func(a *s1.Agent) []string { return userDirectory(a).LastUserMemberOf }).Combined(union),
 		Flag("isLocal", "Whether the user is known on one device only.",
 			func(a *s1.Agent) s1.Flag { return s1.FlagOf(ownerOf(a).id == "") }),
 		Text("computerName", "Host name of that device.", func(a *s1.Agent) string {

@@ -53,5 +53,5 @@ var sitesOfAccounts = &list[s1.Site]{
 // SentinelOne has it and no fault.
 func isSiteScoped(err error) bool {
 	var apiError *s1.Error
-	return errors.As(err, &apiError) && apiError.Status == 403 && apiError.Code == 4030010
+	return errors.As(err, &apiError) && apiError.Status == 403 && apiError.Code == s1.CodeOutsideScope
 }

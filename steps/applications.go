@@ -90,7 +90,7 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 		return InventorySource, nil
 	case inventoryErr != nil && err != nil:
 		return "", fmt.Errorf("the console has neither of the two lists of applications; leave them out with --skip applications: %w", errors.Join(err, inventoryErr))
-	case inventoryErr != nil && !s1.IsNotFound(inventoryErr):
+	case inventoryErr != nil && !s1.IsNotFound(inventoryErr) && !s1.IsRefused(inventoryErr):
 		return "", inventoryErr
 	}
 	return InstalledSource, nil

@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"cmp"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,8 +27,9 @@ type Scope struct {
 	filters *Scope
 }
 
-// NewScope is what a token's user may see, narrowed to what the configuration asks for.
-func NewScope(user s1.User, filters Scope) Scope {
+// NewScope is what a token's user may see, narrowed to what the configuration asks for. Where nothing is
+// in both, the error says so.
+func NewScope(user s1.User, filters Scope) (Scope, error) {
 	scope := Scope{Accounts: filters.Accounts, Sites: filters.Sites, Groups: filters.Groups, filters: &filters}
 	var roles []string
 	for _, role := range user.ScopeRoles {
@@ -34,44 +37,56 @@ func NewScope(user s1.User, filters Scope) Scope {
 			roles = append(roles, role.ID)
 		}
 	}
-	switch user.Scope {
-	case "account":
-		scope.Accounts = intersect(scope.Accounts, roles)
-	case "site":
-		scope.Sites = intersect(scope.Sites, roles)
+	var err error
+	switch {
+	case user.Scope == "tenant":
+	case user.Scope == "account" && len(roles) > 0:
+		scope.Accounts, err = intersect("accounts", scope.Accounts, roles)
+	case user.Scope == "site" && len(roles) > 0:
+		scope.Sites, err = intersect("sites", scope.Sites, roles)
+	default:
+		scope.Unknown = true
 	}
 	for _, ids := range []*[]string{&scope.Accounts, &scope.Sites, &scope.Groups} {
 		*ids = graph.Set(*ids).List()
 	}
-	return scope
+	return scope, err
 }
 
-// intersect joins two restrictions, where an empty list is none. Where nothing is in both, what was
-// configured stands: the console answers such a question with an empty list.
-func intersect(configured, roles []string) []string {
+// intersect joins what is configured, where an empty list is all, with what the token may see.
+func intersect(what string, configured, roles []string) ([]string, error) {
 	if len(configured) == 0 {
-		return roles
+		return roles, nil
 	}
-	both := slices.DeleteFunc(slices.Clone(configured), func(id string) bool { return len(roles) > 0 && !slices.Contains(roles, id) })
+	both := slices.DeleteFunc(slices.Clone(configured), func(id string) bool { return !slices.Contains(roles, id) })
 	if len(both) == 0 {
-		return configured
+		return nil, fmt.Errorf("%s: the token sees %s alone, and the configuration asks for %s: name some that the token sees, or none",
+			what, strings.Join(roles, ", "), strings.Join(configured, ", "))
 	}
-	return both
+	return both, nil
 }
 
-// Covers says whether all that is inside other is inside s too, as far as the lists
-// tell; an unknown scope is taken to be no smaller and no larger.
-func (s Scope) Covers(other Scope) bool {
+// Covers says whether all that is inside other is inside s too, as far as the IDs tell; account returns
+// the ID of a site's account. An unknown scope is taken to be no smaller and no larger.
+func (s Scope) Covers(other Scope, account func(siteID string) string) bool {
 	if s.Unknown || other.Unknown {
 		return true
 	}
-	covers := func(mine, theirs []string) bool {
-		if len(mine) == 0 {
-			return true
+	accounts := other.Accounts
+	if len(accounts) == 0 {
+		for _, site := range other.Sites {
+			accounts = append(accounts, account(site))
 		}
-		return len(theirs) > 0 && !slices.ContainsFunc(theirs, func(id string) bool { return !slices.Contains(mine, id) })
 	}
-	return covers(s.Accounts, other.Accounts) && covers(s.Sites, other.Sites) && covers(s.Groups, other.Groups)
+	return isSubset(accounts, s.Accounts) && isSubset(other.Sites, s.Sites) && isSubset(other.Groups, s.Groups)
+}
+
+// isSubset compares lists of which an empty one is all.
+func isSubset(part, whole []string) bool {
+	if len(whole) == 0 {
+		return true
+	}
+	return len(part) > 0 && !slices.ContainsFunc(part, func(id string) bool { return !slices.Contains(whole, id) })
 }
 
 // IsAll says whether nothing is outside.
@@ -121,7 +136,7 @@ func (in *Input) Outside(r *graph.Record) bool {
 	case entities.Site.GraphType().Name:
 		return in.Scope.outside(siteScope, place{account: account, site: id})
 	case entities.Group.GraphType().Name:
-		return in.Scope.outside(groupScope, place{account: in.tables.account(site), site: site, group: id})
+		return in.Scope.outside(groupScope, place{account: cmp.Or(in.tables.account(site), in.AccountBefore(site)), site: site, group: id})
 	case entities.Agent.GraphType().Name, entities.Threat.GraphType().Name:
 		return in.Scope.outside(groupScope, place{account: account, site: site, group: group})
 	}

@@ -48,18 +48,19 @@ type Input struct {
 	// then hold what /sites says of them, and must not lose what is known from before.
 	AccountsOfSites bool
 
-	tables tables
-	types  map[string]*graph.Type // by name, for reading records of Last
+	tables         tables
+	types          map[string]*graph.Type // by name, for reading records of Last
+	accountsBefore map[string]string      // IDs of the accounts of the last graph's sites
 }
 
 // NewInput makes an Input ready to use of what the connector knows.
-func NewInput(in Input) *Input {
+func NewInput(ctx context.Context, in Input) (*Input, error) {
 	in.tables = newTables()
 	in.types = make(map[string]*graph.Type)
 	for _, t := range in.Last.Types() {
 		in.types[t.Name] = t
 	}
-	return &in
+	return &in, in.readAccountsBefore(ctx)
 }
 
 // State is how a step ended.

@@ -162,16 +162,27 @@ func (in *Input) DevicesBefore(ctx context.Context, each func(agentID, deviceKey
 	})
 }
 
-// seedSites fills in the accounts of the last graph's sites.
-func seedSites(ctx context.Context, in *Input) error {
+// AccountBefore returns the ID of the account that a site had in the last graph, or "".
+func (in *Input) AccountBefore(siteID string) string { return in.accountsBefore[siteID] }
+
+// readAccountsBefore reads the accounts of the last graph's sites.
+func (in *Input) readAccountsBefore(ctx context.Context) error {
+	in.accountsBefore = make(map[string]string)
 	return in.lastRecords(ctx, entities.Site.GraphType().Name, func(r *graph.Record) {
-		in.tables.mu.Lock()
-		defer in.tables.mu.Unlock()
-		id := idOf(r.Key)
-		if _, found := in.tables.accountOfSite[id]; !found {
-			in.tables.accountOfSite[id] = r.Get("accountId").Text()
-		}
+		in.accountsBefore[idOf(r.Key)] = r.Get("accountId").Text()
 	})
+}
+
+// seedSites fills in the accounts of the last graph's sites.
+func seedSites(_ context.Context, in *Input) error {
+	in.tables.mu.Lock()
+	defer in.tables.mu.Unlock()
+	for site, account := range in.accountsBefore {
+		if _, found := in.tables.accountOfSite[site]; !found {
+			in.tables.accountOfSite[site] = account
+		}
+	}
+	return nil
 }
 
 // seedAgents fills in the devices of the last graph's agents.
@@ -180,7 +191,7 @@ func seedAgents(ctx context.Context, in *Input) error {
 		in.tables.mu.Lock()
 		defer in.tables.mu.Unlock()
 		if _, found := in.tables.agents[agentID]; !found {
-			in.tables.agents[agentID] = agentRef{device: deviceKey}
+			in.tables.agents[strings.Clone(agentID)] = agentRef{device: strings.Clone(deviceKey)}
 		}
 	})
 	if err != nil {

@@ -34,6 +34,11 @@ type Meta struct {
 	RecordedAt time.Time `json:"recordedAt"`
 
 	APIVersion string `json:"apiVersion"`
+
+	// Accounts, Sites and Groups are IDs that the run was limited to; a replay is limited to them too.
+	Accounts []string `json:"accounts,omitempty"`
+	Sites    []string `json:"sites,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
 }
 
 // format is the version of the layout that is described above.

@@ -1,0 +1,37 @@
+package connector
+
+import (
+	"s1graph/config"
+	"s1graph/s1"
+)
+
+// NewClient makes a client of the console that c names; nothing is asked yet. adjust changes what is
+// made of c before the client is, such as its Logger; nil changes nothing. A console that cannot be
+// asked so is a *UsageError. Who makes a client closes it.
+func NewClient(c *config.Config, adjust func(*s1.Config)) (*s1.Client, error) {
+	cfg := s1.Config{
+		URL:          c.URL,
+		APIVersion:   c.APIVersion,
+		Token:        s1.StaticToken(c.Token.Reveal()),
+		PageDeadline: c.PageDeadline,
+		RateLimits:   c.RateLimits,
+	}
+	if c.TokenFile != "" {
+		cfg.Token = s1.FileToken(c.TokenFile)
+	}
+	if adjust != nil {
+		adjust(&cfg)
+	}
+	if cfg.Transport == nil {
+		transport, err := s1.NewTransport(c.Proxy.Reveal(), c.CAFile)
+		if err != nil {
+			return nil, &UsageError{err}
+		}
+		cfg.Transport = transport
+	}
+	client, err := s1.New(cfg)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	return client, nil
+}

@@ -1,0 +1,117 @@
+package connector
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/relationships"
+)
+
+// matchRekeyed finds what is there under another key, and takes it out of what is gone.
+func (r *resolver) matchRekeyed(ctx context.Context, name string, gone map[string]bool) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	find := map[string]func(context.Context, map[string]bool) error{
+		entities.Device.GraphType().Name: r.matchDevices,
+		entities.User.GraphType().Name:   r.matchLocalUsers,
+	}[name]
+	if find == nil {
+		return nil
+	}
+	if err := find(ctx, gone); err != nil {
+		return err
+	}
+	for key := range gone {
+		if r.rekeyed[key] != "" {
+			delete(gone, key)
+		}
+	}
+	return nil
+}
+
+// matchDevices finds the devices that have another key now: the same agent, another name or serial
+// number.
+func (r *resolver) matchDevices(ctx context.Context, gone map[string]bool) error {
+	created, err := r.created(ctx, entities.Device.GraphType().Name)
+	if err != nil {
+		return err
+	}
+	now := r.in.DevicesNow()
+	candidates := make(map[string]string)
+	err = r.in.DevicesBefore(ctx, func(agentID, before string) {
+		if key := now[agentID]; gone[before] && created[key] && (candidates[before] == "" || key < candidates[before]) {
+			candidates[strings.Clone(before)] = key
+		}
+	})
+	r.match(candidates)
+	return err
+}
+
+// matchLocalUsers finds the users that are known by the device they use, where that was rekeyed.
+func (r *resolver) matchLocalUsers(ctx context.Context, gone map[string]bool) error {
+	if len(r.rekeyed) == 0 {
+		return nil
+	}
+	created, err := r.created(ctx, entities.User.GraphType().Name)
+	if err != nil {
+		return err
+	}
+	devices := make(map[string]string) // of users that are gone
+	err = r.eachEdge(ctx, relationships.UserOwnsDevice.GraphType().Name, func(user, device string) {
+		if gone[user] && r.rekeyed[device] != "" {
+			devices[strings.Clone(user)] = strings.Clone(device)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	candidates := make(map[string]string)
+	for _, keys := range batches(devices) {
+		for encoded, err := range r.last.Fetch(ctx, entities.User.GraphType().Name, keys) {
+			if err != nil {
+				return err
+			}
+			user, err := r.decode(encoded)
+			if err != nil {
+				return err
+			}
+			before := devices[user.Key]
+			for _, name := range user.Get("username").List() {
+				key := entities.LocalUserKey(r.rekeyed[before], name)
+				if entities.LocalUserKey(before, name) == user.Key && created[key] {
+					candidates[user.Key] = key
+				}
+			}
+		}
+	}
+	r.match(candidates)
+	return nil
+}
+
+// match takes each key now for one key before.
+func (r *resolver) match(candidates map[string]string) {
+	taken := make(map[string]bool)
+	for _, before := range slices.Sorted(maps.Keys(candidates)) {
+		if now := candidates[before]; !taken[now] {
+			taken[now] = true
+			r.rekeyed[before] = now
+		}
+	}
+}
+
+// created are the keys of a type that the last graph does not have.
+func (r *resolver) created(ctx context.Context, name string) (map[string]bool, error) {
+	created := make(map[string]bool)
+	for key, err := range graph.Missing(ctx, r.draft, r.last, name) {
+		if err != nil {
+			return nil, err
+		}
+		created[key] = true
+	}
+	return created, nil
+}
