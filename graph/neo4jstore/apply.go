@@ -1,0 +1,458 @@
+package neo4jstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+
+	"s1graph/graph"
+)
+
+// Target is what an apply is to bring a scope to. Only RunID and Graph must be given.
+type Target struct {
+	RunID string
+	Graph graph.Snapshot
+
+	// Declared names, by type, the properties that the data model declares. Names that were declared once are
+	// remembered in the database.
+	Declared map[string][]string
+
+	// Kept opens the graph of a run that is still there. If the scope holds that run, what differs between the two
+	// graphs is written, and the database is not read. nil: none is kept.
+	Kept func(runID string) (graph.Snapshot, bool)
+
+	// Verify compares with the records that the database holds, for edits by hand, and not only with what is noted
+	// about them.
+	Verify bool
+
+	// What follows bounds what is deleted where the scope does not hold a kept run, so that Graph is compared
+	// with what the database has. Of types that are not Complete nothing is deleted and no property taken away;
+	// nil: all are complete. Withholds says whether it is too much to delete gone of the held records of a type,
+	// so that left remain; nil: nothing is too much. It is not asked about relationships that go with their
+	// entity, nor about types that Graph does not know.
+	Complete  func(typeName string) bool
+	Withholds func(gone, held, left int64) bool
+
+	// Progress is called after each batch with how many records of a type were written, and how many are to be;
+	// 0 where that is not known. It is called from another goroutine, one call at a time, and never after Apply.
+	Progress func(typeName string, done, total int64)
+}
+
+// Result is what an apply did.
+type Result struct {
+	// Run is the run that the scope's marker names now. It is to be kept until the next apply: an older one than
+	// RunID where both have the same graph, since then nothing was written.
+	Run string
+
+	Statements int64 // that write
+	Rows       int64 // nodes and relationships that were written or deleted
+
+	// Compared says that the database itself was read, since it could not be told from a kept run what differs. For an
+	// empty scope it does not.
+	Compared bool
+
+	// Withheld counts by type what should have been deleted, or have had properties taken away, and was kept. As
+	// long as there is such, every apply compares with the database.
+	Withheld map[string]int64
+}
+
+// Apply brings the scope to the target's graph. Where the scope holds that run already, this is one read. Where it
+// holds another that is kept, what differs between the two is written, and nothing where nothing does. Otherwise
+// the scope is read and healed: after a crash, in a database that was restored or wiped, with Verify, and where
+// something turns out not to be as it was written.
+//
+// Killed at any moment, or ended by an error, the scope is healed by the next Apply. The error is a *FencedError
+// where another process began to write to the scope.
+func (s *Store) Apply(ctx context.Context, t Target) (Result, error) {
+	if t.Complete == nil {
+		t.Complete = func(string) bool { return true }
+	}
+	if t.Withholds == nil {
+		t.Withholds = func(gone, held, left int64) bool { return false }
+	}
+	if t.Progress == nil {
+		t.Progress = func(string, int64, int64) {}
+	}
+	a := &apply{store: s, target: t, finish: (*lease).give}
+	return a.run(ctx)
+}
+
+// Wipe removes what is ours from the scope, and the marker last. Types are those of the data model; others that
+// were ever written are known to the marker. Nodes to which somebody else's relationships lead stay as tombstones.
+func (s *Store) Wipe(ctx context.Context, types []*graph.Type, progress func(typeName string, done, total int64)) (Result, error) {
+	if progress == nil {
+		progress = func(string, int64, int64) {}
+	}
+	a := &apply{store: s, heal: true, target: Target{
+		RunID: "wipe", Graph: nothing{types}, Progress: progress,
+		Complete:  func(string) bool { return true },
+		Withholds: func(gone, held, left int64) bool { return false },
+	}}
+	a.finish = func(l *lease, ctx context.Context, run string, types []known, withheld bool) error {
+		return l.destroy(ctx)
+	}
+	return a.run(ctx)
+}
+
+// differentError says that the database, or the run on disk that it was compared by, is not as it should be.
+type differentError struct{ error }
+
+func (e *differentError) Unwrap() error { return e.error }
+
+// apply is one Apply or Wipe under way.
+type apply struct {
+	store  *Store
+	target Target
+	finish func(l *lease, ctx context.Context, run string, types []known, withheld bool) error
+	heal   bool // compare with the database, whatever the marker says
+	result Result
+
+	// Of the attempt under way.
+	marker *marker
+	types  []known // the target's
+	lease  *lease
+	totals map[string]int64 // records to be written, where that is known
+}
+
+// attempts is how often an apply starts over: when the database is found to be other than the marker says, and when
+// another process wrote while this one looked.
+const attempts = 3
+
+func (a *apply) run(ctx context.Context) (Result, error) {
+	for _, t := range a.target.Graph.Types() {
+		a.types = append(a.types, known{*t, a.target.Declared[t.Name]})
+	}
+	var err error
+	for range attempts {
+		err = a.attempt(ctx)
+		if a.lease != nil {
+			a.result.Statements += a.lease.statements
+		}
+		var different *differentError
+		switch {
+		case err == nil:
+			return a.result, nil
+		case ctx.Err() == nil && errors.As(err, &different):
+			a.heal = true
+			a.store.config.Logger.WarnContext(ctx, "neo4j is not as it was written, so it is read and healed", "scope", a.store.config.Scope, "reason", err)
+		case !errors.Is(err, errMoved):
+			return a.result, fmt.Errorf("neo4j: %w", err)
+		}
+	}
+	return a.result, fmt.Errorf("neo4j: %w", err)
+}
+
+func (a *apply) attempt(ctx context.Context) (err error) {
+	a.lease, a.totals, a.result.Withheld = nil, map[string]int64{}, nil
+	if a.marker, err = a.store.marker(ctx); err != nil {
+		return err
+	}
+	a.result.Run = a.marker.run
+	if !a.heal && !a.target.Verify && a.marker.holds() {
+		if a.marker.run == a.target.RunID {
+			return nil
+		}
+		if a.target.Kept != nil {
+			if before, ok := a.target.Kept(a.marker.run); ok {
+				return a.follow(ctx, kept{before})
+			}
+		}
+	}
+	return a.compare(ctx)
+}
+
+// follow writes what differs between the run that the scope holds and the target.
+func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
+	counts, err := graph.Diff(ctx, before, a.target.Graph, graph.DiffOptions{Baseline: func(string) bool { return true }}, nil)
+	if err != nil {
+		return err
+	}
+	for name, c := range counts {
+		if n := c.Created + c.Updated + c.Touched + c.Deleted; n > 0 {
+			a.totals[name] = n
+		}
+	}
+	if len(a.totals) == 0 {
+		return nil
+	}
+	a.lease = a.store.newLease(a.marker)
+	if err := a.take(ctx); err != nil {
+		return err
+	}
+	err = a.writing(ctx, before, func(w *writer) error {
+		if _, err := w.write(before); err != nil {
+			return err
+		}
+		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 })
+	})
+	if err != nil {
+		return err
+	}
+	return a.end(ctx)
+}
+
+// compare writes what differs between what the database holds and the target.
+func (a *apply) compare(ctx context.Context) error {
+	before := a.store.held(union(a.marker.types, a.types), a.target.Verify)
+	a.lease = a.store.newLease(a.marker)
+	isCurrent := a.marker.holds() && a.marker.run == a.target.RunID && !a.heal
+	if !isCurrent {
+		// Whoever writes at the moment is to stop before the database is read.
+		if err := a.take(ctx); err != nil {
+			return err
+		}
+	}
+	if err := a.tidy(ctx); err != nil {
+		return err
+	}
+	err := a.writing(ctx, before, func(w *writer) error {
+		w.heals = true
+		counts, err := w.write(before)
+		if err != nil {
+			return err
+		}
+		if err := w.single(before); err != nil {
+			return err
+		}
+		mayRemove, err := a.judge(ctx, before, counts)
+		if err != nil {
+			return err
+		}
+		return w.remove(before, mayRemove)
+	})
+	a.result.Compared = a.marker.exists() || before.isAny()
+	if err != nil {
+		return err
+	}
+	if isCurrent && !a.lease.taken && len(a.result.Withheld) == 0 {
+		return nil
+	}
+	if err := a.take(ctx); err != nil {
+		return err
+	}
+	return a.end(ctx)
+}
+
+func (a *apply) take(ctx context.Context) error {
+	return a.lease.take(ctx, a.target.RunID, a.types)
+}
+
+func (a *apply) end(ctx context.Context) error {
+	if err := a.finish(a.lease, ctx, a.target.RunID, a.types, len(a.result.Withheld) > 0); err != nil {
+		return err
+	}
+	a.result.Run = a.target.RunID
+	return nil
+}
+
+// tidy removes what no comparison of records would find: relationships of types that are defined anew, and what edits
+// by hand left behind.
+func (a *apply) tidy(ctx context.Context) error {
+	now := map[string]known{}
+	infix := map[string][]any{} // by class, the types that there are
+	for _, t := range a.types {
+		now[t.Name] = t
+	}
+	for _, t := range union(a.marker.types, a.types) {
+		if t.Relationship {
+			infix[t.Class] = append(infix[t.Class], parameters{"name": t.Name, "from": t.From, "to": t.To})
+		}
+	}
+	for _, t := range a.marker.types {
+		if n, ok := now[t.Name]; ok && t.Relationship && t.Class != n.Class && infix[t.Class] == nil {
+			infix[t.Class] = []any{} // all of them are strays
+		}
+	}
+	if !a.marker.exists() {
+		return nil
+	}
+	for class, types := range infix {
+		p := parameters{"rows": types, "infix": graph.RelationshipKey("", class, "")}
+		if err := a.sweep(ctx, findStrays(class), "r", p); err != nil {
+			return fmt.Errorf("class %s: %w", class, err)
+		}
+	}
+	return a.sweep(ctx, findGone, "n", parameters{})
+}
+
+// judge says of which types what is gone may be removed, and notes of the others how much is withheld.
+func (a *apply) judge(ctx context.Context, before *held, counts map[string]graph.Counts) (func(t *graph.Type) bool, error) {
+	known := map[string]bool{}
+	for _, t := range a.types {
+		known[t.Name] = true
+	}
+	withheld := map[string]bool{}
+	types := before.Types()
+	slices.SortStableFunc(types, entitiesFirst)
+	records := map[string]int64{}
+	for _, t := range types {
+		records[t.Name] = before.types[t.Name].records
+	}
+	for _, t := range types {
+		c := counts[t.Name]
+		gone := c.Deleted
+		if t.Relationship && gone > 0 {
+			var err error
+			if gone, err = a.goneAlone(ctx, before, t); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case gone == 0:
+		case !a.target.Complete(t.Name), withheld[t.From], withheld[t.To],
+			known[t.Name] && a.target.Withholds(gone, records[t.Name], records[t.Name]-c.Deleted+c.Created):
+			withheld[t.Name] = true
+			a.withhold(t.Name, gone)
+		}
+	}
+	return func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 && !withheld[t.Name] }, nil
+}
+
+func entitiesFirst(a, b *graph.Type) int {
+	switch {
+	case a.Relationship == b.Relationship:
+		return 0
+	case b.Relationship:
+		return -1
+	}
+	return 1
+}
+
+// goneAlone counts the relationships of a type that are gone although both their entities stay.
+func (a *apply) goneAlone(ctx context.Context, before *held, t *graph.Type) (int64, error) {
+	var n int64
+	err := chunked(graph.Missing(ctx, before, a.target.Graph, t.Name), func(keys []string) error {
+		var from, to []string
+		for _, key := range keys {
+			f, t, _ := graph.RelationshipEnds(key)
+			from, to = append(from, f), append(to, t)
+		}
+		fromStays, err := a.stays(ctx, t.From, from)
+		if err != nil {
+			return err
+		}
+		toStays, err := a.stays(ctx, t.To, to)
+		if err != nil {
+			return err
+		}
+		for i := range keys {
+			if fromStays[from[i]] && toStays[to[i]] {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// stays says which of the keys the target has.
+func (a *apply) stays(ctx context.Context, typeName string, keys []string) (map[string]bool, error) {
+	stays := map[string]bool{}
+	for e, err := range a.target.Graph.Fetch(ctx, typeName, slices.Compact(slices.Sorted(slices.Values(keys)))) {
+		if err != nil {
+			return nil, err
+		}
+		stays[e.Key] = true
+	}
+	return stays, nil
+}
+
+// withhold notes that n records of a type keep what they should lose.
+func (a *apply) withhold(typeName string, n int64) {
+	if a.result.Withheld == nil {
+		a.result.Withheld = map[string]int64{}
+	}
+	a.result.Withheld[typeName] += n
+}
+
+// sweep removes what a statement finds as name, if it finds anything, batch by batch.
+func (a *apply) sweep(ctx context.Context, find, name string, p parameters) error {
+	p["scope"] = a.store.config.Scope
+	records, err := a.store.read(ctx, find+" RETURN 1 LIMIT 1", p)
+	if err != nil || len(records) == 0 {
+		return err
+	}
+	if err := a.take(ctx); err != nil {
+		return err
+	}
+	p["limit"] = a.store.config.BatchRows
+	remove := fmt.Sprintf("%s WITH %s LIMIT $limit DELETE %[2]s RETURN count(*)", find, name)
+	for {
+		var n int64
+		err := a.lease.batch(ctx, func(tx neo4j.ManagedTransaction) error {
+			var err error
+			n, err = count(ctx, tx, remove, p)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		a.lease.statements++
+		a.result.Rows += n
+		if n < int64(a.store.config.BatchRows) {
+			return nil
+		}
+	}
+}
+
+// kept is the graph of a run on disk. If it cannot be read, the database still can.
+type kept struct{ graph.Snapshot }
+
+func (k kept) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return different(k.Snapshot.Digests(ctx, typeName))
+}
+
+func (k kept) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
+	return different(k.Snapshot.Fetch(ctx, typeName, keys))
+}
+
+func different[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range seq {
+			if err != nil {
+				err = &differentError{err}
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// nothing is a graph without records.
+type nothing struct{ types []*graph.Type }
+
+func (n nothing) Types() []*graph.Type { return n.types }
+
+func (n nothing) Digests(context.Context, string) iter.Seq2[graph.KeyDigest, error] {
+	return func(func(graph.KeyDigest, error) bool) {}
+}
+
+func (n nothing) Fetch(context.Context, string, []string) iter.Seq2[graph.Encoded, error] {
+	return func(func(graph.Encoded, error) bool) {}
+}
+
+// chunked gives the keys of a sequence to do, some at a time.
+func chunked(keys iter.Seq2[string, error], do func(keys []string) error) error {
+	const size = 1000
+	chunk := make([]string, 0, size)
+	for key, err := range keys {
+		if err != nil {
+			return err
+		}
+		if chunk = append(chunk, key); len(chunk) == size {
+			if err := do(chunk); err != nil {
+				return err
+			}
+			chunk = chunk[:0]
+		}
+	}
+	if len(chunk) == 0 {
+		return nil
+	}
+	return do(chunk)
+}

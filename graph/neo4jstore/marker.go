@@ -1,0 +1,270 @@
+package neo4jstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+
+	"s1graph/graph"
+)
+
+// FencedError says that another apply has begun on the scope since this one did. Nothing is lost: what this
+// one wrote the other takes into account.
+type FencedError struct{ Scope string }
+
+func (e *FencedError) Error() string {
+	return fmt.Sprintf("another process has begun to write to the scope %q, so this one stopped: let one at a time write", e.Scope)
+}
+
+// errMoved means that the marker is no longer as it was read.
+var errMoved = errors.New("another process wrote to the scope in the meantime")
+
+// marker is what a scope says of itself. The zero value is that of a scope without one.
+type marker struct {
+	run      string  // the run that was applied last
+	underWay string  // the run of an apply that began and did not end
+	withheld bool    // the scope has more than run, since something was withheld
+	token    string  // of the apply that began last
+	batch    int64   // how many batches that one has written
+	types    []known // that were ever written here
+}
+
+// known is a type, and all property names that the data model has ever declared for it.
+type known struct {
+	graph.Type `json:",inline"`
+	Properties []string `json:"properties"` // sorted
+}
+
+// union is the types of both lists, as the second has them where both do, with the property names of both.
+func union(a, b []known) []known {
+	types := map[string]known{}
+	for _, t := range slices.Concat(a, b) {
+		t.Properties = slices.Concat(types[t.Name].Properties, t.Properties)
+		slices.Sort(t.Properties)
+		t.Properties = slices.Compact(t.Properties)
+		types[t.Name] = t
+	}
+	return slices.SortedFunc(maps.Values(types), func(a, b known) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// exists says whether the scope has a marker.
+func (m *marker) exists() bool { return m.token != "" }
+
+// holds says whether the scope is known to hold the marker's run and nothing else.
+func (m *marker) holds() bool { return m.run != "" && m.underWay == "" && !m.withheld }
+
+// isSame says whether nothing was written between two readings.
+func (m *marker) isSame(other *marker) bool {
+	return m.run == other.run && m.underWay == other.underWay && m.token == other.token && m.batch == other.batch
+}
+
+const markerFields = `
+	coalesce(m.run, '') AS run, coalesce(m.underWay, '') AS underWay, coalesce(m.withheld, false) AS withheld,
+	coalesce(m.token, '') AS token, coalesce(m.batch, 0) AS batch, coalesce(m.types, '[]') AS types`
+
+const readMarker = `MATCH (m:S1GraphScope {_scope: $scope}) RETURN` + markerFields
+
+// lock makes every other transaction that wants the marker wait. What a transaction reads of the marker
+// after that is true until it ends.
+const lock = `SET m.locked = coalesce(m.locked, 0) + 1 WITH m`
+
+const takeMarker = `
+	MERGE (m:S1GraphScope {_scope: $scope})
+	` + lock + `,` + markerFields + `
+	SET m.token = $token, m.underWay = $run, m.batch = 0, m.types = $types
+	RETURN run, underWay, withheld, token, batch, types`
+
+const beginBatch = `
+	MATCH (m:S1GraphScope {_scope: $scope})
+	` + lock + ` WHERE m.token = $token AND m.batch = $batch - 1
+	SET m.batch = $batch
+	RETURN count(m)`
+
+const giveMarker = `
+	MATCH (m:S1GraphScope {_scope: $scope})
+	` + lock + ` WHERE m.token = $token
+	SET m.run = $run, m.withheld = $withheld, m.types = $types, m.appliedAt = $now
+	REMOVE m.underWay
+	RETURN count(m)`
+
+const removeMarker = `
+	MATCH (m:S1GraphScope {_scope: $scope})
+	` + lock + ` WHERE m.token = $token
+	DELETE m
+	RETURN count(*)`
+
+func (s *Store) marker(ctx context.Context) (*marker, error) {
+	records, err := s.read(ctx, readMarker, parameters{"scope": s.config.Scope})
+	if err != nil {
+		return nil, err
+	}
+	return decodeMarker(records)
+}
+
+func decodeMarker(records []*neo4j.Record) (*marker, error) {
+	m := &marker{}
+	if len(records) == 0 {
+		return m, nil
+	}
+	v := records[0].AsMap()
+	m.run, _ = v["run"].(string)
+	m.underWay, _ = v["underWay"].(string)
+	m.withheld, _ = v["withheld"].(bool)
+	m.token, _ = v["token"].(string)
+	m.batch, _ = v["batch"].(int64)
+	types, _ := v["types"].(string)
+	if err := json.Unmarshal([]byte(types), &m.types); err != nil {
+		return nil, fmt.Errorf("the property types of the scope's S1GraphScope node: %w", err)
+	}
+	return m, nil
+}
+
+// lease is the right to write to a scope. It is for one goroutine at a time.
+type lease struct {
+	store  *Store
+	marker *marker // as it was read before the lease was taken
+	token  string
+
+	taken      bool
+	batches    int64
+	gone       bool  // the scope had tombstones when the lease was taken
+	statements int64 // that wrote
+}
+
+func (s *Store) newLease(m *marker) *lease {
+	return &lease{store: s, marker: m, token: rand.Text()}
+}
+
+// take makes this the only lease with which one can write, unless it is that already. If something was written since
+// the marker was read, nothing is taken and the error is errMoved.
+func (l *lease) take(ctx context.Context, run string, types []known) error {
+	if l.taken {
+		return nil
+	}
+	if err := l.constrain(ctx, types); err != nil {
+		return err
+	}
+	// A type that is defined anew is remembered as it was until the end, since until then it is there as it was.
+	remembered, err := json.Marshal(union(types, l.marker.types))
+	if err != nil {
+		return err
+	}
+	err = l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+		records, err := collect(ctx, tx, takeMarker, parameters{
+			"scope": l.store.config.Scope, "token": l.token, "run": run, "types": string(remembered)})
+		if err != nil {
+			return err
+		}
+		m, err := decodeMarker(records)
+		if err != nil {
+			return err
+		}
+		if !m.isSame(l.marker) && m.token != l.token {
+			return errMoved
+		}
+		n, err := count(ctx, tx, countGone, parameters{"scope": l.store.config.Scope})
+		l.gone = n > 0
+		return err
+	})
+	l.taken = err == nil
+	l.statements++
+	return err
+}
+
+// constrain makes the constraints that are missing.
+func (l *lease) constrain(ctx context.Context, types []known) error {
+	wanted := map[string]string{constraintPrefix + "scope": scopeConstraint, constraintPrefix + "gone": goneConstraint}
+	for _, t := range types {
+		if !t.Relationship {
+			wanted[constraintPrefix+t.Name] = keyConstraint(t.Name)
+		}
+	}
+	records, err := l.store.read(ctx, "SHOW CONSTRAINTS YIELD name", nil)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if name, ok := r.Values[0].(string); ok {
+			delete(wanted, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		err := l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+			_, err := collect(ctx, tx, wanted[name], nil)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("constraint %s: %w", name, err)
+		}
+		l.statements++
+	}
+	return nil
+}
+
+// batch runs work in a transaction, once: if the commit got no answer and went through nonetheless, that is found
+// out. Work returns errors of the driver as they are.
+func (l *lease) batch(ctx context.Context, work func(tx neo4j.ManagedTransaction) error) error {
+	p := parameters{"scope": l.store.config.Scope, "token": l.token, "batch": l.batches + 1}
+	err := l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+		n, err := count(ctx, tx, beginBatch, p)
+		if err != nil {
+			return err
+		}
+		if n == 1 {
+			return work(tx)
+		}
+		records, err := collect(ctx, tx, readMarker, p)
+		if err != nil {
+			return err
+		}
+		m, err := decodeMarker(records)
+		if err == nil && (m.token != l.token || m.batch != l.batches+1) {
+			err = &FencedError{Scope: l.store.config.Scope}
+		}
+		return err
+	})
+	if err == nil {
+		l.batches++
+	}
+	return err
+}
+
+// give ends the lease: the scope now holds the run, and more than that if something was withheld.
+func (l *lease) give(ctx context.Context, run string, types []known, withheld bool) error {
+	remembered, err := json.Marshal(union(l.marker.types, types))
+	if err != nil {
+		return err
+	}
+	return l.last(ctx, giveMarker, parameters{
+		"scope": l.store.config.Scope, "token": l.token, "run": run, "types": string(remembered),
+		"withheld": withheld, "now": l.store.config.Clock().UnixMilli()})
+}
+
+// destroy ends the lease and removes the marker.
+func (l *lease) destroy(ctx context.Context) error {
+	err := l.last(ctx, removeMarker, parameters{"scope": l.store.config.Scope, "token": l.token})
+	if fenced := new(FencedError); errors.As(err, &fenced) {
+		if m, readErr := l.store.marker(ctx); readErr == nil && !m.exists() {
+			return nil // the first of two attempts went through
+		}
+	}
+	return err
+}
+
+func (l *lease) last(ctx context.Context, cypher string, p parameters) error {
+	l.statements++
+	return l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+		n, err := count(ctx, tx, cypher, p)
+		if err == nil && n == 0 {
+			err = &FencedError{Scope: l.store.config.Scope}
+		}
+		return err
+	})
+}

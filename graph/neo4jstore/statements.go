@@ -1,0 +1,95 @@
+package neo4jstore
+
+import (
+	"fmt"
+	"strings"
+
+	"s1graph/graph"
+)
+
+// The constraints, each of which brings an index; a statement that makes one does nothing if it is there.
+
+const constraintPrefix = "s1graph_"
+
+const (
+	scopeConstraint = "CREATE CONSTRAINT " + constraintPrefix + "scope IF NOT EXISTS FOR (m:S1GraphScope) REQUIRE m._scope IS UNIQUE"
+	goneConstraint  = "CREATE CONSTRAINT " + constraintPrefix + "gone IF NOT EXISTS FOR (n:S1GraphGone) REQUIRE (n._scope, n._key) IS UNIQUE"
+)
+
+func keyConstraint(typeName string) string {
+	return fmt.Sprintf("CREATE CONSTRAINT %s IF NOT EXISTS FOR (n:%s) REQUIRE (n._scope, n._key) IS UNIQUE", quote(constraintPrefix+typeName), quote(typeName))
+}
+
+// quote makes a label, a relationship type or a name of any text.
+func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// statements are those of one type. What differs from one batch to the next is a parameter, so that the server
+// plans each once. Each that writes is given $scope and $rows and returns how many rows it found what it needs for.
+type statements struct {
+	create string // rows are property maps
+	update string // rows are {key, set}, and of a relationship {from, to} too; null in set removes a property
+	revive string // rows are keys; returns the key and the property names of each tombstone that is a node again
+	remove []string
+	single string // of relationships that are there twice, removes all but one
+
+	keys     string // a page: key that the next page comes after, key, _digest, _stableDigest
+	contents string // a page: key that the next page comes after, key, all properties, whether the class is right
+	fetch    string // of rows, which are keys or {key, from, to}: key, all properties
+}
+
+func statementsOf(t, before *graph.Type) statements {
+	if t.Relationship {
+		return relationshipStatements(t)
+	}
+	label, class := quote(t.Name), quote(t.Class)
+	one := fmt.Sprintf("UNWIND $rows AS row MATCH (n:%s {_scope: $scope, _key: row})", label)
+	relabel := "SET n:" + class
+	if before != nil && before.Class != t.Class {
+		relabel += " REMOVE n:" + quote(before.Class)
+	}
+	page := fmt.Sprintf("MATCH (n:%s) WHERE n._scope = $scope AND n._key > $after WITH n ORDER BY n._scope, n._key LIMIT $limit ", label)
+	return statements{
+		create: fmt.Sprintf("UNWIND $rows AS row CREATE (n:%s:%s) SET n = row RETURN count(n)", class, label),
+		update: fmt.Sprintf("UNWIND $rows AS row MATCH (n:%s {_scope: $scope, _key: row.key}) SET n += row.set %s RETURN count(n)", label, relabel),
+		revive: fmt.Sprintf("UNWIND $rows AS row MATCH (n:S1GraphGone {_scope: $scope, _key: row}) SET n:%s:%s REMOVE n:S1GraphGone, n.goneAt RETURN n._key, keys(n)", class, label),
+		remove: []string{
+			fmt.Sprintf("UNWIND $rows AS row MATCH (n:%s {_scope: $scope, _key: row})-[r]-() WHERE r._scope = $scope DELETE r RETURN count(*)", label),
+			one + " WHERE EXISTS { (n)--() } SET n:S1GraphGone, n.goneAt = $now REMOVE n:" + label + ":" + class + " RETURN count(n)",
+			one + " DELETE n RETURN count(*)",
+		},
+		keys:     page + "RETURN n._key AS after, n._key AS key, n._digest, n._stableDigest",
+		contents: page + fmt.Sprintf("RETURN n._key AS after, n._key AS key, properties(n), n:%s", class),
+		fetch:    one + " RETURN row, properties(n)",
+	}
+}
+
+func relationshipStatements(t *graph.Type) statements {
+	from, to, class := quote(t.From), quote(t.To), quote(t.Class)
+	one := fmt.Sprintf("UNWIND $rows AS row MATCH (a:%s {_scope: $scope, _key: row.from})-[r:%s]->(b:%s {_scope: $scope, _key: row.to}) WHERE r._key = row.key", from, class, to)
+	page := fmt.Sprintf("MATCH (a:%s) WHERE a._scope = $scope AND a._key > $after WITH a ORDER BY a._scope, a._key LIMIT $limit OPTIONAL MATCH (a)-[r:%s]->(b) WHERE r._scope = $scope AND r._type = $type ", from, class)
+	return statements{
+		create: fmt.Sprintf("UNWIND $rows AS row MATCH (a:%s {_scope: $scope, _key: row._fromEntityKey}) MATCH (b:%s {_scope: $scope, _key: row._toEntityKey}) CREATE (a)-[r:%s]->(b) SET r = row RETURN count(r)", from, to, class),
+		update: one + " SET r += row.set RETURN count(DISTINCT row.key)",
+		remove: []string{one + " DELETE r RETURN count(*)"},
+		single: one + " WITH row, tail(collect(r)) AS others UNWIND others AS r DELETE r RETURN count(*)",
+
+		keys:     page + "RETURN a._key, r._key, r._digest, r._stableDigest",
+		contents: page + "RETURN a._key, r._key, properties(r), true",
+		fetch:    one + " RETURN row.key, properties(r)",
+	}
+}
+
+// findStrays finds, as r, relationships of a class that have our _scope and are not ours: between other nodes than
+// their key says, or of a type that there is not.
+func findStrays(class string) string {
+	return fmt.Sprintf(`
+		MATCH (a)-[r:%s]->(b)
+		WHERE r._scope = $scope AND NOT coalesce(
+			a._scope = $scope AND b._scope = $scope AND r._key = a._key + $infix + b._key
+			AND any(t IN $rows WHERE r._type = t.name AND t.from IN labels(a) AND t.to IN labels(b)), false)`, quote(class))
+}
+
+// findGone finds, as n, tombstones that no foreign relationship keeps any more.
+const findGone = `MATCH (n:S1GraphGone) WHERE n._scope = $scope AND NOT EXISTS { (n)--() }`
+
+const countGone = `MATCH (n:S1GraphGone) WHERE n._scope = $scope RETURN count(n)`

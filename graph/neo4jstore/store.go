@@ -1,0 +1,143 @@
+// Package neo4jstore brings a scope of a Neo4j database to a committed graph by the smallest set of writes.
+//
+// A record of the type sentinelone_agent and the class HostAgent is a node (:HostAgent:sentinelone_agent), a
+// relationship of the class HAS is a [:HAS] with its type in _type. Both have the record's properties as they
+// are, and beside them:
+//
+//	_scope         the instance; several share a database, and none touches what is another's
+//	_key           unique in its scope and type, which a constraint holds entities to
+//	_digest        the digest of the record, as graph.Digest in hex, by which it is told whether it must be written
+//	_stableDigest  the digest without the volatile properties, where that is another one
+//	_createdOn     when it was first written here, in epoch milliseconds
+//	_updatedOn     when something other than volatile properties was last written here
+//
+// A node (:S1GraphScope) in each scope is the marker: it names the run that the scope holds, and says whether
+// an apply is under way, and whose. Each batch is one transaction that first locks the marker and looks whether
+// the apply is still the one that may write, and whether the batch was written already; so of two processes
+// the later one wins, and a batch whose commit got no answer is sent again without being written twice.
+//
+// Ours are the nodes and relationships with our _scope, and on them the properties that the data model declares
+// or once declared, those that begin with "tag.", and those above. What others add, relationships to our
+// nodes included, is never touched: a node that must go and has such a relationship stays as a tombstone,
+// (:S1GraphGone) with goneAt, and becomes a node again if the entity returns.
+package neo4jstore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+)
+
+// Config says which database a graph is kept in, and as which scope. All but URI, Username, Password and Scope
+// may be left out.
+type Config struct {
+	URI      string // with one of the schemes bolt, neo4j, and those with +s and +ssc
+	Username string
+	Password string
+	Database string // "" is the user's home database
+	Scope    string // the instance
+
+	// RetryFor is how long a lost connection, a restarting server or a deadlock is borne before an apply ends
+	// with an error; 0 is a minute.
+	RetryFor time.Duration
+
+	// BatchRows and BatchBytes bound what one transaction writes; 0 is 5000 rows and 4 MiB.
+	BatchRows, BatchBytes int
+
+	Logger *slog.Logger     // nil discards
+	Clock  func() time.Time // for _createdOn and the like; nil is time.Now
+}
+
+// Store is a scope of a database. Whoever opens it closes it. It is safe for concurrent use, but of two applies
+// at once the later one makes the other fail.
+type Store struct {
+	config    Config
+	driver    neo4j.DriverWithContext
+	bookmarks neo4j.BookmarkManager // what one session wrote the next one sees, in clusters too
+}
+
+// Open connects to the database, and makes sure that the server is not too old and that the database is there and
+// can be written to. If not, the error is an *OpenError that says what to do. Nothing is written.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.RetryFor == 0 {
+		c.RetryFor = time.Minute
+	}
+	if c.BatchRows == 0 {
+		c.BatchRows = 5000
+	}
+	if c.BatchBytes == 0 {
+		c.BatchBytes = 4 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	driver, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{config: c, driver: driver, bookmarks: neo4j.NewBookmarkManager(neo4j.BookmarkManagerConfig{})}, nil
+}
+
+// Scope is the scope that the store was opened with.
+func (s *Store) Scope() string { return s.config.Scope }
+
+// Close gives the connections back.
+func (s *Store) Close(ctx context.Context) error { return s.driver.Close(ctx) }
+
+// parameters are what a statement is given.
+type parameters = map[string]any
+
+func (s *Store) session(ctx context.Context) neo4j.SessionWithContext {
+	return s.driver.NewSession(ctx, neo4j.SessionConfig{DatabaseName: s.config.Database, BookmarkManager: s.bookmarks})
+}
+
+// read runs a statement that writes nothing, again if need be, and gives all its rows.
+func (s *Store) read(ctx context.Context, cypher string, p parameters) ([]*neo4j.Record, error) {
+	session := s.session(ctx)
+	defer session.Close(ctx)
+	return neo4j.ExecuteRead(ctx, session, func(tx neo4j.ManagedTransaction) ([]*neo4j.Record, error) {
+		return collect(ctx, tx, cypher, p)
+	})
+}
+
+// write runs work in a transaction, again if need be. Work returns errors of the driver as they are, since the
+// driver tells by them what may be repeated, and is prepared to find that an earlier attempt went through.
+func (s *Store) write(ctx context.Context, work func(tx neo4j.ManagedTransaction) error) error {
+	session := s.session(ctx)
+	defer session.Close(ctx)
+	for attempt := 1; ; attempt++ {
+		_, err := session.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) { return nil, work(tx) })
+		// The driver does not repeat a transaction whose commit got no answer.
+		if unanswered := neo4j.IsConnectivityError(err) && !neo4j.IsRetryable(err); !unanswered || attempt == 3 {
+			return err
+		}
+	}
+}
+
+func collect(ctx context.Context, tx neo4j.ManagedTransaction, cypher string, p parameters) ([]*neo4j.Record, error) {
+	result, err := tx.Run(ctx, cypher, p)
+	if err != nil {
+		return nil, err
+	}
+	return result.Collect(ctx)
+}
+
+// count runs a statement that returns one number.
+func count(ctx context.Context, tx neo4j.ManagedTransaction, cypher string, p parameters) (int64, error) {
+	records, err := collect(ctx, tx, cypher, p)
+	if err != nil {
+		return 0, err
+	}
+	if len(records) == 1 && len(records[0].Values) == 1 {
+		if n, ok := records[0].Values[0].(int64); ok {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("neo4j: the statement gave no count: %s", cypher)
+}

@@ -1,0 +1,407 @@
+package neo4jstore
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+
+	"s1graph/graph"
+)
+
+// writer turns changes into batches, and writes these one after the other while the next ones are made. Nodes come
+// before relationships, and relationships in the order of the entities that they start at: several writers of
+// relationships would only wait for each other's locks. Its methods are for one goroutine, and fail once a batch
+// could not be written.
+type writer struct {
+	*apply
+	ctx   context.Context // ends when a batch cannot be written, with that as its cause
+	types map[string]*written
+	heals bool // the database was read: what stands beside a record's properties is written anew
+	now   int64
+
+	current *written         // that the open batches are of
+	open    map[action]batch // not yet queued
+	queue   chan batch
+}
+
+// written is a type with all that is needed to write its records.
+type written struct {
+	*graph.Type
+	statements
+	declared map[string]bool
+	complete bool
+	total    int64 // records to be written; 0 where that is not known
+	done     int64 // records that were written; the writing goroutine's
+}
+
+// action is what is done with the rows of a batch.
+type action int
+
+const (
+	create action = iota
+	update
+	remove
+	single // of relationships that are there more than once, remove all but one
+)
+
+// batch is what one transaction writes. Its rows are what the statements want.
+type batch struct {
+	of     *written
+	action action
+	rows   []any
+	bytes  int
+}
+
+// writing lets work make batches, and waits until they are written. It gives the error of whatever failed first.
+func (a *apply) writing(ctx context.Context, before graph.Snapshot, work func(w *writer) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w := &writer{
+		apply: a, ctx: ctx, types: a.written(before), now: a.store.config.Clock().UnixMilli(),
+		open: map[action]batch{}, queue: make(chan batch, 1),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for b := range w.queue {
+			if ctx.Err() == nil {
+				if err := w.transact(b); err != nil {
+					cancel(err)
+				}
+			}
+		}
+	}()
+	err := work(w)
+	if err == nil {
+		err = w.flush()
+	}
+	if err != nil {
+		cancel(err)
+	}
+	close(w.queue)
+	<-done
+	return context.Cause(ctx)
+}
+
+// written is every type that there is something to do about.
+func (a *apply) written(before graph.Snapshot) map[string]*written {
+	was := map[string]*graph.Type{}
+	var removed []known
+	for _, t := range before.Types() {
+		removed = append(removed, known{Type: *t})
+	}
+	for _, t := range a.marker.types {
+		was[t.Name] = &t.Type
+	}
+	types := map[string]*written{}
+	for _, t := range union(removed, union(a.marker.types, a.types)) {
+		w := &written{
+			Type: &t.Type, statements: statementsOf(&t.Type, was[t.Name]),
+			declared: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
+		}
+		for _, name := range t.Properties {
+			w.declared[name] = true
+		}
+		types[t.Name] = w
+	}
+	for _, t := range before.Types() { // what is removed is found as it was written
+		types[t.Name].remove = statementsOf(t, was[t.Name]).remove
+	}
+	return types
+}
+
+// write writes what is to be created, updated and touched, and says how much of each there was and how much is to be
+// removed.
+func (w *writer) write(before graph.Snapshot) (map[string]graph.Counts, error) {
+	return graph.Diff(w.ctx, before, w.target.Graph, graph.DiffOptions{Touches: true}, func(c graph.Change) error {
+		t := w.types[c.Type.Name]
+		switch c.Op {
+		case graph.Created:
+			row, err := w.created(c.After)
+			if err != nil {
+				return err
+			}
+			return w.add(t, create, row, size(c.After))
+		case graph.Updated, graph.Touched:
+			return w.add(t, update, w.updated(t, &c), size(c.After))
+		}
+		return nil // what is gone is removed at the end
+	})
+}
+
+// remove removes what the target lacks, of the types that may be removed from: relationships first.
+func (w *writer) remove(before graph.Snapshot, mayRemove func(t *graph.Type) bool) error {
+	types := slices.Clone(before.Types())
+	slices.SortStableFunc(types, func(a, b *graph.Type) int { return entitiesFirst(b, a) })
+	for _, t := range types {
+		if !mayRemove(t) {
+			continue
+		}
+		for key, err := range graph.Missing(w.ctx, before, w.target.Graph, t.Name) {
+			if err == nil {
+				err = w.add(w.types[t.Name], remove, reference(t, key), len(key))
+			}
+			if err != nil {
+				return fmt.Errorf("type %s: %w", t.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// single removes relationships that somebody doubled.
+func (w *writer) single(before *held) error {
+	for _, t := range before.Types() {
+		for _, key := range before.types[t.Name].twice {
+			if err := w.add(w.types[t.Name], single, reference(t, key), len(key)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// created is all that a new record's node or relationship has.
+func (w *writer) created(r *graph.Record) (map[string]any, error) {
+	if from, to, _ := graph.RelationshipEnds(r.Key); r.Type.Relationship && (from != r.From || to != r.To) {
+		return nil, fmt.Errorf("relationship %s: its key is not made of its ends", r.Key)
+	}
+	row := make(map[string]any, len(r.Properties)+12)
+	for _, p := range r.Properties {
+		row[p.Name] = p.Value.Any()
+	}
+	w.note(row, r)
+	row[createdProperty], row[updatedProperty] = w.now, w.now
+	return row, nil
+}
+
+// note puts what stands beside a record's properties into a row.
+func (w *writer) note(row map[string]any, r *graph.Record) {
+	for name, v := range meta(r.Type, r.Key) {
+		row[name] = v.Any()
+	}
+	row[scopeProperty] = w.store.config.Scope
+	noteDigests(row, r)
+}
+
+func noteDigests(row map[string]any, r *graph.Record) {
+	e := graph.Encode(r)
+	row[digestProperty], row[stableDigestProperty] = hex.EncodeToString(e.Full[:]), nil
+	if e.Stable != e.Full {
+		row[stableDigestProperty] = hex.EncodeToString(e.Stable[:])
+	}
+}
+
+// updated is the row of a record of which something differs: the properties that do, null where there is none any
+// more.
+func (w *writer) updated(t *written, c *graph.Change) map[string]any {
+	set := map[string]any{}
+	noteDigests(set, c.After)
+	if w.heals {
+		w.note(set, c.After)
+	}
+	if c.Op == graph.Updated {
+		set[updatedProperty] = w.now
+	}
+	for _, p := range c.After.Properties {
+		if !c.Before.Get(p.Name).Equal(p.Value) {
+			set[p.Name] = p.Value.Any()
+		}
+	}
+	for _, p := range c.Before.Properties {
+		if !c.After.Get(p.Name).IsAbsent() {
+			continue
+		}
+		if w.heals && !t.complete {
+			set[digestProperty] = nil // so that it is looked at again when the type is complete
+			w.withhold(t.Name, 1)
+			break
+		}
+		set[p.Name] = nil
+	}
+	row := map[string]any{"key": c.Key, "set": set}
+	if t.Relationship {
+		row["from"], row["to"] = c.After.From, c.After.To
+	}
+	return row
+}
+
+// size is roughly how many bytes a record is in a batch.
+func size(r *graph.Record) int {
+	n := 3*len(r.Key) + 200
+	for _, p := range r.Properties {
+		n += len(p.Name) + len(p.Value.Text()) + 10
+		for _, s := range p.Value.List() {
+			n += len(s) + 5
+		}
+	}
+	return n
+}
+
+// add puts a row into a batch, and queues that when it is full.
+func (w *writer) add(t *written, a action, row any, bytes int) error {
+	if w.current != t {
+		if err := w.flush(); err != nil {
+			return err
+		}
+		w.current = t
+	}
+	b := w.open[a]
+	if len(b.rows) > 0 && (len(b.rows) == w.store.config.BatchRows || b.bytes+bytes > w.store.config.BatchBytes) {
+		if err := w.enqueue(b); err != nil {
+			return err
+		}
+		b = batch{}
+	}
+	b.of, b.action, b.rows, b.bytes = t, a, append(b.rows, row), b.bytes+bytes
+	w.open[a] = b
+	return nil
+}
+
+// flush queues what there is.
+func (w *writer) flush() error {
+	for _, a := range []action{create, update, single, remove} {
+		if b, ok := w.open[a]; ok {
+			delete(w.open, a)
+			if err := w.enqueue(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *writer) enqueue(b batch) error {
+	if err := w.take(w.ctx); err != nil {
+		return err
+	}
+	select {
+	case w.queue <- b:
+		return nil
+	case <-w.ctx.Done():
+		return context.Cause(w.ctx)
+	}
+}
+
+// transact writes a batch.
+func (w *writer) transact(b batch) error {
+	var rows, statements int64
+	err := w.lease.batch(w.ctx, func(tx neo4j.ManagedTransaction) error {
+		t := transaction{ctx: w.ctx, tx: tx, of: b.of, scope: w.store.config.Scope, now: w.now}
+		err := t.run(b, w.lease.gone)
+		rows, statements = t.rows, t.statements
+		return err
+	})
+	var answer *neo4j.Neo4jError
+	if errors.As(err, &answer) && answer.Code == "Neo.ClientError.Schema.ConstraintValidationFailed" {
+		err = &differentError{err}
+	}
+	if err != nil {
+		return fmt.Errorf("type %s: %w", b.of.Name, err)
+	}
+	w.lease.statements += statements
+	w.result.Rows += rows
+	b.of.done += int64(len(b.rows))
+	w.target.Progress(b.of.Name, b.of.done, b.of.total)
+	return nil
+}
+
+// transaction is one attempt to write a batch.
+type transaction struct {
+	ctx   context.Context
+	tx    neo4j.ManagedTransaction
+	of    *written
+	scope string
+	now   int64
+
+	rows, statements int64 // that were written
+}
+
+func (t *transaction) run(b batch, mayReturn bool) error {
+	switch b.action {
+	case create:
+		if mayReturn && !t.of.Relationship {
+			var err error
+			if b.rows, err = t.revive(b.rows); err != nil {
+				return err
+			}
+		}
+		return t.exactly(t.of.create, b.rows)
+	case update:
+		return t.exactly(t.of.update, b.rows)
+	case single:
+		_, err := t.count(t.of.single, b.rows)
+		return err
+	}
+	for _, cypher := range t.of.remove {
+		n, err := t.count(cypher, b.rows)
+		if err != nil {
+			return err
+		}
+		t.rows += n
+	}
+	return nil
+}
+
+func (t *transaction) count(cypher string, rows []any) (int64, error) {
+	t.statements++
+	return count(t.ctx, t.tx, cypher, parameters{"scope": t.scope, "rows": rows, "now": t.now})
+}
+
+// exactly runs a statement that must find what it needs for each row. A row less means that somebody removed
+// something: UNWIND … MATCH passes over what it does not find.
+func (t *transaction) exactly(cypher string, rows []any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	n, err := t.count(cypher, rows)
+	if err != nil {
+		return err
+	}
+	t.rows += n
+	if n != int64(len(rows)) {
+		return &differentError{fmt.Errorf("of %d rows %d found what they belong to", len(rows), n)}
+	}
+	return nil
+}
+
+// revive makes nodes of those tombstones that the rows are of, and gives the rows that still are to be created.
+func (t *transaction) revive(rows []any) ([]any, error) {
+	keys := make([]any, 0, len(rows))
+	for _, row := range rows {
+		keys = append(keys, row.(map[string]any)["_key"])
+	}
+	t.statements++
+	records, err := collect(t.ctx, t.tx, t.of.revive, parameters{"scope": t.scope, "rows": keys})
+	if err != nil || len(records) == 0 {
+		return rows, err
+	}
+	names := map[any][]any{} // of the properties that the tombstones have
+	for _, r := range records {
+		names[r.Values[0]], _ = r.Values[1].([]any)
+	}
+	var updates, creates []any
+	for _, row := range rows {
+		set := maps.Clone(row.(map[string]any)) // the transaction may be tried again
+		old, ok := names[set["_key"]]
+		if !ok {
+			creates = append(creates, row)
+			continue
+		}
+		delete(set, createdProperty)
+		for _, name := range old {
+			name, _ := name.(string)
+			if _, ok := set[name]; !ok && (t.of.declared[name] || strings.HasPrefix(name, tagPrefix)) {
+				set[name] = nil
+			}
+		}
+		updates = append(updates, parameters{"key": set["_key"], "set": set})
+	}
+	return creates, t.exactly(t.of.update, updates)
+}
