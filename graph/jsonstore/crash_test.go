@@ -30,6 +30,8 @@ func init() {
 	children["commit for ever"] = commitForEver
 	children["commit on a full disk"] = commitOnAFullDisk
 	children["commit without the right to"] = commitWithoutTheRightTo
+	children["open a run without the right to"] = openARunWithoutTheRightTo
+	children["commit where no name can be synced"] = commitWhereNoNameCanBeSynced
 }
 
 func child(t *testing.T, what, dir string) *exec.Cmd {
@@ -107,7 +109,11 @@ func TestKilledAtAnyMomentTheLastRunStands(t *testing.T) {
 		requireNoRunAfter(t, dir, m.ID)
 		requireNames(t, s.TempDir())
 		require.NoError(t, s.Close())
-		requireNames(t, dir, "current", "graph", "lock", "runs", "summary.json")
+		if s.Recovered() == "" {
+			requireNames(t, dir, "current", "graph", "lock", "runs", "summary.json")
+		} else {
+			require.EqualValues(t, 1, m.Sequence, "the first run, whole and not yet linked")
+		}
 		last = m.Sequence
 	}
 	require.Greater(t, last, int64(5))
@@ -208,12 +214,7 @@ func TestDirectoriesAndFilesAreForTheirOwnerAlone(t *testing.T) {
 }
 
 func TestAReadOnlyDiskIsAnErrorThatNamesTheFileAndTheLastRunStands(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o777)) // the child is not root
-	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-	out, err := child(t, "commit without the right to", dir).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	faults := strings.Split(strings.TrimSpace(string(out)), "\n")
+	dir, faults := withoutRights(t, "commit without the right to")
 	require.Len(t, faults, 3)
 	assert.Contains(t, faults[0], dir+"/state/runs/000002-")
 	assert.Contains(t, faults[1], dir+"/state/")
@@ -223,13 +224,29 @@ func TestAReadOnlyDiskIsAnErrorThatNamesTheFileAndTheLastRunStands(t *testing.T)
 	}
 }
 
+// withoutRights runs a child that is not root, whose rights can be taken away, and returns the lines that it prints.
+func withoutRights(t *testing.T, what string) (dir string, lines []string) {
+	t.Helper()
+	dir = t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o777))
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	out, err := child(t, what, dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return dir, strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func becomeNobody() error {
+	const nobody = 65534
+	if os.Getuid() != 0 {
+		return nil
+	}
+	return syscall.Setuid(nobody)
+}
+
 // commitWithoutTheRightTo takes away, bit by bit, the right to write, which root cannot lose. It prints the errors.
 func commitWithoutTheRightTo(dir string) error {
-	if os.Getuid() == 0 {
-		const nobody = 65534
-		if err := syscall.Setuid(nobody); err != nil {
-			return err
-		}
+	if err := becomeNobody(); err != nil {
+		return err
 	}
 	state := filepath.Join(dir, "state")
 	s, err := jsonstore.Open(state, jsonstore.Options{})
@@ -265,4 +282,94 @@ func commitWithoutTheRightTo(dir string) error {
 	}
 	fmt.Println(err)
 	return nil
+}
+
+func TestARunThatMayNotBeReadIsAnErrorAndNotLost(t *testing.T) {
+	dir, lines := withoutRights(t, "open a run without the right to")
+	require.Len(t, lines, 3)
+	for _, fault := range lines[:2] {
+		assert.Contains(t, fault, dir+"/state/runs/000002-")
+		assert.Contains(t, fault, "/run.json is damaged: permission denied")
+	}
+	assert.Equal(t, "2", lines[2], "the last run, when it may be read again")
+}
+
+// openARunWithoutTheRightTo opens a directory whose last run may not be read, with the link to it and without.
+func openARunWithoutTheRightTo(dir string) error {
+	if err := becomeNobody(); err != nil {
+		return err
+	}
+	state := filepath.Join(dir, "state")
+	if err := commitTwice(state); err != nil {
+		return err
+	}
+	manifest, err := filepath.EvalSymlinks(filepath.Join(state, "current", "run.json"))
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(manifest, 0); err != nil {
+		return err
+	}
+	for range 2 {
+		if _, err := jsonstore.Open(state, jsonstore.Options{}); err == nil {
+			return errors.New("a run was opened without the right to")
+		} else {
+			fmt.Println(err)
+		}
+		if err := os.RemoveAll(filepath.Join(state, "current")); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(manifest, 0o600); err != nil {
+		return err
+	}
+	s, err := jsonstore.Open(state, jsonstore.Options{})
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.Last().Manifest().Sequence)
+	return s.Close()
+}
+
+func commitTwice(dir string) error {
+	s, err := jsonstore.Open(dir, jsonstore.Options{})
+	if err != nil {
+		return err
+	}
+	for n := range 2 {
+		if _, err := commit(context.Background(), s, numbered(n)); err != nil {
+			return err
+		}
+	}
+	return s.Close()
+}
+
+func TestARunThatIsLinkedIsCommittedWhateverFollows(t *testing.T) {
+	_, lines := withoutRights(t, "commit where no name can be synced")
+	assert.Equal(t, []string{"3"}, lines)
+}
+
+// commitWhereNoNameCanBeSynced commits while the directory may be written and not be opened, which is how a disk
+// that fails after the link was swapped is played.
+func commitWhereNoNameCanBeSynced(dir string) error {
+	if err := becomeNobody(); err != nil {
+		return err
+	}
+	state := filepath.Join(dir, "state")
+	if err := commitTwice(state); err != nil {
+		return err
+	}
+	s, err := jsonstore.Open(state, jsonstore.Options{})
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(state, 0o300); err != nil {
+		return err
+	}
+	run, err := commit(context.Background(), s, numbered(20))
+	if err != nil {
+		return err
+	}
+	fmt.Println(run.Manifest().Sequence)
+	return errors.Join(os.Chmod(state, 0o700), s.Close())
 }

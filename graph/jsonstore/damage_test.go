@@ -163,35 +163,6 @@ func TestAnIndexThatIsWrongInAllItsBytesIsOnlyAnError(t *testing.T) {
 	}
 }
 
-func TestARunThatCannotBeToldIsAnErrorThatNamesTheFile(t *testing.T) {
-	for name, spoil := range map[string]func(t *testing.T, dir, id string){
-		"no run.json":       func(t *testing.T, dir, id string) { remove(t, filepath.Join(dir, "runs", id, "run.json")) },
-		"an empty run.json": func(t *testing.T, dir, id string) { empty(t, filepath.Join(dir, "runs", id, "run.json")) },
-		"a cut run.json":    func(t *testing.T, dir, id string) { cut(t, filepath.Join(dir, "runs", id, "run.json")) },
-		"no run":            func(t *testing.T, dir, id string) { require.NoError(t, os.RemoveAll(filepath.Join(dir, "runs", id))) },
-		"another run's": func(t *testing.T, dir, id string) {
-			require.NoError(t, os.Rename(filepath.Join(dir, "runs", id), filepath.Join(dir, "runs", "000007-20261122T164800Z-1f3a")))
-			require.NoError(t, os.Remove(filepath.Join(dir, "current")))
-			require.NoError(t, os.Symlink("runs/000007-20261122T164800Z-1f3a", filepath.Join(dir, "current")))
-		},
-	} {
-		dir := t.TempDir()
-		s, err := jsonstore.Open(dir, jsonstore.Options{})
-		require.NoError(t, err)
-		run, err := commit(t.Context(), s, numbered(1))
-		require.NoError(t, err)
-		require.NoError(t, s.Close())
-		spoil(t, dir, run.Manifest().ID)
-		_, err = jsonstore.Open(dir, jsonstore.Options{})
-		var damaged *jsonstore.DamagedError
-		require.ErrorAs(t, err, &damaged, name)
-		assert.Equal(t, "run.json", filepath.Base(damaged.File))
-		assert.Empty(t, damaged.Type)
-		_, err = jsonstore.Open(dir, jsonstore.Options{})
-		require.ErrorAs(t, err, &damaged, "the lock was given back")
-	}
-}
-
 func TestSalvagedTypesAreAGraphOfTheirOwn(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -40,9 +40,9 @@ func (s *Store) Begin(started time.Time) (*Draft, error) {
 		return nil, fmt.Errorf("the run %s is neither committed nor aborted", s.draft.manifest.ID)
 	}
 	d := &Draft{store: s, tables: map[string]*table{}}
-	d.manifest.Sequence = 1
+	d.manifest.Sequence = s.sequence + 1
 	if s.last != nil {
-		d.manifest.Previous, d.manifest.Sequence = s.last.manifest.ID, s.last.manifest.Sequence+1
+		d.manifest.Previous = s.last.manifest.ID
 	}
 	d.manifest.StartedAt = started.UTC()
 	var err error
@@ -172,6 +172,7 @@ func (d *Draft) Commit(info CommitInfo) error {
 	}
 	d.done = true
 	d.store.draft, d.store.last = nil, run
+	d.store.sequence, d.store.recovered = d.manifest.Sequence, ""
 	return nil
 }
 
@@ -198,7 +199,7 @@ func (d *Draft) finish(info CommitInfo) (*Run, error) {
 			return nil, err
 		}
 	}
-	if err := syncTree(d.store.dir); err != nil {
+	if err := errors.Join(syncTree(d.dir), syncDir(filepath.Dir(d.dir))); err != nil {
 		return nil, err
 	}
 	return &Run{dir: d.dir, manifest: *m, tables: d.tables}, nil

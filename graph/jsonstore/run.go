@@ -2,7 +2,9 @@ package jsonstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -48,7 +50,13 @@ type DamagedError struct {
 	Reason error
 }
 
-func (e *DamagedError) Error() string { return fmt.Sprintf("%s is damaged: %v", e.File, e.Reason) }
+func (e *DamagedError) Error() string {
+	reason := e.Reason
+	if of, ok := errors.AsType[*fs.PathError](reason); ok {
+		reason = of.Err // the file is named once
+	}
+	return fmt.Sprintf("%s is damaged: %v", e.File, reason)
+}
 
 func (e *DamagedError) Unwrap() error { return e.Reason }
 
@@ -78,6 +86,9 @@ func OpenRun(dir string) (*Run, error) {
 		return nil, &DamagedError{File: path, Reason: fmt.Errorf("it is of the run %q", r.manifest.ID)}
 	}
 	for _, t := range r.manifest.Types {
+		if t == nil {
+			return nil, &DamagedError{File: path, Reason: errors.New("it has a type without a name")}
+		}
 		r.tables[t.Name] = &table{dir: dir, typ: t, content: r.manifest.Contents[t.Name]}
 	}
 	return r, nil

@@ -58,12 +58,15 @@ type Store struct {
 	lock    *lock
 	last    *Run
 	draft   *Draft // that is neither committed nor aborted
+
+	recovered string // what Recovered says
+	sequence  int64  // the highest of all runs
 }
 
 // Open makes the directory if there is none, takes its lock, removes what a killed process left, and reads
-// the last committed run. If another process holds the lock the error is a *LockedError. If the last run
-// cannot be told (a person deleted or changed its run.json) it is a *DamagedError; damage to what the run holds
-// is found by its methods.
+// the last committed run. If that is lost, the newest run that can be read counts as the last one, and Recovered
+// says so; damage to what a run holds is found by its methods. If another process holds the lock the error is a
+// *LockedError, and if something that is no link is where a link must be, a *BlockedError.
 func Open(dir string, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -85,7 +88,7 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	if err := s.recover(); err != nil {
-		return nil, errors.Join(err, s.lock.release())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -99,6 +102,11 @@ func (s *Store) TempDir() string { return filepath.Join(s.dir, "tmp") }
 
 // Last is the last committed run, or nil if there is none.
 func (s *Store) Last() *Run { return s.last }
+
+// Recovered is a sentence for a person where the last run is not the one that it should be, because that was lost; ""
+// where nothing was. It is said anew whenever the directory is opened, until a run is committed: what the next run
+// differs in from Last was perhaps told before.
+func (s *Store) Recovered() string { return s.recovered }
 
 // Close gives the directory free. A draft that is under way is aborted.
 func (s *Store) Close() error {
@@ -132,35 +140,6 @@ func (s *Store) Run(id string) (*Run, error) {
 
 func (s *Store) runDir(id string) string { return filepath.Join(s.dir, "runs", id) }
 
-// recover brings the directory into the state after the last commit.
-func (s *Store) recover() error {
-	if err := os.RemoveAll(s.TempDir()); err != nil {
-		return err
-	}
-	if err := os.Mkdir(s.TempDir(), dirMode); err != nil {
-		return err
-	}
-	link, err := os.Readlink(s.path("current"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return s.removeRuns(func(string) bool { return true })
-	case err != nil:
-		return fmt.Errorf("%s should be a link to the last run: %w", s.path("current"), err)
-	}
-	if s.last, err = OpenRun(s.runDir(filepath.Base(link))); err != nil {
-		return err
-	}
-	if err := s.fixLinks(); err != nil {
-		return err
-	}
-	// A killed draft has a sequence number that no committed run has; the next draft would take the same.
-	last := &s.last.manifest
-	return s.removeRuns(func(id string) bool {
-		n, ok := sequenceOf(id)
-		return !ok || n >= last.Sequence && id != last.ID
-	})
-}
-
 func (s *Store) removeRuns(which func(id string) bool) error {
 	entries, err := os.ReadDir(s.path("runs"))
 	if err != nil {
@@ -177,19 +156,43 @@ func (s *Store) removeRuns(which func(id string) bool) error {
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
 
+// linked has where the links that lead through current lead.
+var linked = map[string]string{
+	"graph":        filepath.Join("current", "graph"),
+	"summary.json": filepath.Join("current", "summary.json"),
+}
+
 // fixLinks makes the links that lead through current.
 func (s *Store) fixLinks() error {
-	for _, name := range []string{"graph", "summary.json"} {
-		target := filepath.Join("current", name)
-		if got, err := os.Readlink(s.path(name)); err == nil && got == target {
-			continue
-		}
-		if _, err := os.Lstat(s.path(name)); err == nil {
-			return fmt.Errorf("%s is in the way: s1graph makes a link of that name", s.path(name))
-		}
-		if err := os.Symlink(target, s.path(name)); err != nil {
+	if err := s.checkLinks(); err != nil {
+		return err
+	}
+	for name, target := range linked {
+		if err := os.Symlink(target, s.path(name)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkLinks refuses what is not ours where links must be.
+func (s *Store) checkLinks() error {
+	blocked := &BlockedError{}
+	for _, name := range []string{"current", "graph", "summary.json"} {
+		info, err := os.Lstat(s.path(name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return err
+		}
+		target, _ := os.Readlink(s.path(name)) // "" where it is no link
+		if info.Mode().Type() != fs.ModeSymlink || linked[name] != "" && target != linked[name] {
+			blocked.Paths = append(blocked.Paths, s.path(name))
+		}
+	}
+	if len(blocked.Paths) > 0 {
+		return blocked
 	}
 	return nil
 }
@@ -206,7 +209,10 @@ func (s *Store) swap(id string) error {
 	if err := os.Rename(fresh, s.path("current")); err != nil {
 		return err
 	}
-	return syncDir(s.dir)
+	// From here on the run is committed. Should the link not outlive a loss of power, it is the run before that
+	// stands, whole as well.
+	_ = syncDir(s.dir)
+	return nil
 }
 
 // newID makes the ID of a run, such as 000012-20261122T174800Z-1f3a: IDs sort as the runs follow each other.

@@ -301,16 +301,6 @@ func TestADirectoryIsOpenOnce(t *testing.T) {
 	open(t, dir)
 }
 
-func TestWhatIsInTheWayOfALinkIsLeftAlone(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "graph", "mine"), 0o700))
-	s := open(t, dir)
-	_, err := commit(t.Context(), s, numbered(1))
-	assert.ErrorContains(t, err, filepath.Join(dir, "graph")+" is in the way")
-	assert.Nil(t, s.Last())
-	assert.DirExists(t, filepath.Join(dir, "graph", "mine"))
-}
-
 func TestChangesAreKeptWithIDsThatNameThem(t *testing.T) {
 	s := open(t, t.TempDir())
 	var seen []string

@@ -1,0 +1,139 @@
+package jsonstore
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// BlockedError says that files or directories are where the links of a Store must be. A copy that followed the
+// links has such.
+type BlockedError struct{ Paths []string }
+
+func (e *BlockedError) Error() string {
+	return strings.Join(e.Paths, ", ") + ": a link belongs there, and something else is there"
+}
+
+// recover brings the directory into the state after the last commit.
+func (s *Store) recover() error {
+	if err := os.RemoveAll(s.TempDir()); err != nil {
+		return err
+	}
+	if err := os.Mkdir(s.TempDir(), dirMode); err != nil {
+		return err
+	}
+	if err := s.checkLinks(); err != nil {
+		return err
+	}
+	link, err := os.Readlink(s.path("current"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil {
+		s.last, err = OpenRun(s.runDir(filepath.Base(link)))
+	}
+	switch {
+	case err == nil:
+		return s.tidy()
+	case isLost(err):
+		return s.fallBack(link, err)
+	}
+	return err
+}
+
+// isLost says whether a run or the link to it is not to be had any more, unlike one that cannot be read just now or by
+// this user.
+func isLost(err error) bool {
+	_, ofFile := errors.AsType[*fs.PathError](err)
+	return errors.Is(err, fs.ErrNotExist) || !ofFile
+}
+
+// tidy makes the links anew if they are gone, and removes drafts of killed processes: their sequence numbers are those
+// that the next draft might have.
+func (s *Store) tidy() error {
+	if err := s.fixLinks(); err != nil {
+		return err
+	}
+	last := &s.last.manifest
+	s.sequence = last.Sequence
+	return s.removeRuns(func(id string) bool {
+		n, ok := sequenceOf(id)
+		return !ok || n >= last.Sequence && id != last.ID
+	})
+}
+
+// fallBack makes the newest run that can be read the last one. It leaves all but drafts as it is, the link too: until a
+// run is committed, the next process finds the same. A first draft that was whole when its process was killed counts as
+// a run: nothing tells it from one whose link was lost.
+func (s *Store) fallBack(link string, lost error) error {
+	current := ""
+	if link != "" {
+		current = filepath.Base(link)
+	}
+	err := s.removeRuns(func(id string) bool {
+		_, err := os.Stat(filepath.Join(s.runDir(id), "run.json"))
+		return id != current && errors.Is(err, fs.ErrNotExist) // the draft of a killed process
+	})
+	if err != nil {
+		return err
+	}
+	ids, err := s.runIDs()
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Backward(ids) {
+		run, err := OpenRun(s.runDir(id))
+		if err == nil {
+			s.last = run
+			break
+		}
+		if !isLost(err) {
+			return err
+		}
+	}
+	for _, id := range append(ids, current) {
+		n, _ := sequenceOf(id)
+		s.sequence = max(s.sequence, n)
+	}
+	if link != "" || len(ids) > 0 {
+		s.recovered = s.recovery(link, lost)
+	}
+	return nil
+}
+
+// recovery is what Recovered says.
+func (s *Store) recovery(link string, lost error) string {
+	what := fmt.Sprintf("The last run is lost (%v)", lost)
+	if link == "" {
+		what = fmt.Sprintf("There is no link %s to the last run", s.path("current"))
+	}
+	if s.last == nil {
+		return what + ": there is no other that can be read, and the next run starts anew."
+	}
+	return fmt.Sprintf("%s: the newest run that can be read, %s, counts as the last one.", what, s.last.manifest.ID)
+}
+
+// runIDs are the IDs of what lies in runs, the oldest first.
+func (s *Store) runIDs() ([]string, error) {
+	entries, err := os.ReadDir(s.path("runs"))
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if _, ok := sequenceOf(e.Name()); ok {
+			ids = append(ids, e.Name())
+		}
+	}
+	slices.SortStableFunc(ids, func(a, b string) int {
+		m, _ := sequenceOf(a)
+		n, _ := sequenceOf(b)
+		return cmp.Compare(m, n)
+	})
+	return ids, nil
+}
