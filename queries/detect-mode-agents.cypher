@@ -31,5 +31,5 @@ RETURN s.name AS site,
        a.activeThreats AS activeThreats,
        CASE WHEN a.lastSeenOn > 0 THEN datetime({epochMillis: a.lastSeenOn}) END AS lastSeen,
        a._scope AS scope
-ORDER BY site, group, agent, a._key
+ORDER BY site, group, agent, a._key, scope
 LIMIT $limit

@@ -45,5 +45,5 @@ RETURN p.name AS application,
        CASE WHEN installation.installedAt > 0 THEN datetime({epochMillis: installation.installedAt}) END AS installed,
        CASE WHEN d.lastSeenOn > 0 THEN datetime({epochMillis: d.lastSeenOn}) END AS lastSeen,
        p._scope AS scope
-ORDER BY application, versions[0], version, device, d._key, p._key
+ORDER BY application, versions[0], version, device, d._key, p._key, scope
 LIMIT $limit

@@ -29,5 +29,5 @@ RETURN d.name AS device,
        [a IN agents | a.agentVersion] AS versions,
        [a IN agents | CASE WHEN a.lastSeenOn > 0 THEN datetime({epochMillis: a.lastSeenOn}) END] AS lastSeen,
        d._scope AS scope
-ORDER BY agents DESC, device, d._key
+ORDER BY agents DESC, device, d._key, scope
 LIMIT $limit

@@ -30,5 +30,5 @@ RETURN CASE WHEN place:Site THEN 'site' ELSE 'group' END AS kind,
        COUNT { (place)-[:HAS]->(:HostAgent) } + COUNT { (place)-[:HAS]->(:Group)-[:HAS]->(:HostAgent) } AS former,
        CASE WHEN place.createdAt > 0 THEN datetime({epochMillis: place.createdAt}) END AS created,
        place._scope AS scope
-ORDER BY kind DESC, account, site, name, place._key
+ORDER BY kind DESC, account, site, name, place._key, scope
 LIMIT $limit

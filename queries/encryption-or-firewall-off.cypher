@@ -31,5 +31,5 @@ RETURN d.name AS device,
        COLLECT { MATCH (u:User)-[:OWNS]->(d) RETURN u.name ORDER BY u.name } AS owners,
        CASE WHEN d.lastSeenOn > 0 THEN datetime({epochMillis: d.lastSeenOn}) END AS lastSeen,
        d._scope AS scope
-ORDER BY firewall, encrypted, device, d._key
+ORDER BY firewall, encrypted, device, d._key, scope
 LIMIT $limit

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Parse reads a question from the text of its file: a comment that is laid out as below, an empty line and
@@ -20,7 +21,7 @@ import (
 //	//   name  type  default  What it says.
 //	//
 //	// Columns:
-//	//   name  What it says.
+//	//   name  What it is.
 //
 // Between the parts of a parameter and of a column stand two blanks or more. A default is what a person
 // would give, null for nothing, or required.
@@ -34,7 +35,9 @@ func Parse(name, text string) (Question, error) {
 	}
 	q.Cypher = strings.TrimSpace(strings.Join(lines, "\n"))
 	faults := q.readHeader(header)
-	faults = append(faults, q.check()...)
+	if len(faults) == 0 {
+		faults = q.check()
+	}
 	for i, fault := range faults {
 		faults[i] = fmt.Errorf("%s.cypher: %w", name, fault)
 	}
@@ -50,13 +53,19 @@ func (q *Question) readHeader(header []string) (faults []error) {
 	q.Description = strings.Join(blocks[1], " ")
 	for _, line := range blocks[2][1:] {
 		p, err := parseParameter(line)
-		q.Parameters, faults = append(q.Parameters, p), append(faults, err)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		q.Parameters = append(q.Parameters, p)
 	}
 	for _, line := range blocks[3][1:] {
 		c, err := parseColumn(line)
-		q.Columns, faults = append(q.Columns, c), append(faults, err)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		q.Columns = append(q.Columns, c)
 	}
-	return slices.DeleteFunc(faults, func(err error) bool { return err == nil })
+	return faults
 }
 
 // split divides lines at the empty ones.
@@ -87,13 +96,19 @@ func parseParameter(line string) (Parameter, error) {
 	if _, known := parsers[p.Type]; !known {
 		return p, fmt.Errorf("%s: there is no type %s", p.Name, p.Type)
 	}
+	if p.Default == Required || p.Default == Null {
+		return p, nil
+	}
+	if _, err := parsers[p.Type](p.Default, time.Now()); err != nil {
+		return p, fmt.Errorf("%s: the default must be %w, not %q", p.Name, err, p.Default)
+	}
 	return p, nil
 }
 
 func parseColumn(line string) (Column, error) {
 	parts := columnLine.FindStringSubmatch(line)
 	if parts == nil {
-		return Column{}, fmt.Errorf("a column must read `name  What it says.`, not %q", strings.TrimSpace(line))
+		return Column{}, fmt.Errorf("a column must read `name  What it is.`, not %q", strings.TrimSpace(line))
 	}
 	return Column{Name: parts[1], Doc: parts[2]}, nil
 }

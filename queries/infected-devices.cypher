@@ -28,7 +28,7 @@ WITH d, a,
      head(collect(t.severity)) AS severity,
      max(t.numericSeverity) AS numericSeverity,
      collect(DISTINCT t.name) AS threats
-ORDER BY coalesce(numericSeverity, 0) DESC, d.name, d._key, a._key
+ORDER BY coalesce(numericSeverity, 0) DESC, d.name, d._key, a._key, d._scope
 LIMIT $limit
 OPTIONAL MATCH (s:Site)-[:HAS]->(:Group)-[:HAS]->(a)
 RETURN d.name AS device,
@@ -40,4 +40,4 @@ RETURN d.name AS device,
        threats,
        a.isActive AS online,
        d._scope AS scope
-ORDER BY coalesce(numericSeverity, 0) DESC, d.name, d._key, a._key
+ORDER BY coalesce(numericSeverity, 0) DESC, d.name, d._key, a._key, scope

@@ -33,5 +33,5 @@ RETURN account.name AS account,
        CASE WHEN s.expiration > 0 AND NOT coalesce(s.unlimitedExpiration, false) THEN datetime({epochMillis: s.expiration}) END AS expires,
        s.state AS state,
        s._scope AS scope
-ORDER BY coalesce(percent, -1) DESC, account, site, s._key
+ORDER BY coalesce(percent, -1) DESC, account, site, s._key, scope
 LIMIT $limit

@@ -30,5 +30,5 @@ RETURN u.name AS owner,
        size([d IN devices WHERE NOT EXISTS { (d)<-[:PROTECTS]-(:HostAgent) }]) AS unprotected,
        CASE WHEN oldest > 0 THEN datetime({epochMillis: oldest}) END AS oldest,
        u._scope AS scope
-ORDER BY devices DESC, owner, u._key
+ORDER BY devices DESC, owner, u._key, scope
 LIMIT $limit

@@ -33,5 +33,5 @@ RETURN d.name AS device,
        CASE WHEN a.registeredAt > 0 THEN datetime({epochMillis: a.registeredAt}) END AS registered,
        datetime({epochMillis: a.lastSeenOn}) AS lastSeen,
        d._scope AS scope
-ORDER BY a.registeredAt DESC, device, a._key, old._key
+ORDER BY coalesce(a.registeredAt, 0) DESC, device, a._key, old._key, scope
 LIMIT $limit

@@ -20,10 +20,10 @@
 //   file        Where the file was.
 //   scope       Instance.
 
-// With the scopes named one by one the threat is found by its type's index.
-MATCH (account:Account)
-WHERE $scope IS NULL OR account._scope = $scope
-WITH collect(DISTINCT account._scope) AS scopes
+// With the scopes named one by one the threat is found by its type's index. Each scope has a node that says so.
+MATCH (s:S1GraphScope)
+WHERE $scope IS NULL OR s._scope = $scope
+WITH collect(s._scope) AS scopes
 MATCH (one:sentinelone_threat)
 WHERE one._scope IN scopes AND one._key = 'sentinelone_threat:' + $threat
 

@@ -24,7 +24,7 @@ MATCH (a:HostAgent)-[:PROTECTS]->(d:Device)
 WHERE ($scope IS NULL OR a._scope = $scope)
   AND a.lastSeenOn <= $now - $days * 86400000  // milliseconds of a day
 WITH a, d
-ORDER BY a.lastSeenOn, a._key
+ORDER BY a.lastSeenOn, a._key, a._scope
 LIMIT $limit
 OPTIONAL MATCH (s:Site)-[:HAS]->(g:Group)-[:HAS]->(a)
 RETURN a.name AS agent,
@@ -35,4 +35,4 @@ RETURN a.name AS agent,
        CASE WHEN a.lastSeenOn > 0 THEN datetime({epochMillis: a.lastSeenOn}) END AS lastSeen,
        CASE WHEN a.lastSeenOn > 0 THEN ($now - a.lastSeenOn) / 86400000 END AS days,
        a._scope AS scope
-ORDER BY a.lastSeenOn, a._key
+ORDER BY a.lastSeenOn, a._key, scope

@@ -26,7 +26,7 @@ WHERE ($scope IS NULL OR t._scope = $scope)
   AND a.isActive
   AND NOT coalesce(t.mitigationStatus, '') IN ['mitigated', 'marked_as_benign']
 WITH t, a, d, coalesce(t.identifiedAt, t.createdAt) AS found
-ORDER BY t.numericSeverity DESC, found, t._key
+ORDER BY t.numericSeverity DESC, found, t._key, t._scope
 LIMIT $limit
 OPTIONAL MATCH (s:Site)-[:HAS]->(:Group)-[:HAS]->(a)
 RETURN t.severity AS severity,
@@ -40,4 +40,4 @@ RETURN t.severity AS severity,
        t.filePath AS file,
        t.id AS id,
        t._scope AS scope
-ORDER BY t.numericSeverity DESC, found, t._key
+ORDER BY t.numericSeverity DESC, found, t._key, scope

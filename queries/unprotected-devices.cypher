@@ -20,7 +20,7 @@ MATCH (d:Device)
 WHERE ($scope IS NULL OR d._scope = $scope)
   AND NOT EXISTS { (d)<-[:PROTECTS]-(:HostAgent) }
 WITH d
-ORDER BY d.lastSeenOn DESC, d._key
+ORDER BY d.lastSeenOn DESC, d._key, d._scope
 LIMIT $limit
 
 // No relationship leads to former agents: the device names them. The type's label finds each by index.
@@ -40,4 +40,4 @@ RETURN d.name AS device,
        because,
        threatsLeft,
        d._scope AS scope
-ORDER BY d.lastSeenOn DESC, d._key
+ORDER BY d.lastSeenOn DESC, d._key, scope

@@ -41,5 +41,5 @@ RETURN u.name AS user,
        openThreats,
        COUNT { (d)-[:HAS]->(p:Application) WHERE p.riskLevel IN ['high', 'critical'] } AS riskyApplications,
        d._scope AS scope
-ORDER BY coalesce(numericSeverity, 0) DESC, device, d._key, u._key
+ORDER BY coalesce(numericSeverity, 0) DESC, device, d._key, u._key, scope
 LIMIT $limit

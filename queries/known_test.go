@@ -1,0 +1,195 @@
+package queries_test
+
+import (
+	"context"
+	"maps"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/neo4jstore/neo4jtest"
+	"s1graph/s1/s1test"
+)
+
+// today is when the questions are asked: two days after the tenant's first.
+var today = time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC)
+
+// known is a graph in memory, on which each answer is worked out a second time.
+type known struct {
+	scope    string
+	entities map[string]*entity // by key
+}
+
+// entity is a record of the graph, with what is around it.
+type entity struct {
+	graph.Record
+	in, out map[string][]*entity // by relationship type
+	edges   map[*entity]*graph.Record
+}
+
+func newKnown(scope string, records []graph.Record) *known {
+	k := &known{scope: scope, entities: map[string]*entity{}}
+	for _, r := range records {
+		if !r.Type.Relationship {
+			k.entities[r.Key] = &entity{r, map[string][]*entity{}, map[string][]*entity{}, map[*entity]*graph.Record{}}
+		}
+	}
+	for i, r := range records {
+		if r.Type.Relationship {
+			from, to := k.entities[r.From], k.entities[r.To]
+			from.out[r.Type.Name] = append(from.out[r.Type.Name], to)
+			from.edges[to] = &records[i]
+			to.in[r.Type.Name] = append(to.in[r.Type.Name], from)
+		}
+	}
+	return k
+}
+
+// all are the entities of a type, in the order of their keys.
+func (k *known) all(typeName string) []*entity {
+	var found []*entity
+	for _, key := range slices.Sorted(maps.Keys(k.entities)) {
+		if k.entities[key].Type.Name == "sentinelone_"+typeName {
+			found = append(found, k.entities[key])
+		}
+	}
+	return found
+}
+
+// any is a property as the driver gives it: nil where it is absent.
+func (e *entity) any(name string) any {
+	if e == nil {
+		return nil
+	}
+	if v := e.Get(name); v.Kind() == graph.StringsKind {
+		return list(v.List()...)
+	}
+	return e.Get(name).Any()
+}
+
+func (e *entity) text(name string) string { return e.Get(name).Text() }
+func (e *entity) int(name string) int64   { return e.Get(name).Int64() }
+func (e *entity) is(name string) bool     { return e.Get(name).Equal(graph.Bool(true)) }
+
+// first is what is at the one end of a relationship, or nil.
+func first(entities []*entity) *entity {
+	if len(entities) == 0 {
+		return nil
+	}
+	return entities[0]
+}
+
+func list(texts ...string) []any {
+	values := make([]any, len(texts))
+	for i, text := range texts {
+		values[i] = text
+	}
+	return values
+}
+
+// names are the names of entities, without repetition, sorted.
+func names(entities []*entity, property string) []any {
+	var texts []string
+	for _, e := range entities {
+		if v := e.Get(property); !v.IsAbsent() {
+			texts = append(texts, v.Text())
+		}
+	}
+	slices.Sort(texts)
+	return list(slices.Compact(texts)...)
+}
+
+// load puts graphs into Neo4j, each under a scope of its own.
+func load(t *testing.T, server *neo4jtest.Server, graphs ...[]graph.Record) (neo4j.DriverWithContext, []*known) {
+	t.Helper()
+	driver := server.Driver(t)
+	var knowns []*known
+	for _, records := range graphs {
+		scope := server.Scope(t)
+		write(t, driver, scope, records)
+		knowns = append(knowns, newKnown(scope, records))
+	}
+	return driver, knowns
+}
+
+// write lays a graph down as neo4jstore does.
+func write(t *testing.T, driver neo4j.DriverWithContext, scope string, records []graph.Record) {
+	t.Helper()
+	run := func(cypher string, arguments map[string]any) {
+		_, err := neo4j.ExecuteQuery(t.Context(), driver, cypher, arguments, neo4j.EagerResultTransformer)
+		require.NoError(t, err, cypher)
+	}
+	run("MERGE (:S1GraphScope {_scope: $scope})", map[string]any{"scope": scope})
+	rows := map[*graph.Type][]any{}
+	for _, r := range records {
+		properties := map[string]any{"_key": r.Key, "_type": r.Type.Name, "_class": r.Type.Class, "_scope": scope}
+		for _, p := range r.Properties {
+			properties[p.Name] = p.Value.Any()
+		}
+		rows[r.Type] = append(rows[r.Type], map[string]any{"from": r.From, "to": r.To, "properties": properties})
+	}
+	types := slices.SortedFunc(maps.Keys(rows), func(a, b *graph.Type) int { return strings.Compare(a.Name, b.Name) })
+	for _, t := range types {
+		if !t.Relationship {
+			run("CREATE CONSTRAINT "+t.Name+"_key IF NOT EXISTS FOR (n:"+t.Name+") REQUIRE (n._scope, n._key) IS UNIQUE", nil)
+			run("UNWIND $rows AS row CREATE (n:"+t.Name+":"+t.Class+") SET n = row.properties, n._createdOn = 1, n._updatedOn = 1", map[string]any{"rows": rows[t]})
+		}
+	}
+	for _, t := range types {
+		if t.Relationship {
+			run("UNWIND $rows AS row MATCH (a:"+t.From+" {_scope: $scope, _key: row.from}) MATCH (b:"+t.To+" {_scope: $scope, _key: row.to}) "+
+				"CREATE (a)-[r:"+t.Class+"]->(b) SET r = row.properties", map[string]any{"rows": rows[t], "scope": scope})
+		}
+	}
+}
+
+// collect is the graph of a tenant on a day.
+func collect(t *testing.T, tenant s1test.Tenant, day int) []graph.Record {
+	t.Helper()
+	server := s1test.New(tenant)
+	server.SetDay(day)
+	web := httptest.NewServer(server)
+	defer web.Close()
+	settings := config.Default()
+	settings.URL, settings.Token = web.URL, config.NewSecret(s1test.DefaultToken)
+	settings.Instance, settings.Dir = "test", filepath.Join(t.TempDir(), "instance")
+	_, err := connector.Sync(t.Context(), connector.Options{Config: &settings})
+	require.NoError(t, err)
+	store, err := jsonstore.Open(settings.Dir, jsonstore.Options{})
+	require.NoError(t, err)
+	defer store.Close()
+	return decode(t, store.Last())
+}
+
+func decode(t *testing.T, snapshot graph.Snapshot) []graph.Record {
+	t.Helper()
+	types := modelTypes()
+	var records []graph.Record
+	for name := range types {
+		for encoded, err := range graph.All(context.Background(), snapshot, name) {
+			require.NoError(t, err)
+			r, err := graph.Decode(encoded.JSON, types)
+			require.NoError(t, err)
+			records = append(records, r)
+		}
+	}
+	return records
+}
+
+func modelTypes() map[string]*graph.Type {
+	types := map[string]*graph.Type{}
+	for _, t := range connector.Model() {
+		types[t.Name] = t
+	}
+	return types
+}
