@@ -57,8 +57,15 @@ func (e *OpenError) Unwrap() error { return e.Err }
 
 var schemes = []string{"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"}
 
-// connect gives a driver for a database that can be used.
-func connect(ctx context.Context, c Config) (neo4j.DriverWithContext, error) {
+// Connect gives a driver for a database that can be read, though perhaps not written to; whoever calls it closes
+// the driver. It is for those who ask the graph of any scope: Config.Scope is not heeded. If the database cannot
+// be read the error is an *OpenError.
+func Connect(ctx context.Context, c Config) (neo4j.DriverWithContext, error) {
+	return connect(ctx, c, false)
+}
+
+// connect gives a driver for a database that can be used: be read or, if it must be, written to as well.
+func connect(ctx context.Context, c Config, write bool) (neo4j.DriverWithContext, error) {
 	fault := func(f Fault, err error, advice string, args ...any) (neo4j.DriverWithContext, error) {
 		e := &OpenError{Fault: f, URI: c.URI, Advice: fmt.Sprintf(advice, args...), Err: err}
 		if f == BadAddress {
@@ -72,7 +79,7 @@ func connect(ctx context.Context, c Config) (neo4j.DriverWithContext, error) {
 		return fault(BadAddress, nil, "the address must read like neo4j://graph.example:7687, with one of the schemes %s", strings.Join(schemes, ", "))
 	case address.User != nil:
 		return fault(BadAddress, nil, "the user name and the password must not stand in the address: there are settings for them")
-	case c.Scope == "":
+	case write && c.Scope == "":
 		return fault(BadAddress, nil, "the scope must not be empty")
 	}
 	driver, err := neo4j.NewDriverWithContext(c.URI, neo4j.BasicAuth(c.Username, c.Password, ""), func(d *config.Config) {
@@ -85,7 +92,7 @@ func connect(ctx context.Context, c Config) (neo4j.DriverWithContext, error) {
 	if err != nil {
 		return fault(BadAddress, err, "the address cannot be used")
 	}
-	if f, err, advice := check(ctx, driver, c); f != "" {
+	if f, err, advice := check(ctx, driver, c); f != "" && (write || f != ReadOnly) {
 		_ = driver.Close(ctx)
 		return fault(f, err, "%s", advice)
 	}

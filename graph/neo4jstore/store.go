@@ -77,7 +77,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	driver, err := connect(ctx, c)
+	driver, err := connect(ctx, c, true)
 	if err != nil {
 		return nil, err
 	}
