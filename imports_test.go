@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	"graph/storetest": {"graph"},
 	"queries":         {},
 	"docs":            {"graph", "entities", "relationships", "queries"},
-	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore"},
+	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore", "graph/neo4jstore"},
 	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector"},
 	"":                {"cli"},
 

@@ -26,6 +26,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph"
+	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
 )
 
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 	if child := os.Getenv("S1GRAPH_TEST_CHILD"); child != "" {
 		os.Exit(syncAsChild(child))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(neo4jtest.Main{M: m})
 }
 
 // console is a tenant behind a real socket, and the directory that it is synced to.

@@ -17,6 +17,7 @@ type Options struct {
 	DryRun          bool     // fetch and diff, commit nothing
 	AllowMassDelete bool     // let the deletion guard pass what it would withhold
 	Only            []string // IDs of the steps to run; empty: all but Config.Skip
+	Verify          bool     // compare Neo4j with what it really holds, and heal it
 	Record          string   // folder to write a recording to
 	Replay          string   // folder of a recording to read instead of a console
 	Version         string   // of s1graph, kept with the run

@@ -46,6 +46,9 @@ type Summary struct {
 	Relationships map[string]int64        `json:"relationships"` // in the graph, by type
 	Changes       map[string]graph.Counts `json:"changes"`       // against the last committed run, by type
 
+	// Stores are the stores besides the graph files.
+	Stores []StoreResult `json:"stores,omitempty"`
+
 	// Notices are sentences for the person who reads the summary: what is odd, and what to do about it.
 	Notices []string `json:"notices,omitempty"`
 

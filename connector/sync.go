@@ -58,6 +58,7 @@ type sync struct {
 	store     *jsonstore.Store
 	last      *lastRun
 	client    *s1.Client
+	neo4j     *neo4j // nil where only graph files are written
 	state     state
 	results   []steps.Result
 }
@@ -74,6 +75,10 @@ type state struct {
 	// relationships with both their ends. Until then a type is a baseline: nothing of it makes a change
 	// event.
 	Established map[string]bool `json:"established"`
+
+	// Complete has the types of which the run's graph has all there is: a store may delete what of them it
+	// has and the graph has not.
+	Complete map[string]bool `json:"complete"`
 
 	Tag string `json:"tag,omitempty"` // the account name on every entity
 
@@ -129,6 +134,11 @@ func (s *sync) run(ctx context.Context) (err error) {
 	if err := s.openLast(ctx); err != nil {
 		return err
 	}
+	if err := s.openNeo4j(ctx); err != nil {
+		return err
+	}
+	defer s.neo4j.close(ctx)
+	s.neo4j.follow(ctx, s.last.run, s.last.state)
 	draft, err := s.store.Begin(s.summary.StartedAt)
 	if err != nil {
 		return err
@@ -140,7 +150,13 @@ func (s *sync) run(ctx context.Context) (err error) {
 	if err != nil || s.o.DryRun {
 		return errors.Join(err, draft.Abort())
 	}
-	return s.commit(draft)
+	if err := s.commit(draft); err != nil {
+		return err
+	}
+	s.neo4j.follow(ctx, s.store.Last(), s.state)
+	s.neo4j.report()
+	s.prune()
+	return nil
 }
 
 // connect makes the client; nothing is asked yet.
@@ -227,13 +243,17 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	types := s.typeStates(in)
 	r := &resolver{
 		in: in, last: s.last, draft: draft, builder: builder, types: types, byName: s.last.byName,
-		guard: guard{percent: s.config.DeletionGuard.Percent, count: int64(s.config.DeletionGuard.Count), off: s.o.AllowMassDelete},
+		guard: s.guard(),
 	}
 	if err := r.resolve(ctx); err != nil {
 		return err
 	}
 	s.conclude(in, r)
 	return s.compare(ctx, draft, r)
+}
+
+func (s *sync) guard() guard {
+	return guard{percent: s.config.DeletionGuard.Percent, count: int64(s.config.DeletionGuard.Count), off: s.o.AllowMassDelete}
 }
 
 // input asks who the token is, and puts together what the steps need.
@@ -382,6 +402,10 @@ func (s *sync) conclude(in *steps.Input, r *resolver) {
 		}
 	}
 	s.state.Established = s.established(r.types)
+	s.state.Complete = make(map[string]bool)
+	for name, t := range r.types {
+		s.state.Complete[name] = t.skipped && s.last.state.Complete[name] || !t.keepsAll() && t.withheld == 0
+	}
 	slices.Sort(s.summary.IncompleteTypes)
 	s.summary.DanglingRelationships = r.dangling
 	for i, result := range s.results {
@@ -469,8 +493,16 @@ func (s *sync) commit(draft *jsonstore.Draft) error {
 	if err := draft.Commit(jsonstore.CommitInfo{State: state, Summary: document}); err != nil {
 		return err
 	}
-	if err := s.store.Prune(); err != nil {
+	return nil
+}
+
+// prune removes the runs that nobody needs any more.
+func (s *sync) prune() {
+	var keep []string
+	if s.neo4j != nil {
+		keep = append(keep, s.neo4j.keep)
+	}
+	if err := s.store.Prune(keep...); err != nil {
 		s.notice("Older runs could not be removed, and take space: %v.", err)
 	}
-	return nil
 }

@@ -1,0 +1,198 @@
+package connector_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/neo4jstore"
+	"s1graph/graph/neo4jstore/neo4jtest"
+	"s1graph/graph/storetest"
+	"s1graph/s1/s1test"
+)
+
+// database makes a sync write to a scope of a real Neo4j too.
+type database struct {
+	server *neo4jtest.Server
+	scope  string
+}
+
+func newDatabase(t *testing.T) database {
+	server := neo4jtest.Shared(t)
+	return database{server, server.Scope(t)}
+}
+
+func (d database) write(o *connector.Options) {
+	o.Config.Store, o.Config.Instance = "neo4j", d.scope
+	o.Config.Neo4j = config.Neo4j{URI: d.server.URI, Username: d.server.Username, Password: config.NewSecret(d.server.Password)}
+}
+
+// assertHolds compares what the database holds with the current graph files, record by record.
+func (d database) assertHolds(t *testing.T, dir string) {
+	t.Helper()
+	store, err := neo4jstore.Open(t.Context(), neo4jstore.Config{
+		URI: d.server.URI, Username: d.server.Username, Password: d.server.Password, Scope: d.scope,
+	})
+	require.NoError(t, err)
+	defer store.Close(t.Context())
+	held, err := store.Load(t.Context())
+	require.NoError(t, err)
+	path, err := filepath.EvalSymlinks(filepath.Join(dir, "current"))
+	require.NoError(t, err)
+	run, err := jsonstore.OpenRun(path)
+	require.NoError(t, err)
+	storetest.RequireSame(t, run, held)
+}
+
+// little is a tenant that is soon in Neo4j.
+func little() s1test.Tenant {
+	return s1test.Tenant{Seed: 4, Sites: 3, Groups: 6, Agents: 60, Threats: 20, ApplicationsPerAgent: 3, Awkward: true}
+}
+
+func TestNeo4jHoldsTheGraphOfEachRun(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	first := c.mustSync(d.write)
+	require.Len(t, first.Stores, 1)
+	assert.Equal(t, "neo4j", first.Stores[0].Name)
+	assert.False(t, first.Stores[0].Behind)
+	var records int64
+	for _, n := range first.Changes {
+		records += n.Created
+	}
+	assert.Equal(t, records, first.Stores[0].Rows)
+	d.assertHolds(t, c.dir)
+
+	unchanged := c.mustSync(d.write)
+	assert.Zero(t, unchanged.Stores[0].Statements)
+	assert.Zero(t, unchanged.Stores[0].Rows)
+
+	c.SetDay(1)
+	busy := c.mustSync(d.write)
+	var changed int64
+	for _, n := range busy.Changes {
+		changed += n.Created + n.Updated + n.Deleted + n.Touched + 2*n.Rekeyed
+	}
+	assert.LessOrEqual(t, busy.Stores[0].Rows, changed, "what did not change is not written")
+	d.assertHolds(t, c.dir)
+
+	// A list that fails takes nothing away there either.
+	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Status(500)})
+	c.SetDay(2)
+	partial := c.sync(d.write)
+	require.NoError(t, partial.err)
+	assert.Equal(t, connector.Partial, partial.Status)
+	assert.False(t, partial.Stores[0].Behind)
+	d.assertHolds(t, c.dir)
+}
+
+func TestNeo4jIsHealedWhenTheLocalDirectoryWasLost(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(d.write)
+	require.NoError(t, os.RemoveAll(c.dir))
+	c.SetDay(1)
+	result := c.mustSync(d.write)
+	assert.Empty(t, result.changes, "a lost disk is a baseline")
+	d.assertHolds(t, c.dir)
+}
+
+// Runs without the database are made up for by the next run with it, before the tenant is read.
+func TestNeo4jCatchesUpWithWhatItMissed(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	filesOnly := func(o *connector.Options) { o.Config.Instance = d.scope }
+	c.mustSync(d.write)
+	for day := 1; day <= 4; day++ {
+		c.SetDay(day)
+		c.mustSync(filesOnly)
+	}
+	c.Break(s1test.Fault{Effect: s1test.Status(500)})
+	result := c.sync(d.write)
+	require.Error(t, result.err)
+	d.assertHolds(t, c.dir)
+}
+
+func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(d.write)
+	driver := d.server.Driver(t)
+	session := driver.NewSession(t.Context(), neo4j.SessionConfig{})
+	defer session.Close(t.Context())
+	result, err := session.Run(t.Context(), "MATCH (a:HostAgent {_scope: $scope}) SET a.computerName = 'edited', a.note = 'mine'", map[string]any{"scope": d.scope})
+	require.NoError(t, err)
+	_, err = result.Consume(t.Context())
+	require.NoError(t, err)
+
+	unseen := c.mustSync(d.write)
+	assert.Zero(t, unseen.Stores[0].Rows)
+	healed := c.mustSync(d.write, func(o *connector.Options) { o.Verify = true })
+	assert.Positive(t, healed.Stores[0].Rows)
+	d.assertHolds(t, c.dir)
+	result, err = session.Run(t.Context(), "MATCH (a:HostAgent {_scope: $scope, note: 'mine'}) RETURN count(a)", map[string]any{"scope": d.scope})
+	require.NoError(t, err)
+	record, err := result.Single(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, c.Totals().Agents, record.Values[0], "what analysts add stays")
+}
+
+func TestADryRunLeavesNeo4jAlone(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(d.write)
+	c.SetDay(1)
+	result := c.mustSync(d.write, func(o *connector.Options) { o.DryRun = true })
+	assert.Empty(t, result.Stores)
+	d.assertHolds(t, c.dir)
+}
+
+func TestADatabaseThatCannotBeUsedIsSaidBeforeTheTenantIsRead(t *testing.T) {
+	d := newDatabase(t)
+	for name, test := range map[string]struct {
+		spoil func(*config.Neo4j)
+		fault neo4jstore.Fault
+	}{
+		"a wrong password":    {func(c *config.Neo4j) { c.Password = config.NewSecret("wrong-hunter2") }, neo4jstore.Unauthorized},
+		"an unreachable host": {func(c *config.Neo4j) { c.URI = "bolt://127.0.0.1:1" }, neo4jstore.Unreachable},
+		"an unknown database": {func(c *config.Neo4j) { c.Database = "nowhere" }, neo4jstore.NoDatabase},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newConsole(t, little())
+			result := c.sync(d.write, func(o *connector.Options) { test.spoil(&o.Config.Neo4j) })
+			var fault *neo4jstore.OpenError
+			require.ErrorAs(t, result.err, &fault)
+			assert.Equal(t, test.fault, fault.Fault)
+			assert.NotContains(t, result.err.Error(), "wrong-hunter2")
+			assert.Empty(t, c.Requests())
+		})
+	}
+}
+
+func TestWipeRemovesOneInstance(t *testing.T) {
+	gone, stays := newDatabase(t), newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(gone.write)
+	other := newConsole(t, little())
+	other.mustSync(stays.write)
+	o := c.options()
+	gone.write(&o)
+	result, err := connector.Wipe(t.Context(), o)
+	require.NoError(t, err)
+	assert.Positive(t, result.Rows)
+	session := gone.server.Driver(t).NewSession(t.Context(), neo4j.SessionConfig{})
+	defer session.Close(t.Context())
+	left, err := session.Run(t.Context(), "MATCH (n {_scope: $scope}) RETURN count(n)", map[string]any{"scope": gone.scope})
+	require.NoError(t, err)
+	record, err := left.Single(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, record.Values[0])
+	stays.assertHolds(t, other.dir)
+}

@@ -1,0 +1,159 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/neo4jstore"
+	"s1graph/relationships"
+)
+
+// StoreResult is what a sync did to one store besides the graph files.
+type StoreResult struct {
+	Name       string  `json:"name"`
+	Statements int64   `json:"statements"` // that wrote
+	Rows       int64   `json:"rows"`       // that were written or deleted
+	Seconds    float64 `json:"seconds"`
+	Behind     bool    `json:"behind"` // it does not hold the run; the next one brings it there
+	Error      string  `json:"error,omitempty"`
+}
+
+// OpenNeo4j opens the instance's scope of the configured database. The error is a *neo4jstore.OpenError
+// that says what to do.
+func (o *Options) OpenNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
+	c := o.Config.Neo4j
+	return neo4jstore.Open(ctx, neo4jstore.Config{
+		URI: c.URI, Username: c.Username, Password: c.Password.Reveal(), Database: c.Database,
+		Scope: o.Config.Instance, Logger: o.Logger,
+	})
+}
+
+// neo4j is the database of one sync: a consumer of committed runs, which it follows at its own pace.
+type neo4j struct {
+	sync   *sync
+	store  *neo4jstore.Store
+	result StoreResult
+	keep   string // ID of the run that it holds
+}
+
+// openNeo4j opens the database if there is one, before anything is read.
+func (s *sync) openNeo4j(ctx context.Context) error {
+	if s.config.Store != "neo4j" || s.o.DryRun {
+		return nil
+	}
+	store, err := s.o.OpenNeo4j(ctx)
+	if err != nil {
+		return err
+	}
+	s.neo4j = &neo4j{sync: s, store: store, result: StoreResult{Name: "neo4j"}}
+	return nil
+}
+
+// close gives the connections back.
+func (n *neo4j) close(ctx context.Context) {
+	if n != nil {
+		_ = n.store.Close(context.WithoutCancel(ctx)) // nothing is written by closing
+	}
+}
+
+// follow brings the database to a committed run. A fault makes it stay behind, and is no fault of the run:
+// the next one makes up for it.
+func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
+	if n == nil || run == nil {
+		return
+	}
+	started := time.Now()
+	s := n.sync
+	result, err := n.store.Apply(ctx, neo4jstore.Target{
+		RunID:    run.Manifest().ID,
+		Graph:    run,
+		Declared: declared(),
+		Kept: func(id string) (graph.Snapshot, bool) {
+			kept, err := s.store.Run(id)
+			return kept, err == nil
+		},
+		Verify:    s.o.Verify,
+		Complete:  func(name string) bool { return state.Complete[name] },
+		Withholds: s.guard().withholds,
+		Progress: func(name string, done, total int64) {
+			s.o.Progress(Event{Step: "neo4j", Name: "Neo4j: " + name, State: "running", Rows: done, Total: total, Seconds: time.Since(started).Seconds()})
+		},
+	})
+	n.result.Seconds += time.Since(started).Seconds()
+	n.result.Statements += result.Statements
+	n.result.Rows += result.Rows
+	n.result.Behind, n.result.Error = err != nil || len(result.Withheld) > 0, ""
+	n.keep = result.Run
+	if err != nil {
+		n.result.Error = err.Error()
+	}
+	for name, count := range result.Withheld {
+		s.notice("Neo4j keeps %d of %s that the graph no longer has, since it could not be told how it came to hold them. If they are really gone, run with --allow-mass-delete.", count, name)
+	}
+	end := Event{Step: "neo4j", Name: "Neo4j", State: "ok", Rows: result.Rows, Seconds: time.Since(started).Seconds(), Err: err}
+	if err != nil {
+		end.State = "failed"
+	}
+	s.o.Progress(end)
+	s.o.Logger.Info("store followed", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
+		"rows", result.Rows, "seconds", time.Since(started).Seconds(), "behind", n.result.Behind)
+}
+
+// report puts what was done into the summary.
+func (n *neo4j) report() {
+	if n == nil {
+		return
+	}
+	s := n.sync
+	s.summary.Stores = []StoreResult{n.result}
+	if !n.result.Behind {
+		return
+	}
+	if s.summary.Status == Complete {
+		s.summary.Status = Partial
+	}
+	if n.result.Error != "" {
+		s.notice("Neo4j is behind, and the next run brings it up to date: %s.", strings.TrimSuffix(n.result.Error, "."))
+	}
+}
+
+// declared are the properties that the data model has, by type.
+func declared() map[string][]string {
+	names := make(map[string][]string)
+	add := func(t *graph.Type, properties []entities.PropertyDescription) {
+		for _, p := range properties {
+			names[t.Name] = append(names[t.Name], p.Name)
+		}
+	}
+	for _, d := range entities.All() {
+		add(d.Type, d.Properties)
+	}
+	for _, d := range relationships.All() {
+		add(d.Type, d.Properties)
+	}
+	return names
+}
+
+// Wipe removes the instance's graph from the database, and leaves the graph files as they are.
+func Wipe(ctx context.Context, o Options) (StoreResult, error) {
+	started := time.Now()
+	store, err := o.OpenNeo4j(ctx)
+	if err != nil {
+		return StoreResult{}, err
+	}
+	defer func() { _ = store.Close(context.WithoutCancel(ctx)) }()
+	result, err := store.Wipe(ctx, Model(), func(name string, done, total int64) {
+		if o.Progress != nil {
+			o.Progress(Event{Step: "neo4j", Name: "Neo4j: " + name, State: "running", Rows: done, Total: total})
+		}
+	})
+	if err != nil {
+		err = fmt.Errorf("what is left of %s is removed when it is wiped again: %w", o.Config.Instance, err)
+	}
+	return StoreResult{Name: "neo4j", Statements: result.Statements, Rows: result.Rows, Seconds: time.Since(started).Seconds()}, err
+}
