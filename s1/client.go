@@ -45,7 +45,7 @@ type Config struct {
 	// its other users.
 	Concurrency int
 
-	Logger   *slog.Logger // nil: nothing is logged
+	Logger   *slog.Logger // nil: nothing is logged; debug tells of each request
 	Recorder Recorder     // nil: nothing is recorded
 
 	// Sleep waits for d or until ctx ends, whose error it returns then; nil: it really waits. Now is the
@@ -144,7 +144,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) User(ctx context.Context) (User, error) {
 	const path = "/user"
 	var user User
-	err := c.get(ctx, path, nil, func(body io.Reader) error {
+	err := c.get(ctx, request{path: path}, func(body io.Reader) error {
 		user = User{}
 		_, err := readEnvelope(body, func(d *jsontext.Decoder) error {
 			row, err := d.ReadValue()
@@ -166,7 +166,7 @@ func Count[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 	query := cloneQuery(filters)
 	query.Set("countOnly", "true")
 	var total int
-	err := c.get(ctx, e.Path, query, func(body io.Reader) error {
+	err := c.get(ctx, request{path: e.Path, query: query}, func(body io.Reader) error {
 		envelope, err := readEnvelope(body, nil)
 		total = envelope.total
 		if err == nil && total < 0 {

@@ -435,6 +435,57 @@ func TestWhatIsAskedAgainIsLoggedWithoutSecrets(t *testing.T) {
 	assert.NotContains(t, log.String(), "private")
 }
 
+func TestEachRequestIsLoggedAtDebugWithoutItsQuery(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Has("countOnly"):
+			io.WriteString(w, answer(2, ""))
+		case r.URL.Query().Get("cursor") == "":
+			io.WriteString(w, answer(2, "private-cursor", "1"))
+		default:
+			io.WriteString(w, answer(2, "", "2"))
+		}
+	})
+	failed := false
+	var log bytes.Buffer
+	client, _ := connect(t, server.URL, func(cfg *s1.Config) {
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		cfg.Transport = sending(func(r *http.Request) (*http.Response, error) {
+			cfg.Sleep(r.Context(), 120*time.Millisecond) // moves the clock
+			if r.URL.Query().Has("cursor") && !failed {
+				failed = true
+				return nil, io.ErrUnexpectedEOF
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})
+	})
+	filters := url.Values{"query": {"private"}}
+	_, err := s1.Count(t.Context(), client, s1.Agents, filters)
+	require.NoError(t, err)
+	_, err = ids(t.Context(), client, filters)
+	require.NoError(t, err)
+
+	var lines []string
+	for line := range strings.Lines(log.String()) {
+		if _, line, debug := strings.Cut(line, "level=DEBUG "); debug {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	assert.Equal(t, []string{
+		"msg=request method=GET path=/agents status=200 duration=120ms try=1",
+		"msg=request method=GET path=/agents page=1 status=200 duration=120ms try=1",
+		"msg=request method=GET path=/agents page=2 status=0 duration=120ms try=1",
+		"msg=request method=GET path=/agents page=2 status=200 duration=120ms try=2",
+	}, lines)
+	assert.NotContains(t, log.String(), secret)
+	assert.NotContains(t, log.String(), "private")
+}
+
+// sending carries requests as a function does.
+type sending func(*http.Request) (*http.Response, error)
+
+func (f sending) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // finalTransport ends every request for good.
 type finalTransport struct{}
 

@@ -109,16 +109,16 @@ func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters ur
 		}
 		seen := map[string]bool{}
 		total, rowsBefore := -1, 0
-		for first := true; ; first = false {
+		for number := 1; ; number++ {
 			var page fetchedPage[T]
 			var around envelope
-			page.err = c.get(ctx, e.Path, query, func(body io.Reader) error {
+			page.err = c.get(ctx, request{e.Path, query, number}, func(body io.Reader) error {
 				page.Rows = make([]T, 0, rowsBefore) // pages but the last are of one size
 				var err error
 				around, err = readEnvelope(body, func(d *jsontext.Decoder) error { return read(d, &page.Rows) })
 				return err
 			})
-			if first {
+			if number == 1 {
 				total = around.total
 			}
 			page.Total = total

@@ -16,8 +16,8 @@ import (
 // Raw yields what any endpoint gives, as it came: each element where the data is a list, or an object
 // around a list that the API description names (sites, resources); else the data itself. All pages
 // are followed with the same query. path may be written as agents, /agents or
-// /web/api/v2.1/agents. An endpoint that the API description does not have is asked without a limit
-// of ours.
+// /web/api/v2.1/agents; what leads out of the API is a *PathError, and nothing is sent. An endpoint that
+// the API description does not have is asked without a limit of ours.
 func (c *Client) Raw(ctx context.Context, path string, query url.Values) iter.Seq2[jsontext.Value, error] {
 	path, err := c.cleanPath(path)
 	if err != nil {
@@ -29,6 +29,20 @@ func (c *Client) Raw(ctx context.Context, path string, query url.Values) iter.Se
 		return readRaw(d, known.list, rows)
 	}))
 }
+
+// RawCount asks how many elements Raw would yield, without reading them, as Count does.
+func (c *Client) RawCount(ctx context.Context, path string, query url.Values) (int, error) {
+	path, err := c.cleanPath(path)
+	if err != nil {
+		return 0, err
+	}
+	return Count(ctx, c, Endpoint[jsontext.Value]{Path: path}, query)
+}
+
+// PathError says that a path is none of the API's.
+type PathError struct{ Path, Detail string }
+
+func (e *PathError) Error() string { return fmt.Sprintf("path %q: %s", e.Path, e.Detail) }
 
 // readRaw appends to rows what one answer holds.
 func readRaw(d *jsontext.Decoder, list string, rows *[]jsontext.Value) error {
@@ -55,20 +69,20 @@ func readRaw(d *jsontext.Decoder, list string, rows *[]jsontext.Value) error {
 // pathPart is what a part of a path may consist of; what needs escaping is in no path of the API.
 var pathPart = regexp.MustCompile(`^[A-Za-z0-9_~:@.,-]+$`)
 
-// cleanPath makes the one form of a path, such as /agents. A path that leaves the API is an error.
+// cleanPath makes the one form of a path, such as /agents. A path that leaves the API is a *PathError.
 func (c *Client) cleanPath(raw string) (string, error) {
 	path := strings.Trim(raw, "/")
 	path = strings.TrimPrefix(path+"/", strings.TrimPrefix(c.base.Path, "/")+"/")
 	path = strings.TrimSuffix(path, "/")
 	if strings.ContainsAny(path, "?#") {
-		return "", fmt.Errorf("path %q: must end before ? or #; filters are given on their own", raw)
+		return "", &PathError{raw, "must end before ? or #; filters are given on their own"}
 	}
 	if strings.HasPrefix(path, "web/api") {
-		return "", fmt.Errorf("path %q: is not of the API version in use, %s", raw, c.base.Path)
+		return "", &PathError{raw, "is not of the API version in use, " + c.base.Path}
 	}
 	for part := range strings.SplitSeq(path, "/") {
 		if part == "." || part == ".." || !pathPart.MatchString(part) || strings.Contains(raw, "://") {
-			return "", fmt.Errorf("path %q: must be a path of the API, such as agents or threats/1234/notes", raw)
+			return "", &PathError{raw, "must be a path of the API, such as agents or threats/1234/notes"}
 		}
 	}
 	return "/" + path, nil

@@ -107,8 +107,24 @@ func TestRawStaysInsideTheAPI(t *testing.T) {
 	} {
 		for _, err := range client.Raw(t.Context(), path, nil) {
 			require.ErrorContains(t, err, want, path)
+			var wrong *s1.PathError
+			require.ErrorAs(t, err, &wrong)
+			assert.Equal(t, path, wrong.Path)
 		}
+		_, err := client.RawCount(t.Context(), path, nil)
+		require.ErrorContains(t, err, want, path)
 	}
+}
+
+func TestRawCountsWithoutReading(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "/web/api/v2.1/agents?countOnly=true&isActive=true", r.URL.String())
+		io.WriteString(w, answer(4711, ""))
+	})
+	client, _ := connect(t, server.URL, nil)
+	n, err := client.RawCount(t.Context(), "agents", url.Values{"isActive": {"true"}})
+	require.NoError(t, err)
+	assert.Equal(t, 4711, n)
 }
 
 func TestRawEndsWithTheConsolesError(t *testing.T) {

@@ -27,27 +27,35 @@ const (
 	maxWait = 10 * time.Minute
 )
 
-// get sends GET requests for path until one is answered with 200 and read has read its body, or until
-// trying again is of no use. read is called once for each such answer; it starts afresh each time.
-func (c *Client) get(ctx context.Context, path string, query url.Values, read func(io.Reader) error) error {
+// request is what is asked for.
+type request struct {
+	path  string
+	query url.Values
+	page  int // of a list, from 1; 0 where there are no pages
+}
+
+// get sends GET requests until one is answered with 200 and read has read its body, or until trying
+// again is of no use. read is called once for each such answer; it starts afresh each time.
+func (c *Client) get(ctx context.Context, r request, read func(io.Reader) error) error {
 	token, err := c.token.Token(ctx, "")
 	if err != nil {
 		return err
 	}
 	renewed := false
 	left := newPatience()
-	for {
-		if err := c.admit(ctx, path); err != nil {
+	for try := 1; ; try++ {
+		if err := c.admit(ctx, r.path); err != nil {
 			return err
 		}
-		f := c.attempt(ctx, c.newRequest(path, query, token), read)
+		f, took := c.attempt(ctx, c.newRequest(r, token), read)
+		c.logAttempt(ctx, r, try, f, took)
 		if f == nil {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f.err.Path = path
+		f.err.Path = r.path
 		f.err.Detail = withoutToken(f.err.Detail, token)
 		if f.err.Status == http.StatusUnauthorized && !renewed {
 			renewed = true
@@ -65,14 +73,28 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, read fu
 			return f.err
 		}
 		if f.err.Status == http.StatusTooManyRequests || f.retryAfter > 0 {
-			c.limiter.holdBack(path, c.now().Add(wait))
+			c.limiter.holdBack(r.path, c.now().Add(wait))
 		}
-		c.logger.WarnContext(ctx, "asking again", slog.String("path", path), slog.Int("status", f.err.Status),
+		c.logger.WarnContext(ctx, "asking again", slog.String("path", r.path), slog.Int("status", f.err.Status),
 			slog.String("reason", f.err.Detail), slog.Duration("wait", wait.Round(time.Millisecond)))
 		if err := c.sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
+}
+
+// logAttempt tells of one request, without its query, which may hold what is nobody's business.
+func (c *Client) logAttempt(ctx context.Context, r request, try int, f *fault, took time.Duration) {
+	status := http.StatusOK
+	if f != nil {
+		status = f.err.Status // 0 where no whole answer came
+	}
+	attributes := []slog.Attr{slog.String("method", http.MethodGet), slog.String("path", r.path)}
+	if r.page > 0 {
+		attributes = append(attributes, slog.Int("page", r.page))
+	}
+	attributes = append(attributes, slog.Int("status", status), slog.Duration("duration", took.Round(time.Millisecond)), slog.Int("try", try))
+	c.logger.LogAttrs(ctx, slog.LevelDebug, "request", attributes...)
 }
 
 // patience is what is left of the readiness to send one request again.
@@ -138,10 +160,10 @@ func (c *Client) admit(ctx context.Context, path string) error {
 	return nil
 }
 
-func (c *Client) newRequest(path string, query url.Values, token string) *http.Request {
+func (c *Client) newRequest(r request, token string) *http.Request {
 	u := c.base
-	u.Path += path
-	u.RawQuery = query.Encode()
+	u.Path += r.path
+	u.RawQuery = r.query.Encode()
 	return &http.Request{
 		Method: http.MethodGet,
 		URL:    &u,
@@ -161,14 +183,22 @@ type fault struct {
 	retryAfter time.Duration // how long the console asked to wait; 0 where it did not
 }
 
-// attempt sends one request and reads its answer, within the page's deadline.
-func (c *Client) attempt(ctx context.Context, req *http.Request, read func(io.Reader) error) *fault {
+// attempt sends one request and reads its answer, as soon as fewer than Concurrency are under way. It
+// says how long that took, from when it was sent.
+func (c *Client) attempt(ctx context.Context, req *http.Request, read func(io.Reader) error) (*fault, time.Duration) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return &fault{err: &Error{Cause: ctx.Err()}}
+		return &fault{err: &Error{Cause: ctx.Err()}}, 0
 	}
+	sent := c.now()
+	f := c.exchange(ctx, req, read)
+	return f, c.now().Sub(sent)
+}
+
+// exchange sends one request and reads its answer, within the page's deadline.
+func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.Reader) error) *fault {
 	ctx, cancel := context.WithTimeout(ctx, c.deadline)
 	defer cancel()
 	countRequest(ctx)
