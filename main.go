@@ -19,6 +19,7 @@ func main() {
 	os.Exit(cli.Run(ctx, cli.Process{
 		Args:        os.Args,
 		Environment: os.Environ(),
+		Stdin:       os.Stdin,
 		Stdout:      os.Stdout,
 		Stderr:      os.Stderr,
 		Version:     version,

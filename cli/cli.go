@@ -17,8 +17,9 @@ import (
 
 // Process is what a command line has of the process that it runs in. Tests make their own.
 type Process struct {
-	Args           []string // as os.Args: the program's name comes first
-	Environment    []string // as os.Environ
+	Args           []string  // as os.Args: the program's name comes first
+	Environment    []string  // as os.Environ
+	Stdin          io.Reader // nil: there is nobody to ask
 	Stdout, Stderr io.Writer
 	Version        string // set when a release is linked; empty otherwise
 
@@ -58,7 +59,7 @@ Then on yours, with the API token of a service user that has the role Viewer:
 		UsageText:                 "s1graph COMMAND [flags]",
 		Version:                   c.version(),
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{c.run(), c.query(), c.diff(), c.document(), c.api()},
+		Commands:                  []*cli.Command{c.run(), c.query(), c.diff(), c.document(), c.api(), c.wipe()},
 		Writer:                    c.out,
 		ErrWriter:                 c.err,
 		Action: func(ctx *cli.Context) error {

@@ -20,16 +20,18 @@ import (
 
 	"s1graph/cli"
 	"s1graph/config"
+	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(neo4jtest.Main{M: m}) }
 
 // invocation is a command line as a test wants it. Its working directory is the test's.
 type invocation struct {
 	environment []string
 	width       int // of the terminal that stdout and stderr are; 0: none
 	stdout      io.Writer
+	stdin       string
 }
 
 type outcome struct {
@@ -43,6 +45,7 @@ func (i invocation) s1graph(t *testing.T, args ...string) outcome {
 	p := cli.Process{
 		Args:        append([]string{"s1graph"}, args...),
 		Environment: i.environment,
+		Stdin:       strings.NewReader(i.stdin),
 		Stdout:      &stdout,
 		Stderr:      &stderr,
 		Version:     "v1.2.3",

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"s1graph/config"
+	"s1graph/graph/neo4jstore"
 	"s1graph/queries"
 )
 
@@ -187,36 +189,78 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 	for _, warning := range settings.Warnings {
 		logger.Warn(warning)
 	}
-	driver, err := neo4j.NewDriverWithContext(settings.Neo4j.URI, neo4j.BasicAuth(settings.Neo4j.Username, settings.Neo4j.Password.Reveal(), ""))
+	driver, err := neo4jstore.Connect(ctx.Context, neo4jstore.Config{
+		URI:      settings.Neo4j.URI,
+		Username: settings.Neo4j.Username,
+		Password: settings.Neo4j.Password.Reveal(),
+	})
 	if err != nil {
-		return err
+		return c.readError(ctx, err)
 	}
-	defer driver.Close(ctx.Context)
+	defer driver.Close(context.WithoutCancel(ctx.Context))
 	database := queries.Database{Driver: driver, Name: settings.Neo4j.Database}
+	if err := c.checkScope(ctx, database, s.arguments["scope"]); err != nil {
+		return c.readError(ctx, err)
+	}
 	answer := c.answer(ctx)
 	if err := database.Read(ctx.Context, s.cypher, s.arguments, answer); err != nil {
-		return readError(err)
+		return c.readError(ctx, err)
 	}
 	if err := answer.end(); err != nil {
 		return err
 	}
 	if limit, limited := s.arguments["limit"].(int64); limited && int64(answer.count()) == limit {
-		c.err.line("s1graph: there may be more rows than these %d; --param limit=%d shows more", limit, 10*limit)
+		c.complain(fmt.Sprintf("there may be more than these %d rows: --param limit=%d shows more", limit, max(10*limit, 100)))
 	}
 	return c.out.flush()
 }
 
-// readError says what a person can do about a statement that failed.
-func readError(err error) error {
-	var refused *neo4j.Neo4jError
-	if !errors.As(err, &refused) {
+// checkScope tells no rows from nothing known: of an instance that the database does not hold, or not all of,
+// it would be wrong to say that no device is infected.
+func (c *commands) checkScope(ctx *cli.Context, database queries.Database, scope any) error {
+	scopes, err := database.Scopes(ctx.Context)
+	if err != nil {
 		return err
 	}
-	switch {
-	case refused.Code == "Neo.ClientError.Statement.AccessMode":
-		return misuse("the statement writes, and was refused: s1graph query only reads")
-	case strings.HasPrefix(refused.Code, "Neo.ClientError.Statement."):
-		return &ending{misused, fmt.Errorf("the statement was refused: %s", refused.Msg)}
+	var names []string
+	isThere := scope == nil
+	for _, s := range scopes {
+		names = append(names, s.Name)
+		isThere = isThere || scope == s.Name
+		if s.UnderWay && (scope == nil || scope == s.Name) {
+			c.complain(fmt.Sprintf("the graph of %s is being written, so that rows may be missing; if nothing is writing it, s1graph run --store neo4j mends it", s.Name))
+		}
 	}
-	return err
+	switch {
+	case len(names) == 0:
+		return &ending{failed, errors.New("the database holds no graph: s1graph run --store neo4j writes one")}
+	case !isThere:
+		return misuse("there is no instance %q in the database; %sit holds %s", scope, suggestion(fmt.Sprint(scope), names), strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// readError says what a person can do about a question that was not answered.
+func (c *commands) readError(ctx *cli.Context, err error) error {
+	var end *ending
+	var unusable *neo4jstore.OpenError
+	var refused *neo4j.Neo4jError
+	switch {
+	case errors.As(err, &end):
+		return err
+	case ctx.Err() != nil:
+		return &ending{failed, errors.New("interrupted")}
+	case errors.As(err, &unusable):
+		return &ending{failed, err}
+	case !errors.As(err, &refused):
+		if neo4j.IsConnectivityError(err) {
+			return &ending{failed, fmt.Errorf("the connection to Neo4j was lost: %w; ask again", err)}
+		}
+		return err
+	case refused.Code == "Neo.ClientError.Statement.AccessMode":
+		return misuse("the statement writes, and Neo4j refused it: s1graph query only reads")
+	case strings.HasPrefix(refused.Code, "Neo.ClientError.Statement."):
+		return misuse("Neo4j refused the statement: %s", refused.Msg)
+	}
+	return &ending{failed, fmt.Errorf("Neo4j did not answer: %s: %s", refused.Code, refused.Msg)}
 }

@@ -24,6 +24,10 @@ func (r *report) print() {
 	if len(r.summary.Steps) > 0 {
 		r.stepsTable()
 	}
+	if len(r.summary.Stores) > 0 {
+		r.line("")
+		r.storesTable()
+	}
 	if !r.failed {
 		r.line("")
 		r.printChanges()
@@ -41,6 +45,18 @@ func (r *report) stepsTable() {
 		rows = append(rows, []any{step.ID, r.paint(colours[step.State], step.State), seconds(step.Seconds), step.Requests, step.Entities, step.Relationships})
 	}
 	r.table([]string{"step", "state", "seconds", "requests", "entities", "relationships"}, rows)
+}
+
+func (r *report) storesTable() {
+	var rows [][]any
+	for _, store := range r.summary.Stores {
+		state := r.paint(green, "up to date")
+		if store.Behind {
+			state = r.paint(red, "behind")
+		}
+		rows = append(rows, []any{store.Name, state, seconds(store.Seconds), store.Statements, store.Rows})
+	}
+	r.table([]string{"store", "state", "seconds", "statements", "rows written"}, rows)
 }
 
 // seconds prints with one decimal.

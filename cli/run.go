@@ -28,6 +28,10 @@ and on yours, of which nothing but applications is left out:
 
     s1graph run --url https://example.sentinelone.net --token-file FILE --skip applications
 
+and into Neo4j as well, for s1graph query:
+
+    s1graph run --store neo4j --neo4j-uri neo4j://127.0.0.1:7687
+
 The API token can also be in the variable ` + config.TokenVariable + `. Exit code 0: complete; 1: failed, nothing
 was committed; 2: wrong usage or configuration; 3: committed, but some of it is incomplete.`,
 		Flags: append([]cli.Flag{
@@ -36,8 +40,9 @@ was committed; 2: wrong usage or configuration; 3: committed, but some of it is 
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the changes and commit nothing", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON document in place of tables", DisableDefaultText: true},
 			&cli.StringSliceFlag{Name: "only", Usage: "run this `STEP` alone; may be given several times"},
+			&cli.BoolFlag{Name: "verify", Usage: "compare Neo4j with what it really holds, and heal it", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "allow-mass-delete", Usage: "delete what the deletion guard would withhold", DisableDefaultText: true},
-		}, settingFlags(config.Console, config.Scope, config.Graph, config.Sync, config.Logging)...),
+		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Logging)...),
 		Action: c.sync,
 	}
 }
@@ -64,6 +69,7 @@ func (c *commands) sync(ctx *cli.Context) error {
 		Config:          settings,
 		DryRun:          ctx.Bool("dry-run"),
 		AllowMassDelete: ctx.Bool("allow-mass-delete"),
+		Verify:          ctx.Bool("verify"),
 		Only:            only,
 		Record:          ctx.String("record"),
 		Replay:          ctx.String("replay"),

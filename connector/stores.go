@@ -80,9 +80,7 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 		Verify:    s.o.Verify,
 		Complete:  func(name string) bool { return state.Complete[name] },
 		Withholds: s.guard().withholds,
-		Progress: func(name string, done, total int64) {
-			s.o.Progress(Event{Step: "neo4j", Name: "Neo4j: " + name, State: "running", Rows: done, Total: total, Seconds: time.Since(started).Seconds()})
-		},
+		Progress:  func(name string, done, total int64) { s.o.Progress(storeEvent(name, done, total, started)) },
 	})
 	n.result.Seconds += time.Since(started).Seconds()
 	n.result.Statements += result.Statements
@@ -102,6 +100,16 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 	s.o.Progress(end)
 	s.o.Logger.Info("store followed", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
 		"rows", result.Rows, "seconds", time.Since(started).Seconds(), "behind", n.result.Behind)
+}
+
+// storeEvent says how far a type is in the database.
+func storeEvent(typeName string, done, total int64, started time.Time) Event {
+	e := Event{Step: "neo4j " + strings.TrimPrefix(typeName, "sentinelone_"), Name: "Neo4j: " + typeName, State: "running",
+		Rows: done, Total: total, Seconds: time.Since(started).Seconds()}
+	if total > 0 && done >= total {
+		e.State = "ok"
+	}
+	return e
 }
 
 // report puts what was done into the summary.
@@ -149,7 +157,7 @@ func Wipe(ctx context.Context, o Options) (StoreResult, error) {
 	defer func() { _ = store.Close(context.WithoutCancel(ctx)) }()
 	result, err := store.Wipe(ctx, Model(), func(name string, done, total int64) {
 		if o.Progress != nil {
-			o.Progress(Event{Step: "neo4j", Name: "Neo4j: " + name, State: "running", Rows: done, Total: total})
+			o.Progress(storeEvent(name, done, total, started))
 		}
 	})
 	if err != nil {

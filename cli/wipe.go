@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"bufio"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/connector"
+)
+
+func (c *commands) wipe() *cli.Command {
+	return &cli.Command{
+		Name:  "wipe",
+		Usage: "remove one instance's graph from Neo4j",
+		Description: `Example:
+
+    s1graph wipe --store neo4j --instance acme
+
+It asks first, unless --yes is given. What others wrote to the database stays, and so do the graph files; the
+next run --store neo4j writes the graph again.`,
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
+		}, settingFlags(config.Graph, config.Database, config.Logging)...),
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			settings, err := c.loadDatabase(ctx)
+			if err != nil {
+				return err
+			}
+			switch {
+			case settings.Store != "neo4j":
+				return misuse("wipe removes a graph from Neo4j, and the store is %s: say --store neo4j", settings.Store)
+			case settings.Instance == "":
+				return misuse("wipe needs the instance whose graph is to go: --instance NAME")
+			}
+			if !ctx.Bool("yes") {
+				if err := c.confirm(settings.Instance); err != nil {
+					return err
+				}
+			}
+			o := connector.Options{Config: settings, Logger: c.logger(settings.Log, nil)}
+			result, err := connector.Wipe(ctx.Context, o)
+			if err != nil {
+				return err
+			}
+			c.out.line("Removed %d nodes and relationships of %s from Neo4j.", result.Rows, escape(settings.Instance))
+			return c.out.flush()
+		},
+	}
+}
+
+// confirm asks on a terminal, and takes nothing but the instance's name for a yes.
+func (c *commands) confirm(instance string) error {
+	if c.Stdin == nil || !c.err.isTerminal() {
+		return misuse("wipe asks before it removes anything, and there is no terminal to ask on: say --yes")
+	}
+	c.err.line("This removes the graph of %s from Neo4j. Type its name to go on:", escape(instance))
+	answer, err := bufio.NewReader(c.Stdin).ReadString('\n')
+	if strings.TrimSpace(answer) != instance {
+		if err != nil {
+			return err
+		}
+		return misuse("that was not %q: nothing was removed", instance)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package cli_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"s1graph/graph/neo4jstore/neo4jtest"
+	"s1graph/s1/s1test"
+)
+
+func TestWipeIsToldWhatToRemove(t *testing.T) {
+	t.Chdir(t.TempDir())
+	database := []string{"NEO4J_URI=bolt://127.0.0.1:1", "NEO4J_PASSWORD=hunter2"}
+	for args, want := range map[[5]string]string{
+		{"wipe"}:                     "say --store neo4j",
+		{"wipe", "--store", "neo4j"}: "--instance NAME",
+		{"wipe", "--store=neo4j", "--instance=a"}: "say --yes",
+	} {
+		var given []string
+		for _, arg := range args {
+			if arg != "" {
+				given = append(given, arg)
+			}
+		}
+		got := invocation{environment: database}.s1graph(t, given...)
+		assert.Equal(t, 2, got.code)
+		assert.Contains(t, got.stderr, want)
+		assert.NotContains(t, got.stderr, "hunter2")
+	}
+}
+
+func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
+	server := neo4jtest.Shared(t)
+	scope := server.Scope(t)
+	_, who := console(t, s1test.Tenant{Seed: 1, Agents: 10})
+	who.environment = append(who.environment, "S1GRAPH_INSTANCE="+scope,
+		"NEO4J_URI="+server.URI, "NEO4J_USERNAME="+server.Username, "NEO4J_PASSWORD="+server.Password)
+	assert.Equal(t, 0, who.s1graph(t, "run", "--store", "neo4j").code)
+
+	who.width = 100
+	who.stdin = "yes\n"
+	refused := who.s1graph(t, "wipe", "--store", "neo4j")
+	assert.Equal(t, 2, refused.code)
+	assert.Contains(t, refused.stderr, "nothing was removed")
+
+	who.stdin = scope + "\n"
+	wiped := who.s1graph(t, "wipe", "--store", "neo4j")
+	assert.Equal(t, 0, wiped.code, wiped.stderr)
+	assert.Regexp(t, `Removed \d+ nodes and relationships`, wiped.stdout)
+
+	again := who.s1graph(t, "wipe", "--store", "neo4j", "--yes")
+	assert.Equal(t, 0, again.code, again.stderr)
+	assert.Contains(t, again.stdout, "Removed 0 ")
+}
