@@ -1,11 +1,11 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench recordings docs
+.PHONY: help build test lint bench bench-neo4j neo4j recordings docs
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 build: ## build ./s1graph
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o s1graph .
@@ -25,8 +25,14 @@ bench: ## Go benchmarks, then whole runs against the test tenant
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
 
+bench-neo4j: ## writing to a real Neo4j, beside a plain loader
+	go run ./bench/neo4j
+
+neo4j: ## a Neo4j to try things with, on port 7687, until Ctrl-C
+	go run ./graph/neo4jstore/neo4jtest/neo4j
+
 recordings: ## make testdata/recordings anew, from the test tenant
 	go run ./s1/s1test/recordings
 
-docs: ## write docs/data-model.md
+docs: ## write docs/data-model.md and docs/queries.md
 	go run . document
