@@ -151,6 +151,30 @@ func TestAQuietDayGivesNoChanges(t *testing.T) {
 	assert.Positive(t, result.Changes["sentinelone_agent"].Touched)
 }
 
+// Odd days are busy, even ones quiet. After each the graph is that of a clean run, odd rows included.
+func TestAfterEachOfManyDaysTheGraphIsThatOfACleanRun(t *testing.T) {
+	t.Parallel()
+	for _, seed := range []uint64{11, 12} {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, s1test.Tenant{
+				Seed: seed, Accounts: 2, Sites: 6, Groups: 20, Agents: 160, Threats: 40, ApplicationsPerAgent: 3, Awkward: true,
+			})
+			c.mustSync()
+			for day := 1; day <= 6; day++ {
+				c.SetDay(day)
+				result := c.mustSync()
+				if day%2 == 0 {
+					for _, change := range result.changes {
+						assert.Fail(t, "an event on a quiet day", "%s %s %v", change.Op, change.Key, change.Changed)
+					}
+				}
+				assertSame(t, c.clean(), c.graph())
+			}
+		})
+	}
+}
+
 func TestADryRunCommitsNothing(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())
