@@ -204,10 +204,10 @@ func toText(value any) string {
 			parts[i] = toText(element)
 		}
 		return strings.Join(parts, ", ")
-	case map[string]any, neo4j.Node, neo4j.Relationship, neo4j.Path, neo4j.Point2D, neo4j.Point3D, []byte:
+	case map[string]any, neo4j.Node, neo4j.Relationship, neo4j.Path, []byte:
 		return string(toJSON(v))
 	}
-	return fmt.Sprint(value) // numbers, booleans, and dates and durations as Cypher writes them
+	return fmt.Sprint(value) // whole numbers, booleans, and dates and durations as Cypher writes them
 }
 
 // toJSON is a value of Neo4j's as JSON.
@@ -246,7 +246,7 @@ func plain(value any) any {
 		}
 		return m
 	case neo4j.Node:
-		return map[string]any{"labels": v.Labels, "properties": plain(v.Props)}
+		return map[string]any{"labels": slices.Sorted(slices.Values(v.Labels)), "properties": plain(v.Props)}
 	case neo4j.Relationship:
 		return map[string]any{"type": v.Type, "properties": plain(v.Props)}
 	case neo4j.Path:

@@ -193,14 +193,17 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 		URI:      settings.Neo4j.URI,
 		Username: settings.Neo4j.Username,
 		Password: settings.Neo4j.Password.Reveal(),
+		Database: settings.Neo4j.Database,
 	})
 	if err != nil {
 		return c.readError(ctx, err)
 	}
 	defer driver.Close(context.WithoutCancel(ctx.Context))
 	database := queries.Database{Driver: driver, Name: settings.Neo4j.Database}
-	if err := c.checkScope(ctx, database, s.arguments["scope"]); err != nil {
-		return c.readError(ctx, err)
+	if scope := s.arguments["scope"]; scope != nil || s.question.Name != "" {
+		if err := c.checkScope(ctx, database, scope); err != nil {
+			return c.readError(ctx, err)
+		}
 	}
 	answer := c.answer(ctx)
 	if err := database.Read(ctx.Context, s.cypher, s.arguments, answer); err != nil {
@@ -235,9 +238,18 @@ func (c *commands) checkScope(ctx *cli.Context, database queries.Database, scope
 	case len(names) == 0:
 		return &ending{failed, errors.New("the database holds no graph: s1graph run --store neo4j writes one")}
 	case !isThere:
-		return misuse("there is no instance %q in the database; %sit holds %s", scope, suggestion(fmt.Sprint(scope), names), strings.Join(names, ", "))
+		return misuse("there is no instance %q in the database; %sit holds %s", scope, suggestion(fmt.Sprint(scope), names), some(names))
 	}
 	return nil
+}
+
+// some names the first few.
+func some(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // readError says what a person can do about a question that was not answered.
@@ -260,7 +272,8 @@ func (c *commands) readError(ctx *cli.Context, err error) error {
 	case refused.Code == "Neo.ClientError.Statement.AccessMode":
 		return misuse("the statement writes, and Neo4j refused it: s1graph query only reads")
 	case strings.HasPrefix(refused.Code, "Neo.ClientError.Statement."):
-		return misuse("Neo4j refused the statement: %s", refused.Msg)
+		fault, _, _ := strings.Cut(refused.Msg, "\n") // after it comes the statement, with a mark under the place
+		return misuse("Neo4j refused the statement: %s", fault)
 	}
 	return &ending{failed, fmt.Errorf("Neo4j did not answer: %s: %s", refused.Code, refused.Msg)}
 }

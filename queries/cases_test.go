@@ -108,6 +108,7 @@ func (h *handmade) makeOwners(group string) {
 	}
 	never := h.entity("device", "never", properties{"name": "MADE-NEVER", "lastSeenOn": 0, "formerAgentIds": []string{"404", "1101"}})
 	h.relationship("user_owns_device", john, never, nil)
+	h.entity("device", "bare", properties{"name": "MADE-BARE", "lastSeenOn": 0})
 }
 
 // makeStates makes agents in states that the tenant's are not in.

@@ -46,3 +46,29 @@ func (d Database) Read(ctx context.Context, cypher string, arguments map[string]
 	}
 	return result.Err()
 }
+
+// Scope is what the database says of an instance that it holds a graph of.
+type Scope struct {
+	Name     string
+	UnderWay bool // the graph is being written, or was when its writer was killed: part of it may be missing
+}
+
+// Scopes are those of the database, sorted by name.
+func (d Database) Scopes(ctx context.Context) ([]Scope, error) {
+	var scopes scopes
+	err := d.Read(ctx, "MATCH (s:S1GraphScope) RETURN s._scope AS name, s.underWay IS NOT NULL AS underWay ORDER BY name", nil, &scopes)
+	return scopes, err
+}
+
+// scopes receives a row for each.
+type scopes []Scope
+
+func (s *scopes) Columns([]string) error { return nil }
+
+func (s *scopes) Row(values []any) error {
+	var scope Scope
+	scope.Name, _ = values[0].(string)
+	scope.UnderWay, _ = values[1].(bool)
+	*s = append(*s, scope)
+	return nil
+}

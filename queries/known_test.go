@@ -6,18 +6,19 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
-	"strings"
+	"strconv"
 	"testing"
 	"time"
 
-	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 	"github.com/stretchr/testify/require"
 
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/graph/neo4jstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
+	"s1graph/graph/storetest"
 	"s1graph/s1/s1test"
 )
 
@@ -110,47 +111,40 @@ func names(entities []*entity, property string) []any {
 }
 
 // load puts graphs into Neo4j, each under a scope of its own.
-func load(t *testing.T, server *neo4jtest.Server, graphs ...[]graph.Record) (neo4j.DriverWithContext, []*known) {
+func load(t *testing.T, server *neo4jtest.Server, graphs ...[]graph.Record) []*known {
 	t.Helper()
-	driver := server.Driver(t)
 	var knowns []*known
 	for _, records := range graphs {
 		scope := server.Scope(t)
-		write(t, driver, scope, records)
+		apply(t, server, scope, today, records)
 		knowns = append(knowns, newKnown(scope, records))
 	}
-	return driver, knowns
+	return knowns
 }
 
-// write lays a graph down as neo4jstore does.
-func write(t *testing.T, driver neo4j.DriverWithContext, scope string, records []graph.Record) {
+// apply brings a scope to the last of several graphs, of which it holds the one before, at the given moment.
+func apply(t *testing.T, server *neo4jtest.Server, scope string, at time.Time, graphs ...[]graph.Record) {
 	t.Helper()
-	run := func(cypher string, arguments map[string]any) {
-		_, err := neo4j.ExecuteQuery(t.Context(), driver, cypher, arguments, neo4j.EagerResultTransformer)
-		require.NoError(t, err, cypher)
-	}
-	run("MERGE (:S1GraphScope {_scope: $scope})", map[string]any{"scope": scope})
-	rows := map[*graph.Type][]any{}
-	for _, r := range records {
-		properties := map[string]any{"_key": r.Key, "_type": r.Type.Name, "_class": r.Type.Class, "_scope": scope}
-		for _, p := range r.Properties {
-			properties[p.Name] = p.Value.Any()
-		}
-		rows[r.Type] = append(rows[r.Type], map[string]any{"from": r.From, "to": r.To, "properties": properties})
-	}
-	types := slices.SortedFunc(maps.Keys(rows), func(a, b *graph.Type) int { return strings.Compare(a.Name, b.Name) })
-	for _, t := range types {
-		if !t.Relationship {
-			run("CREATE CONSTRAINT "+t.Name+"_key IF NOT EXISTS FOR (n:"+t.Name+") REQUIRE (n._scope, n._key) IS UNIQUE", nil)
-			run("UNWIND $rows AS row CREATE (n:"+t.Name+":"+t.Class+") SET n = row.properties, n._createdOn = 1, n._updatedOn = 1", map[string]any{"rows": rows[t]})
-		}
-	}
-	for _, t := range types {
-		if t.Relationship {
-			run("UNWIND $rows AS row MATCH (a:"+t.From+" {_scope: $scope, _key: row.from}) MATCH (b:"+t.To+" {_scope: $scope, _key: row.to}) "+
-				"CREATE (a)-[r:"+t.Class+"]->(b) SET r = row.properties", map[string]any{"rows": rows[t], "scope": scope})
-		}
-	}
+	store, err := neo4jstore.Open(t.Context(), neo4jstore.Config{
+		URI: server.URI, Username: server.Username, Password: server.Password, Scope: scope,
+		Clock: func() time.Time { return at },
+	})
+	require.NoError(t, err)
+	defer store.Close(context.Background())
+	last := len(graphs)
+	_, err = store.Apply(t.Context(), neo4jstore.Target{
+		RunID: strconv.Itoa(last),
+		Graph: snapshot(graphs[last-1]),
+		Kept: func(id string) (graph.Snapshot, bool) {
+			n, err := strconv.Atoi(id)
+			return snapshot(graphs[n-1]), err == nil
+		},
+	})
+	require.NoError(t, err)
+}
+
+func snapshot(records []graph.Record) graph.Snapshot {
+	return storetest.NewSnapshot(connector.Model(), records...)
 }
 
 // collect is the graph of a tenant on a day.

@@ -26,7 +26,7 @@ LIMIT $limit
 // No relationship leads to former agents: the device names them. The type's label finds each by index.
 OPTIONAL MATCH (a:sentinelone_agent)
 WHERE a._scope = d._scope
-  AND a._key IN [id IN d.formerAgentIds | 'sentinelone_agent:' + id]
+  AND a._key IN [id IN coalesce(d.formerAgentIds, []) | 'sentinelone_agent:' + id]
 OPTIONAL MATCH (a)-[:HAS]->(t:Finding)
 WHERE NOT coalesce(t.mitigationStatus, '') IN ['mitigated', 'marked_as_benign']
 
