@@ -14,6 +14,9 @@ import (
 var version string
 
 func main() {
+	// Who prints into a closed pipe gets an error, and not the signal that would end a run in the middle or
+	// take its exit code away.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, restore) // a second signal ends the process at once
 	os.Exit(cli.Run(ctx, cli.Process{

@@ -115,7 +115,21 @@ func TestAReaderThatHasSeenEnoughIsNoFault(t *testing.T) {
 	_, err = bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err)
 	require.NoError(t, stdout.Close())
-	_ = c.Wait() // by the signal that a closed pipe makes
+	assert.Zero(t, exitCode(t, c, c.Wait()))
+	assert.Empty(t, stderr.String())
+}
+
+func TestAReaderThatHasSeenEnoughTakesNoExitCodeAway(t *testing.T) {
+	console := s1test.New(s1test.Tenant{})
+	console.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(http.StatusForbidden)})
+	c := s1graph(t, console, "run", "--log-level", "error")
+	stdout, err := c.StdoutPipe()
+	require.NoError(t, err)
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	require.NoError(t, c.Start())
+	require.NoError(t, stdout.Close())
+	assert.Equal(t, 3, exitCode(t, c, c.Wait()))
 	assert.Empty(t, stderr.String())
 }
 

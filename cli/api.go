@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"s1graph/config"
+	"s1graph/connector"
 	"s1graph/s1"
 )
 
@@ -18,6 +21,10 @@ func (c *commands) api() *cli.Command {
 		Description: `Example: the names of the active agents of two sites:
 
     s1graph api agents --query isActive=true --query siteIds=1,2 | jq -r .computerName
+
+and how many there are, as {"totalItems":N}:
+
+    s1graph api agents --query isActive=true --query countOnly=true
 
 Only GET requests are sent, and only to paths below the API's own.`,
 		Flags: append([]cli.Flag{
@@ -39,7 +46,11 @@ Only GET requests are sent, and only to paths below the API's own.`,
 			if err != nil {
 				return err
 			}
-			return c.printRows(ctx, settings, query)
+			err = c.readAPI(ctx, settings, query)
+			if _, wrong := errors.AsType[*s1.PathError](err); wrong {
+				return misuse("%w; s1graph api --help shows how it is used", err)
+			}
+			return err
 		},
 	}
 }
@@ -56,14 +67,28 @@ func parseQuery(pairs []string) (url.Values, error) {
 	return query, nil
 }
 
-func (c *commands) printRows(ctx *cli.Context, settings *config.Config, query url.Values) error {
-	client, err := c.client(settings)
+// readAPI prints what the path gives.
+func (c *commands) readAPI(ctx *cli.Context, settings *config.Config, query url.Values) error {
+	logger := c.logger(settings.Log, nil)
+	for _, warning := range settings.Warnings {
+		logger.Warn(warning)
+	}
+	client, err := connector.NewClient(settings, func(cfg *s1.Config) { cfg.Logger = logger })
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	path := ctx.Args().First()
+	if countOnly, err := strconv.ParseBool(query.Get("countOnly")); err == nil && countOnly {
+		n, err := client.RawCount(ctx.Context, path, query)
+		if err != nil {
+			return err
+		}
+		c.out.line(`{"totalItems":%d}`, n)
+		return c.out.flush()
+	}
 	left := ctx.Int64("limit")
-	for row, err := range client.Raw(ctx.Context, ctx.Args().First(), query) {
+	for row, err := range client.Raw(ctx.Context, path, query) {
 		if err != nil {
 			return err
 		}
@@ -78,28 +103,4 @@ func (c *commands) printRows(ctx *cli.Context, settings *config.Config, query ur
 		}
 	}
 	return c.out.flush()
-}
-
-func (c *commands) client(settings *config.Config) (*s1.Client, error) {
-	logger := c.logger(settings.Log, nil)
-	for _, warning := range settings.Warnings {
-		logger.Warn(warning)
-	}
-	transport, err := s1.NewTransport(settings.Proxy.Reveal(), settings.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	token := s1.StaticToken(settings.Token.Reveal())
-	if settings.TokenFile != "" {
-		token = s1.FileToken(settings.TokenFile)
-	}
-	return s1.New(s1.Config{
-		URL:          settings.URL,
-		APIVersion:   settings.APIVersion,
-		Token:        token,
-		Transport:    transport,
-		PageDeadline: settings.PageDeadline,
-		RateLimits:   settings.RateLimits,
-		Logger:       logger,
-	})
 }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -56,8 +57,35 @@ func TestAPITellsOfWhatTheConsoleRefuses(t *testing.T) {
 	got = with.s1graph(t, "api", "agents")
 	assert.Equal(t, 1, got.code)
 	assert.Regexp(t, `^s1graph: sentinelone api 403 on /agents: .*role Viewer.*\n$`, got.stderr)
+}
 
-	got = with.s1graph(t, "api", "../../../etc/passwd")
-	assert.Equal(t, 1, got.code)
-	assert.Contains(t, got.stderr, "must be a path of the API")
+func TestAPIRefusesWhatIsNoPathOfTheAPI(t *testing.T) {
+	server, with := console(t, s1test.Tenant{})
+	const help = `; s1graph api --help shows how it is used`
+	for path, want := range map[string]string{
+		"agents?isActive=true":                     `must end before ? or #; filters are given on their own`,
+		"https://evil.example/web/api/v2.1/agents": `must be a path of the API, such as agents or threats/1234/notes`,
+		"../../../etc/passwd":                      `must be a path of the API, such as agents or threats/1234/notes`,
+		"/web/api/v9.9/agents":                     `is not of the API version in use, /web/api/v2.1`,
+	} {
+		for _, query := range []string{"isActive=true", "countOnly=true"} {
+			got := with.s1graph(t, "api", path, "--query", query)
+			assert.Equal(t, outcome{2, "", fmt.Sprintf("s1graph: path %q: %s%s\n", path, want, help)}, got)
+		}
+	}
+	assert.Empty(t, server.Requests())
+}
+
+func TestAPICountsWithoutReading(t *testing.T) {
+	server, with := console(t, s1test.Tenant{Agents: 60})
+	got := with.s1graph(t, "api", "agents", "--query", "countOnly=true", "--query", "isDecommissioned=true,false", "--query", "isUninstalled=true,false")
+	assert.Equal(t, outcome{0, fmt.Sprintf("{\"totalItems\":%d}\n", server.Totals().Agents), ""}, got)
+	assert.Equal(t, map[string]int{"/agents": 1}, server.Requests())
+}
+
+func TestAPILogsItsRequestsAtDebug(t *testing.T) {
+	_, with := console(t, s1test.Tenant{Agents: 60})
+	got := with.s1graph(t, "api", "agents", "--query", "siteIds=4711", "--log-level", "debug")
+	require.Zero(t, got.code, got.stderr)
+	assert.Regexp(t, `^time=\S+ level=DEBUG msg=request method=GET path=/agents page=1 status=200 duration=\S+ try=1\n$`, got.stderr)
 }

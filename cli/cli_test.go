@@ -32,6 +32,7 @@ type invocation struct {
 	width       int // of the terminal that stdout and stderr are; 0: none
 	stdout      io.Writer
 	stdin       string
+	ctx         context.Context // nil: the test's
 }
 
 type outcome struct {
@@ -54,7 +55,11 @@ func (i invocation) s1graph(t *testing.T, args ...string) outcome {
 	if i.stdout != nil {
 		p.Stdout = i.stdout
 	}
-	code := cli.Run(t.Context(), p)
+	ctx := i.ctx
+	if ctx == nil {
+		ctx = t.Context()
+	}
+	code := cli.Run(ctx, p)
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
@@ -160,8 +165,26 @@ func TestFaultsOfTheConfigurationAreALineEachAndNothingIsContacted(t *testing.T)
 func TestAClosedPipeIsTheEndAndNoFault(t *testing.T) {
 	_, with := console(t, s1test.Tenant{Agents: 30})
 	with.stdout = closedPipe{}
-	got := with.s1graph(t, "api", "agents")
-	assert.Equal(t, outcome{}, got)
+	assert.Equal(t, outcome{}, with.s1graph(t, "api", "agents"))
+	assert.Equal(t, outcome{}, with.s1graph(t, "run", "--log-level", "error"))
+	assert.Equal(t, outcome{}, with.s1graph(t, "document", "--output", "-"))
+}
+
+func TestAClosedPipeTakesNoExitCodeAway(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	require.NoError(t, os.CopyFS("before", os.DirFS(".s1graph/test/current/graph")))
+	server.SetDay(1)
+	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(http.StatusForbidden)})
+	with.stdout = closedPipe{}
+	for _, args := range [][]string{{"run", "--log-level", "error"}, {"run", "--log-level", "error", "--json"}} {
+		assert.Equal(t, outcome{code: 3}, with.s1graph(t, args...))
+	}
+	assert.Equal(t, outcome{code: 1}, with.s1graph(t, "diff", "before", ".s1graph/test"))
+	server.Accept(s1test.Token{Value: "another"})
+	got := with.s1graph(t, "run", "--log-level", "error")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.stderr, "s1graph: sentinelone api 401 on /user: ")
 }
 
 func TestAResultThatCannotBeWrittenIsAFault(t *testing.T) {
@@ -173,7 +196,7 @@ func TestAResultThatCannotBeWrittenIsAFault(t *testing.T) {
 
 	got = with.s1graph(t, "run", "--json", "--log-level", "error")
 	assert.Equal(t, 3, got.code)
-	assert.Regexp(t, `^s1graph: run 000001-\S+ was committed, but the result could not be written: no space left on device\n$`, got.stderr)
+	assert.Regexp(t, `^s1graph: run 000001-\S+ was committed, but the result could not be written: no space left on device; read it in \.s1graph/test/summary\.json\n$`, got.stderr)
 }
 
 type closedPipe struct{}

@@ -34,6 +34,9 @@ Example: what happened since a copy was made:
 			}
 			different, err := c.printDiff(ctx, ctx.Args().Get(0), ctx.Args().Get(1))
 			switch {
+			case errors.Is(err, errReaderGone):
+				// Of equal graphs nothing is printed that is long enough to be left in the middle.
+				return &ending{code: 1}
 			case err != nil:
 				return &ending{misused, err}
 			case different:

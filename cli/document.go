@@ -2,7 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -29,7 +32,11 @@ and to read it anywhere:
 			if err := noArguments(ctx); err != nil {
 				return err
 			}
-			return c.writeDocuments(ctx.String("output"))
+			err := c.writeDocuments(ctx.String("output"))
+			if _, ofFile := errors.AsType[*fs.PathError](err); ofFile {
+				return &ending{failed, fmt.Errorf("%w; give another folder with --output", err)}
+			}
+			return err
 		},
 	}
 }

@@ -53,20 +53,21 @@ func (c *commands) conclude(ctx context.Context, err error) int {
 		err = flushed
 	}
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE): // who closes the pipe has seen enough
+	case err == nil, errors.Is(err, errReaderGone):
 		return complete
 	case errors.As(err, &end) && end.err == nil:
 		return end.code
-	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
-		c.complain("interrupted: nothing was committed, and the last graph stands; run it again")
-		return failed
 	case errors.As(err, &faults):
 		for _, fault := range faults {
 			c.complain(fault.Error())
 		}
 		return misused
 	}
-	c.complain(oneLine(err) + advice(err))
+	if isInterrupted(ctx, err) {
+		c.complain("interrupted; run it again")
+	} else {
+		c.complain(withAdvice(oneLine(err), advice(err)))
+	}
 	switch {
 	case errors.As(err, &end):
 		return end.code
@@ -74,6 +75,11 @@ func (c *commands) conclude(ctx context.Context, err error) int {
 		return misused
 	}
 	return failed
+}
+
+// isInterrupted says whether a command ended because it was told to.
+func isInterrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled)
 }
 
 func (c *commands) complain(line string) {
@@ -85,41 +91,54 @@ func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
 }
 
+// withAdvice puts what to do behind what happened.
+func withAdvice(what, advice string) string {
+	if advice == "" {
+		return what
+	}
+	return strings.TrimSuffix(what, ".") + "; " + advice
+}
+
 // advice is what to do about an error, where its own text does not say so.
 func advice(err error) string {
 	var end *ending
 	var usage *connector.UsageError
 	var locked *jsonstore.LockedError
+	var blocked *jsonstore.BlockedError
 	var api *s1.Error
 	switch {
 	case errors.As(err, &end), errors.As(err, &usage):
 		return ""
 	case errors.As(err, &locked):
-		return "; wait until that has ended, or give another --dir"
+		return "wait until that has ended, or give another --dir"
+	case errors.As(err, &blocked):
+		return "move that away and run it again: the runs themselves are kept in the folder runs"
 	case errors.Is(err, syscall.ENOSPC):
-		return "; free some space there, or give another --dir, and run it again"
+		return "free some space there, or give another --dir, and run it again"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return "; make it writable for this user, or give another --dir"
+		return "let this user read and write there, or give another --dir"
 	case errors.As(err, &api):
 		return adviceOn(api)
 	}
-	return "; run it again, with --log-level debug to see more"
+	return "run it again, with --log-level debug to see more"
 }
 
 func adviceOn(e *s1.Error) string {
 	switch e.Status {
 	case 0:
-		return "; check the address, the network and the proxy, and run it again"
+		return "check the address, the network and the proxy, and run it again"
+	case 200:
+		return "check the address and the path, or run it again later"
 	case 400:
-		return "; check the path and the query"
+		return "check the path and the query"
 	case 401: // says it itself
 		return ""
 	case 403:
-		return "; give the service user the role Viewer over what is to be read"
+		return "give the service user the role Viewer over what is to be read"
 	case 404:
-		return "; check the address and --api-version"
+		return "check the address and --api-version"
 	}
-	return "; run it again later"
+	return "run it again later"
 }
 
 func wrongFlag(ctx *cli.Context, err error, _ bool) error {

@@ -7,7 +7,6 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
-	"s1graph/graph"
 )
 
 // report is what a person reads when a run is over.
@@ -65,9 +64,11 @@ type seconds float64
 func (s seconds) String() string { return fmt.Sprintf("%.1f", float64(s)) }
 
 func (r *report) printChanges() {
-	if r.isFirst() {
+	if r.summary.Previous == "" {
 		r.graphTable()
-		r.line("\nThis is the first graph of %s: the next run is compared with it.", escape(r.summary.Instance))
+		if !r.dryRun {
+			r.line("\nThis is the first graph of %s: the next run is compared with it.", escape(r.summary.Instance))
+		}
 		return
 	}
 	if !r.countsTable(r.summary.Changes) {
@@ -75,26 +76,13 @@ func (r *report) printChanges() {
 		return
 	}
 	if baseline := r.baselineTypes(); len(baseline) > 0 {
-		r.line("\nBaseline: changes of %s are written and not reported, as the type is new, or mapped otherwise than before.", strings.Join(baseline, ", "))
+		r.line("\nBaseline: changes of %s are written and not reported, as what the last run has of them is missing or cannot be compared.", strings.Join(baseline, ", "))
 	}
 	file := filepath.Join(r.settings.Dir, "current", "changes.jsonl")
 	if r.dryRun {
 		file = ""
 	}
 	r.changes.print(file)
-}
-
-// isFirst says whether there was nothing to compare with: all that is there was created, and none of it
-// is an event.
-func (r *report) isFirst() bool {
-	created := false
-	for _, n := range r.summary.Changes {
-		if n != (graph.Counts{Created: n.Created, Baseline: n.Created}) {
-			return false
-		}
-		created = created || n.Created > 0
-	}
-	return created
 }
 
 func (r *report) baselineTypes() []string {

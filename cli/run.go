@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -76,12 +77,15 @@ func (c *commands) sync(ctx *cli.Context) error {
 		Version:         c.version(),
 		Changes:         changes.add,
 	})
+	if isInterrupted(ctx.Context, err) {
+		err = &ending{failed, fmt.Errorf("%s, and the last graph stands; run it again", summary.Error)}
+	}
 	if ctx.Bool("json") {
-		return c.endRun(summary, err, c.printSummaryJSON(summary))
+		return endRun(settings, summary, err, c.printSummaryJSON(summary))
 	}
 	report := &report{screen: c.out, summary: summary, changes: changes, settings: settings, dryRun: ctx.Bool("dry-run"), failed: err != nil}
 	report.print()
-	return c.endRun(summary, err, c.out.flush())
+	return endRun(settings, summary, err, c.out.flush())
 }
 
 func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (connector.Summary, error) {
@@ -99,12 +103,15 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 }
 
 // endRun makes the end of the command of how the sync ended and of whether its result was printed.
-func (c *commands) endRun(summary connector.Summary, err, unprinted error) error {
+func endRun(settings *config.Config, summary connector.Summary, err, unprinted error) error {
+	if errors.Is(unprinted, errReaderGone) {
+		unprinted = nil
+	}
 	switch {
 	case err != nil:
 		return err
 	case unprinted != nil && summary.Run != "":
-		return &ending{partial, fmt.Errorf("run %s was committed, but %w", summary.Run, unprinted)}
+		return &ending{partial, fmt.Errorf("run %s was committed, but %w; read it in %s", summary.Run, unprinted, filepath.Join(settings.Dir, "summary.json"))}
 	case unprinted != nil:
 		return unprinted
 	case summary.Status == connector.Partial:

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -56,6 +57,68 @@ func TestTheFirstRunShowsWhatThereIsAndTheSecondThatNothingChanged(t *testing.T)
 	assert.Equal(t, before, graphFiles(t, ".s1graph/test"))
 }
 
+func TestOnlyTheFirstGraphIsCalledSo(t *testing.T) {
+	_, with := console(t, small)
+	dry := with.s1graph(t, "run", "--dry-run").stdout
+	assert.Regexp(t, `(?m)^sentinelone_account +2$`, dry)
+	assert.NotContains(t, dry, "first graph", "nothing was written")
+
+	require.Contains(t, with.s1graph(t, "run", "--only", "accounts").stdout, "This is the first graph of test")
+	second := with.s1graph(t, "run")
+	require.Zero(t, second.code, second.stderr)
+	assert.NotContains(t, second.stdout, "first graph", "though all that there is was created and is a baseline")
+	assert.Regexp(t, `(?m)^TYPE +CREATED +UPDATED +DELETED +REKEYED +TOUCHED +BASELINE$`, second.stdout)
+	assert.Regexp(t, `(?m)^Baseline: changes of .*sentinelone_site.* are written and not reported`, second.stdout)
+}
+
+func TestALostLinkIsToldAndMakesNoChanges(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	require.NoError(t, os.Remove(".s1graph/test/current"))
+	server.SetDay(1)
+	got := with.s1graph(t, "run")
+	require.Zero(t, got.code, got.stdout+got.stderr)
+	assert.Regexp(t, `(?m)^! There is no link \S+/\.s1graph/test/current to the last run: the newest run that can be read, 000001-\S+, counts as the last one\.$`, got.stdout)
+	assert.NotRegexp(t, `(?m)^  [-+~] `, got.stdout)
+	assert.Contains(t, with.s1graph(t, "run").stdout, "\nNothing changed.\n")
+}
+
+func TestWhatIsInTheWayOfTheLinksIsToldBeforeAnythingIsRead(t *testing.T) {
+	server, with := console(t, small)
+	require.NoError(t, os.MkdirAll(".s1graph/test/graph", 0o700))
+	require.NoError(t, os.MkdirAll(".s1graph/test/current", 0o700))
+	got := with.s1graph(t, "run")
+	assert.Equal(t, 1, got.code)
+	assert.Regexp(t, `^s1graph: \S+/current, \S+/graph: a link belongs there, and something else is there; move that away and run it again: the runs themselves are kept in the folder runs\n$`, got.stderr)
+	assert.Empty(t, server.Requests())
+}
+
+func TestAnInterruptedRunSaysTheSameInJSONAndOnStderr(t *testing.T) {
+	for _, command := range [][]string{{"run", "--json"}, {"run"}, {"api", "agents"}} {
+		server, with := console(t, small)
+		ctx, cancel := context.WithCancel(t.Context())
+		with.ctx = ctx
+		server.OnRequest(func(r *http.Request) {
+			if r.URL.Path == s1test.Base+"/agents" {
+				cancel()
+			}
+		})
+		got := with.s1graph(t, append(command, "--log-level", "error")...)
+		assert.Equal(t, 1, got.code)
+		switch {
+		case command[0] == "api":
+			assert.Equal(t, "s1graph: interrupted; run it again\n", got.stderr)
+		case len(command) == 2:
+			s := summaryOf(t, got)
+			assert.Equal(t, connector.Failed, s.Status)
+			assert.Contains(t, got.stderr, "s1graph: "+s.Error+", ")
+			fallthrough
+		default:
+			assert.Equal(t, "s1graph: interrupted: nothing was committed, and the last graph stands; run it again\n", got.stderr)
+		}
+	}
+}
+
 func TestARunLogsALineForEachStepAndSecretsNowhere(t *testing.T) {
 	_, with := console(t, small)
 	for format, line := range map[string]string{"text": `(?m)^time=\S+ level=INFO msg="step ended" step=%s state=ok `, "json": `(?m)^\{"time":"[^"]+","level":"INFO","msg":"step ended","step":"%s","state":"ok",`} {
@@ -64,6 +127,7 @@ func TestARunLogsALineForEachStepAndSecretsNowhere(t *testing.T) {
 		for _, step := range []string{"accounts", "sites", "groups", "agents", "threats", "applications"} {
 			assert.Len(t, regexp.MustCompile(strings.ReplaceAll(line, "%s", step)).FindAllString(got.stderr, -1), 1, "%s %s", step, got.stderr)
 		}
+		assert.Regexp(t, `path"?[=:]"?/agents"?[ ,]"?page"?[=:]1[ ,]"?status"?[=:]200`, got.stderr)
 		assert.NotContains(t, got.stdout+got.stderr, s1test.DefaultToken)
 	}
 	quiet := with.s1graph(t, "run", "--log-level", "error")

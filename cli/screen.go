@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -48,10 +50,25 @@ func (c *commands) screen(w io.Writer) *screen {
 	if width == nil {
 		width = terminalWidth
 	}
-	s := &screen{to: bufio.NewWriterSize(w, 64<<10), width: width(w)}
+	s := &screen{to: bufio.NewWriterSize(pipe{w}, 64<<10), width: width(w)}
 	s.live = s.isTerminal()
 	s.colours = s.width > 0 && c.variable("NO_COLOR") == "" && c.variable("TERM") != "dumb"
 	return s
+}
+
+// errReaderGone is the error of writing to a pipe whose reader has seen enough, as head(1) has. It is no
+// fault, unlike what the system calls the same: a connection that breaks.
+var errReaderGone = errors.New("nobody reads any more")
+
+// pipe is a writer whose reader may go.
+type pipe struct{ io.Writer }
+
+func (p pipe) Write(b []byte) (int, error) {
+	n, err := p.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		err = errReaderGone
+	}
+	return n, err
 }
 
 func terminalWidth(w io.Writer) int {
