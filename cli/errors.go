@@ -13,6 +13,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
+	"s1graph/graph/neo4jstore"
 	"s1graph/s1"
 )
 
@@ -105,10 +106,13 @@ func advice(err error) string {
 	var usage *connector.UsageError
 	var locked *jsonstore.LockedError
 	var blocked *jsonstore.BlockedError
+	var database *neo4jstore.OpenError
 	var api *s1.Error
 	switch {
-	case errors.As(err, &end), errors.As(err, &usage):
+	case errors.As(err, &end), errors.As(err, &usage), errors.As(err, &database):
 		return ""
+	case errors.As(err, &api): // before what broke the connection
+		return adviceOn(api)
 	case errors.As(err, &locked):
 		return "wait until that has ended, or give another --dir"
 	case errors.As(err, &blocked):
@@ -117,8 +121,8 @@ func advice(err error) string {
 		return "free some space there, or give another --dir, and run it again"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return "let this user read and write there, or give another --dir"
-	case errors.As(err, &api):
-		return adviceOn(api)
+	case errors.Is(err, syscall.ENOTDIR):
+		return "give another --dir"
 	}
 	return "run it again, with --log-level debug to see more"
 }

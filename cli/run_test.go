@@ -334,7 +334,16 @@ func TestADirectoryThatCannotBeMadeIsAFailure(t *testing.T) {
 	require.NoError(t, os.WriteFile("file", nil, 0o600))
 	got := with.s1graph(t, "run", "--dir", "file/graph")
 	assert.Equal(t, 1, got.code)
-	assert.Equal(t, 1, strings.Count(got.stderr, "s1graph: "), got.stderr)
+	assert.Regexp(t, `^s1graph: .*file: not a directory; give another --dir\n$`, got.stderr)
+}
+
+func TestADatabaseThatCannotBeReachedSaysItselfWhatToDo(t *testing.T) {
+	server, with := console(t, small)
+	with.environment = append(with.environment, "S1GRAPH_STORE=neo4j", "NEO4J_URI=bolt://127.0.0.1:1", "NEO4J_PASSWORD=hunter2")
+	got := with.s1graph(t, "run", "--log-level", "error")
+	assert.Equal(t, 1, got.code)
+	assert.Regexp(t, `^s1graph: neo4j at bolt://127\.0\.0\.1:1: .*connection refused\n$`, got.stderr)
+	assert.Empty(t, server.Requests())
 }
 
 func TestWarningsOfTheConfigurationAreLogged(t *testing.T) {

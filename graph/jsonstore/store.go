@@ -14,7 +14,8 @@
 //	DIR/lock           held by the one process that writes; lock.json says which
 //
 // Killed at any moment, the last committed run stands, and what the killed process left is removed when
-// the directory is opened again. Directories are made with mode 0700, files with 0600.
+// the directory is opened again. Where the link or run.json is lost all the same, to a backup without links
+// or to a person, the newest run that can be read takes its place. Directories are made with mode 0700, files with 0600.
 //
 // What the records are about, when a run is due and what its summary says is the business of others.
 package jsonstore
