@@ -115,6 +115,7 @@ type tableAnswer struct {
 	*screen
 	columns []string
 	rows    [][]any
+	isCut   bool // some columns take less than they want
 }
 
 func (a *tableAnswer) Columns(names []string) error { a.columns = names; return nil }
@@ -146,6 +147,9 @@ func (a *tableAnswer) end() error {
 		}
 	}
 	a.table(header, cells)
+	if a.isCut {
+		a.line("%s", a.paint(faint, "Cut to the width of the terminal; with | less -S behind it, or --json, it is not."))
+	}
 	return nil
 }
 
@@ -175,6 +179,7 @@ func (a *tableAnswer) widths() []int {
 			break
 		}
 		widths[widest]--
+		a.isCut = true
 	}
 	return widths
 }

@@ -179,7 +179,7 @@ func infectedDevices(graphs []*known) (rows []row) {
 		slices.Sort(mails)
 		site, _ := a.place()
 		rows = append(rows, row{
-			[]any{a.device.any("name"), a.device.any("osName"), owners(a.device), list(mails...), site.any("name"), first(threats).any("severity"), inOrder(threats, "name"), a.any("isActive"), a.scope},
+			[]any{a.device.any("name"), a.device.any("osName"), owners(a.device), list(mails...), site.any("name"), first(threats).any("severity"), each(threats, "name"), a.any("isActive"), a.scope},
 			[]any{desc{severityOf(first(threats))}, a.device.any("name"), a.device.Key, a.Key, a.scope},
 		})
 	}
@@ -237,7 +237,7 @@ func userExposure(id string) func([]*known) []row {
 					}
 				}
 				rows = append(rows, row{
-					[]any{u.any("name"), d.any("name"), d.any("osName"), at(d.int("lastSeenOn")), len(d.in["sentinelone_agent_protects_device"]) > 0, d.any("encrypted"), first(threats).any("severity"), inOrder(threats, "name"), risky, g.scope},
+					[]any{u.any("name"), d.any("name"), d.any("osName"), at(d.int("lastSeenOn")), len(d.in["sentinelone_agent_protects_device"]) > 0, d.any("encrypted"), first(threats).any("severity"), each(threats, "name"), risky, g.scope},
 					[]any{desc{severityOf(first(threats))}, d.any("name"), d.Key, u.Key, g.scope},
 				})
 			}
@@ -649,9 +649,7 @@ func each(entities []*entity, property string) []any {
 	return values
 }
 
-// inOrder is what each gives, without repetition and without what is absent.
-func inOrder(entities []*entity, property string) []any { return distinct(entities, property) }
-
+// distinct is what each gives, without repetition and without what is absent.
 func distinct(entities []*entity, property string) []any {
 	values := []any{}
 	for _, e := range entities {
@@ -747,12 +745,11 @@ func (g *gathered) Row(values []any) error {
 func TestTheQuestionsOnAKnownGraph(t *testing.T) {
 	server := neo4jtest.Shared(t)
 	driver := server.Driver(t)
-	graphs := load(t, server,
-		slices.Concat(collect(t, s1test.Acme(), 0), madeByHand()),
-		collect(t, s1test.Acme(), 1), // the same keys in another scope
-	)
+	before, after := collect(t, s1test.Acme(), 0), collect(t, s1test.Acme(), 1)
+	graphs := load(t, server, slices.Concat(before, madeByHand()), after) // many of the same keys in two scopes
 	t.Run("each gives the rows that the graph has", func(t *testing.T) { answersAreRight(t, queries.Database{Driver: driver}, graphs) })
 	t.Run("each is found by labels and indexes", func(t *testing.T) { plansAreLean(t, driver, graphs) })
+	t.Run("what changed lately is what the graphs differ in", func(t *testing.T) { recentChangesAreRight(t, server, before, after) })
 }
 
 func answersAreRight(t *testing.T, database queries.Database, graphs []*known) {
@@ -772,11 +769,8 @@ func answersAreRight(t *testing.T, database queries.Database, graphs []*known) {
 	}
 }
 
-func TestWhatChangedLatelyIsWhatTheGraphsDifferIn(t *testing.T) {
-	server := neo4jtest.Shared(t)
-	database := queries.Database{Driver: server.Driver(t)}
+func recentChangesAreRight(t *testing.T, server *neo4jtest.Server, before, after []graph.Record) {
 	scope := server.Scope(t)
-	before, after := collect(t, s1test.Acme(), 0), collect(t, s1test.Acme(), 1)
 	yesterday := today.AddDate(0, 0, -1)
 	apply(t, server, scope, yesterday, before)
 	apply(t, server, scope, today, before, after)
@@ -808,6 +802,7 @@ func TestWhatChangedLatelyIsWhatTheGraphsDifferIn(t *testing.T) {
 		}
 		return rows
 	}
+	database := queries.Database{Driver: server.Driver(t)}
 	q, _ := queries.Find("recent-changes")
 	for _, test := range []struct {
 		since time.Time

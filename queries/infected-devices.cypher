@@ -21,14 +21,12 @@
 MATCH (a:HostAgent)-[:PROTECTS]->(d:Device)
 WHERE ($scope IS NULL OR a._scope = $scope)
   AND a.infected
-OPTIONAL MATCH (a)-[:HAS]->(t:Finding)
-WHERE NOT coalesce(t.mitigationStatus, '') IN ['mitigated', 'marked_as_benign']
-WITH d, a, t ORDER BY t.numericSeverity DESC, t.name
-WITH d, a,
-     head(collect(t.severity)) AS severity,
-     max(t.numericSeverity) AS numericSeverity,
-     collect(DISTINCT t.name) AS threats
-ORDER BY coalesce(numericSeverity, 0) DESC, d.name, d._key, a._key, d._scope
+WITH d, a, COLLECT {
+  MATCH (a)-[:HAS]->(t:Finding)
+  WHERE NOT coalesce(t.mitigationStatus, '') IN ['mitigated', 'marked_as_benign']
+  RETURN t ORDER BY t.numericSeverity DESC, t.name
+} AS unmitigated
+ORDER BY coalesce(unmitigated[0].numericSeverity, 0) DESC, d.name, d._key, a._key, d._scope
 LIMIT $limit
 OPTIONAL MATCH (s:Site)-[:HAS]->(:Group)-[:HAS]->(a)
 RETURN d.name AS device,
@@ -36,8 +34,8 @@ RETURN d.name AS device,
        COLLECT { MATCH (u:User)-[:OWNS]->(d) RETURN u.name ORDER BY u.name } AS owners,
        COLLECT { MATCH (u:User)-[:OWNS]->(d) UNWIND u.email AS mail RETURN mail ORDER BY mail } AS mail,
        s.name AS site,
-       severity,
-       threats,
+       unmitigated[0].severity AS severity,
+       [t IN unmitigated | t.name] AS threats,
        a.isActive AS online,
        d._scope AS scope
-ORDER BY coalesce(numericSeverity, 0) DESC, d.name, d._key, a._key, scope
+ORDER BY coalesce(unmitigated[0].numericSeverity, 0) DESC, d.name, d._key, a._key, scope

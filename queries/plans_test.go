@@ -34,7 +34,7 @@ var finds = map[string][]string{
 		"NodeByLabelScan Group", "NodeByLabelScan HostAgent", "NodeByLabelScan Site", "NodeByLabelScan User"},
 	"returned-devices":    {"NodeByLabelScan Device", "NodeByLabelScan HostAgent", "NodeUniqueIndexSeek sentinelone_agent(_scope, _key)"},
 	"risky-applications":  {"NodeByLabelScan Application"},
-	"same-file-elsewhere": {"NodeByLabelScan S1GraphScope", "NodeUniqueIndexSeek sentinelone_threat(_scope, _key)", "NodeByLabelScan Finding"},
+	"same-file-elsewhere": {"NodeByLabelScan S1GraphScope", "NodeIndexScan S1GraphScope(_scope)", "NodeUniqueIndexSeek sentinelone_threat(_scope, _key)", "NodeByLabelScan Finding"},
 	"silent-agents":       {"NodeByLabelScan HostAgent"},
 	"unmitigated-threats": {"NodeByLabelScan Finding", "NodeByLabelScan HostAgent"},
 	"unprotected-devices": {"NodeByLabelScan Device", "NodeUniqueIndexSeek sentinelone_agent(_scope, _key)"},

@@ -24,22 +24,20 @@ MATCH (u:User)
 WHERE ($scope IS NULL OR u._scope = $scope)
   AND toLower($user) IN [name IN [u._key, u.name, u.userPrincipalName] + u.email + u.username + u.shortLoginId | toLower(name)]
 MATCH (u)-[:OWNS]->(d:Device)
-OPTIONAL MATCH (d)<-[:PROTECTS]-(:HostAgent)-[:HAS]->(t:Finding)
-WHERE t.open
-WITH u, d, t ORDER BY t.numericSeverity DESC, t.name
-WITH u, d,
-     head(collect(t.severity)) AS severity,
-     max(t.numericSeverity) AS numericSeverity,
-     collect(DISTINCT t.name) AS openThreats
+WITH u, d, COLLECT {
+  MATCH (d)<-[:PROTECTS]-(:HostAgent)-[:HAS]->(t:Finding)
+  WHERE t.open
+  RETURN t ORDER BY t.numericSeverity DESC, t.name
+} AS threats
 RETURN u.name AS user,
        d.name AS device,
        d.osName AS os,
        CASE WHEN d.lastSeenOn > 0 THEN datetime({epochMillis: d.lastSeenOn}) END AS lastSeen,
        EXISTS { (d)<-[:PROTECTS]-(:HostAgent) } AS protected,
        d.encrypted AS encrypted,
-       severity,
-       openThreats,
+       threats[0].severity AS severity,
+       [t IN threats | t.name] AS openThreats,
        COUNT { (d)-[:HAS]->(p:Application) WHERE p.riskLevel IN ['high', 'critical'] } AS riskyApplications,
        d._scope AS scope
-ORDER BY coalesce(numericSeverity, 0) DESC, device, d._key, u._key, scope
+ORDER BY coalesce(threats[0].numericSeverity, 0) DESC, device, d._key, u._key, scope
 LIMIT $limit
