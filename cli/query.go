@@ -213,7 +213,7 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 		return err
 	}
 	if limit, limited := s.arguments["limit"].(int64); limited && int64(answer.count()) == limit {
-		c.complain(fmt.Sprintf("there may be more than these %d rows: --param limit=%d shows more", limit, max(10*limit, 100)))
+		c.complain(fmt.Sprintf("these are the first %d rows, and there may be more: --param limit=%d shows them", limit, max(10*limit, 100)))
 	}
 	return c.out.flush()
 }

@@ -125,7 +125,7 @@ SERVER,,,,,0,` + scope + `
 
 	few := with.s1graph(t, "query", "unprotected-devices", "--csv", "--scope", scope, "--param", "limit=1")
 	assert.Equal(t, 2, strings.Count(few.stdout, "\n"))
-	assert.Equal(t, "s1graph: there may be more than these 1 rows: --param limit=100 shows more\n", few.stderr)
+	assert.Equal(t, "s1graph: these are the first 1 rows, and there may be more: --param limit=100 shows them\n", few.stderr)
 }
 
 func TestHostileNamesDoNoHarmInAnyForm(t *testing.T) {

@@ -32,7 +32,7 @@ func (d *document) introduceQueries() {
 		"s1graph query silent-agents --show                  # print it with its parameters, to paste into Neo4j Browser\n" +
 		"s1graph query --cypher 'MATCH (d:Device) RETURN count(d) AS devices'\n" +
 		"```\n\n")
-	d.line("- Statements run in a read transaction: the server refuses one that writes.\n" +
+	d.line("- They need Neo4j 5.6 or later. Statements run in a read transaction: the server refuses one that writes.\n" +
 		"- `scope` is the name of an instance: of one tenant among those that share the database. Without it all are asked, and the column " +
 		"`scope` says whose a row is. `--scope NAME` is short for `--param scope=NAME`.\n" +
 		"- `limit` is how many rows there are at most; `s1graph query` says when there may be more.\n" +
