@@ -127,6 +127,7 @@ func (s *sync) run(ctx context.Context) (err error) {
 	if err := s.connect(); err != nil {
 		return err
 	}
+	defer s.client.Close()
 	if s.store, err = jsonstore.Open(s.config.Dir, jsonstore.Options{Instance: s.config.Instance, Clock: s.clock}); err != nil {
 		return err
 	}
@@ -159,45 +160,28 @@ func (s *sync) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// connect makes the client; nothing is asked yet.
-func (s *sync) connect() error {
-	transport := s.o.Transport
-	url, token := s.config.URL, s1.TokenSource(nil)
-	switch {
-	case s.recording != nil:
-		transport, url, token = s.recording.Transport(), s.recording.URL(), s1.StaticToken("replay")
-	case s.config.TokenFile != "":
-		token = s1.FileToken(s.config.TokenFile)
-	default:
-		token = s1.StaticToken(s.config.Token.Reveal())
-	}
-	if transport == nil {
-		var err error
-		if transport, err = s1.NewTransport(s.config.Proxy.Reveal(), s.config.CAFile); err != nil {
+// connect makes the client, and the recorder that it tells; nothing is asked yet.
+func (s *sync) connect() (err error) {
+	if s.o.Record != "" {
+		filters := s.filters()
+		s.recorder, err = replay.NewRecorder(s.o.Record, replay.Meta{
+			Instance: s.config.Instance, RecordedAt: s.summary.StartedAt, APIVersion: s.config.APIVersion,
+			Accounts: filters.Accounts, Sites: filters.Sites, Groups: filters.Groups,
+		})
+		if err != nil {
 			return &UsageError{err}
 		}
 	}
-	client := s1.Config{
-		URL: url, APIVersion: s.config.APIVersion, Token: token, Transport: transport,
-		PageDeadline: s.config.PageDeadline, RateLimits: s.config.RateLimits,
-		Logger: s.o.Logger, Sleep: s.o.Sleep,
-	}
-	if s.recording != nil {
-		client.Limiter = new(s1.Limiter) // nobody is to be spared
-	}
-	var err error
-	if s.o.Record != "" {
-		filters := s.filters()
-		meta := replay.Meta{
-			Instance: s.config.Instance, RecordedAt: s.summary.StartedAt, APIVersion: s.config.APIVersion,
-			Accounts: filters.Accounts, Sites: filters.Sites, Groups: filters.Groups,
+	s.client, err = NewClient(s.config, func(c *s1.Config) {
+		c.Transport, c.Sleep, c.Logger = s.o.Transport, s.o.Sleep, s.o.Logger
+		if s.recorder != nil {
+			c.Recorder = s.recorder
 		}
-		if s.recorder, err = replay.NewRecorder(s.o.Record, meta); err != nil {
-			return err
+		if s.recording != nil {
+			c.URL, c.Token, c.Transport = s.recording.URL(), s1.StaticToken("replay"), s.recording.Transport()
+			c.Limiter = new(s1.Limiter) // nobody is to be spared
 		}
-		client.Recorder = s.recorder
-	}
-	s.client, err = s1.New(client)
+	})
 	return err
 }
 

@@ -394,7 +394,7 @@ func TestADamagedTypeWhoseListFailsKeepsWhatCanBeRead(t *testing.T) {
 // clean one gives.
 func TestKilledAtRandomMomentsTheNextGoodRunEqualsACleanOne(t *testing.T) {
 	t.Parallel()
-	tenant := busy()
+	tenant := small()
 	tenant.Seed = 9
 	c := newConsole(t, tenant)
 	c.mustSync()
