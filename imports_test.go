@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"":                {"cli"},
 
 	// Programs of make bench and make recordings, which nothing imports.
-	"bench":                {"s1", "graph", "config", "connector", "graph/jsonstore", "graph/neo4jstore"},
+	"bench":                {"s1", "graph", "config", "connector", "entities", "relationships", "graph/jsonstore", "graph/neo4jstore"},
 	"s1/s1test/recordings": {"s1", "config", "connector"},
 }
 
