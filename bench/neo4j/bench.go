@@ -155,4 +155,3 @@ func (b *bench) table() string {
 	}
 	return t.Render()
 }
-
