@@ -92,7 +92,7 @@ func connect(ctx context.Context, c Config, write bool) (neo4j.DriverWithContext
 	if err != nil {
 		return fault(BadAddress, err, "the address cannot be used")
 	}
-	if f, err, advice := check(ctx, driver, c); f != "" && (write || f != ReadOnly) {
+	if f, advice, err := check(ctx, driver, c); f != "" && (write || f != ReadOnly) {
 		_ = driver.Close(ctx)
 		return fault(f, err, "%s", advice)
 	}
@@ -100,32 +100,32 @@ func connect(ctx context.Context, c Config, write bool) (neo4j.DriverWithContext
 }
 
 // check tells what is wrong with the server or the database, if anything is.
-func check(ctx context.Context, driver neo4j.DriverWithContext, c Config) (Fault, error, string) {
+func check(ctx context.Context, driver neo4j.DriverWithContext, c Config) (Fault, string, error) {
 	server, err := driver.GetServerInfo(ctx)
 	if err != nil {
 		return diagnose(err, c)
 	}
 	if version := strings.TrimPrefix(server.Agent(), "Neo4j/"); older(version, MinimumVersion) {
-		return TooOld, nil, fmt.Sprintf("the server is Neo4j %s, and %s or later is needed: update the server", version, MinimumVersion)
+		return TooOld, fmt.Sprintf("the server is Neo4j %s, and %s or later is needed: update the server", version, MinimumVersion), nil
 	}
 	databases, err := show(ctx, driver, c.Database)
 	if isForbidden(err) { // a user who may not look at the list may still be allowed to write
-		return "", nil, ""
+		return "", "", nil
 	}
 	if err != nil {
 		return diagnose(err, c)
 	}
 	if len(databases) == 0 {
-		return NoDatabase, nil, fmt.Sprintf("there is no database %q: make it, or set another name (NEO4J_DATABASE)", c.Database)
+		return NoDatabase, fmt.Sprintf("there is no database %q: make it, or set another name (NEO4J_DATABASE)", c.Database), nil
 	}
 	online := slices.DeleteFunc(slices.Clone(databases), func(d database) bool { return d.status != "online" })
 	if len(online) == 0 {
-		return Offline, nil, fmt.Sprintf("the database %q is %s: start it", databases[0].name, databases[0].status)
+		return Offline, fmt.Sprintf("the database %q is %s: start it", databases[0].name, databases[0].status), nil
 	}
 	if !slices.ContainsFunc(online, func(d database) bool { return d.access == "read-write" }) {
-		return ReadOnly, nil, fmt.Sprintf("the database %q is in read-only mode: make it writable (server.databases.read_only, server.databases.default_to_read_only, or ALTER DATABASE … SET ACCESS READ WRITE), or set another name (NEO4J_DATABASE)", online[0].name)
+		return ReadOnly, fmt.Sprintf("the database %q is in read-only mode: make it writable (server.databases.read_only, server.databases.default_to_read_only, or ALTER DATABASE … SET ACCESS READ WRITE), or set another name (NEO4J_DATABASE)", online[0].name), nil
 	}
-	return "", nil, ""
+	return "", "", nil
 }
 
 // database is what the server says of a database; of one in a cluster there are several.
@@ -155,25 +155,25 @@ func show(ctx context.Context, driver neo4j.DriverWithContext, name string) ([]d
 }
 
 // diagnose says what an error of the first question means.
-func diagnose(err error, c Config) (Fault, error, string) {
+func diagnose(err error, c Config) (Fault, string, error) {
 	var answer *neo4j.Neo4jError
 	if !errors.As(err, &answer) {
 		if text := err.Error(); strings.Contains(text, "Bolt version") || strings.Contains(text, "handshake") {
-			return TooOld, err, "the server does not speak a version of Bolt that s1graph does: Neo4j " + MinimumVersion + " or later is needed, and its Bolt port (mostly 7687), not the one for HTTP"
+			return TooOld, "the server does not speak a version of Bolt that s1graph does: Neo4j " + MinimumVersion + " or later is needed, and its Bolt port (mostly 7687), not the one for HTTP", err
 		}
-		return Unreachable, err, "the server cannot be reached: look whether it runs, whether host and port are right, and whether the scheme must have +s (TLS) or +ssc (TLS with a certificate that nobody vouches for)"
+		return Unreachable, "the server cannot be reached: look whether it runs, whether host and port are right, and whether the scheme must have +s (TLS) or +ssc (TLS with a certificate that nobody vouches for)", err
 	}
 	switch answer.Code {
 	case "Neo.ClientError.Security.Unauthorized":
-		return Unauthorized, err, fmt.Sprintf("the password of the user %q is wrong, or there is no such user: look at NEO4J_USERNAME and NEO4J_PASSWORD", c.Username)
+		return Unauthorized, fmt.Sprintf("the password of the user %q is wrong, or there is no such user: look at NEO4J_USERNAME and NEO4J_PASSWORD", c.Username), err
 	case "Neo.ClientError.Security.AuthenticationRateLimit":
-		return Unauthorized, err, "the server refuses logins for some seconds, after several with a wrong password"
+		return Unauthorized, "the server refuses logins for some seconds, after several with a wrong password", err
 	case "Neo.ClientError.Security.CredentialsExpired":
-		return Unauthorized, err, fmt.Sprintf("the password of the user %q must be changed first: ALTER CURRENT USER SET PASSWORD FROM … TO …", c.Username)
+		return Unauthorized, fmt.Sprintf("the password of the user %q must be changed first: ALTER CURRENT USER SET PASSWORD FROM … TO …", c.Username), err
 	case "Neo.ClientError.Database.DatabaseNotFound":
-		return NoDatabase, err, fmt.Sprintf("there is no database %q: make it, or set another name (NEO4J_DATABASE)", c.Database)
+		return NoDatabase, fmt.Sprintf("there is no database %q: make it, or set another name (NEO4J_DATABASE)", c.Database), err
 	}
-	return Unreachable, err, "the server answers with an error"
+	return Unreachable, "the server answers with an error", err
 }
 
 func isForbidden(err error) bool {
