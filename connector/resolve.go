@@ -33,6 +33,7 @@ type resolver struct {
 	nodes    nodeSet
 	outside  map[string]bool   // keys of entities of the last graph that this run's rows do not tell all about
 	rekeyed  map[string]string // entity key before -> key now
+	same     map[string]bool   // types of which the graph that results holds what the last one held
 	dangling int64
 }
 
@@ -114,6 +115,7 @@ func (r *resolver) resolve(ctx context.Context) error {
 	r.nodes = newNodeSet()
 	r.outside = make(map[string]bool)
 	r.rekeyed = make(map[string]string)
+	r.same = make(map[string]bool)
 	for _, name := range entityOrder() {
 		if err := r.resolveEntities(ctx, r.types[name]); err != nil {
 			return err
@@ -165,11 +167,9 @@ func (r *resolver) missing(ctx context.Context, s *typeState) (outside int64, go
 	if s.before == 0 {
 		return 0, gone, nil
 	}
-	for key, err := range graph.Missing(ctx, r.last, r.draft, s.Name) {
-		if err != nil {
-			return 0, nil, err
-		}
-		gone[key] = true
+	r.same[s.Name], err = graph.Compare(ctx, r.last, r.draft, s.Name, func(key string) { gone[key] = true })
+	if err != nil {
+		return 0, nil, err
 	}
 	if !r.in.SeesAll() {
 		if err := r.findOutside(ctx, s.Name, gone); err != nil {
@@ -288,17 +288,19 @@ func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subje
 		return r.outside[from]
 	}
 	var gone, outside int64
-	for key, err := range graph.Missing(ctx, r.last, r.draft, s.Name) {
+	same, err := graph.Compare(ctx, r.last, r.draft, s.Name, func(key string) {
 		switch {
-		case err != nil:
-			return err
 		case !hasEnds(key): // goes with its node, whatever is known of the relationship
 		case isOutside(key):
 			outside++
 		default:
 			gone++
 		}
+	})
+	if err != nil {
+		return err
 	}
+	r.same[s.Name] = same
 	if r.guard.withholds(gone, s.before-outside, s.fresh) {
 		s.withheld = gone
 		return r.carry(ctx, s, hasEnds)

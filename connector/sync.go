@@ -448,7 +448,8 @@ func entityTypes(results []steps.Result, stepID string) []string {
 // compare finds and writes the changes against the last run.
 func (s *sync) compare(ctx context.Context, draft *jsonstore.Draft, r *resolver) error {
 	changes := draft.Changes()
-	options := graph.DiffOptions{Rekeyed: r.rekeyed, Baseline: func(name string) bool {
+	same := func(name string) bool { return r.same[name] }
+	options := graph.DiffOptions{Rekeyed: r.rekeyed, Same: same, Baseline: func(name string) bool {
 		t := r.types[name]
 		return t == nil || !s.last.comparable(&t.written)
 	}}

@@ -69,6 +69,24 @@ func Missing(ctx context.Context, before, after Snapshot, typeName string) iter.
 	}
 }
 
+// Compare calls missing with each key that before has of a type and after lacks, in ascending order, and says
+// whether the two hold the same records of it.
+func Compare(ctx context.Context, before, after Snapshot, typeName string, missing func(key string)) (same bool, err error) {
+	same = true
+	for p, err := range join(before.Digests(ctx, typeName), after.Digests(ctx, typeName), digestKey) {
+		switch {
+		case err != nil:
+			return false, err
+		case p.right == nil:
+			same = false
+			missing(strings.Clone(p.left.Key))
+		case p.left == nil || p.left.Full != p.right.Full:
+			same = false
+		}
+	}
+	return same, nil
+}
+
 // Merge lays one ascending sequence of records over another: what only one has is taken from there, and
 // of two with one key both says what becomes of them. The result is ascending.
 func Merge(ctx context.Context, primary, carried iter.Seq2[Encoded, error], both func(primary, carried Encoded) (Encoded, error)) iter.Seq2[Encoded, error] {

@@ -165,3 +165,33 @@ func TestAllAndKeysYieldEverything(t *testing.T) {
 		assert.ErrorIs(t, err, context.Canceled)
 	}
 }
+
+func TestCompareTellsWhatIsMissingAndWhetherAllIsTheSame(t *testing.T) {
+	before := snapshot(entity(groups, "a"), entity(groups, "b"), entity(groups, "c"))
+	for name, test := range map[string]struct {
+		after   graph.Snapshot
+		missing []string
+		same    bool
+	}{
+		"the same":      {after: before, same: true},
+		"some are gone": {after: snapshot(entity(groups, "b")), missing: []string{"sentinelone_group:a", "sentinelone_group:c"}},
+		"one is new":    {after: snapshot(entity(groups, "a"), entity(groups, "b"), entity(groups, "c"), entity(groups, "d"))},
+		"one is other":  {after: snapshot(entity(groups, "a"), entity(groups, "b", is("name", graph.String("other"))), entity(groups, "c"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var missing []string
+			same, err := graph.Compare(t.Context(), before, test.after, groups.Name, func(key string) { missing = append(missing, key) })
+			require.NoError(t, err)
+			assert.Equal(t, test.same, same)
+			assert.Equal(t, test.missing, missing)
+		})
+	}
+}
+
+func TestDiffDoesNotCompareWhatIsKnownToBeTheSame(t *testing.T) {
+	before := snapshot(entity(groups, "a"))
+	same := graph.DiffOptions{Same: func(name string) bool { return name == groups.Name }}
+	counts, err := graph.Diff(t.Context(), before, backwards{before}, same, func(graph.Change) error { return errors.New("a change") })
+	require.NoError(t, err)
+	assert.Equal(t, graph.Counts{}, counts[groups.Name])
+}

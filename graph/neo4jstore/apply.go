@@ -184,7 +184,7 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 		return err
 	}
 	err = a.writing(ctx, before, func(w *writer) error {
-		if _, err := w.write(before); err != nil {
+		if _, err := w.write(before, a.target.Graph); err != nil {
 			return err
 		}
 		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 })
@@ -211,7 +211,7 @@ func (a *apply) compare(ctx context.Context) error {
 	}
 	err := a.writing(ctx, before, func(w *writer) error {
 		w.heals = true
-		counts, err := w.write(before)
+		counts, err := w.write(whole{before}, whole{a.target.Graph})
 		if err != nil {
 			return err
 		}
@@ -417,6 +417,20 @@ func different[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 				err = &differentError{err}
 			}
 			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// whole compares records by all their properties alone, since the database has no other digest.
+type whole struct{ graph.Snapshot }
+
+func (w whole) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return func(yield func(graph.KeyDigest, error) bool) {
+		for d, err := range w.Snapshot.Digests(ctx, typeName) {
+			d.Stable = d.Full
+			if !yield(d, err) {
 				return
 			}
 		}

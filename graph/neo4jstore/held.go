@@ -17,7 +17,7 @@ import (
 type held struct {
 	store      *Store
 	types      map[string]*heldType
-	properties bool // take the digests of what there is, not those that were written beside it
+	properties bool // take the digests of what there is, not those that were noted when it was written
 }
 
 type heldType struct {
@@ -32,14 +32,14 @@ type heldType struct {
 
 var _ graph.Snapshot = (*held)(nil)
 
-// Load gives the graph that the scope holds: of the types that were ever written to it, and of their properties
-// those that are ours.
+// Load gives the graph that the scope holds, read anew whenever it is asked: of the types that were ever written to
+// it, and of their properties those that are ours.
 func (s *Store) Load(ctx context.Context) (graph.Snapshot, error) {
 	m, err := s.marker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.held(m.types, false), nil
+	return s.held(m.types, true), nil
 }
 
 func (s *Store) held(types []known, properties bool) *held {
@@ -79,7 +79,8 @@ type found struct {
 	from string // of a relationship
 }
 
-// Digests reads the keys and digests of a type. A record whose digests cannot be relied on has digests of zeros.
+// Digests reads the keys and digests of a type. Where the noted digests are taken, both are that of all properties.
+// A record that is not as it was written has digests of zeros.
 func (h *held) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
 	return func(yield func(graph.KeyDigest, error) bool) {
 		t := h.types[typeName]
@@ -188,7 +189,8 @@ func (h *held) page(ctx context.Context, t *heldType, after string, limit int) (
 				f.Full, f.Stable = t.digests(f.Key, properties)
 			}
 		} else {
-			f.Full, f.Stable = decodeDigests(r.Values[2], r.Values[3])
+			f.Full = decodeDigest(r.Values[2])
+			f.Stable = f.Full
 		}
 		page = append(page, f)
 	}
@@ -259,16 +261,15 @@ const tagPrefix = "tag."
 // digests are those of what there is, or zeros where anything of ours is not as it was written.
 func (t *heldType) digests(key string, properties map[string]any) (full, stable graph.Digest) {
 	e := t.encode(key, properties)
-	full, stable = decodeDigests(properties[digestProperty], properties[stableDigestProperty])
+	if decodeDigest(properties[digestProperty]) != e.Full {
+		return full, stable
+	}
 	for name, v := range meta(t.Type, key) {
 		if !value(properties[name]).Equal(v) {
-			return graph.Digest{}, graph.Digest{}
+			return full, stable
 		}
 	}
-	if full != e.Full || stable != e.Stable {
-		return graph.Digest{}, graph.Digest{}
-	}
-	return full, stable
+	return e.Full, e.Stable
 }
 
 // meta are the meta properties of a record.
@@ -310,31 +311,17 @@ func value(v any) graph.Value {
 
 // Names of the properties beside a record's own.
 const (
-	scopeProperty        = "_scope"
-	digestProperty       = "_digest"
-	stableDigestProperty = "_stableDigest"
-	createdProperty      = "_createdOn"
-	updatedProperty      = "_updatedOn"
+	scopeProperty   = "_scope"
+	digestProperty  = "_digest"
+	createdProperty = "_createdOn"
+	updatedProperty = "_updatedOn"
 )
 
-func decodeDigests(full, stable any) (f, s graph.Digest) {
-	if !decodeDigest(full, &f) {
-		return graph.Digest{}, graph.Digest{}
+// decodeDigest reads what hex.EncodeToString made of a digest; of anything else it makes zeros.
+func decodeDigest(v any) (d graph.Digest) {
+	text, _ := v.(string)
+	if b, err := hex.DecodeString(text); err == nil && len(b) == len(d) {
+		copy(d[:], b)
 	}
-	if stable == nil {
-		return f, f
-	}
-	if !decodeDigest(stable, &s) {
-		return graph.Digest{}, graph.Digest{}
-	}
-	return f, s
-}
-
-func decodeDigest(v any, d *graph.Digest) bool {
-	text, ok := v.(string)
-	if !ok || len(text) != 2*len(d) {
-		return false
-	}
-	_, err := hex.Decode(d[:], []byte(text))
-	return err == nil
+	return d
 }

@@ -32,7 +32,7 @@ type statements struct {
 	remove []string
 	single string // of relationships that are there twice, removes all but one
 
-	keys     string // a page: key that the next page comes after, key, _digest, _stableDigest
+	keys     string // a page: key that the next page comes after, key, _digest
 	contents string // a page: key that the next page comes after, key, all properties, whether the class is right
 	fetch    string // of rows, which are keys or {key, from, to}: key, all properties
 }
@@ -57,7 +57,7 @@ func statementsOf(t, before *graph.Type) statements {
 			one + " WHERE EXISTS { (n)--() } SET n:S1GraphGone, n.goneAt = $now REMOVE n:" + label + ":" + class + " RETURN count(n)",
 			one + " DELETE n RETURN count(*)",
 		},
-		keys:     page + "RETURN n._key AS after, n._key AS key, n._digest, n._stableDigest",
+		keys:     page + "RETURN n._key AS after, n._key AS key, n._digest",
 		contents: page + fmt.Sprintf("RETURN n._key AS after, n._key AS key, properties(n), n:%s", class),
 		fetch:    one + " RETURN row, properties(n)",
 	}
@@ -73,7 +73,7 @@ func relationshipStatements(t *graph.Type) statements {
 		remove: []string{one + " DELETE r RETURN count(*)"},
 		single: one + " WITH row, tail(collect(r)) AS others UNWIND others AS r DELETE r RETURN count(*)",
 
-		keys:     page + "RETURN a._key, r._key, r._digest, r._stableDigest",
+		keys:     page + "RETURN a._key, r._key, r._digest",
 		contents: page + "RETURN a._key, r._key, properties(r), true",
 		fetch:    one + " RETURN row.key, properties(r)",
 	}

@@ -4,12 +4,11 @@
 // relationship of the class HAS is a [:HAS] with its type in _type. Both have the record's properties as they
 // are, and beside them:
 //
-//	_scope         the instance; several share a database, and none touches what is another's
-//	_key           unique in its scope and type, which a constraint holds entities to
-//	_digest        the digest of the record, as graph.Digest in hex, by which it is told whether it must be written
-//	_stableDigest  the digest without the volatile properties, where that is another one
-//	_createdOn     when it was first written here, in epoch milliseconds
-//	_updatedOn     when something other than volatile properties was last written here
+//	_scope      the instance; several share a database, and none touches what is another's
+//	_key        unique in its scope and type, which a constraint holds entities to
+//	_digest     the graph.Digest of all its properties in hex, by which it is told whether it must be written
+//	_createdOn  when it was first written here, in epoch milliseconds
+//	_updatedOn  when more than volatile properties was last changed here; absent if that has not happened
 //
 // A node (:S1GraphScope) in each scope is the marker: it names the run that the scope holds, and says whether
 // an apply is under way, and whose. Each batch is one transaction that first locks the marker and looks whether

@@ -118,8 +118,8 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 
 // write writes what is to be created, updated and touched, and says how much of each there was and how much is to be
 // removed.
-func (w *writer) write(before graph.Snapshot) (map[string]graph.Counts, error) {
-	return graph.Diff(w.ctx, before, w.target.Graph, graph.DiffOptions{Touches: true}, func(c graph.Change) error {
+func (w *writer) write(before, after graph.Snapshot) (map[string]graph.Counts, error) {
+	return graph.Diff(w.ctx, before, after, graph.DiffOptions{Touches: true}, func(c graph.Change) error {
 		t := w.types[c.Type.Name]
 		switch c.Op {
 		case graph.Created:
@@ -177,41 +177,40 @@ func (w *writer) created(r *graph.Record) (map[string]any, error) {
 		row[p.Name] = p.Value.Any()
 	}
 	w.note(row, r)
-	row[createdProperty], row[updatedProperty] = w.now, w.now
+	row[createdProperty] = w.now
 	return row, nil
 }
 
-// note puts what stands beside a record's properties into a row.
+// note puts into a row what stands beside a record's properties.
 func (w *writer) note(row map[string]any, r *graph.Record) {
 	for name, v := range meta(r.Type, r.Key) {
 		row[name] = v.Any()
 	}
 	row[scopeProperty] = w.store.config.Scope
-	noteDigests(row, r)
+	noteDigest(row, r)
 }
 
-func noteDigests(row map[string]any, r *graph.Record) {
-	e := graph.Encode(r)
-	row[digestProperty], row[stableDigestProperty] = hex.EncodeToString(e.Full[:]), nil
-	if e.Stable != e.Full {
-		row[stableDigestProperty] = hex.EncodeToString(e.Stable[:])
-	}
+func noteDigest(row map[string]any, r *graph.Record) {
+	digest := graph.Encode(r).Full
+	row[digestProperty] = hex.EncodeToString(digest[:])
 }
 
 // updated is the row of a record of which something differs: the properties that do, null where there is none any
 // more.
 func (w *writer) updated(t *written, c *graph.Change) map[string]any {
 	set := map[string]any{}
-	noteDigests(set, c.After)
-	if w.heals {
+	if noteDigest(set, c.After); w.heals {
 		w.note(set, c.After)
 	}
-	if c.Op == graph.Updated {
-		set[updatedProperty] = w.now
+	differs := func(p graph.Property, v any) {
+		set[p.Name] = v
+		if !t.IsVolatile(p.Name) {
+			set[updatedProperty] = w.now
+		}
 	}
 	for _, p := range c.After.Properties {
 		if !c.Before.Get(p.Name).Equal(p.Value) {
-			set[p.Name] = p.Value.Any()
+			differs(p, p.Value.Any())
 		}
 	}
 	for _, p := range c.Before.Properties {
@@ -223,7 +222,7 @@ func (w *writer) updated(t *written, c *graph.Change) map[string]any {
 			w.withhold(t.Name, 1)
 			break
 		}
-		set[p.Name] = nil
+		differs(p, nil)
 	}
 	row := map[string]any{"key": c.Key, "set": set}
 	if t.Relationship {
