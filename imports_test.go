@@ -26,8 +26,11 @@ var allowed = map[string][]string{
 	"graph/storetest": {"graph"},
 	"queries":         {},
 	"docs":            {"graph", "entities", "relationships", "queries"},
-	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore", "graph/neo4jstore"},
-	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector"},
+	"posture":         {"graph", "config", "entities", "relationships"},
+	"alerts":          {"graph", "config", "entities", "relationships", "posture"},
+	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
+	"poll":            {"s1", "graph", "config", "connector", "alerts"},
+	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector", "posture", "alerts", "poll"},
 	"":                {"cli"},
 
 	// Programs of make bench and make recordings, which nothing imports.

@@ -31,7 +31,12 @@ type Config struct {
 
 	DeletionGuard DeletionGuard
 
+	ChangesKept time.Duration // for which the changes of past runs are kept
+
 	Neo4j Neo4j
+
+	Alerts  *Alerts         // nil where nobody is told of anything
+	Posture []PosturePolicy // empty where no device is judged
 
 	PageDeadline time.Duration      // for one page of a list, from the request to its last byte
 	RateLimits   map[string]float64 // requests per second, by prefix of the path (/agents), over the vendor's
@@ -73,6 +78,7 @@ func Default() Config {
 		Store:         "json",
 		Applications:  "auto",
 		DeletionGuard: DeletionGuard{Percent: 20, Count: 10},
+		ChangesKept:   30 * 24 * time.Hour,
 		Neo4j:         Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,
 		Log:           Log{Level: "info", Format: "text"},
@@ -106,4 +112,7 @@ type Sources struct {
 
 	NormalizeURL func(string) (string, error) // brings the console's URL into its one form, or says what is wrong
 	Steps        []string                     // IDs of the steps that there are
+
+	// CheckAlerts finds what is wrong with rules and destinations; nil: nothing is looked for.
+	CheckAlerts func(*Alerts) Faults
 }
