@@ -2,6 +2,7 @@ package s1
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 )
 
@@ -24,4 +25,38 @@ func countRequest(ctx context.Context) {
 	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
 		m.requests.Add(1)
 	}
+}
+
+// Attempt is one request that was sent, and what came of it.
+type Attempt struct {
+	Path   string // below the API's own, such as /agents; IDs in it are cut to {id}, so that there are few paths
+	Status int    // of the answer; 0 where no whole answer came
+	Again  bool   // the same was asked for before, and had to be asked for again
+}
+
+type observerKey struct{}
+
+// WithObserver returns a context under which observe is told of each request, but of those that were
+// interrupted. It is called from many goroutines at once.
+func WithObserver(ctx context.Context, observe func(Attempt)) context.Context {
+	return context.WithValue(ctx, observerKey{}, observe)
+}
+
+func observeAttempt(ctx context.Context, r request, try int, f *fault) {
+	observe, ok := ctx.Value(observerKey{}).(func(Attempt))
+	if !ok || f != nil && ctx.Err() != nil {
+		return
+	}
+	observe(Attempt{Path: withoutIDs(r.path), Status: statusOf(f), Again: try > 1})
+}
+
+// withoutIDs is a path of which no more forms than endpoints are met.
+func withoutIDs(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if part != "" && strings.Trim(part, "0123456789") == "" {
+			parts[i] = "{id}"
+		}
+	}
+	return strings.Join(parts, "/")
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/sourcegraph/conc/panics"
 )
 
 // Page is a part of a list.
@@ -70,15 +71,18 @@ func pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 		ctx, cancel := context.WithCancel(ctx)
 		fetched := make(chan fetchedPage[T]) // without a buffer: one page ahead, and no more
 		stop := make(chan struct{})
+		var panicked panics.Catcher // what panics there shall panic here, where the caller can recover
 		go func() {
 			defer close(fetched)
-			for page := range fetchPages(ctx, c, e, filters, read) {
-				select {
-				case fetched <- page:
-				case <-stop:
-					return
+			panicked.Try(func() {
+				for page := range fetchPages(ctx, c, e, filters, read) {
+					select {
+					case fetched <- page:
+					case <-stop:
+						return
+					}
 				}
-			}
+			})
 		}()
 		defer func() { // the goroutine has ended when this function returns
 			cancel()
@@ -91,6 +95,7 @@ func pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 				return
 			}
 		}
+		panicked.Repanic()
 	}
 }
 

@@ -49,6 +49,7 @@ func (c *Client) get(ctx context.Context, r request, read func(io.Reader) error)
 		}
 		f, took := c.attempt(ctx, c.newRequest(r, token), read)
 		c.logAttempt(ctx, r, try, f, took)
+		observeAttempt(ctx, r, try, f)
 		if f == nil {
 			return nil
 		}
@@ -85,16 +86,20 @@ func (c *Client) get(ctx context.Context, r request, read func(io.Reader) error)
 
 // logAttempt tells of one request, without its query, which may hold what is nobody's business.
 func (c *Client) logAttempt(ctx context.Context, r request, try int, f *fault, took time.Duration) {
-	status := http.StatusOK
-	if f != nil {
-		status = f.err.Status // 0 where no whole answer came
-	}
 	attributes := []slog.Attr{slog.String("method", http.MethodGet), slog.String("path", r.path)}
 	if r.page > 0 {
 		attributes = append(attributes, slog.Int("page", r.page))
 	}
-	attributes = append(attributes, slog.Int("status", status), slog.Duration("duration", took.Round(time.Millisecond)), slog.Int("try", try))
+	attributes = append(attributes, slog.Int("status", statusOf(f)), slog.Duration("duration", took.Round(time.Millisecond)), slog.Int("try", try))
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "request", attributes...)
+}
+
+// statusOf is how an attempt was answered; 0 where no whole answer came.
+func statusOf(f *fault) int {
+	if f == nil {
+		return http.StatusOK
+	}
+	return f.err.Status
 }
 
 // patience is what is left of the readiness to send one request again.
