@@ -31,7 +31,8 @@ func countRequest(ctx context.Context) {
 type Attempt struct {
 	Path   string // below the API's own, such as /agents; IDs in it are cut to {id}, so that there are few paths
 	Status int    // of the answer; 0 where no whole answer came
-	Again  bool   // the same was asked for before, and had to be asked for again
+	Retry  bool   // the same was asked for before
+	Before int    // of a retry: the status that made it necessary
 }
 
 type observerKey struct{}
@@ -42,12 +43,18 @@ func WithObserver(ctx context.Context, observe func(Attempt)) context.Context {
 	return context.WithValue(ctx, observerKey{}, observe)
 }
 
-func observeAttempt(ctx context.Context, r request, try int, f *fault) {
+// observeAttempt tells of a request that ended with f; before is how the try before it ended, nil where it is
+// the first.
+func observeAttempt(ctx context.Context, r request, f, before *fault) {
 	observe, ok := ctx.Value(observerKey{}).(func(Attempt))
 	if !ok || f != nil && ctx.Err() != nil {
 		return
 	}
-	observe(Attempt{Path: withoutIDs(r.path), Status: statusOf(f), Again: try > 1})
+	a := Attempt{Path: withoutIDs(r.path), Status: statusOf(f), Retry: before != nil}
+	if a.Retry {
+		a.Before = statusOf(before)
+	}
+	observe(a)
 }
 
 // withoutIDs is a path of which no more forms than endpoints are met.

@@ -37,7 +37,7 @@ func TestAnObserverIsToldOfEachRequestWithItsStatusAndWithoutIDs(t *testing.T) {
 	}
 	assert.Equal(t, []s1.Attempt{
 		{Path: "/threats/{id}/notes", Status: 502},
-		{Path: "/threats/{id}/notes", Status: 200, Again: true},
+		{Path: "/threats/{id}/notes", Status: 200, Retry: true, Before: 502},
 		{Path: "/threats/{id}/notes", Status: 200},
 	}, got)
 }

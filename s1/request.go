@@ -43,14 +43,15 @@ func (c *Client) get(ctx context.Context, r request, read func(io.Reader) error)
 	}
 	renewed := false
 	left := newPatience()
+	var before *fault // of the last try
 	for try := 1; ; try++ {
 		if err := c.admit(ctx, r.path); err != nil {
 			return err
 		}
 		f, took := c.attempt(ctx, c.newRequest(r, token), read)
 		c.logAttempt(ctx, r, try, f, took)
-		observeAttempt(ctx, r, try, f)
-		if f == nil {
+		observeAttempt(ctx, r, f, before)
+		if before = f; f == nil {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
