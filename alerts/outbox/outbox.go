@@ -1,0 +1,163 @@
+// Package outbox keeps on disk what is still to be told: the messages that wait for their destinations, those
+// that were given up, and the memory of who writes them. All of it stands in one file, so that a message, and
+// the note that it was written, are one transaction: killed at any moment, none is lost and none is written
+// twice. What a message says is the alerts package's to know, how it is sent the delivery package's.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	fileMode = 0o600
+	dirMode  = 0o700
+
+	patience = 10 * time.Second      // with another process that has the file open
+	again    = 20 * time.Millisecond // until the next look whether it still has
+)
+
+// ErrInUse says that another process had the file open for as long as one waits for it.
+var ErrInUse = errors.New("in use by another process")
+
+// Outbox is the file of one instance. It is open only while a transaction lasts, so that several processes can
+// use it: a service that delivers, and a person who lists what waits. It needs no closing and is safe for
+// concurrent use; use one Outbox for one path in a process, so that those who wait are served in turn.
+type Outbox struct {
+	path string
+	turn chan struct{} // holds one token while a transaction lasts
+}
+
+// At is the outbox in the file path. Nothing is opened or made yet.
+func At(path string) *Outbox {
+	return &Outbox{path: path, turn: make(chan struct{}, 1)}
+}
+
+// Path is the file.
+func (o *Outbox) Path() string { return o.path }
+
+// Update runs do in a transaction that is on disk when Update returns, and as if it had never been where do
+// returns an error, which is then Update's. It makes the file, and its folder, where there is none. A Tx must
+// not be used after do, and do must not begin another transaction of the outbox, nor take its time: all
+// others wait meanwhile.
+func (o *Outbox) Update(ctx context.Context, do func(*Tx) error) error {
+	if err := o.create(); err != nil {
+		return fmt.Errorf("outbox %s: %w", o.path, err)
+	}
+	return o.withFile(ctx, false, func(db *bbolt.DB) error {
+		return db.Update(func(tx *bbolt.Tx) error { return do(&Tx{tx}) })
+	})
+}
+
+// View runs do in a transaction that only reads; without a file it sees an empty outbox. For the rest it is
+// as Update.
+func (o *Outbox) View(ctx context.Context, do func(*Tx) error) error {
+	_, err := os.Stat(o.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return do(&Tx{})
+	case err != nil:
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return o.withFile(ctx, true, func(db *bbolt.DB) error {
+		return db.View(func(tx *bbolt.Tx) error { return do(&Tx{tx}) })
+	})
+}
+
+// TakeDelivery is the right to deliver what is queued, which one process at a time has: two would send
+// everything twice. It returns nil and no error where another has it. The system takes it back when the
+// process ends, however that comes about; release gives it back before.
+func (o *Outbox) TakeDelivery() (release func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(o.path), dirMode); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	lock := flock.New(o.path+".lock", flock.SetPermissions(fileMode))
+	taken, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("outbox: lock of %s: %w", o.path, err)
+	case !taken:
+		return nil, nil
+	}
+	return lock.Unlock, nil
+}
+
+// withFile opens the file for as long as do lasts.
+func (o *Outbox) withFile(ctx context.Context, readOnly bool, do func(*bbolt.DB) error) (err error) {
+	select {
+	case o.turn <- struct{}{}:
+		defer func() { <-o.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("outbox %s: %w", o.path, ctx.Err())
+	}
+	db, err := o.open(ctx, readOnly)
+	if err != nil {
+		return fmt.Errorf("outbox %s: %w", o.path, err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return do(db)
+}
+
+// open waits for other processes. That bbolt could do too, but it does not look at a context.
+func (o *Outbox) open(ctx context.Context, readOnly bool) (*bbolt.DB, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, ErrInUse)
+	defer cancel()
+	for {
+		db, err := bbolt.Open(o.path, fileMode, &bbolt.Options{
+			ReadOnly: readOnly,
+			Timeout:  time.Nanosecond, // looks once
+		})
+		if !errors.Is(err, bolterrors.ErrTimeout) {
+			return db, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(again):
+		}
+	}
+}
+
+// create makes an empty file where there is none. It is made under another name first: bbolt refuses for ever
+// a file whose first pages were cut off by a kill.
+func (o *Outbox) create() error {
+	if _, err := os.Stat(o.path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dir := filepath.Dir(o.path)
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return err
+	}
+	draft, err := os.CreateTemp(dir, filepath.Base(o.path)+".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(draft.Name()) }()
+	if err := draft.Close(); err != nil {
+		return err
+	}
+	db, err := bbolt.Open(draft.Name(), fileMode, nil)
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	// A link and not a rename: another process may have made the file meanwhile, and put something into it.
+	if err := os.Link(draft.Name(), o.path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if d, err := os.Open(dir); err == nil { // so that a power cut does not take the file away; not every system can
+		_ = errors.Join(d.Sync(), d.Close())
+	}
+	return nil
+}
