@@ -129,7 +129,7 @@ func (r *report) printNotices() {
 		notices = append(notices, fmt.Sprintf("Incomplete: %s. What was not found there does not count as gone; a later run that reads all of it makes up for that.", strings.Join(types, ", ")))
 	}
 	for _, name := range sortedKeys(r.summary.WithheldDeletions) {
-		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run with --allow-mass-delete.", r.summary.WithheldDeletions[name], name))
+		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run with --allow-mass-delete, or let the next run pass with s1graph accept-deletions.", r.summary.WithheldDeletions[name], name))
 	}
 	notices = append(notices, r.summary.Notices...)
 	if n := r.summary.DanglingRelationships; n > 0 {

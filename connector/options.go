@@ -8,6 +8,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/graph"
+	"s1graph/s1"
 )
 
 // Options say what one sync is to do. The zero values of all but Config are ready to use.
@@ -21,6 +22,9 @@ type Options struct {
 	Record          string   // folder to write a recording to
 	Replay          string   // folder of a recording to read instead of a console
 	Version         string   // of s1graph, kept with the run
+
+	// Limiter holds back the requests of all syncs that use one token; nil: one of this sync's own.
+	Limiter *s1.Limiter
 
 	// Transport and Sleep are for tests: what carries the requests, and what waits between them (see
 	// s1.Config). nil: the usual ones.

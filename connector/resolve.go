@@ -27,8 +27,11 @@ type resolver struct {
 	draft   *jsonstore.Draft
 	builder *graph.Builder
 	guard   guard
-	types   map[string]*typeState
-	byName  map[string]*graph.Type // of both graphs, for reading records
+
+	accepted map[string]int64 // deletions of the last run that somebody accepted, by type; nil: nobody did
+
+	types  map[string]*typeState
+	byName map[string]*graph.Type // of both graphs, for reading records
 
 	nodes    nodeSet
 	outside  map[string]bool   // keys of entities of the last graph that this run's rows do not tell all about
@@ -45,12 +48,14 @@ type typeState struct {
 	skipped        bool
 	incomplete     bool // not all of it was read
 	derived        bool // made of a type whose deletions were withheld
+	accepted       bool // its deletions were accepted, or it is made of a type of which they were
 	keepProperties bool // this run's rows say less than is known from before
 
 	fresh    int64 // records made of this run's rows
 	before   int64 // records of the last graph
 	records  int64 // records of the graph that results
 	withheld int64
+	outside  int64 // records of the last graph that stay because they lie outside the scope
 }
 
 // keepsAll says whether nothing of the type may be deleted.
@@ -70,6 +75,16 @@ func (g guard) withholds(gone, judged, fresh int64) bool {
 		return false
 	}
 	return fresh == 0 || gone > g.count && float64(gone) > g.percent/100*float64(judged)
+}
+
+// lets says whether the guard lets so many deletions of a type pass: because they are few, or because they
+// were accepted. What is made of an accepted type goes with it, however much that is; of the type itself not
+// many more than were accepted, as those would be another fault.
+func (r *resolver) lets(s *typeState, gone, judged int64) bool {
+	if n, ok := r.accepted[s.Name]; ok {
+		return gone <= n+r.guard.count || !r.guard.withholds(gone, judged, s.fresh)
+	}
+	return s.accepted || !r.guard.withholds(gone, judged, s.fresh)
 }
 
 // madeOf names, for entity types that have no list of their own, the types that they are made of.
@@ -130,8 +145,10 @@ func (r *resolver) resolve(ctx context.Context) error {
 }
 
 func (r *resolver) resolveEntities(ctx context.Context, s *typeState) error {
+	_, s.accepted = r.accepted[s.Name]
 	for _, source := range madeOf(s.Name) {
 		s.derived = s.derived || r.types[source].withheld > 0 || r.types[source].derived
+		s.accepted = s.accepted || r.types[source].accepted
 	}
 	if err := r.writeFresh(ctx, s, r.builder.Sorted(ctx, s.Name)); err != nil {
 		return err
@@ -140,7 +157,8 @@ func (r *resolver) resolveEntities(ctx context.Context, s *typeState) error {
 	if err != nil {
 		return err
 	}
-	if n := int64(len(gone)); r.guard.withholds(n, s.before-outside, s.fresh) {
+	s.outside = outside
+	if n := int64(len(gone)); !r.lets(s, n, s.before-outside) {
 		s.withheld = n
 	}
 	// Where rows tell only part of what is known, as of accounts, no lack of a row means anything.
@@ -171,7 +189,7 @@ func (r *resolver) missing(ctx context.Context, s *typeState) (outside int64, go
 	if err != nil {
 		return 0, nil, err
 	}
-	if !r.in.SeesAll() {
+	if !r.in.SeesAll() && r.accepted == nil {
 		if err := r.findOutside(ctx, s.Name, gone); err != nil {
 			return 0, nil, err
 		}
@@ -267,6 +285,8 @@ func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subje
 	start, end := r.types[s.From], r.types[s.To]
 	s.incomplete = s.incomplete || start.incomplete || end.incomplete
 	s.derived = start.withheld > 0 || end.withheld > 0 || start.derived || end.derived
+	_, s.accepted = r.accepted[s.Name]
+	s.accepted = s.accepted || start.accepted || end.accepted
 	if err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end)); err != nil {
 		return err
 	}
@@ -301,7 +321,7 @@ func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subje
 		return err
 	}
 	r.same[s.Name] = same
-	if r.guard.withholds(gone, s.before-outside, s.fresh) {
+	if !r.lets(s, gone, s.before-outside) {
 		s.withheld = gone
 		return r.carry(ctx, s, hasEnds)
 	}

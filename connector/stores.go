@@ -79,7 +79,7 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 		},
 		Verify:    s.o.Verify,
 		Complete:  func(name string) bool { return state.Complete[name] },
-		Withholds: s.guard().withholds,
+		Withholds: s.guardOfStores().withholds,
 		Progress:  func(name string, done, total int64) { s.o.Progress(storeEvent(name, done, total, started)) },
 	})
 	n.result.Seconds += time.Since(started).Seconds()
@@ -100,6 +100,14 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 	s.o.Progress(end)
 	s.o.Logger.Info("store followed", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
 		"rows", result.Rows, "seconds", time.Since(started).Seconds(), "behind", n.result.Behind)
+}
+
+// guardOfStores is the deletion guard of what a store holds: what was accepted has gone from the graph already,
+// and a store may hold it still.
+func (s *sync) guardOfStores() guard {
+	g := s.guard()
+	g.off = g.off || s.accepted != nil
+	return g
 }
 
 // storeEvent says how far a type is in the database.

@@ -39,12 +39,18 @@ type Summary struct {
 	// WithheldDeletions counts, by type, what the deletion guard kept.
 	WithheldDeletions map[string]int64 `json:"withheldDeletions"`
 
+	// KeptOutside counts, by entity type, what was kept because it lies outside the scope that was read.
+	KeptOutside map[string]int64 `json:"keptOutside,omitempty"`
+
 	// DanglingRelationships counts what was left out because one of its ends is not in the graph.
 	DanglingRelationships int64 `json:"danglingRelationships"`
 
 	Entities      map[string]int64        `json:"entities"`      // in the graph, by type
 	Relationships map[string]int64        `json:"relationships"` // in the graph, by type
 	Changes       map[string]graph.Counts `json:"changes"`       // against the last committed run, by type
+
+	// TokenExpiresAt is when the API token expires; zero where the console does not say.
+	TokenExpiresAt time.Time `json:"tokenExpiresAt,omitzero"`
 
 	// Stores are the stores besides the graph files.
 	Stores []StoreResult `json:"stores,omitempty"`

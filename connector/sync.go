@@ -58,7 +58,8 @@ type sync struct {
 	store     *jsonstore.Store
 	last      *lastRun
 	client    *s1.Client
-	neo4j     *neo4j // nil where only graph files are written
+	accepted  map[string]int64 // deletions that the last run withheld and somebody accepted, by type; nil: nobody did
+	neo4j     *neo4j           // nil where only graph files are written
 	state     state
 	results   []steps.Result
 }
@@ -105,6 +106,7 @@ func newSync(o Options) *sync {
 		Steps:             []StepResult{},
 		IncompleteTypes:   []string{},
 		WithheldDeletions: map[string]int64{},
+		KeptOutside:       map[string]int64{},
 		Entities:          map[string]int64{},
 		Relationships:     map[string]int64{},
 		Changes:           map[string]graph.Counts{},
@@ -173,7 +175,7 @@ func (s *sync) connect() (err error) {
 		}
 	}
 	s.client, err = NewClient(s.config, func(c *s1.Config) {
-		c.Transport, c.Sleep, c.Logger = s.o.Transport, s.o.Sleep, s.o.Logger
+		c.Transport, c.Sleep, c.Logger, c.Limiter = s.o.Transport, s.o.Sleep, s.o.Logger, s.o.Limiter
 		if s.recorder != nil {
 			c.Recorder = s.recorder
 		}
@@ -198,6 +200,9 @@ func (s *sync) openLast(ctx context.Context) (err error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.last.damaged)) {
 		s.notice("The last run's %s were damaged (%v): what could be read was kept, and the type is written anew.", name, s.last.damaged[name])
+	}
+	if s.accepted, err = readAccepted(s.config.Dir, s.last.id()); err != nil {
+		return err
 	}
 	host := s.last.state.Host
 	if host != "" && host != s.client.Host() {
@@ -227,7 +232,7 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	types := s.typeStates(in)
 	r := &resolver{
 		in: in, last: s.last, draft: draft, builder: builder, types: types, byName: s.last.byName,
-		guard: s.guard(),
+		guard: s.guard(), accepted: s.accepted,
 	}
 	if err := r.resolve(ctx); err != nil {
 		return err
@@ -245,6 +250,9 @@ func (s *sync) input(ctx context.Context) (*steps.Input, error) {
 	user, err := s.client.User(ctx)
 	if err != nil && !s1.IsRefused(err) && !s1.IsNotFound(err) {
 		return nil, err
+	}
+	if user.APIToken != nil && user.APIToken.ExpiresAt > 0 {
+		s.summary.TokenExpiresAt = time.UnixMilli(int64(user.APIToken.ExpiresAt)).UTC()
 	}
 	scope, err := steps.NewScope(user, s.filters())
 	if err != nil {
@@ -384,6 +392,9 @@ func (s *sync) conclude(in *steps.Input, r *resolver) {
 		if t.withheld > 0 {
 			s.summary.WithheldDeletions[name] = t.withheld
 		}
+		if t.outside > 0 {
+			s.summary.KeptOutside[name] = t.outside
+		}
 	}
 	s.state.Established = s.established(r.types)
 	s.state.Complete = make(map[string]bool)
@@ -478,6 +489,7 @@ func (s *sync) commit(draft *jsonstore.Draft) error {
 	if err := draft.Commit(jsonstore.CommitInfo{State: state, Summary: document}); err != nil {
 		return err
 	}
+	forgetAccepted(s.config.Dir)
 	return nil
 }
 
