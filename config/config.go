@@ -110,6 +110,10 @@ type Sources struct {
 	// settings of Neo4j are.
 	NoConsole bool
 
+	// Local is for commands that read the instance's folder alone: neither token nor database is needed, and
+	// a URL only where the instance is called after it.
+	Local bool
+
 	NormalizeURL func(string) (string, error) // brings the console's URL into its one form, or says what is wrong
 	Steps        []string                     // IDs of the steps that there are
 

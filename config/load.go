@@ -133,6 +133,7 @@ func (l *loader) settleURL() {
 	given := l.config.URL
 	where := cmp.Or(l.places["url"], "url")
 	switch {
+	case given == "" && l.sources.Local: // settleInstance says what is missing
 	case given == "" && !l.broken["url"]:
 		l.fault(where, "must be set: the console's address, by --url, SENTINELONE_URL or url in %s", DefaultFile)
 	case strings.Contains(given, "@"):
@@ -149,7 +150,7 @@ func (l *loader) settleURL() {
 // settleToken leaves either Token or TokenFile. The variable with the token itself ranks with the other
 // variables: over the file, under the flag.
 func (l *loader) settleToken() {
-	if l.sources.Recording != "" || l.sources.NoConsole {
+	if l.sources.Recording != "" || l.sources.NoConsole || l.sources.Local {
 		l.config.Token, l.config.TokenFile = Secret{}, ""
 		return
 	}
@@ -208,6 +209,9 @@ func (l *loader) settleInstance() {
 		if l.sources.NoConsole && l.config.Instance == "" {
 			return // what asks the database alone may ask of all instances
 		}
+		if name == "" && l.sources.Local && l.config.Dir == "" && l.places["url"] == "" {
+			l.fault("instance", "must be set: the name of the instance, by --instance, S1GRAPH_INSTANCE or instance in %s", DefaultFile)
+		}
 		if name != "" && isInstance(l.config.Instance) != nil {
 			l.fault("instance", "must be set by --instance: no name for a folder can be made of %q", name)
 		}
@@ -219,6 +223,9 @@ func (l *loader) settleInstance() {
 
 // settleNeo4j makes sure that the database can be reached where it is needed.
 func (l *loader) settleNeo4j() {
+	if l.sources.Local {
+		return
+	}
 	c := &l.config.Neo4j
 	if c.PasswordFile != "" {
 		content, _, err := read(c.PasswordFile)
