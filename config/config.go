@@ -22,7 +22,7 @@ type Config struct {
 	AccountName    string // what JupiterOne's setup calls Account Name
 	TagAccountName bool   // whether every entity gets AccountName as its tag.AccountName
 	Description    string
-	Interval       time.Duration // between two polls; 0: polling is disabled
+	Interval       Schedule // when it is polled
 
 	Store        string   // json, or neo4j, which means both
 	Dir          string   // folder of the instance

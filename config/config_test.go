@@ -61,6 +61,14 @@ func sources(change func(*config.Sources)) config.Sources {
 	return s
 }
 
+// every is the schedule that text stands for.
+func every(t *testing.T, text string) config.Schedule {
+	t.Helper()
+	s, err := config.ParseSchedule(text)
+	require.NoError(t, err)
+	return s
+}
+
 func faults(t *testing.T, s config.Sources) []string {
 	t.Helper()
 	c, err := config.Load(s)
@@ -128,7 +136,7 @@ log: {level: debug, format: json}
 		URL: "https://eu.example.net", TokenFile: "token", APIVersion: "v2.2",
 		Accounts: []string{"225494730938493804"}, Sites: []string{"1", "2"}, Groups: []string{"7"},
 		Instance: "emea", AccountName: "Example Corp", TagAccountName: true, Description: "Europe and Africa",
-		Interval: 4 * time.Hour, Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
+		Interval: every(t, "4h"), Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
 		Skip:          []string{"applications", "threats"},
 		DeletionGuard: config.DeletionGuard{Percent: 12.5},
 		Neo4j: config.Neo4j{
@@ -207,7 +215,7 @@ log: {format: xml}
 		`s1graph.yaml:6:8: sites: must be IDs as the console shows them, such as 225494730938493804, not "one"`,
 		`s1graph.yaml:7:11: instance: must be a name that is good for a folder: letters, digits, dots, hyphens and underscores, not "../../etc"`,
 		`s1graph.yaml:8:17: tagAccountName: must be true or false`,
-		`s1graph.yaml:9:11: interval: must be DISABLED, or a duration of a minute or more, such as 30m, not "10s"`,
+		`s1graph.yaml:9:11: interval: must be at least 1m, not "10s"`,
 		`s1graph.yaml:10:8: store: must be json or neo4j, not "csv"`,
 		`s1graph.yaml:11:15: applications: must be auto, installed, inventory or off, not "some"`,
 		`s1graph.yaml:14:12: deletionGuard.percent: must be a number from 0 to 100, not "120"`,

@@ -16,7 +16,8 @@ const (
 	Graph    Group = "Graph"
 	Sync     Group = "Sync"
 	Database Group = "Neo4j"
-	Schedule Group = "Schedule"
+	Polling  Group = "Schedule" // of the service alone, for each instance
+	Serving  Group = "Service"  // of the service alone, for all instances
 	Logging  Group = "Logging"
 )
 
@@ -114,9 +115,9 @@ var settings = []Setting{
 		Doc:   "name of the database; the user's home database if none is given",
 		apply: text(func(c *Config) *string { return &c.Neo4j.Database })},
 
-	{Key: "interval", Kind: Text, Group: Schedule,
-		Doc:   "time between two polls, such as 30m or 24h, or DISABLED",
-		apply: interval},
+	{Key: "interval", Kind: Text, Group: Polling,
+		Doc:   "time between two polls, such as 30m, or a cron expression, such as \"0 */2 * * *\", in local time; or DISABLED",
+		apply: schedule},
 
 	{Key: "log.level", Kind: Text, Group: Logging,
 		Doc:   "least that is logged: debug, info, warn or error",

@@ -113,16 +113,12 @@ func atLeast(least time.Duration, field func(*Config) *time.Duration) func(*Conf
 	}
 }
 
-// interval keeps 0 where polling is disabled, as JupiterOne's setup calls it.
-func interval(c *Config, text string) error {
-	if strings.EqualFold(text, "DISABLED") {
-		c.Interval = 0
-		return nil
+func schedule(c *Config, text string) error {
+	s, err := ParseSchedule(text)
+	if err == nil {
+		c.Interval = s
 	}
-	if atLeast(time.Minute, func(c *Config) *time.Duration { return &c.Interval })(c, text) != nil {
-		return must("DISABLED, or a duration of a minute or more, such as 30m", text)
-	}
-	return nil
+	return err
 }
 
 func list(field func(*Config) *[]string, checks ...func(string) error) func(*Config, string) error {
