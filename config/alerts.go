@@ -14,6 +14,10 @@ type Destination struct {
 	URL    Secret // of a service that shoutrrr knows, or of a webhook; it may hold a password or a key
 	Format string // "": sent through shoutrrr; json: a JSON document is posted to the URL
 	Secret Secret // that the JSON document is signed with; it may not be set
+
+	// Places has where in the file the destination's words stand, by key, as Fault.Where has it; under url
+	// also what came from url_file, under "" the destination itself.
+	Places map[string]string
 }
 
 // Rule is one rule as it stands in the file. What its words mean is the alerts package's to say.
