@@ -30,7 +30,8 @@ var allowed = map[string][]string{
 	"alerts":          {"graph", "config", "entities", "relationships", "posture"},
 	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
 	"poll":            {"s1", "graph", "config", "connector", "alerts"},
-	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector", "posture", "alerts", "poll"},
+	"visualize":       {"graph"},
+	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector", "posture", "alerts", "poll", "visualize"},
 	"":                {"cli"},
 
 	// Programs of make bench and make recordings, which nothing imports.
