@@ -3,46 +3,45 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
 
 	"s1graph/graph"
 	"s1graph/graph/neo4jstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
 )
 
-// bench is what is measured, and what came of it.
+// bench is what is measured.
 type bench struct {
-	plain *loader
-	store *neo4jstore.Store
-	types []*graph.Type
-	runs  map[string]graph.Snapshot // by ID
-
-	cases []string // in the order in which they were measured first
-	took  map[string][]measure
-}
-
-// measure is one case in one round.
-type measure struct {
-	seconds             float64
-	nodes, edges        int64
-	nodeSecs, edgeSecs  float64 // what went into the nodes, and into the relationships
-	statements, written int64
+	plain        *loader
+	store        *neo4jstore.Store
+	runs         map[string]graph.Snapshot // by ID
+	nodes, edges int64                     // of the tenant
+	results      *results
 }
 
 const scope = "bench"
 
 func newBench(ctx context.Context, server *neo4jtest.Server, tenant graph.Snapshot) (*bench, error) {
-	b := &bench{types: tenant.Types(), runs: map[string]graph.Snapshot{"first": tenant, "again": tenant}, took: map[string][]measure{}}
+	b := &bench{runs: map[string]graph.Snapshot{"first": tenant, "again": tenant}}
 	var err error
 	if b.runs["touched"], err = alter(ctx, tenant, touchAgents); err != nil {
 		return nil, err
 	}
 	if b.runs["changed"], err = alter(ctx, tenant, changeOnePercent); err != nil {
 		return nil, err
+	}
+	for _, t := range tenant.Types() {
+		n := &b.nodes
+		if t.Relationship {
+			n = &b.edges
+		}
+		for _, err := range tenant.Digests(ctx, t.Name) {
+			if err != nil {
+				return nil, err
+			}
+			*n++
+		}
 	}
 	if b.plain, err = newLoader(server); err != nil {
 		return nil, err
@@ -77,81 +76,64 @@ func (b *bench) round(ctx context.Context, n int) error {
 // load measures the plain loader.
 func (b *bench) load(ctx context.Context) error {
 	m, err := b.plain.load(ctx, b.runs["first"])
-	b.note("plain loader", m)
-	return err
+	if err != nil {
+		return fmt.Errorf("plain loader: %w", err)
+	}
+	return b.results.note("plain loader", m)
 }
 
 // apply measures the store: loading into nothing first.
 func (b *bench) apply(ctx context.Context) error {
-	all := func(string) (graph.Snapshot, bool) { return nil, false }
+	none := func(string) (graph.Snapshot, bool) { return nil, false }
 	kept := func(id string) (graph.Snapshot, bool) { s, ok := b.runs[id]; return s, ok }
 	for _, c := range []struct {
-		name, run string
-		kept      func(string) (graph.Snapshot, bool)
-		verify    bool
+		name   string
+		target neo4jstore.Target
 	}{
-		{"first load", "first", kept, false},
-		{"unchanged, the same run", "first", kept, false},
-		{"unchanged, another run", "again", kept, false},
-		{"every agent touched", "touched", kept, false},
-		{"touched back", "first", kept, false},
-		{"1 % changed", "changed", kept, false},
-		{"1 % changed back", "first", kept, false},
-		{"local directory lost", "again", all, false},
-		{"--verify", "again", kept, true},
+		{firstLoad, neo4jstore.Target{RunID: "first"}},
+		{"unchanged, the same run", neo4jstore.Target{RunID: "first", Kept: kept}},
+		{"unchanged, another run", neo4jstore.Target{RunID: "again", Kept: kept}},
+		{"every agent touched", neo4jstore.Target{RunID: "touched", Kept: kept}},
+		{"and back", neo4jstore.Target{RunID: "first", Kept: kept}},
+		{"1 % changed", neo4jstore.Target{RunID: "changed", Kept: kept}},
+		{"changed back", neo4jstore.Target{RunID: "first", Kept: kept}},
+		{"local directory lost", neo4jstore.Target{RunID: "again", Kept: none}},
+		{"lost, and 1 % to heal", neo4jstore.Target{RunID: "changed", Kept: none}},
+		{"--verify", neo4jstore.Target{RunID: "changed", Kept: kept, Verify: true}},
 	} {
-		m := measure{}
-		started := time.Now()
-		nodesDone := started
-		relationship := map[string]bool{}
-		for _, t := range b.types {
-			relationship[t.Name] = t.Relationship
+		m, err := b.applyOne(ctx, c.target)
+		if err == nil {
+			if c.name == firstLoad {
+				m.Nodes, m.Edges = b.nodes, b.edges
+			}
+			err = b.results.note(c.name, m)
 		}
-		result, err := b.store.Apply(ctx, neo4jstore.Target{
-			RunID: c.run, Graph: b.runs[c.run], Kept: c.kept, Verify: c.verify, Declared: declared,
-			Progress: func(name string, done, total int64) {
-				if !relationship[name] {
-					nodesDone = time.Now()
-				}
-			},
-		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		m.seconds = time.Since(started).Seconds()
-		m.statements, m.written = result.Statements, result.Rows
-		if c.name == "first load" {
-			m.nodes, m.edges = b.plain.nodes, b.plain.edges
-			m.nodeSecs = nodesDone.Sub(started).Seconds()
-			m.edgeSecs = m.seconds - m.nodeSecs
-		}
-		b.note(c.name, m)
 	}
 	return nil
 }
 
-func (b *bench) note(name string, m measure) {
-	if b.took[name] == nil {
-		b.cases = append(b.cases, name)
-	}
-	b.took[name] = append(b.took[name], m)
-	fmt.Fprintf(os.Stderr, "  %-24s %6.2f s\n", name, m.seconds)
-}
+const firstLoad = "first load"
 
-// table shows the medians.
-func (b *bench) table() string {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"case", "seconds", "from", "to", "statements", "rows", "nodes/s", "edges/s"})
-	for _, name := range b.cases {
-		ms := b.took[name]
-		slices.SortFunc(ms, func(a, b measure) int { return int((a.seconds - b.seconds) * 1e6) })
-		m := ms[len(ms)/2]
-		row := table.Row{name, fmt.Sprintf("%.2f", m.seconds), fmt.Sprintf("%.2f", ms[0].seconds), fmt.Sprintf("%.2f", ms[len(ms)-1].seconds), m.statements, m.written, "", ""}
-		if m.nodeSecs > 0 {
-			row[6], row[7] = int64(float64(m.nodes)/m.nodeSecs), int64(float64(m.edges)/m.edgeSecs)
-		}
-		t.AppendRow(row)
+func (b *bench) applyOne(ctx context.Context, t neo4jstore.Target) (measure, error) {
+	t.Graph, t.Declared = b.runs[t.RunID], declared
+	relationship := map[string]bool{}
+	for _, t := range t.Graph.Types() {
+		relationship[t.Name] = t.Relationship
 	}
-	return t.Render()
+	started := time.Now()
+	nodesDone := started
+	t.Progress = func(name string, done, total int64) {
+		if !relationship[name] {
+			nodesDone = time.Now()
+		}
+	}
+	r, err := b.store.Apply(ctx, t)
+	ended := time.Now()
+	return measure{
+		Seconds: ended.Sub(started).Seconds(), Statements: r.Statements, Rows: r.Rows,
+		NodeSeconds: nodesDone.Sub(started).Seconds(), EdgeSeconds: ended.Sub(nodesDone).Seconds(),
+	}, err
 }

@@ -1,8 +1,10 @@
-// Command neo4j measures graph/neo4jstore against a real server, beside a loader that does nothing but load: what
-// `make bench-neo4j` prints, and docs/performance.md keeps.
+// Command neo4j measures graph/neo4jstore against a real server, beside a loader that does nothing but load, and whole
+// runs of the built program with the store and without it: what `make bench-neo4j` prints, and docs/performance.md
+// keeps.
 //
-//	go run ./bench/neo4j                         five rounds with 10,000 agents of 60 applications
+//	go run ./bench/neo4j                            five rounds with 10,000 agents of 60 applications: some 15 minutes
 //	go run ./bench/neo4j -agents 1000 -rounds 1
+//	go run ./bench/neo4j -rounds 2 -results FILE    two rounds more than the file has
 package main
 
 import (
@@ -14,64 +16,94 @@ import (
 	"os"
 	"path/filepath"
 
-	"s1graph/config"
-	"s1graph/connector"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
 )
 
+type options struct {
+	agents, rounds, runs, heap int
+	results                    string
+}
+
 func main() {
-	agents := flag.Int("agents", 10_000, "agents, of 60 applications each")
-	rounds := flag.Int("rounds", 5, "rounds; medians are shown")
-	heap := flag.Int("heap", 2048, "heap of the server in MiB")
+	var o options
+	flag.IntVar(&o.agents, "agents", 10_000, "agents, of 60 applications each")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the two loaders and of what follows a first load; medians are shown")
+	flag.IntVar(&o.runs, "runs", 5, "unchanged runs of the program, after a first one; 0 leaves the program out")
+	flag.IntVar(&o.heap, "heap", 2048, "heap of the server in MiB")
+	flag.StringVar(&o.results, "results", "", "`file` to which the measures are added, and from which earlier ones are taken")
 	flag.Parse()
-	if err := run(context.Background(), *agents, *rounds, *heap); err != nil {
+	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, agents, rounds, heap int) (err error) {
+func run(ctx context.Context, o options) (err error) {
 	dir, err := os.MkdirTemp("", "s1graph-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	tenant, err := collect(ctx, dir, agents)
+	r, err := openResults(o.results)
 	if err != nil {
 		return err
 	}
-	server, err := neo4jtest.Start(ctx, neo4jtest.Options{HeapMiB: heap, Optimized: true})
+	console := httptest.NewServer(s1test.New(s1test.Large(o.agents, 60)))
+	defer console.Close()
+	server, err := neo4jtest.Start(ctx, neo4jtest.Options{HeapMiB: o.heap, Optimized: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	b, err := newBench(ctx, server, tenant)
+	p := &program{dir: dir, console: console.URL, server: server, results: r}
+	if p.path, err = build(dir); err != nil {
+		return err
+	}
+	if err := measureLoaders(ctx, p, o.rounds); err != nil {
+		return err
+	}
+	if o.runs > 0 {
+		fmt.Fprintln(os.Stderr, "runs of the program")
+		if err := p.measure(o.runs); err != nil {
+			return err
+		}
+	}
+	fmt.Println(r.table())
+	return nil
+}
+
+// measureLoaders measures what is written of a tenant that the program has collected, and leaves an empty database.
+func measureLoaders(ctx context.Context, p *program, rounds int) error {
+	if rounds == 0 {
+		return nil
+	}
+	collected := *p
+	collected.dir = filepath.Join(p.dir, "collected")
+	if _, err := collected.run("json"); err != nil {
+		return err
+	}
+	current, err := filepath.EvalSymlinks(filepath.Join(collected.dir, "json", "current"))
+	if err != nil {
+		return err
+	}
+	tenant, err := jsonstore.OpenRun(current)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(ctx, p.server, tenant)
 	if err != nil {
 		return err
 	}
 	defer b.close(ctx)
+	b.results = p.results
+	done := b.results.rounds()
 	for n := range rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", n+1, rounds)
-		if err := b.round(ctx, n); err != nil {
-			return fmt.Errorf("round %d: %w", n+1, err)
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", done+n+1, done+rounds)
+		if err := b.round(ctx, done+n); err != nil {
+			return fmt.Errorf("round %d: %w", done+n+1, err)
 		}
 	}
-	fmt.Println(b.table())
-	return nil
-}
-
-// collect reads a tenant into a directory and gives the run.
-func collect(ctx context.Context, dir string, agents int) (*jsonstore.Run, error) {
-	console := httptest.NewServer(s1test.New(s1test.Large(agents, 60)))
-	defer console.Close()
-	settings := config.Default()
-	settings.URL, settings.Token = console.URL, config.NewSecret(s1test.DefaultToken)
-	settings.Instance, settings.Dir = "bench", dir
-	summary, err := connector.Sync(ctx, connector.Options{Config: &settings})
-	if err != nil {
-		return nil, err
-	}
-	return jsonstore.OpenRun(filepath.Join(dir, "runs", summary.Run))
+	return b.plain.empty(ctx)
 }

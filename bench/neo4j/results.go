@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// results are the measures of all rounds. With a file they are kept there, a line each, and those that are there
+// already count, so that the rounds need not be run in one go.
+type results struct {
+	file     string
+	measures []measure
+}
+
+// measure is one case in one round.
+type measure struct {
+	Case    string  `json:"case"`
+	Seconds float64 `json:"seconds"`
+
+	Statements  int64   `json:"statements,omitzero"` // that write
+	Rows        int64   `json:"rows,omitzero"`       // that were written
+	Nodes       int64   `json:"nodes,omitzero"`
+	Edges       int64   `json:"edges,omitzero"`
+	NodeSeconds float64 `json:"nodeSeconds,omitzero"` // what went into the nodes, and into the relationships
+	EdgeSeconds float64 `json:"edgeSeconds,omitzero"`
+	PeakMiB     int64   `json:"peakMiB,omitzero"` // of the program's process
+}
+
+func openResults(file string) (*results, error) {
+	r := &results{file: file}
+	if file == "" {
+		return r, nil
+	}
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var m measure
+		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		r.measures = append(r.measures, m)
+	}
+	return r, lines.Err()
+}
+
+// note adds a measure, and shows it.
+func (r *results) note(name string, m measure) error {
+	m.Case = name
+	r.measures = append(r.measures, m)
+	fmt.Fprintf(os.Stderr, "  %-32s %6.2f s %8d rows\n", name, m.Seconds, m.Rows)
+	if r.file == "" {
+		return nil
+	}
+	f, err := os.OpenFile(r.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(m)
+	if err == nil {
+		_, err = f.Write(append(line, '\n'))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// rounds is how many rounds there are of the loaders.
+func (r *results) rounds() int { return len(r.of(firstLoad)) }
+
+func (r *results) of(name string) (measures []measure) {
+	for _, m := range r.measures {
+		if m.Case == name {
+			measures = append(measures, m)
+		}
+	}
+	return measures
+}
+
+// table shows the medians, and least and greatest seconds, in the order in which the cases were measured first.
+func (r *results) table() string {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"case", "rounds", "seconds", "from", "to", "statements", "rows", "nodes/s", "edges/s", "peak MiB"})
+	var names []string
+	for _, m := range r.measures {
+		if !slices.Contains(names, m.Case) {
+			names = append(names, m.Case)
+		}
+	}
+	for _, name := range names {
+		ms := r.of(name)
+		least, seconds, most := spread(ms, func(m measure) float64 { return m.Seconds })
+		row := table.Row{name, len(ms), fmt.Sprintf("%.2f", seconds), fmt.Sprintf("%.2f", least), fmt.Sprintf("%.2f", most), ms[0].Statements, ms[0].Rows, "", "", ""}
+		if ms[0].Nodes > 0 {
+			_, nodes, _ := spread(ms, func(m measure) float64 { return float64(m.Nodes) / m.NodeSeconds })
+			_, edges, _ := spread(ms, func(m measure) float64 { return float64(m.Edges) / m.EdgeSeconds })
+			row[7], row[8] = int64(nodes), int64(edges)
+		}
+		if ms[0].PeakMiB > 0 {
+			_, _, row[9] = spread(ms, func(m measure) float64 { return float64(m.PeakMiB) })
+		}
+		t.AppendRow(row)
+	}
+	return t.Render()
+}
+
+// spread gives the least, the middle and the greatest of what is asked of the measures.
+func spread(measures []measure, of func(measure) float64) (least, median, most float64) {
+	values := make([]float64, 0, len(measures))
+	for _, m := range measures {
+		values = append(values, of(m))
+	}
+	slices.Sort(values)
+	return values[0], values[len(values)/2], values[len(values)-1]
+}
