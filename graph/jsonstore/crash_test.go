@@ -49,11 +49,11 @@ func commitForEver(dir string) error {
 		return err
 	}
 	for {
-		size := sizeOf(1)
+		next := int64(1)
 		if s.Last() != nil {
-			size = sizeOf(s.Last().Manifest().Sequence + 1)
+			next = s.Last().Manifest().Sequence + 1
 		}
-		if _, err := commit(context.Background(), s, dotted{numbered(size)}); err != nil {
+		if _, err := commit(context.Background(), s, dotted{numbered(sizeOf(next))}, changesOf(next)...); err != nil {
 			return err
 		}
 		fmt.Print(".")
@@ -61,6 +61,14 @@ func commitForEver(dir string) error {
 			return err
 		}
 	}
+}
+
+// changesOf is the one change that a run makes; the first is a baseline.
+func changesOf(sequence int64) []graph.Change {
+	if sequence == 1 {
+		return nil
+	}
+	return []graph.Change{renamed(fmt.Sprint(sequence))}
 }
 
 func sizeOf(sequence int64) int { return 1 + int(sequence*397%1500) }
@@ -107,16 +115,35 @@ func TestKilledAtAnyMomentTheLastRunStands(t *testing.T) {
 		require.GreaterOrEqual(t, m.Sequence, last)
 		storetest.RequireSame(t, numbered(sizeOf(m.Sequence)), s.Last())
 		requireNoRunAfter(t, dir, m.ID)
+		requireLogUpTo(t, dir, m.Sequence)
 		requireNames(t, s.TempDir())
 		require.NoError(t, s.Close())
 		if s.Recovered() == "" {
-			requireNames(t, dir, "current", "graph", "lock", "runs", "summary.json")
+			names := []string{"changes", "current", "graph", "lock", "runs", "summary.json"}
+			if m.Sequence == 1 {
+				names = names[1:]
+			}
+			requireNames(t, dir, names...)
 		} else {
 			require.EqualValues(t, 1, m.Sequence, "the first run, whole and not yet linked")
 		}
 		last = m.Sequence
 	}
 	require.Greater(t, last, int64(5))
+}
+
+// requireLogUpTo wants the changes of all runs that were committed, once each, and no others.
+func requireLogUpTo(t *testing.T, dir string, last int64) {
+	t.Helper()
+	want, got := []string{}, []string{}
+	for n := int64(2); n <= last; n++ {
+		want = append(want, fmt.Sprintf("%06d sentinelone_group:%d", n, n))
+	}
+	for _, line := range logged(t, dir) {
+		id, key, _ := strings.Cut(line, " ")
+		got = append(got, id[:6]+" "+key)
+	}
+	require.Equal(t, want, got)
 }
 
 // requireNoRunAfter allows older runs, which a killed child did not come to prune.

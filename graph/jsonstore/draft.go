@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,6 +128,44 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	return content.Records, nil
 }
 
+// WriteFile writes a file beside the graph, such as what was judged of it, for Run.Open. It is there once it is
+// written whole; an error of write leaves none. The name must be none that the run has already.
+func (d *Draft) WriteFile(name string, write func(io.Writer) error) error {
+	if name != filepath.Base(name) || slices.Contains([]string{"graph", "index", "rewrite", "summary.json", "run.json"}, name) {
+		return fmt.Errorf("writing %q: a run's own files cannot be called so", name)
+	}
+	path := filepath.Join(d.dir, name)
+	f, err := create(path)
+	if err != nil {
+		return err
+	}
+	counted := &checksumWriter{to: bufio.NewWriterSize(f, 64<<10)}
+	err = write(counted)
+	if err := errors.Join(err, counted.to.Flush(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.manifest.Files == nil {
+		d.manifest.Files = map[string]File{}
+	}
+	d.manifest.Files[name] = counted.file
+	return nil
+}
+
+// checksumWriter keeps account of what goes through it.
+type checksumWriter struct {
+	to   *bufio.Writer
+	file File
+}
+
+func (w *checksumWriter) Write(b []byte) (int, error) {
+	n, err := w.to.Write(b)
+	w.file.Bytes += int64(n)
+	w.file.Checksum = crc32.Update(w.file.Checksum, castagnoli, b[:n])
+	return n, err
+}
+
 // moveTable puts the files below root in the place of those of before.
 func moveTable(root string, before *table, content Content) error {
 	t, dir := before.typ, before.dir
@@ -154,8 +194,8 @@ type CommitInfo struct {
 	Summary []byte         // content of summary.json
 }
 
-// Commit makes the draft the last run: everything is brought to the disk, and then DIR/current is swapped. After an
-// error the last run is as it was, and the draft can only be aborted.
+// Commit makes the draft the last run: everything is brought to the disk, and then DIR/current is swapped. The changes
+// go into the log. After an error the last run is as it was, and the draft can only be aborted.
 func (d *Draft) Commit(info CommitInfo) error {
 	if d.done {
 		return fmt.Errorf("the run %s has ended", d.manifest.ID)
@@ -170,6 +210,8 @@ func (d *Draft) Commit(info CommitInfo) error {
 	if err != nil {
 		return fmt.Errorf("commit of run %s: %w", d.manifest.ID, err)
 	}
+	// The run is committed: what the log lacks is made good when the directory is opened again.
+	_ = d.store.logChanges(run)
 	d.done = true
 	d.store.draft, d.store.last = nil, run
 	d.store.sequence, d.store.recovered = d.manifest.Sequence, ""

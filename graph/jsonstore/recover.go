@@ -53,18 +53,19 @@ func isLost(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || !ofFile
 }
 
-// tidy makes the links anew if they are gone, and removes drafts of killed processes: their sequence numbers are those
-// that the next draft might have.
+// tidy makes the links anew if they are gone, removes drafts of killed processes, whose sequence numbers are those
+// that the next draft might have, and makes good what the change log lacks.
 func (s *Store) tidy() error {
 	if err := s.fixLinks(); err != nil {
 		return err
 	}
 	last := &s.last.manifest
 	s.sequence = last.Sequence
-	return s.removeRuns(func(id string) bool {
+	err := s.removeRuns(func(id string) bool {
 		n, ok := sequenceOf(id)
 		return !ok || n >= last.Sequence && id != last.ID
 	})
+	return errors.Join(err, s.forgetUncommitted(), s.logChanges(s.last))
 }
 
 // fallBack makes the newest run that can be read the last one. It leaves all but drafts as it is, the link too: until a
@@ -103,6 +104,9 @@ func (s *Store) fallBack(link string, lost error) error {
 	if link != "" || len(ids) > 0 {
 		s.recovered = s.recovery(link, lost)
 	}
+	if s.last != nil {
+		return s.logChanges(s.last)
+	}
 	return nil
 }
 
@@ -130,10 +134,15 @@ func (s *Store) runIDs() ([]string, error) {
 			ids = append(ids, e.Name())
 		}
 	}
+	sortIDs(ids)
+	return ids, nil
+}
+
+// sortIDs puts the oldest run first.
+func sortIDs(ids []string) {
 	slices.SortStableFunc(ids, func(a, b string) int {
 		m, _ := sequenceOf(a)
 		n, _ := sequenceOf(b)
 		return cmp.Compare(m, n)
 	})
-	return ids, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -32,6 +34,9 @@ type Manifest struct {
 	// Contents says what there is of each type.
 	Contents map[string]Content `json:"contents"`
 
+	// Files are the other files that were put beside the graph, by name.
+	Files map[string]File `json:"files,omitzero"`
+
 	// State is what the one who committed the run keeps with it. The store does not look into it.
 	State jsontext.Value `json:"state,omitzero"`
 }
@@ -41,6 +46,12 @@ type Content struct {
 	Records    int64   `json:"records"`
 	IndexBytes int64   `json:"indexBytes"`
 	FileBytes  []int64 `json:"fileBytes,omitzero"` // sizes of the graph files, in the order of their numbers
+}
+
+// File is what was written of a file beside the graph.
+type File struct {
+	Bytes    int64  `json:"bytes"`
+	Checksum uint32 `json:"checksum"` // CRC-32C
 }
 
 // DamagedError says that a file of a run is not as it was written.
@@ -119,6 +130,38 @@ func (r *Run) Fetch(ctx context.Context, typeName string, keys []string) iter.Se
 // All reads all records of a type, and holds the files to every byte that was written.
 func (r *Run) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
 	return r.tables[typeName].all(ctx)
+}
+
+// Open opens a file that Draft.WriteFile wrote. Its end is an error where it is not as it was written. The error is
+// fs.ErrNotExist if the run has no such file.
+func (r *Run) Open(name string) (io.ReadCloser, error) {
+	want, known := r.manifest.Files[name]
+	if !known {
+		return nil, &fs.PathError{Op: "open", Path: filepath.Join(r.dir, name), Err: fs.ErrNotExist}
+	}
+	f, err := os.Open(filepath.Join(r.dir, name))
+	if err != nil {
+		return nil, &DamagedError{File: filepath.Join(r.dir, name), Reason: err}
+	}
+	return &checkedFile{file: f, want: want}, nil
+}
+
+// checkedFile holds a file to what was written when it has been read to its end.
+type checkedFile struct {
+	file      *os.File
+	want, got File
+}
+
+func (f *checkedFile) Close() error { return f.file.Close() }
+
+func (f *checkedFile) Read(b []byte) (int, error) {
+	n, err := f.file.Read(b)
+	f.got.Bytes += int64(n)
+	f.got.Checksum = crc32.Update(f.got.Checksum, castagnoli, b[:n])
+	if err == io.EOF && f.got != f.want {
+		err = &DamagedError{File: f.file.Name(), Reason: errChecksum}
+	}
+	return n, err
 }
 
 // Salvage yields what can still be read of a type that is damaged, in ascending order of the keys: records that

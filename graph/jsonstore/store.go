@@ -10,6 +10,8 @@
 //	    changes.jsonl  what changed against the run before, a change a line
 //	    summary.json   what the run did
 //	    run.json       the Manifest; it is written last
+//	DIR/changes/<id>.jsonl   the change log: changes.jsonl of each committed run that changed something, which stays
+//	                   there when the run is removed; see ChangeLog
 //	DIR/tmp            what does not outlive the process
 //	DIR/lock           held by the one process that writes; lock.json says which
 //
@@ -222,8 +224,11 @@ func (s *Store) newID(sequence int64, started time.Time) (string, error) {
 	if _, err := io.ReadFull(s.options.Rand, b[:]); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%06d-%s-%s", sequence, started.UTC().Format("20060102T150405Z"), hex.EncodeToString(b[:])), nil
+	return fmt.Sprintf("%06d-%s-%s", sequence, started.UTC().Format(idTime), hex.EncodeToString(b[:])), nil
 }
+
+// idTime is the form of the time in a run's ID.
+const idTime = "20060102T150405Z"
 
 // sequenceOf reads the sequence number from a run's ID.
 func sequenceOf(id string) (int64, bool) {

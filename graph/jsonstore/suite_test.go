@@ -77,8 +77,8 @@ func open(t testing.TB, dir string) *jsonstore.Store {
 	return s
 }
 
-// commit makes a graph the last run.
-func commit(ctx context.Context, s *jsonstore.Store, g graph.Snapshot) (*jsonstore.Run, error) {
+// commit makes a graph the last run, which is to have made these changes.
+func commit(ctx context.Context, s *jsonstore.Store, g graph.Snapshot, changes ...graph.Change) (*jsonstore.Run, error) {
 	d, err := s.Begin(time.Now())
 	if err != nil {
 		return nil, err
@@ -86,6 +86,11 @@ func commit(ctx context.Context, s *jsonstore.Store, g graph.Snapshot) (*jsonsto
 	defer d.Abort()
 	for _, t := range g.Types() {
 		if _, err := d.Write(ctx, t, graph.All(ctx, g, t.Name)); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range changes {
+		if err := d.Changes().Write(c); err != nil {
 			return nil, err
 		}
 	}
