@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"posture":         {"graph", "config", "entities", "relationships"},
 	"alerts":          {"graph", "config", "entities", "relationships", "posture"},
 	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
-	"poll":            {"s1", "graph", "config", "connector", "alerts"},
+	"poll":            {"s1", "graph", "graph/jsonstore", "config", "connector", "alerts"},
 	"visualize":       {"graph"},
 	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector", "posture", "alerts", "poll", "visualize"},
 	"":                {"cli"},

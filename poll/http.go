@@ -1,0 +1,116 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// serve answers on the configured address until it is told to stop. Where no address is configured, it does nothing.
+func (s *Service) serve(ctx context.Context) (stop func() error, err error) {
+	address := s.Settings.Listen
+	if address == "" || strings.EqualFold(address, "off") {
+		return func() error { return nil }, nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("nothing was polled, since %s cannot be listened on (%w): give another address with --listen, or end what listens there", address, cause(err))
+	}
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("the service polls on, but answers no more", "error", err.Error())
+		}
+	}()
+	s.log.Info("listening", "address", listener.Addr().String())
+	if host, _, err := net.SplitHostPort(listener.Addr().String()); err == nil && !net.ParseIP(host).IsLoopback() {
+		s.log.Warn("what is told there can be read by all who reach the address", "address", listener.Addr().String())
+	}
+	return func() error {
+		// Whoever asks now has a moment to read the answer.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close() // of connections that nobody waits for
+		}
+		<-ended
+		return nil
+	}, nil
+}
+
+// cause is what the system says, without the address that stands before it.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err
+	}
+	return err
+}
+
+// Handler answers /healthz (200 while the process lives), /readyz (200 or 503, and which instance is not ready and
+// why), /metrics for Prometheus, and /status as JSON.
+func (s *Service) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", s.tellReady)
+	mux.HandleFunc("GET /status", s.tellStatus)
+	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		plain(w, http.StatusOK, "s1graph poll: /healthz /readyz /metrics /status")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func plain(w http.ResponseWriter, status int, lines ...string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, strings.Join(lines, "\n"))
+}
+
+func (s *Service) tellReady(w http.ResponseWriter, _ *http.Request) {
+	now := s.Now()
+	var reasons []string
+	if s.isEnding() {
+		reasons = append(reasons, "the service ends")
+	}
+	for _, i := range s.instances {
+		if reason := i.unready(i.state(), now); reason != "" {
+			reasons = append(reasons, i.settings.Instance+": "+reason)
+		}
+	}
+	if len(reasons) > 0 {
+		plain(w, http.StatusServiceUnavailable, reasons...)
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func (s *Service) tellStatus(w http.ResponseWriter, _ *http.Request) {
+	content, err := json.Marshal(s.Status(), json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		plain(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(content, '\n')) // who asked has gone
+}

@@ -1,0 +1,318 @@
+package poll
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/s1"
+)
+
+// verifyEvery is how often a store is compared with what it really holds. The first run of a service does it too:
+// who knows what was done to the store while nobody looked.
+const verifyEvery = 24 * time.Hour
+
+// instance is one tenant that is polled. One goroutine does so; the others look at how it is doing.
+type instance struct {
+	service  *Service
+	settings *config.Config
+	log      *slog.Logger
+	limiter  *s1.Limiter
+	runNow   chan struct{} // without a buffer: it wakes who waits, and nobody else
+	verified time.Time     // when the store was last compared whole
+
+	mu     sync.Mutex
+	status status
+}
+
+// status is how an instance is doing.
+type status struct {
+	activity    activity
+	since       time.Time         // when the sync began that is under way
+	progress    []connector.Event // of the sync that is under way, by step
+	next        time.Time         // when the next sync is planned; zero while one is under way
+	last        connector.Summary // of the last run since the service began, however it ended
+	good        connector.Summary // of the last committed run, which may be of another process
+	failedInRow int
+	skipped     int64
+}
+
+// activity is what an instance does.
+type activity string
+
+const (
+	waiting activity = "waiting" // for its time
+	queued  activity = "queued"  // for others to end, as no more may be under way at once
+	running activity = "running"
+)
+
+func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) *instance {
+	i := &instance{
+		service: s, settings: settings, limiter: limiter,
+		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}),
+		status: status{activity: waiting},
+	}
+	i.status.good = i.lastCommitted()
+	return i
+}
+
+// lastCommitted is what the last committed run says of itself. Where that cannot be read, it is as if there were
+// none: the next sync has its own means to find out.
+func (i *instance) lastCommitted() connector.Summary {
+	var summary connector.Summary
+	content, err := os.ReadFile(filepath.Join(i.settings.Dir, "summary.json"))
+	if err != nil || json.Unmarshal(content, &summary) != nil {
+		return connector.Summary{}
+	}
+	return summary
+}
+
+// poll syncs until ctx ends: first at once, so that what was missed or left undone while no service ran is made up
+// for, then on schedule, and after a fault sooner.
+func (i *instance) poll(ctx context.Context) {
+	due, tries := i.service.Now(), 0
+	for next := due; i.wait(ctx, next); {
+		started := i.service.Now()
+		ended := i.run(ctx)
+		if ended.how == interrupted {
+			i.log.Info("run interrupted: nothing was committed, and the last graph stands")
+			return
+		}
+		due = i.dueAfter(due, started)
+		next = due.Add(i.jitter(due, i.settings.Interval.Next(due)))
+		tries++
+		if ended.how == committed {
+			tries = 0
+		} else {
+			next = i.sooner(next, tries)
+		}
+		i.logRun(ended, next)
+	}
+}
+
+// wait waits until it is time for a run, or until one is asked for; false: the service ends.
+func (i *instance) wait(ctx context.Context, at time.Time) bool {
+	i.change(func(s *status) { s.activity, s.next = waiting, at })
+	select {
+	case <-ctx.Done():
+	case <-i.runNow:
+		i.log.Info("run now")
+	case <-i.service.After(at.Sub(i.service.Now())):
+	}
+	return ctx.Err() == nil
+}
+
+// dueAfter is when the next run is due, after one that was due and began at the given times and has ended now. What
+// came due while it was under way is skipped and counted.
+func (i *instance) dueAfter(due, started time.Time) time.Time {
+	for !due.After(started) {
+		due = i.settings.Interval.Next(due)
+	}
+	skipped := int64(0)
+	for ended := i.service.Now(); due.Before(ended); due = i.settings.Interval.Next(due) {
+		skipped++
+	}
+	if skipped > 0 {
+		i.log.Warn("the run took longer than its interval", "skipped", skipped, "interval", i.settings.Interval.String())
+		i.skip(skipped)
+	}
+	return due
+}
+
+// jitter is by how much something is put off so that not all instances do it at once: up to a tenth of the time
+// between it and what follows, and to a minute.
+func (i *instance) jitter(from, to time.Time) time.Duration {
+	return time.Duration(i.service.Rand() * float64(min(to.Sub(from)/10, time.Minute)))
+}
+
+// sooner is when a run is tried again that failed so many times: after a minute, then two, four…, and at the latest
+// when the next one is planned anyway.
+func (i *instance) sooner(planned time.Time, tries int) time.Time {
+	now := i.service.Now()
+	again := now.Add(time.Minute << min(tries-1, 20))
+	again = again.Add(i.jitter(now, again))
+	if again.Before(planned) {
+		return again
+	}
+	return planned
+}
+
+// ended is how a run ended.
+type ended struct {
+	how     how
+	summary connector.Summary
+	err     error // nil where it was committed
+	took    time.Duration
+}
+
+type how int
+
+const (
+	committed   how = iota
+	failed          // nothing was committed
+	locked          // another process syncs the instance
+	interrupted     // since the service ends
+)
+
+// run does one sync, as soon as fewer are under way than may be at once.
+func (i *instance) run(ctx context.Context) ended {
+	i.change(func(s *status) { s.activity, s.next = queued, time.Time{} })
+	select {
+	case i.service.slots <- struct{}{}:
+		defer func() { <-i.service.slots }()
+	case <-ctx.Done():
+		return ended{how: interrupted}
+	}
+	started := i.service.Now()
+	i.change(func(s *status) { s.activity, s.since, s.progress = running, started, nil })
+	verify := i.settings.Store == "neo4j" && started.Sub(i.verified) >= verifyEvery
+	summary, err := i.sync(ctx, verify)
+	if err == nil && verify && !isBehind(summary) {
+		i.verified = started
+	}
+	e := ended{summary: summary, err: err, took: i.service.Now().Sub(started)}
+	var claim *jsonstore.LockedError
+	switch {
+	case err != nil && ctx.Err() != nil:
+		e.how = interrupted
+	case errors.As(err, &claim):
+		e.how = locked
+	case err != nil:
+		e.how = failed
+	}
+	i.note(e)
+	return e
+}
+
+func isBehind(summary connector.Summary) bool {
+	return slices.ContainsFunc(summary.Stores, func(r connector.StoreResult) bool { return r.Behind })
+}
+
+// sync does one sync. A panic in it is an error as others are, but that the stack is logged.
+func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Summary, err error) {
+	started := i.service.Now().UTC()
+	defer func() {
+		if fault := recover(); fault != nil {
+			i.log.Error("the sync panicked, which is a fault of s1graph: please report it", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			summary, err = connector.Summary{}, fmt.Errorf("a fault of s1graph: panic: %v", fault)
+		}
+		if err != nil {
+			summary.Instance, summary.Status = i.settings.Instance, connector.Failed
+			summary.Error = cmp.Or(summary.Error, err.Error())
+		}
+		if summary.FinishedAt.IsZero() {
+			summary.StartedAt, summary.FinishedAt = started, i.service.Now().UTC()
+		}
+	}()
+	ctx = s1.WithObserver(ctx, func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
+	return i.service.Sync(ctx, connector.Options{
+		Config: i.settings, Verify: verify, Version: i.service.Version, Limiter: i.limiter,
+		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
+	})
+}
+
+// progress notes how far a step is.
+func (i *instance) progress(e connector.Event) {
+	i.change(func(s *status) {
+		// Who looks at the status has the old list, so that is left as it is.
+		events := slices.DeleteFunc(slices.Clone(s.progress), func(known connector.Event) bool { return known.Step == e.Step })
+		s.progress = append(events, e)
+		slices.SortFunc(s.progress, func(a, b connector.Event) int { return cmp.Compare(a.Step, b.Step) })
+	})
+}
+
+// note keeps how a run ended, for those who ask.
+func (i *instance) note(e ended) {
+	switch e.how {
+	case interrupted:
+	case locked:
+		i.skip(1)
+	case failed:
+		i.service.metrics.run(e.summary)
+		i.change(func(s *status) { s.last, s.failedInRow = e.summary, s.failedInRow+1 })
+	case committed:
+		i.service.metrics.run(e.summary)
+		i.change(func(s *status) { s.last, s.good, s.failedInRow = e.summary, e.summary, 0 })
+	}
+}
+
+// skip counts runs that were due and did not take place.
+func (i *instance) skip(runs int64) {
+	i.service.metrics.skipped.WithLabelValues(i.settings.Instance).Add(float64(runs))
+	i.change(func(s *status) { s.skipped += runs })
+}
+
+// logRun tells how a run ended, in one line.
+func (i *instance) logRun(e ended, next time.Time) {
+	if e.how == locked {
+		// Somebody syncs it by hand: the graph is being brought up to date, and nothing has failed.
+		i.log.Warn("run skipped: another process syncs the instance", "reason", e.err.Error(), "next", next)
+		return
+	}
+	s := e.summary
+	level := slog.LevelInfo
+	attributes := []any{"status", string(s.Status), "run", s.Run, "seconds", e.took.Seconds()}
+	if e.how == committed {
+		changes := totals(s)
+		attributes = append(attributes, "entities", sum(s.Entities), "relationships", sum(s.Relationships),
+			"created", changes.Created, "updated", changes.Updated, "deleted", changes.Deleted, "rekeyed", changes.Rekeyed,
+			"baseline", changes.Baseline)
+	}
+	switch s.Status {
+	case connector.Partial:
+		level = slog.LevelWarn
+		attributes = append(attributes, "incomplete", s.IncompleteTypes, "withheld", sum(s.WithheldDeletions), "behind", isBehind(s))
+	case connector.Failed:
+		level = slog.LevelError
+		attributes = append(attributes, "error", s.Error)
+	}
+	if len(s.Notices) > 0 {
+		attributes = append(attributes, "notices", s.Notices)
+	}
+	i.log.Log(context.Background(), level, "run ended", append(attributes, "next", next)...)
+}
+
+func sum(counts map[string]int64) (total int64) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+func totals(s connector.Summary) (t graph.Counts) {
+	for _, n := range s.Changes {
+		t.Created += n.Created
+		t.Updated += n.Updated
+		t.Deleted += n.Deleted
+		t.Rekeyed += n.Rekeyed
+		t.Baseline += n.Baseline
+	}
+	return t
+}
+
+func (i *instance) change(f func(*status)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	f(&i.status)
+}
+
+// state is how the instance is doing now.
+func (i *instance) state() status {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.status
+}

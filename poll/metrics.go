@@ -1,0 +1,182 @@
+package poll
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"s1graph/connector"
+	"s1graph/s1"
+)
+
+// metrics are what /metrics tells: counters of what happened, and how things are when they are asked for. The values
+// of labels come from the configuration, the data model and the API description, so that there are few; nothing that
+// was written in a tenant is among them.
+type metrics struct {
+	registry                                          *prometheus.Registry
+	runs, skipped, requests, retries, changes, alerts *prometheus.CounterVec
+}
+
+func newMetrics(version string) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"instance"}, labels...))
+		m.registry.MustRegister(c)
+		return c
+	}
+	m.runs = counter("s1graph_runs_total", "Runs by how they ended: complete, partial or failed.", "status")
+	m.skipped = counter("s1graph_runs_skipped_total", "Runs that were due and did not take place, since the one before took longer or another process was at it.")
+	m.requests = counter("s1graph_requests_total", "Requests to the Management API by path and status, none being no whole answer.", "path", "status")
+	m.retries = counter("s1graph_request_retries_total", "Requests that were sent again, by path and the status that made it necessary.", "path", "status")
+	m.changes = counter("s1graph_changes_total", "Changes by type and kind. Those of a baseline count as created, updated or deleted too.", "type", "kind")
+	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and what became of them: queued, delivered, retried or dead.", "rule", "destination", "status")
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "s1graph_build_info", Help: "Always 1.",
+			ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+		}, func() float64 { return 1 }),
+	)
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, MaxRequestsInFlight: 4})
+}
+
+// request counts one request.
+func (m *metrics) request(instance string, a s1.Attempt) {
+	m.requests.WithLabelValues(instance, a.Path, statusLabel(a.Status)).Inc()
+	if a.Retry {
+		m.retries.WithLabelValues(instance, a.Path, statusLabel(a.Before)).Inc()
+	}
+}
+
+func statusLabel(status int) string {
+	if status == 0 {
+		return "none"
+	}
+	return strconv.Itoa(status)
+}
+
+// run counts a run that has ended, and the changes that it committed.
+func (m *metrics) run(s connector.Summary) {
+	m.runs.WithLabelValues(s.Instance, string(s.Status)).Inc()
+	if s.Status == connector.Failed {
+		return
+	}
+	for name, counts := range s.Changes {
+		for kind, n := range map[string]int64{
+			"created": counts.Created, "updated": counts.Updated, "deleted": counts.Deleted,
+			"touched": counts.Touched, "rekeyed": counts.Rekeyed, "baseline": counts.Baseline,
+		} {
+			if n > 0 {
+				m.changes.WithLabelValues(s.Instance, name, kind).Add(float64(n))
+			}
+		}
+	}
+}
+
+// watch lets the metrics tell how the service's instances are.
+func (m *metrics) watch(s *Service) {
+	m.registry.MustRegister(newGauges(s))
+	for _, i := range s.instances {
+		for _, status := range []connector.Status{connector.Complete, connector.Partial, connector.Failed} {
+			m.runs.WithLabelValues(i.settings.Instance, string(status))
+		}
+		m.skipped.WithLabelValues(i.settings.Instance)
+	}
+}
+
+// gauges tell how instances are at the moment when they are asked for.
+type gauges struct {
+	service *Service
+	descriptions
+
+	ready, age, failedInRow, runSeconds, stepSeconds, entities, relationships, withheld, behind, tokenDays *prometheus.Desc
+}
+
+type descriptions []*prometheus.Desc
+
+var _ prometheus.Collector = (*gauges)(nil)
+
+func newGauges(s *Service) *gauges {
+	g := &gauges{service: s}
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		d := prometheus.NewDesc(name, help, append([]string{"instance"}, labels...), nil)
+		g.descriptions = append(g.descriptions, d)
+		return d
+	}
+	g.ready = describe("s1graph_ready", "1 where the last good run is recent enough, else 0.")
+	g.age = describe("s1graph_last_good_run_age_seconds", "Seconds since the end of the last run that was committed.")
+	g.failedInRow = describe("s1graph_failed_runs_in_a_row", "Runs that failed since the last good one.")
+	g.runSeconds = describe("s1graph_run_seconds", "Seconds that the last run took.")
+	g.stepSeconds = describe("s1graph_step_seconds", "Seconds that a step of the last run took, or the writing to a store.", "step")
+	g.entities = describe("s1graph_entities", "Entities in the graph by type.", "type")
+	g.relationships = describe("s1graph_relationships", "Relationships in the graph by type.", "type")
+	g.withheld = describe("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", "type")
+	g.behind = describe("s1graph_store_behind", "1 where a store does not hold the last good run, else 0.", "store")
+	g.tokenDays = describe("s1graph_token_expires_in_days", "Days until the API token expires; negative once it has.")
+	return g
+}
+
+// Describe implements prometheus.Collector.
+func (d descriptions) Describe(to chan<- *prometheus.Desc) {
+	for _, description := range d {
+		to <- description
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *gauges) Collect(to chan<- prometheus.Metric) {
+	now := g.service.Now()
+	for _, i := range g.service.instances {
+		tell := func(d *prometheus.Desc, value float64, labels ...string) {
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{i.settings.Instance}, labels...)...)
+		}
+		state := i.state()
+		tell(g.ready, number(i.unready(state, now) == ""))
+		tell(g.failedInRow, float64(state.failedInRow))
+		for name, n := range state.good.Entities {
+			tell(g.entities, float64(n), name)
+		}
+		for name, n := range state.good.Relationships {
+			tell(g.relationships, float64(n), name)
+		}
+		for name, n := range state.good.WithheldDeletions {
+			tell(g.withheld, float64(n), name)
+		}
+		for _, store := range state.good.Stores {
+			tell(g.behind, number(store.Behind), store.Name)
+		}
+		if at := state.good.FinishedAt; !at.IsZero() {
+			tell(g.age, now.Sub(at).Seconds())
+		}
+		if at := state.tokenExpiresAt(); !at.IsZero() {
+			tell(g.tokenDays, at.Sub(now).Hours()/24)
+		}
+		last := state.last
+		if last.StartedAt.IsZero() {
+			continue
+		}
+		tell(g.runSeconds, last.FinishedAt.Sub(last.StartedAt).Seconds())
+		for _, step := range last.Steps {
+			tell(g.stepSeconds, step.Seconds, step.ID)
+		}
+		for _, store := range last.Stores {
+			tell(g.stepSeconds, store.Seconds, store.Name)
+		}
+	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

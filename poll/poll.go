@@ -1,0 +1,143 @@
+// Package poll is the service that people can leave alone: it syncs each instance on its schedule, tries again
+// sooner what failed, and tells over HTTP how things are. What a sync does is the connector's to know, what
+// becomes of alerts the business of alerts; what is logged, configured and signalled comes from outside.
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"s1graph/config"
+	"s1graph/connector"
+)
+
+// Config says what a Service does. Settings is required.
+type Config struct {
+	Settings *config.Service
+	Version  string       // of s1graph
+	Logger   *slog.Logger // nil: discards
+
+	// Sync does one sync; nil: connector.Sync. Where it panics, that is one failed run.
+	Sync func(context.Context, connector.Options) (connector.Summary, error)
+
+	// Now is the clock that schedules go by, After what waits on it, and Rand gives numbers from 0 to 1 for what
+	// shall not happen to all at once; nil: the system's.
+	Now   func() time.Time
+	After func(time.Duration) <-chan time.Time
+	Rand  func() float64
+}
+
+// ErrDisabled says that no instance is to be polled.
+var ErrDisabled = errors.New("polling is disabled")
+
+// endsWithin is how long an orderly end may take.
+const endsWithin = 30 * time.Second
+
+// Service polls instances until it is told to end. Who makes one with New runs it once.
+type Service struct {
+	Config
+	log       *slog.Logger
+	metrics   *metrics
+	instances []*instance
+	slots     chan struct{} // holds one value for each sync under way
+	startedAt time.Time
+
+	mu     sync.Mutex
+	ending bool
+}
+
+// New makes a Service of the instances that have a schedule, and reads what is known of their last runs. The
+// error is ErrDisabled where there is none.
+func New(c Config) (*Service, error) {
+	s := &Service{Config: c, log: c.Logger, metrics: newMetrics(c.Version)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.Sync == nil {
+		s.Sync = connector.Sync
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.After == nil {
+		s.After = time.After
+	}
+	if s.Rand == nil {
+		s.Rand = rand.Float64
+	}
+	s.slots = make(chan struct{}, max(1, c.Settings.AtOnce))
+	s.startedAt = s.Now()
+	limiter := limiters(c.Settings.Instances)
+	for _, settings := range c.Settings.Instances {
+		if settings.Interval.Disabled() {
+			s.log.Warn("not polled, since its interval is DISABLED", "instance", settings.Instance)
+			continue
+		}
+		s.instances = append(s.instances, newInstance(s, settings, limiter[settings]))
+	}
+	if len(s.instances) == 0 {
+		return nil, ErrDisabled
+	}
+	s.metrics.watch(s)
+	return s, nil
+}
+
+// Run polls until ctx ends, and then waits for what is under way to end, up to 30 s; what is still under way
+// after that is an error, and so is an address that cannot be listened on: then nothing was polled. A sync that is
+// interrupted commits nothing, and one that has committed has done so for good.
+func (s *Service) Run(ctx context.Context) error {
+	stopServing, err := s.serve(ctx)
+	if err != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	for _, i := range s.instances {
+		running.Go(func() { i.poll(ctx) })
+	}
+	<-ctx.Done()
+	s.mu.Lock()
+	s.ending = true
+	s.mu.Unlock()
+	s.log.Info("service ends", "within", endsWithin)
+	return errors.Join(s.await(&running), stopServing())
+}
+
+// await waits until all goroutines have ended, and not for ever.
+func (s *Service) await(running *sync.WaitGroup) error {
+	ended := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(ended)
+	}()
+	bound := time.NewTimer(endsWithin)
+	defer bound.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-bound.C:
+		return fmt.Errorf("not all that was under way has ended within %s; what was committed stands", endsWithin)
+	}
+}
+
+// RunNow makes all instances sync now that do not wait for their turn or sync already. The schedule goes on as it
+// was.
+func (s *Service) RunNow() {
+	for _, i := range s.instances {
+		select {
+		case i.runNow <- struct{}{}:
+		default:
+			i.log.Info("no run now: one is under way")
+		}
+	}
+}
+
+func (s *Service) isEnding() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending
+}

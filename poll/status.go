@@ -1,0 +1,116 @@
+package poll
+
+import (
+	"fmt"
+	"time"
+
+	"s1graph/connector"
+)
+
+// Status is how a service is doing: what /status tells.
+type Status struct {
+	Version   string           `json:"version,omitempty"` // of s1graph
+	StartedAt time.Time        `json:"startedAt"`         // the service
+	Ending    bool             `json:"ending"`
+	Ready     bool             `json:"ready"`     // all instances are
+	Instances []InstanceStatus `json:"instances"` // by name
+}
+
+// InstanceStatus is how one instance is doing.
+type InstanceStatus struct {
+	Instance string `json:"instance"`
+	Console  string `json:"console,omitempty"` // URL
+	Interval string `json:"interval"`
+	State    string `json:"state"` // waiting for its time, queued since others are under way, or running
+
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty"` // why it is not ready
+
+	NextRun      time.Time      `json:"nextRun,omitzero"`      // while it waits
+	RunningSince time.Time      `json:"runningSince,omitzero"` // while it runs
+	Steps        []StepProgress `json:"steps,omitempty"`       // while it runs, by name
+
+	LastRun     *connector.Summary `json:"lastRun,omitempty"`     // since the service began, however it ended
+	LastGoodRun *GoodRun           `json:"lastGoodRun,omitempty"` // that was committed, maybe by another process
+
+	FailedInARow   int64     `json:"failedInARow"` // runs since the last good one
+	Skipped        int64     `json:"skipped"`      // runs that were due and did not take place
+	TokenExpiresAt time.Time `json:"tokenExpiresAt,omitzero"`
+}
+
+// StepProgress is how far a step of the run is that is under way.
+type StepProgress struct {
+	Step  string `json:"step"`
+	State string `json:"state"` // running, ok, failed, refused or skipped
+	Rows  int64  `json:"rows"`
+	Total int64  `json:"total"` // promised so far; 0: not known yet
+}
+
+// GoodRun is a run that was committed.
+type GoodRun struct {
+	Run        string           `json:"run"`
+	Status     connector.Status `json:"status"`
+	StartedAt  time.Time        `json:"startedAt"`
+	FinishedAt time.Time        `json:"finishedAt"`
+}
+
+// Status is how the service is doing now.
+func (s *Service) Status() Status {
+	now := s.Now()
+	all := Status{Version: s.Version, StartedAt: s.startedAt.UTC(), Ending: s.isEnding(), Ready: !s.isEnding()}
+	for _, i := range s.instances {
+		one := i.describe(now)
+		all.Instances = append(all.Instances, one)
+		all.Ready = all.Ready && one.Ready
+	}
+	return all
+}
+
+func (i *instance) describe(now time.Time) InstanceStatus {
+	state := i.state()
+	reason := i.unready(state, now)
+	d := InstanceStatus{
+		Instance: i.settings.Instance, Console: i.settings.URL, Interval: i.settings.Interval.String(),
+		State: string(state.activity), Ready: reason == "", Reason: reason, NextRun: state.next.UTC(),
+		FailedInARow: int64(state.failedInRow), Skipped: state.skipped, TokenExpiresAt: state.tokenExpiresAt(),
+	}
+	if state.activity == running {
+		d.RunningSince = state.since.UTC()
+		for _, e := range state.progress {
+			d.Steps = append(d.Steps, StepProgress{Step: e.Step, State: e.State, Rows: e.Rows, Total: e.Total})
+		}
+	}
+	if !state.last.StartedAt.IsZero() {
+		d.LastRun = &state.last
+	}
+	if good := state.good; good.Run != "" {
+		d.LastGoodRun = &GoodRun{good.Run, good.Status, good.StartedAt, good.FinishedAt}
+	}
+	return d
+}
+
+// unready says why an instance is not ready, "" where it is. It is ready from its first good run on, be it of a
+// service before this one, and not while three times have come at which there should have been another one.
+func (i *instance) unready(s status, now time.Time) string {
+	var reason string
+	switch late := i.settings.Interval.Nth(s.good.FinishedAt, 3); {
+	case s.good.FinishedAt.IsZero():
+		reason = "no run was committed yet"
+	case now.After(late):
+		reason = fmt.Sprintf("the last good run ended at %s, more than three intervals (%s) ago", s.good.FinishedAt.Format(time.RFC3339), i.settings.Interval)
+	default:
+		return ""
+	}
+	if s.last.Status == connector.Failed {
+		reason += fmt.Sprintf("; the last run failed at %s: %s", s.last.FinishedAt.Format(time.RFC3339), s.last.Error)
+	}
+	return reason
+}
+
+// tokenExpiresAt is when the API token expires, as far as a run was told; zero where it was not.
+func (s status) tokenExpiresAt() time.Time {
+	if at := s.last.TokenExpiresAt; !at.IsZero() {
+		return at
+	}
+	return s.good.TokenExpiresAt
+}
