@@ -92,6 +92,7 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		Dir:           filepath.Join(".s1graph", "example.sentinelone.net"),
 		Applications:  "auto",
 		DeletionGuard: config.DeletionGuard{Percent: 20, Count: 10},
+		ChangesKept:   30 * 24 * time.Hour,
 		Neo4j:         config.Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,
 		Log:           config.Log{Level: "info", Format: "text"},
@@ -124,6 +125,7 @@ skip: [threats, applications]
 deletionGuard:
   percent: 12.5
   count: 0
+changesKept: 48h
 interval: 4h
 log: {level: debug, format: json}
 `, "etc/ca.pem": certificate(t), "etc/db.password": "hunter3\n"})
@@ -139,6 +141,7 @@ log: {level: debug, format: json}
 		Interval: every(t, "4h"), Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
 		Skip:          []string{"applications", "threats"},
 		DeletionGuard: config.DeletionGuard{Percent: 12.5},
+		ChangesKept:   48 * time.Hour,
 		Neo4j: config.Neo4j{
 			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets",
 		},

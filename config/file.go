@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,22 +12,66 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
+// layer is what one map of settings says: the top level of the file, or one of its instances.
+type layer struct {
+	name   string // instances[0]; "" for the top level
+	place  string // FILE:LINE:COLUMN; "" for the top level
+	values []given
+	lines  map[string]int // by key: the line in which it was met
+
+	destinations section[foundDestination]
+	rules        section[foundRule]
+	posture      section[foundPolicy]
+}
+
+// given is the value of one setting.
+type given struct {
+	setting      Setting
+	where, value string
+	broken       bool // it is not what it must be, which was told
+}
+
+// section is a list that a layer has or leaves out.
+type section[T any] struct {
+	place string // "" where it is left out
+	items []T
+}
+
+// over is the section, or the one below it where it is left out.
+func (s section[T]) over(below section[T]) section[T] {
+	if s.place == "" {
+		return below
+	}
+	return s
+}
+
+// get is the value that the layer itself has for a setting, nil where it has none.
+func (l *layer) get(key string) *given {
+	for i := range l.values {
+		if l.values[i].setting.Key == key {
+			return &l.values[i]
+		}
+	}
+	return nil
+}
+
 // readFile reads the configuration file. It walks the syntax tree itself, as a decoder stops at the
 // first fault.
-func (l *loader) readFile() {
-	path, named := l.sources.File, l.sources.File != ""
+func (r *reading) readFile() {
+	path, named := r.sources.File, r.sources.File != ""
 	if !named {
-		path, named = l.variables[FileVariable], l.variables[FileVariable] != ""
+		path, named = r.variables[FileVariable], r.variables[FileVariable] != ""
 	}
 	if !named {
 		path = DefaultFile
 	}
-	content, err := os.ReadFile(path)
+	r.path = path
+	content, info, err := read(path, "it")
 	if errors.Is(err, fs.ErrNotExist) && !named {
 		return
 	}
 	if err != nil {
-		l.fault(path, "must be a file with settings: %v", reason("it", err))
+		r.fault(path, "must be a file with settings: %v", err)
 		return
 	}
 	file, err := parser.ParseBytes([]byte(strings.TrimPrefix(string(content), "\ufeff")), 0, parser.AllowDuplicateMapKey())
@@ -36,22 +79,25 @@ func (l *loader) readFile() {
 	switch {
 	case errors.As(err, &syntax):
 		position := syntax.GetToken().Position
-		l.fault(fmt.Sprintf("%s:%d:%d", path, position.Line, position.Column), "must be YAML: %s", syntax.GetMessage())
+		r.fault(fmt.Sprintf("%s:%d:%d", path, position.Line, position.Column), "must be YAML: %s", syntax.GetMessage())
 	case err != nil:
-		l.fault(path, "must be YAML")
+		r.fault(path, "must be YAML")
 	case len(file.Docs) > 1:
-		l.fault(path, "must be one YAML document, without --- between its lines")
+		r.fault(path, "must be one YAML document, without --- between its lines")
 	case len(file.Docs) == 1 && file.Docs[0].Body != nil:
-		document := document{loader: l, path: path, lines: map[string]int{}}
-		document.read("", file.Docs[0].Body)
+		top := &document{reading: r, layer: &r.top}
+		top.read("", file.Docs[0].Body)
+		r.checkInstances()
+	}
+	if r.hasSecrets && seenByOthers(info) {
+		r.warn("%s holds secrets and can be read by other users of this machine: chmod 600 %s", path, path)
 	}
 }
 
-// document is a configuration file that is being read.
+// document reads one layer of the configuration file.
 type document struct {
-	*loader
-	path  string
-	lines map[string]int // by key: the line in which it was met
+	*reading
+	layer *layer
 }
 
 // read takes what stands under a key that is not a setting itself: a mapping of settings.
@@ -72,34 +118,76 @@ func (d *document) read(prefix string, node ast.Node) {
 func (d *document) readEntry(prefix string, name ast.MapKeyNode, value ast.Node) {
 	key := prefix + name.GetToken().Value
 	setting, isSetting, isPrefix := find(key)
-	if !isSetting && !isPrefix {
+	readSection := d.section(key)
+	if !isSetting && !isPrefix && readSection == nil {
 		d.unknown(name, key)
 		return
 	}
-	if line, twice := d.lines[key]; twice {
+	if line, twice := d.layer.lines[key]; twice {
 		d.fault(d.place(name, key), "must be given once, and stands in line %d already", line)
 		return
 	}
-	d.lines[key] = name.GetToken().Position.Line
-	if isPrefix {
+	if d.layer.lines == nil {
+		d.layer.lines = map[string]int{}
+	}
+	d.layer.lines[key] = name.GetToken().Position.Line
+	switch {
+	case d.layer.name != "" && (setting.Group == Serving || setting.Group == Logging):
+		d.fault(d.place(name, key), "must stand at the top level: it is one for all instances")
+	case value.Type() == ast.NullType:
+	case readSection != nil:
+		readSection(key, value)
+	case isPrefix:
 		d.read(key+".", value)
+	default:
+		d.readSetting(setting, value)
+	}
+}
+
+// section is what reads a key that is no setting, since there is no flag that could say it; nil where the
+// key is none of them.
+func (d *document) section(key string) func(string, ast.Node) {
+	switch {
+	case key == "alerts":
+		return d.readAlerts
+	case key == "posture":
+		return d.readPosture
+	case key == "instances" && d.layer.name == "":
+		return d.readInstances
+	}
+	return nil
+}
+
+func (d *document) readSetting(s Setting, node ast.Node) {
+	value := given{setting: s, where: d.place(node, s.Key)}
+	var ok bool
+	value.value, ok = content(s.Kind, node)
+	switch {
+	case ok && value.value == "":
 		return
+	case !ok:
+		value.broken = true
+		d.fault(value.where, "must be %s", s.Kind.expected())
+	default:
+		if s.Kind == Path {
+			value.value = d.relative(value.value)
+		}
+		var scratch draft
+		if err := s.apply(&scratch, value.value); err != nil {
+			value.broken = true
+			d.fault(value.where, "%v", err)
+		}
+		d.hasSecrets = d.hasSecrets || strings.Contains(scratch.Proxy.Reveal(), "@")
 	}
-	if value.Type() == ast.NullType {
-		return
+	d.layer.values = append(d.layer.values, value)
+}
+
+// relative makes a path that is relative to the file's folder one that is relative to the working directory.
+func (d *document) relative(path string) string {
+	if filepath.IsAbs(path) {
+		return path
 	}
-	given, ok := content(setting.Kind, value)
-	if !ok {
-		d.reject(key, d.place(value, key), "must be "+setting.Kind.expected())
-		return
-	}
-	if given == "" {
-		return
-	}
-	if setting.Kind == Path && !filepath.IsAbs(given) {
-		given = filepath.Join(filepath.Dir(d.path), given)
-	}
-	d.set(setting, d.place(value, key), given)
+	return filepath.Join(filepath.Dir(d.path), path)
 }
 
 // unknown says what to do about a key that is none. What stands under it is not looked at.
@@ -112,9 +200,9 @@ func (d *document) unknown(name ast.Node, key string) {
 		d.fault(d.place(name, key), "must not stand here: put the token into a file of its own and name that with tokenFile")
 		return
 	}
-	known := make([]string, len(settings))
-	for i, s := range settings {
-		known[i] = s.Key
+	known := []string{"alerts", "posture", "instances"}
+	for _, s := range settings {
+		known = append(known, s.Key)
 	}
 	d.fault(d.place(name, fmt.Sprintf("%q", key)), "is no setting%s", suggestion(key, known))
 }
@@ -122,21 +210,26 @@ func (d *document) unknown(name ast.Node, key string) {
 func (d *document) place(node ast.Node, key string) string {
 	position := node.GetToken().Position
 	place := fmt.Sprintf("%s:%d:%d", d.path, position.Line, position.Column)
+	if d.layer.name != "" && key != "" {
+		key = d.layer.name + "." + key
+	}
 	if key == "" {
 		return place
 	}
 	return place + ": " + key
 }
 
-// find says whether key is a setting, or what others begin with, as deletionGuard.
+// find says whether key is a setting, or what others begin with, as deletionGuard: then it is one of those.
 func find(key string) (setting Setting, isSetting, isPrefix bool) {
 	for _, s := range settings {
 		if s.Key == key {
 			return s, true, false
 		}
-		isPrefix = isPrefix || strings.HasPrefix(s.Key, key+".")
+		if strings.HasPrefix(s.Key, key+".") {
+			setting, isPrefix = s, true
+		}
 	}
-	return Setting{}, false, isPrefix
+	return setting, false, isPrefix
 }
 
 // content is a node's value in the form that flags and variables have, if it is of the kind.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,41 +41,122 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Load reads what there is and checks it. An error is of type Faults and has all of them.
+// Load reads what there is and checks it. Where the file has a list of instances, it is the one that a flag or
+// a variable names, or the only one. An error is of type Faults and has all of them.
 func Load(s Sources) (*Config, error) {
-	l := &loader{sources: s, config: Default(), places: map[string]string{}, broken: map[string]bool{}, variables: map[string]string{}}
+	r := newReading(s)
+	loaded := r.settle(r.choose(false))
+	if len(r.faults) > 0 {
+		return nil, r.faults
+	}
+	return &loaded[0].config.Config, nil
+}
+
+// reading is what is read once, however many instances there are.
+type reading struct {
+	sources    Sources
+	variables  map[string]string // of the environment, those that are not empty
+	path       string            // of the file, be there one or not
+	top        layer
+	instances  []*layer // in the file's order
+	hasSecrets bool     // the file has some in it
+	warnings   []string
+	faults     Faults
+}
+
+func newReading(s Sources) *reading {
+	r := &reading{sources: s, variables: map[string]string{}}
 	for _, line := range s.Environment {
 		name, value, _ := strings.Cut(line, "=")
 		if value = strings.TrimSpace(value); value != "" {
-			l.variables[name] = value
+			r.variables[name] = value
 		}
 	}
-	l.readFile()
-	l.readEnvironment()
-	l.readFlags()
-	l.settleURL()
-	l.settleToken()
-	l.settleInstance()
-	l.settleNeo4j()
-	l.checkRest()
-	if len(l.faults) > 0 {
-		return nil, l.faults
+	r.readFile()
+	return r
+}
+
+// settle makes a Config of each layer and the top level, or finds what is wrong.
+func (r *reading) settle(layers []*layer) []*loader {
+	loaded := make([]*loader, len(layers))
+	for i, own := range layers {
+		loaded[i] = &loader{reading: r, own: own, config: newDraft(), places: map[string]string{}, broken: map[string]bool{}}
+		loaded[i].takeFile()
 	}
-	return &l.config, nil
+	r.sortFaults()
+	for _, l := range loaded {
+		l.config.Warnings = append(slices.Clone(r.warnings), l.config.Warnings...)
+		l.readEnvironment()
+		l.readFlags()
+		l.settleURL()
+		l.settleToken()
+		l.settleInstance()
+		l.settleNeo4j()
+		l.checkRest()
+	}
+	return loaded
+}
+
+// fault notes what is wrong, once: what the top level says is met with each instance.
+func (r *reading) fault(where, format string, args ...any) {
+	if fault := (Fault{where, fmt.Sprintf(format, args...)}); !slices.Contains(r.faults, fault) {
+		r.faults = append(r.faults, fault)
+	}
+}
+
+func (r *reading) warn(format string, args ...any) {
+	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
+}
+
+// sortFaults brings the faults of the file into its order.
+func (r *reading) sortFaults() {
+	position := func(f Fault) (line, column int) {
+		if _, err := fmt.Sscanf(strings.TrimPrefix(f.Where, r.path), ":%d:%d", &line, &column); err != nil {
+			return math.MaxInt, 0
+		}
+		return line, column
+	}
+	slices.SortStableFunc(r.faults, func(a, b Fault) int {
+		lineA, columnA := position(a)
+		lineB, columnB := position(b)
+		return cmp.Or(cmp.Compare(lineA, lineB), cmp.Compare(columnA, columnB))
+	})
 }
 
 // loader puts one layer over the other and remembers where each value came from.
 type loader struct {
-	sources   Sources
-	variables map[string]string // of the environment, those that are not empty
-	config    Config
-	places    map[string]string // by Setting.Key: where the value in config comes from
-	broken    map[string]bool   // by Setting.Key: given, and already known to be wrong
-	faults    Faults
+	*reading
+	own    *layer // what the file says of this instance alone; empty where there is no list of instances
+	config draft
+	places map[string]string // by Setting.Key: where the value in config comes from
+	broken map[string]bool   // by Setting.Key: given, and already known to be wrong
 }
 
-func (l *loader) fault(where, format string, args ...any) {
-	l.faults = append(l.faults, Fault{where, fmt.Sprintf(format, args...)})
+// takeFile takes what the file says, faults of which were told when it was read.
+func (l *loader) takeFile() {
+	for _, values := range [][]given{l.top.values, l.own.values} {
+		for _, value := range values {
+			key := value.setting.Key
+			l.places[key], l.broken[key] = value.where, value.broken
+			if !value.broken {
+				_ = value.setting.apply(&l.config, value.value)
+			}
+		}
+	}
+	l.readAlerts()
+	l.readPosture()
+}
+
+// where is the place that a setting was given at, or at which it is missing.
+func (l *loader) where(key string) string {
+	switch {
+	case l.places[key] != "":
+		return l.places[key]
+	case l.own.name != "":
+		return l.own.place + ": " + l.own.name + "." + key
+	default:
+		return key
+	}
 }
 
 // set puts one value over what is there.
@@ -97,6 +179,7 @@ func (l *loader) readEnvironment() {
 		known = append(known, s.Variable())
 		for _, name := range []string{s.Variable(), s.also} {
 			if value, given := l.variables[name]; given {
+				l.checkVariable(name, s)
 				l.set(s, name, value)
 				break
 			}
@@ -131,7 +214,7 @@ func (l *loader) settleURL() {
 		return
 	}
 	given := l.config.URL
-	where := cmp.Or(l.places["url"], "url")
+	where := l.where("url")
 	switch {
 	case given == "" && l.sources.Local: // settleInstance says what is missing
 	case given == "" && !l.broken["url"]:
@@ -158,13 +241,16 @@ func (l *loader) settleToken() {
 	where := l.places["tokenFile"]
 	switch {
 	case where == "" && token == "":
-		l.fault("token", "must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in %s, or the token itself by %s",
+		l.fault(l.where("token"), "must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in %s, or the token itself by %s",
 			DefaultFile, TokenVariable)
 	case token != "" && where == "SENTINELONE_TOKEN_FILE":
 		l.fault(where, "must not be set along with %s: unset one of them", TokenVariable)
 	case token != "" && where != "--token-file":
 		if err := checkToken(token); err != nil {
 			l.fault(TokenVariable, "%v", err)
+		}
+		if setting, _, _ := find("tokenFile"); where != setting.Variable() {
+			l.checkVariable(TokenVariable, setting)
 		}
 		l.config.Token, l.config.TokenFile = NewSecret(token), ""
 	case l.config.TokenFile != "":
@@ -180,7 +266,7 @@ func (l *loader) readTokenFile(where string) {
 		l.fault(where, "must be the name of a file, and seems to be the token itself: put that into a file of mode 0600")
 		return
 	}
-	content, info, err := read(path)
+	content, info, err := read(path, path)
 	if err != nil {
 		l.fault(where, "must be a file with the API token: %v", err)
 		return
@@ -194,7 +280,7 @@ func (l *loader) readTokenFile(where string) {
 		l.config.Token, l.config.TokenFile = NewSecret(token), ""
 		return
 	}
-	if info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+	if seenByOthers(info) {
 		l.warn("%s can be read by other users of this machine: chmod 600 %s", path, path)
 	}
 }
@@ -217,7 +303,7 @@ func (l *loader) settleInstance() {
 		}
 	}
 	if l.config.Dir == "" {
-		l.config.Dir = filepath.Join(".s1graph", l.config.Instance)
+		l.config.Dir = defaultDir(l.config.Instance)
 	}
 }
 
@@ -228,7 +314,7 @@ func (l *loader) settleNeo4j() {
 	}
 	c := &l.config.Neo4j
 	if c.PasswordFile != "" {
-		content, _, err := read(c.PasswordFile)
+		content, _, err := read(c.PasswordFile, c.PasswordFile)
 		password := strings.TrimRight(string(content), "\r\n")
 		if err == nil && password == "" {
 			err = errors.New("it is empty")
@@ -248,10 +334,10 @@ func (l *loader) settleNeo4j() {
 		return
 	}
 	if c.URI == "" && !l.broken["neo4j.uri"] {
-		l.fault("neo4j.uri", "must be set: the address of the database, by --neo4j-uri, NEO4J_URI or neo4j.uri in %s", DefaultFile)
+		l.fault(l.where("neo4j.uri"), "must be set: the address of the database, by --neo4j-uri, NEO4J_URI or neo4j.uri in %s", DefaultFile)
 	}
 	if !c.Password.IsSet() && c.PasswordFile == "" {
-		l.fault("neo4j.password", "must be set: by %s, or a file by --neo4j-password-file, NEO4J_PASSWORD_FILE or neo4j.passwordFile in %s", PasswordVariable, DefaultFile)
+		l.fault(l.where("neo4j.password"), "must be set: by %s, or a file by --neo4j-password-file, NEO4J_PASSWORD_FILE or neo4j.passwordFile in %s", PasswordVariable, DefaultFile)
 	}
 }
 
@@ -265,7 +351,7 @@ func (l *loader) checkRest() {
 		l.fault(l.places["tagAccountName"], "must be left out, or accountName be set: there is no name to put on the entities")
 	}
 	if path := l.config.CAFile; path != "" {
-		content, _, err := read(path)
+		content, _, err := read(path, path)
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(content) {
 			err = errors.New("there is none in it")
 		}
@@ -301,34 +387,53 @@ func checkToken(token string) error {
 // mostBytes is more than any token file and any list of certificates has.
 const mostBytes = 4 << 20
 
-func read(path string) ([]byte, fs.FileInfo, error) {
+// read reads a file, which a fault calls name.
+func read(path, name string) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, reason(path, err)
+		return nil, nil, reason(name, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, nil, reason(path, err)
+		return nil, nil, reason(name, err)
 	}
 	content, err := io.ReadAll(io.LimitReader(f, mostBytes))
 	if err != nil {
-		return nil, nil, reason(path, err)
+		return nil, nil, reason(name, err)
 	}
 	return content, info, nil
 }
 
 // reason says in plain words why a file could not be read.
-func reason(path string, err error) error {
+func reason(name string, err error) error {
+	var failure *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist", path)
+		return &unreadable{name + " does not exist", err}
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s may not be read by this user", path)
+		return &unreadable{name + " may not be read by this user", err}
 	case errors.Is(err, syscall.EISDIR):
-		return fmt.Errorf("%s is a folder", path)
+		return &unreadable{name + " is a folder", err}
+	case errors.As(err, &failure): // whose path may not be told
+		return &unreadable{name + ": " + failure.Err.Error(), err}
 	}
 	return err
+}
+
+// unreadable is why a file could not be read, in words that hold no more than they should.
+type unreadable struct {
+	words string
+	err   error
+}
+
+func (u *unreadable) Error() string { return u.words }
+
+func (u *unreadable) Unwrap() error { return u.err }
+
+// seenByOthers says whether a file can be read by other users of the machine.
+func seenByOthers(info fs.FileInfo) bool {
+	return info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/'
 }
 
 // suggestion asks whether a known word was meant by one that is not known.

@@ -1,5 +1,10 @@
 package config
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Service is what the service was asked to do: to poll instances, and to answer on an address. It is made by
 // LoadService, which has checked it, and does not change after.
 type Service struct {
@@ -9,11 +14,29 @@ type Service struct {
 }
 
 // LoadService reads what there is and checks it: of all instances of the file, of the one that is chosen, or of
-// the only one that there is where the file has no list of them. An error is of type Faults and has all of them.
+// the only one that there is where the file has no list of them. What is odd about several instances is told
+// by the Warnings of the first of them alone. An error is of type Faults and has all of them.
 func LoadService(s Sources) (*Service, error) {
-	c, err := Load(s)
-	if err != nil {
-		return nil, err
+	r := newReading(s)
+	loaded := r.settle(r.choose(true))
+	if len(loaded) > 1 {
+		r.refuseForSeveral()
 	}
-	return &Service{Instances: []*Config{c}, Listen: "127.0.0.1:8338", AtOnce: 4}, nil
+	if len(r.faults) > 0 {
+		return nil, r.faults
+	}
+	service := &Service{Listen: loaded[0].config.listen, AtOnce: loaded[0].config.atOnce}
+	for _, l := range loaded {
+		service.Instances = append(service.Instances, &l.config.Config)
+	}
+	slices.SortFunc(service.Instances, func(a, b *Config) int { return cmp.Compare(a.Instance, b.Instance) })
+	told := map[string]bool{}
+	for _, c := range service.Instances {
+		c.Warnings = slices.DeleteFunc(c.Warnings, func(warning string) bool {
+			before := told[warning]
+			told[warning] = true
+			return before
+		})
+	}
+	return service, nil
 }

@@ -31,8 +31,17 @@ type Setting struct {
 
 	variable string // where it is not derived from Key
 	also     string // another variable for the same, which counts where the first is not set
-	apply    func(c *Config, text string) error
+	apply    func(d *draft, text string) error
 }
+
+// draft is what settings are put into: a Config that is not checked yet, and what the service has beside it.
+type draft struct {
+	Config
+	listen string
+	atOnce int
+}
+
+func newDraft() draft { return draft{Config: Default(), listen: "127.0.0.1:8338", atOnce: 4} }
 
 // Settings are all settings, in the order in which the example file and the help show them.
 func Settings() []Setting { return append([]Setting(nil), settings...) }
@@ -40,91 +49,101 @@ func Settings() []Setting { return append([]Setting(nil), settings...) }
 var settings = []Setting{
 	{Key: "url", Kind: Text, Group: Console, variable: "SENTINELONE_URL",
 		Doc:   "address of the console, such as https://example.sentinelone.net",
-		apply: text(func(c *Config) *string { return &c.URL })},
+		apply: text(func(d *draft) *string { return &d.URL })},
 	{Key: "tokenFile", Kind: Path, Group: Console, variable: "SENTINELONE_TOKEN_FILE",
 		Doc:   "file that holds the API token and nothing else",
-		apply: text(func(c *Config) *string { return &c.TokenFile })},
+		apply: text(func(d *draft) *string { return &d.TokenFile })},
 	{Key: "apiVersion", Kind: Text, Group: Console,
 		Doc:   "version of the Management API",
-		apply: text(func(c *Config) *string { return &c.APIVersion }, like(`v\d+\.\d+`, "a version such as v2.1"))},
+		apply: text(func(d *draft) *string { return &d.APIVersion }, like(`v\d+\.\d+`, "a version such as v2.1"))},
 	{Key: "pageDeadline", Kind: Duration, Group: Console,
 		Doc:   "how long one page of a list may take before it is asked for again, such as 60s",
-		apply: atLeast(time.Second, func(c *Config) *time.Duration { return &c.PageDeadline })},
+		apply: atLeast(time.Second, func(d *draft) *time.Duration { return &d.PageDeadline })},
 	{Key: "rateLimits", Kind: Rates, Group: Console,
 		Doc:   "requests per second by prefix of the path, over the vendor's own limits, such as /agents=25,/threats=10",
-		apply: rates(func(c *Config) *map[string]float64 { return &c.RateLimits })},
+		apply: rates(func(d *draft) *map[string]float64 { return &d.RateLimits })},
 	{Key: "proxy", Kind: Text, Group: Console,
 		Doc:   "proxy to reach the console through, such as http://proxy.example:3128; else HTTPS_PROXY is heeded",
 		apply: proxy},
 	{Key: "caFile", Kind: Path, Group: Console,
 		Doc:   "PEM file with certificates to trust beside the system's",
-		apply: text(func(c *Config) *string { return &c.CAFile })},
+		apply: text(func(d *draft) *string { return &d.CAFile })},
 
 	{Key: "accounts", Kind: List, Group: Scope,
 		Doc:   "IDs of the accounts to read; all that the token sees if none is given",
-		apply: list(func(c *Config) *[]string { return &c.Accounts }, isID)},
+		apply: list(func(d *draft) *[]string { return &d.Accounts }, isID)},
 	{Key: "sites", Kind: List, Group: Scope,
 		Doc:   "IDs of the sites to read",
-		apply: list(func(c *Config) *[]string { return &c.Sites }, isID)},
+		apply: list(func(d *draft) *[]string { return &d.Sites }, isID)},
 	{Key: "groups", Kind: List, Group: Scope,
 		Doc:   "IDs of the groups to read",
-		apply: list(func(c *Config) *[]string { return &c.Groups }, isID)},
+		apply: list(func(d *draft) *[]string { return &d.Groups }, isID)},
 
 	{Key: "instance", Kind: Text, Group: Graph,
 		Doc:   "name of this tenant here; the console's host name, or the recording's name, if none is given",
-		apply: text(func(c *Config) *string { return &c.Instance }, isInstance)},
+		apply: text(func(d *draft) *string { return &d.Instance }, isInstance)},
 	{Key: "accountName", Kind: Text, Group: Graph,
 		Doc:   "what JupiterOne's setup calls Account Name",
-		apply: text(func(c *Config) *string { return &c.AccountName })},
+		apply: text(func(d *draft) *string { return &d.AccountName })},
 	{Key: "tagAccountName", Kind: Flag, Group: Graph,
 		Doc:   "put the account name on every entity, as tag.AccountName",
-		apply: flag(func(c *Config) *bool { return &c.TagAccountName })},
+		apply: flag(func(d *draft) *bool { return &d.TagAccountName })},
 	{Key: "description", Kind: Text, Group: Graph,
 		Doc:   "what this tenant is, for people",
-		apply: text(func(c *Config) *string { return &c.Description })},
+		apply: text(func(d *draft) *string { return &d.Description })},
 	{Key: "store", Kind: Text, Group: Graph,
 		Doc:   "where the graph is written: json, or neo4j for both",
-		apply: text(func(c *Config) *string { return &c.Store }, oneOf("json", "neo4j"))},
+		apply: text(func(d *draft) *string { return &d.Store }, oneOf("json", "neo4j"))},
 	{Key: "dir", Kind: Path, Group: Graph,
 		Doc:   "folder of this tenant's graph and runs; .s1graph/INSTANCE if none is given",
-		apply: text(func(c *Config) *string { return &c.Dir })},
+		apply: text(func(d *draft) *string { return &d.Dir })},
+	{Key: "changesKept", Kind: Duration, Group: Graph,
+		Doc:   "how long the changes of past runs are kept, such as 720h",
+		apply: atLeast(time.Hour, func(d *draft) *time.Duration { return &d.ChangesKept })},
 
 	{Key: "applications", Kind: Text, Group: Sync,
 		Doc:   "where applications come from: auto, installed, inventory or off",
-		apply: text(func(c *Config) *string { return &c.Applications }, oneOf("auto", "installed", "inventory", "off"))},
+		apply: text(func(d *draft) *string { return &d.Applications }, oneOf("auto", "installed", "inventory", "off"))},
 	{Key: "skip", Kind: List, Group: Sync,
 		Doc:   "steps to leave out; what they made before stays as it is",
-		apply: list(func(c *Config) *[]string { return &c.Skip })},
+		apply: list(func(d *draft) *[]string { return &d.Skip })},
 	{Key: "deletionGuard.percent", Kind: Number, Group: Sync,
 		Doc:   "deletions of more than this part of a type, and of more than the count, are withheld",
-		apply: percent(func(c *Config) *float64 { return &c.DeletionGuard.Percent })},
+		apply: percent(func(d *draft) *float64 { return &d.DeletionGuard.Percent })},
 	{Key: "deletionGuard.count", Kind: Number, Group: Sync,
 		Doc:   "so many deletions of a type are never too many, unless they are all of it",
-		apply: whole(func(c *Config) *int { return &c.DeletionGuard.Count })},
+		apply: whole(0, func(d *draft) *int { return &d.DeletionGuard.Count })},
 
 	{Key: "neo4j.uri", Kind: Text, Group: Database, variable: "NEO4J_URI",
 		Doc:   "address of the database, such as neo4j://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io",
-		apply: text(func(c *Config) *string { return &c.Neo4j.URI }, isNeo4jURI)},
+		apply: text(func(d *draft) *string { return &d.Neo4j.URI }, isNeo4jURI)},
 	{Key: "neo4j.username", Kind: Text, Group: Database, variable: "NEO4J_USERNAME", also: "NEO4J_USER",
 		Doc:   "user of the database",
-		apply: text(func(c *Config) *string { return &c.Neo4j.Username })},
+		apply: text(func(d *draft) *string { return &d.Neo4j.Username })},
 	{Key: "neo4j.passwordFile", Kind: Path, Group: Database, variable: "NEO4J_PASSWORD_FILE",
 		Doc:   "file that holds the user's password and nothing else",
-		apply: text(func(c *Config) *string { return &c.Neo4j.PasswordFile })},
+		apply: text(func(d *draft) *string { return &d.Neo4j.PasswordFile })},
 	{Key: "neo4j.database", Kind: Text, Group: Database, variable: "NEO4J_DATABASE",
 		Doc:   "name of the database; the user's home database if none is given",
-		apply: text(func(c *Config) *string { return &c.Neo4j.Database })},
+		apply: text(func(d *draft) *string { return &d.Neo4j.Database })},
 
 	{Key: "interval", Kind: Text, Group: Polling,
-		Doc:   "time between two polls, such as 30m, or a cron expression, such as \"0 */2 * * *\", in local time; or DISABLED",
+		Doc:   "time between two polls, such as 30m, a cron expression such as 0 */2 * * *, in local time, or DISABLED",
 		apply: schedule},
+
+	{Key: "listen", Kind: Text, Group: Serving,
+		Doc:   "address of /healthz, /readyz, /metrics and /status, which ask for no password",
+		apply: text(func(d *draft) *string { return &d.listen }, isAddress)},
+	{Key: "atOnce", Kind: Number, Group: Serving,
+		Doc:   "how many instances sync at once, at most",
+		apply: whole(1, func(d *draft) *int { return &d.atOnce })},
 
 	{Key: "log.level", Kind: Text, Group: Logging,
 		Doc:   "least that is logged: debug, info, warn or error",
-		apply: text(func(c *Config) *string { return &c.Log.Level }, oneOf("debug", "info", "warn", "error"))},
+		apply: text(func(d *draft) *string { return &d.Log.Level }, oneOf("debug", "info", "warn", "error"))},
 	{Key: "log.format", Kind: Text, Group: Logging,
 		Doc:   "form of the log: text or json",
-		apply: text(func(c *Config) *string { return &c.Log.Format }, oneOf("text", "json"))},
+		apply: text(func(d *draft) *string { return &d.Log.Format }, oneOf("text", "json"))},
 }
 
 // FlagName is the name of the setting's flag, without the dashes before it: token-file.

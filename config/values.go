@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -54,75 +55,82 @@ func must(what, value string) error {
 
 // The functions below make a Setting's apply out of the field that it sets.
 
-func text(field func(*Config) *string, checks ...func(string) error) func(*Config, string) error {
-	return func(c *Config, text string) error {
+func text(field func(*draft) *string, checks ...func(string) error) func(*draft, string) error {
+	return func(d *draft, text string) error {
 		for _, check := range checks {
 			if err := check(text); err != nil {
 				return err
 			}
 		}
-		*field(c) = text
+		*field(d) = text
 		return nil
 	}
 }
 
-func flag(field func(*Config) *bool) func(*Config, string) error {
-	return func(c *Config, text string) error {
+func flag(field func(*draft) *bool) func(*draft, string) error {
+	return func(d *draft, text string) error {
 		on, err := strconv.ParseBool(text)
 		if err != nil {
 			return must(Flag.expected(), text)
 		}
-		*field(c) = on
+		*field(d) = on
 		return nil
 	}
 }
 
-func percent(field func(*Config) *float64) func(*Config, string) error {
-	return func(c *Config, text string) error {
+func percent(field func(*draft) *float64) func(*draft, string) error {
+	return func(d *draft, text string) error {
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(n >= 0 && n <= 100) {
 			return must("a number from 0 to 100", text)
 		}
-		*field(c) = n
+		*field(d) = n
 		return nil
 	}
 }
 
-func whole(field func(*Config) *int) func(*Config, string) error {
-	return func(c *Config, text string) error {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return must("a whole number, 0 or greater", text)
+func whole(least int, field func(*draft) *int) func(*draft, string) error {
+	return func(d *draft, text string) error {
+		n, err := wholeNumber(least, text)
+		if err == nil {
+			*field(d) = n
 		}
-		*field(c) = n
-		return nil
+		return err
 	}
 }
 
-func atLeast(least time.Duration, field func(*Config) *time.Duration) func(*Config, string) error {
-	return func(c *Config, text string) error {
-		d, err := time.ParseDuration(text)
+func wholeNumber(least int, text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least {
+		return 0, must(fmt.Sprintf("a whole number, %d or greater", least), text)
+	}
+	return n, nil
+}
+
+func atLeast(least time.Duration, field func(*draft) *time.Duration) func(*draft, string) error {
+	return func(d *draft, text string) error {
+		given, err := time.ParseDuration(text)
 		if err != nil {
 			return must(Duration.expected(), text)
 		}
-		if d < least {
+		if given < least {
 			return must(least.String()+" or more", text)
 		}
-		*field(c) = d
+		*field(d) = given
 		return nil
 	}
 }
 
-func schedule(c *Config, text string) error {
+func schedule(d *draft, text string) error {
 	s, err := ParseSchedule(text)
 	if err == nil {
-		c.Interval = s
+		d.Interval = s
 	}
 	return err
 }
 
-func list(field func(*Config) *[]string, checks ...func(string) error) func(*Config, string) error {
-	return func(c *Config, text string) error {
+func list(field func(*draft) *[]string, checks ...func(string) error) func(*draft, string) error {
+	return func(d *draft, text string) error {
 		var items []string
 		for item := range strings.SplitSeq(text, ",") {
 			item = strings.TrimSpace(item)
@@ -137,13 +145,13 @@ func list(field func(*Config) *[]string, checks ...func(string) error) func(*Con
 			items = append(items, item)
 		}
 		slices.Sort(items)
-		*field(c) = slices.Compact(items)
+		*field(d) = slices.Compact(items)
 		return nil
 	}
 }
 
-func rates(field func(*Config) *map[string]float64) func(*Config, string) error {
-	return func(c *Config, text string) error {
+func rates(field func(*draft) *map[string]float64) func(*draft, string) error {
+	return func(d *draft, text string) error {
 		limits := map[string]float64{}
 		for item := range strings.SplitSeq(text, ",") {
 			path, number, _ := strings.Cut(strings.TrimSpace(item), "=")
@@ -156,18 +164,18 @@ func rates(field func(*Config) *map[string]float64) func(*Config, string) error 
 			}
 			limits[path] = rate
 		}
-		*field(c) = limits
+		*field(d) = limits
 		return nil
 	}
 }
 
 // proxy never repeats what it was given: there may be a password in it.
-func proxy(c *Config, text string) error {
+func proxy(d *draft, text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
 		return errors.New("must be the URL of an http, https or socks5 proxy, such as http://proxy.example:3128")
 	}
-	c.Proxy = NewSecret(text)
+	d.Proxy = NewSecret(text)
 	return nil
 }
 
@@ -207,6 +215,15 @@ func isNeo4jURI(text string) error {
 		return errors.New("must have no user name or password in it: set neo4j.username, and " + PasswordVariable + " or neo4j.passwordFile")
 	case err != nil || u.Host == "" || !slices.Contains([]string{"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"}, u.Scheme):
 		return errors.New("must be a bolt or neo4j address, such as neo4j://127.0.0.1:7687, bolt://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io")
+	}
+	return nil
+}
+
+// isAddress takes HOST:PORT, and :PORT for all addresses of the machine.
+func isAddress(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if _, invalid := strconv.ParseUint(port, 10, 16); err != nil || invalid != nil {
+		return must("an address and a port, such as 127.0.0.1:8338", text)
 	}
 	return nil
 }

@@ -1,0 +1,168 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// mapping is a map in the file that is no map of settings, such as a rule.
+type mapping struct {
+	*document
+	key    string              // alerts.rules[0]
+	places map[string]string   // by name: where its value stands; under "" where the map does
+	values map[string]ast.Node // by name, those that are given
+	broken bool                // something in it is not what it must be, which was told
+}
+
+// mapping reads node, which must be a map in which there are no names but those. What it is called in a fault
+// is what, as "a rule". It is nil where node is no map.
+func (d *document) mapping(key string, node ast.Node, what string, names ...string) *mapping {
+	tree, ok := node.(ast.MapNode)
+	if !ok {
+		d.fault(d.place(node, key), "must be %s: a map of %s", what, alternatives(names))
+		return nil
+	}
+	m := &mapping{document: d, key: key, places: map[string]string{"": d.place(node, key)}, values: map[string]ast.Node{}}
+	lines := map[string]int{}
+	for entries := tree.MapRange(); entries.Next(); {
+		token := entries.Key().GetToken()
+		if len(lines) == 0 {
+			m.places[""] = d.place(entries.Key(), key)
+		}
+		name := token.Value
+		line, twice := lines[name]
+		lines[name] = token.Position.Line
+		switch {
+		case !slices.Contains(names, name):
+			m.unknown(entries.Key(), what, names)
+		case twice:
+			m.fault(d.place(entries.Key(), key+"."+name), "must be given once, and stands in line %d already", line)
+		case entries.Value().Type() != ast.NullType:
+			m.values[name] = entries.Value()
+			m.places[name] = d.place(entries.Value(), key+"."+name)
+		}
+	}
+	return m
+}
+
+func (m *mapping) fault(where, format string, args ...any) {
+	m.broken = true
+	m.document.fault(where, format, args...)
+}
+
+// word is what may be repeated of a name that is not known, or of a word in a list: an address is none.
+var word = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]{0,30}$`)
+
+func (m *mapping) unknown(node ast.Node, what string, names []string) {
+	name := node.GetToken().Value
+	switch {
+	case name == "secret" && slices.Contains(names, "secret_file"):
+		m.fault(m.place(node, m.key+".secret"), "must not stand here: put the secret into a file of its own and name that with secret_file")
+	case word.MatchString(name):
+		m.fault(m.place(node, m.key), "%q is nothing that %s has%s", name, what, suggestion(name, names))
+	default:
+		m.fault(m.place(node, m.key), "must have nothing but %s", alternatives(names))
+	}
+}
+
+// take hands on the value of a name where it is given and of the kind.
+func (m *mapping) take(name string, kind Kind, apply func(value string) error) {
+	node, isGiven := m.values[name]
+	if !isGiven {
+		return
+	}
+	value, ok := content(kind, node)
+	if !ok {
+		m.fault(m.places[name], "must be %s", kind.expected())
+		return
+	}
+	if value == "" {
+		return
+	}
+	if err := apply(value); err != nil {
+		m.fault(m.places[name], "%v", err)
+	}
+}
+
+func (m *mapping) text(name string, field *string, checks ...func(string) error) {
+	m.take(name, Text, func(value string) error {
+		*field = value
+		for _, check := range checks {
+			if err := check(value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// flag leaves the field nil where the name is not given.
+func (m *mapping) flag(name string, field **bool) {
+	m.take(name, Flag, func(value string) error {
+		on := value == "true"
+		*field = &on
+		return nil
+	})
+}
+
+func (m *mapping) whole(name string, least, most int, field *int) {
+	m.take(name, Number, func(value string) error {
+		n, err := wholeNumber(least, value)
+		if err == nil && n > most {
+			err = must(fmt.Sprintf("a whole number from %d to %d", least, most), value)
+		}
+		*field = n
+		return err
+	})
+}
+
+// words takes a list without repetitions, in its order, or, where it would have one word, that.
+func (m *mapping) words(name string, field *[]string, checks ...func(string) error) {
+	node, isGiven := m.values[name]
+	if !isGiven {
+		return
+	}
+	value, ok := content(List, node)
+	if !ok {
+		value, ok = content(Text, node)
+	}
+	if !ok {
+		m.fault(m.places[name], "must be %s", List.expected())
+		return
+	}
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item == "" || slices.Contains(*field, item) {
+			continue
+		}
+		for _, check := range checks {
+			if err := check(item); err != nil {
+				m.fault(m.places[name], "%v", err)
+				return
+			}
+		}
+		*field = append(*field, item)
+	}
+}
+
+// list hands on what stands in a list, each with its key.
+func (d *document) list(key string, node ast.Node, what string, take func(key string, node ast.Node)) {
+	sequence, ok := node.(*ast.SequenceNode)
+	if !ok {
+		d.fault(d.place(node, key), "must be a list of %s, each of which begins with a hyphen", what)
+		return
+	}
+	for i, item := range sequence.Values {
+		take(fmt.Sprintf("%s[%d]", key, i), item)
+	}
+}
+
+func isOneLine(text string) error {
+	if len(text) > 200 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return must("one line of at most 200 letters", "")
+	}
+	return nil
+}

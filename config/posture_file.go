@@ -1,0 +1,68 @@
+package config
+
+import (
+	"math"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+func (d *document) readPosture(key string, node ast.Node) {
+	d.layer.posture.place = d.place(node, key)
+	d.list(key, node, "policies", d.readPolicy)
+	places := map[string]string{}
+	for _, policy := range d.layer.posture.items {
+		if other, taken := places[policy.Name]; taken && policy.Name != "" {
+			d.fault(policy.place, "must be a name that no other policy has, and that at %s has it too", other)
+			continue
+		}
+		places[policy.Name] = policy.place
+	}
+}
+
+// foundPolicy is a policy as it stands in the file.
+type foundPolicy struct {
+	PosturePolicy
+	place string // of its name
+}
+
+func (d *document) readPolicy(key string, node ast.Node) {
+	m := d.mapping(key, node, "a policy", "name", "groups", "active_threats", "encrypted_applications", "firewall_enabled",
+		"infected", "is_active", "is_up_to_date", "network_status", "operational_state", "last_synced_interval")
+	if m == nil {
+		return
+	}
+	policy := PosturePolicy{}
+	m.text("name", &policy.Name, isOneLine)
+	m.words("groups", &policy.Groups, isID)
+	criteria := len(m.values)
+	for _, name := range []string{"name", "groups"} {
+		if _, isGiven := m.values[name]; isGiven {
+			criteria--
+		}
+	}
+	if criteria == 0 {
+		m.fault(m.places[""], "must say what devices must be like, such as firewall_enabled: true")
+	}
+	if _, limited := m.values["active_threats"]; limited {
+		policy.ActiveThreats = new(int)
+		m.whole("active_threats", 0, math.MaxInt32, policy.ActiveThreats)
+	}
+	m.flag("encrypted_applications", &policy.EncryptedApplications)
+	m.flag("firewall_enabled", &policy.FirewallEnabled)
+	m.flag("infected", &policy.Infected)
+	m.flag("is_active", &policy.IsActive)
+	m.flag("is_up_to_date", &policy.IsUpToDate)
+	m.words("network_status", &policy.NetworkStatus, isOneLine)
+	m.words("operational_state", &policy.OperationalState, isOneLine)
+	hours := 0
+	m.whole("last_synced_interval", 24, 24*3660, &hours)
+	policy.LastSyncedInterval = time.Duration(hours) * time.Hour
+	d.layer.posture.items = append(d.layer.posture.items, foundPolicy{policy, m.places["name"]})
+}
+
+func (l *loader) readPosture() {
+	for _, found := range l.own.posture.over(l.top.posture).items {
+		l.config.Posture = append(l.config.Posture, found.PosturePolicy)
+	}
+}
