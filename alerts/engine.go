@@ -1,0 +1,235 @@
+// Package alerts tells people of what happens in a tenant: rules, written in CEL or ready-made, look at what a
+// committed run changed, at the states that entities are in, and at how runs went. What they find becomes messages
+// in the outbox, one for each destination. How these are delivered is the delivery package's business, when a run
+// is judged its caller's.
+//
+// What is raised by a run follows from the run, the rules and what the rules remember, and from nothing else: not from
+// the time of day either. A run that is judged again, because the process was killed, raises the same under the
+// same IDs.
+package alerts
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"s1graph/alerts/outbox"
+	"s1graph/config"
+	"s1graph/graph"
+	"s1graph/posture"
+)
+
+// Config is what an Engine is made of.
+type Config struct {
+	Rules        *Rules
+	Outbox       *outbox.Outbox
+	Instance     string
+	Destinations []config.Destination // that the rules were compiled with
+	Logger       *slog.Logger         // nil: nothing is logged
+	Observe      func(rule string)    // called for each alert that is raised, once for all destinations; nil: nobody asks
+}
+
+// Engine judges the runs of one instance, one after the other. There is nothing to close. Its methods may be called
+// from several goroutines, but for Follow and Failed, of which one is to run at a time.
+type Engine struct {
+	Config
+}
+
+// New makes an Engine.
+func New(c Config) *Engine {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(string) {}
+	}
+	if c.Rules == nil {
+		c.Rules = &Rules{}
+	}
+	return &Engine{c}
+}
+
+// Run is a committed run that is to be judged.
+type Run struct {
+	ID        string
+	StartedAt time.Time // which counts as now
+
+	Graph graph.Snapshot
+	Types map[string]*graph.Type // by name: those that the run was written with, for graph.Decode
+
+	// Changes yields the events of the run, in the order of changes.jsonl; ReadEvents reads them. Nil: there are none.
+	Changes func(context.Context) iter.Seq2[Event, error]
+
+	// Fresh says whether a type was read whole in this run. States of others are not judged: that nothing was heard
+	// of an agent which was not asked for means nothing. Nil: all are.
+	Fresh func(typeName string) bool
+
+	// Baseline says of which types this run is the baseline: their states are remembered, and nothing is said of
+	// them. Nil: of none.
+	Baseline func(typeName string) bool
+
+	// Posture yields what was found of the devices, in ascending order of their keys; nil: nothing is demanded of
+	// any.
+	Posture func(context.Context) iter.Seq2[posture.Verdict, error]
+
+	Report Report
+}
+
+func (r *Run) events(ctx context.Context) iter.Seq2[Event, error] {
+	if r.Changes == nil {
+		return func(func(Event, error) bool) {}
+	}
+	return r.Changes(ctx)
+}
+
+// Report is how a run went.
+type Report struct {
+	Instance        string
+	Run             string // ID; "" where the run failed before it had one
+	Status          string // complete, partial or failed
+	Error           string
+	StartedAt       time.Time
+	FinishedAt      time.Time
+	IncompleteTypes []string
+	Withheld        map[string]int64 // deletions, by type
+	Behind          []string         // stores that do not have the run yet
+	TokenExpiresAt  time.Time        // zero where nobody knows
+}
+
+// Result is what was raised.
+type Result struct {
+	Raised map[string]int // alerts, by rule
+	Queued int            // messages: an alert is one for each of its destinations
+}
+
+// Cursor is the ID of the last run that was judged; "" if none was. The first one is a baseline: states are
+// remembered, and nothing is raised but by rules on runs.
+func (e *Engine) Cursor(ctx context.Context) (string, error) {
+	m, err := recall(ctx, e.Outbox, nil)
+	return m.cursor, err
+}
+
+// Follow judges a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
+// the last one to be judged already is nothing.
+func (e *Engine) Follow(ctx context.Context, run Run) (Result, error) {
+	m, err := recall(ctx, e.Outbox, e.Rules.rules)
+	if err != nil || m.cursor == run.ID {
+		return Result{}, err
+	}
+	ev := newEvaluation(e.Instance, &run, m)
+	state, counts := m.count(run.Report)
+	ev.ofRun(e.Rules.rules, state)
+	if m.cursor != "" {
+		if err := ev.ofChanges(ctx, e.Rules.rules); err != nil {
+			return Result{}, fmt.Errorf("run %s: changes: %w", run.ID, err)
+		}
+	}
+	if err := ev.ofStates(ctx, e.Rules.rules); err != nil {
+		return Result{}, fmt.Errorf("run %s: states: %w", run.ID, err)
+	}
+	return e.raise(ctx, ev, state, counts)
+}
+
+// Failed judges a run that committed nothing, by the rules on runs alone.
+func (e *Engine) Failed(ctx context.Context, report Report) error {
+	m, err := recall(ctx, e.Outbox, e.Rules.rules)
+	if err != nil {
+		return err
+	}
+	ev := newEvaluation(e.Instance, &Run{StartedAt: report.StartedAt, Report: report}, m)
+	state, counts := m.count(report)
+	if m.counts.Last == counts.Last {
+		return nil
+	}
+	ev.ofRun(e.Rules.rules, state)
+	_, err = e.raise(ctx, ev, state, counts)
+	return err
+}
+
+// raise queues what an evaluation found, and remembers it.
+func (e *Engine) raise(ctx context.Context, ev *evaluation, state *runState, c counts) (Result, error) {
+	result := Result{Raised: map[string]int{}}
+	told, err := ev.tell(ctx, e.Rules.rules)
+	if err != nil {
+		return Result{}, fmt.Errorf("run %s: %w", state.id(), err)
+	}
+	var messages []outbox.Message
+	for _, alert := range told {
+		result.Raised[alert.rule.name]++
+		messages = append(messages, e.messages(ev, alert, state)...)
+	}
+	result.Queued = len(messages)
+	err = e.Outbox.Update(ctx, func(tx *outbox.Tx) error {
+		for _, message := range messages {
+			if err := tx.Enqueue(message); err != nil {
+				return err
+			}
+		}
+		return ev.remember(tx, e.Rules.rules, c, ev.run.ID)
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("run %s: %w", state.id(), err)
+	}
+	for _, alert := range told {
+		e.Observe(alert.rule.name)
+	}
+	e.log(ctx, ev, state, result)
+	return result, nil
+}
+
+func (e *Engine) log(ctx context.Context, ev *evaluation, state *runState, result Result) {
+	for _, r := range e.Rules.rules {
+		if f := ev.found[r]; f != nil && f.faults > 0 {
+			e.Logger.WarnContext(ctx, "a condition could not be evaluated, and counts as not met", "rule", r.name, "times", f.faults, "first", f.fault)
+		}
+	}
+	raised := 0
+	for _, n := range result.Raised {
+		raised += n
+	}
+	if raised > 0 {
+		e.Logger.InfoContext(ctx, "alerts raised", "run", state.id(), "alerts", raised, "messages", result.Queued)
+	}
+}
+
+// Preview is what a rule would say of a run if all had happened in it: every entity that is in a state would have come
+// into it. What the rules remember is neither heeded, but for counts of runs, nor changed.
+func (e *Engine) Preview(ctx context.Context, name string, run Run) ([]outbox.Message, error) {
+	r := e.Rules.named(name)
+	if r == nil {
+		return nil, fmt.Errorf("there is no rule %q%s", name, orRather(name, e.Rules.Names()))
+	}
+	m, err := recall(ctx, e.Outbox, nil)
+	if err != nil {
+		return nil, err
+	}
+	ev := newEvaluation(e.Instance, &run, m)
+	ev.preview = true
+	state := &runState{
+		report: run.Report, failedInRow: m.counts.FailedInRow, notCompleteInRow: m.counts.NotCompleteInRow,
+	}
+	if m.counts.Last != state.id() {
+		state, _ = m.count(run.Report)
+	} else {
+		state.tokenDaysLeft = m.counts.TokenDaysLeft
+	}
+	only := []*rule{r}
+	ev.ofRun(only, state)
+	if err := ev.ofChanges(ctx, only); err != nil {
+		return nil, fmt.Errorf("run %s: changes: %w", run.ID, err)
+	}
+	if err := ev.ofStates(ctx, only); err != nil {
+		return nil, fmt.Errorf("run %s: states: %w", run.ID, err)
+	}
+	told, err := ev.tell(ctx, only)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	var messages []outbox.Message
+	for _, alert := range told {
+		messages = append(messages, e.messages(ev, alert, state)...)
+	}
+	return messages, nil
+}

@@ -1,0 +1,419 @@
+package alerts
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+
+	"s1graph/graph"
+	"s1graph/posture"
+)
+
+// batch is how many subjects are looked at together: what is related to them is fetched at once.
+const batch = 512
+
+// maxSingle is how many matches of a rule in one run are told one by one. More are folded into one.
+const maxSingle = 10
+
+// evaluation finds what the rules say of one run. It writes nothing.
+type evaluation struct {
+	instance string
+	run      *Run
+	memory   *memory
+	resolver *resolver
+	scope    scope
+	preview  bool // as if everything had just happened
+	found    map[*rule]*finding
+}
+
+// finding is what one rule says of a run.
+type finding struct {
+	matches, ended matches
+
+	// States that began and ended, told or not, by key.
+	began map[string]state
+	over  map[string]bool
+
+	judged []string // types that a rule on states has looked at
+
+	faults int   // how often the condition could not be evaluated
+	fault  error // the first of these
+}
+
+// matches are those of one rule in one run.
+type matches struct {
+	count    int
+	subjects []*subject // the first of them
+	keys     []string   // all of them, where the rule is muted by key
+}
+
+func newEvaluation(instance string, run *Run, m *memory) *evaluation {
+	return &evaluation{
+		instance: instance, run: run, memory: m, resolver: newResolver(run),
+		scope: scope{now: types.Int(run.StartedAt.UnixMilli()), instance: types.String(instance)},
+		found: map[*rule]*finding{},
+	}
+}
+
+func (e *evaluation) of(r *rule) *finding {
+	if e.found[r] == nil {
+		e.found[r] = &finding{began: map[string]state{}, over: map[string]bool{}}
+	}
+	return e.found[r]
+}
+
+// holds asks a rule. A condition that cannot be evaluated holds of nothing, and is noted.
+func (e *evaluation) holds(r *rule, subject any) bool {
+	e.scope.subject = subject
+	yes, err := r.holds(&e.scope)
+	if err != nil {
+		f := e.of(r)
+		if f.faults++; f.fault == nil {
+			f.fault = err
+		}
+	}
+	return yes
+}
+
+// match notes that a rule is to tell of s, unless it is muted.
+func (e *evaluation) match(r *rule, m *matches, s *subject) (muted bool) {
+	if r.mute > 0 && r.atLeast == 0 && e.memory.isMuted(r, s.key, e.run.StartedAt) && !e.preview {
+		return true
+	}
+	m.count++
+	if len(m.subjects) <= maxSingle {
+		m.subjects = append(m.subjects, s)
+	}
+	if r.mute > 0 {
+		m.keys = append(m.keys, s.key)
+	}
+	return false
+}
+
+// ofRun asks the rules on runs.
+func (e *evaluation) ofRun(rules []*rule, r *runState) {
+	s := &subject{
+		id: eventID(e.instance, r.id(), "run", r.report.Status), op: r.report.Status, key: "run",
+		name: strings.TrimSpace("run " + r.report.Run),
+	}
+	for _, rule := range rules {
+		if rule.kind == OnRun && e.holds(rule, r) {
+			e.match(rule, &e.of(rule).matches, s)
+		}
+	}
+}
+
+// id is the run's, also of one that committed nothing.
+func (r *runState) id() string {
+	if r.report.Run != "" {
+		return r.report.Run
+	}
+	return r.report.StartedAt.UTC().Format(time.RFC3339Nano)
+}
+
+// ofChanges asks the rules on changes.
+func (e *evaluation) ofChanges(ctx context.Context, rules []*rule) error {
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r *rule) bool { return r.kind != OnChange })
+	if len(rules) == 0 {
+		return nil
+	}
+	var pending []Event
+	flush := func() error {
+		err := e.judge(ctx, rules, pending)
+		pending = pending[:0]
+		return err
+	}
+	for event, err := range e.run.events(ctx) {
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(rules, func(r *rule) bool { return r.mayHold(event.Type, string(event.Op)) }) {
+			continue
+		}
+		if len(pending) == batch || len(pending) > 0 && pending[0].Type != event.Type {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		pending = append(pending, event)
+	}
+	return flush()
+}
+
+// judge asks the rules about events of one type.
+func (e *evaluation) judge(ctx context.Context, rules []*rule, events []Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	subjects, err := e.subjects(ctx, events)
+	if err != nil {
+		return err
+	}
+	var needs relationSet
+	for _, r := range rules {
+		if slices.ContainsFunc(subjects, func(s *subject) bool { return r.mayHold(s.typ, s.op) }) {
+			needs = needs.with(r.needs)
+		}
+	}
+	if err := e.resolver.resolve(ctx, subjects, needs); err != nil {
+		return err
+	}
+	for _, s := range subjects {
+		for _, r := range rules {
+			if r.mayHold(s.typ, s.op) && e.holds(r, s) {
+				e.match(r, &e.of(r).matches, s)
+			}
+		}
+	}
+	return nil
+}
+
+// subjects are events with the whole of their records, of which an event has only what changed.
+func (e *evaluation) subjects(ctx context.Context, events []Event) ([]*subject, error) {
+	wanted := map[string]bool{}
+	for _, event := range events {
+		if event.Op != graph.Created && event.Op != graph.Deleted {
+			wanted[event.Key] = true
+		}
+	}
+	found, err := e.resolver.fetch(ctx, events[0].Type, wanted)
+	if err != nil {
+		return nil, err
+	}
+	subjects := make([]*subject, len(events))
+	for i, event := range events {
+		s := &subject{
+			id: event.ID, op: string(event.Op), typ: event.Type, class: event.Class, key: event.Key,
+			previousKey: event.PreviousKey, name: event.DisplayName, changed: event.Changed,
+		}
+		before, err := readProperties(event.before)
+		if err != nil {
+			return nil, fmt.Errorf("event %s: %w", event.ID, err)
+		}
+		switch event.Op {
+		case graph.Created:
+			after, err := readProperties(event.after)
+			if err != nil {
+				return nil, fmt.Errorf("event %s: %w", event.ID, err)
+			}
+			s.after = &record{key: event.Key, properties: after}
+		case graph.Deleted:
+			s.before = &record{key: event.Key, properties: before}
+		default:
+			if s.after = found[event.Key]; s.after == nil {
+				return nil, fmt.Errorf("event %s: the run has no record %s", event.ID, event.Key)
+			}
+			previous := event.PreviousKey
+			if previous == "" {
+				previous = event.Key
+			}
+			s.before = s.after.asBefore(previous, event.Changed, before)
+		}
+		subjects[i] = s
+	}
+	return subjects, nil
+}
+
+// ofStates asks the rules on states about all entities of the graph.
+func (e *evaluation) ofStates(ctx context.Context, rules []*rule) error {
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r *rule) bool {
+		return r.kind != OnState || r.posture && e.run.Posture == nil
+	})
+	if err := e.rekey(ctx, rules); err != nil {
+		return err
+	}
+	for _, typeName := range typeNames(isEntity) {
+		if !e.preview && e.run.Fresh != nil && !e.run.Fresh(typeName) {
+			continue
+		}
+		some := slices.DeleteFunc(slices.Clone(rules), func(r *rule) bool { return r.types != nil && !r.types[typeName] })
+		if len(some) == 0 {
+			continue
+		}
+		if err := e.ofType(ctx, typeName, some); err != nil {
+			return fmt.Errorf("type %s: %w", typeName, err)
+		}
+	}
+	return nil
+}
+
+// rekey lets the states of what was rekeyed go on under the new key.
+func (e *evaluation) rekey(ctx context.Context, rules []*rule) error {
+	remembered := false
+	for _, r := range rules {
+		remembered = remembered || len(e.memory.states[r]) > 0
+	}
+	if !remembered || e.run.Changes == nil {
+		return nil
+	}
+	h, err := e.resolver.history(ctx)
+	if err != nil {
+		return err
+	}
+	for before, now := range h.nowAs {
+		for _, r := range rules {
+			if s, found := e.memory.states[r][before]; found {
+				delete(e.memory.states[r], before)
+				e.memory.states[r][now] = s
+				e.of(r).over[before] = true
+				e.of(r).began[now] = s
+			}
+		}
+	}
+	return nil
+}
+
+// stateOf is one type under way.
+type stateOf struct {
+	*evaluation
+	typeName string
+	class    string
+	rules    []*rule
+	needs    relationSet
+	silent   bool             // of which nothing is told
+	seen     map[*rule]keySet // remembered keys of which an entity was seen
+}
+
+type keySet map[string]bool
+
+func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule) error {
+	t := stateOf{
+		evaluation: e, typeName: typeName, class: model[typeName].Class, rules: rules,
+		silent: !e.preview && e.run.Baseline != nil && e.run.Baseline(typeName),
+		seen:   map[*rule]keySet{},
+	}
+	for _, r := range rules {
+		t.needs = t.needs.with(r.needs)
+		t.seen[r] = keySet{}
+		e.of(r).judged = append(e.of(r).judged, typeName)
+	}
+	verdict, stop := e.verdicts(ctx, typeName)
+	defer stop()
+	subjects := make([]*subject, 0, batch)
+	for encoded, err := range graph.All(ctx, e.run.Graph, typeName) {
+		if err != nil {
+			return err
+		}
+		record, err := decoded(encoded, e.run.Types)
+		if err != nil {
+			return fmt.Errorf("record %s: %w", encoded.Key, err)
+		}
+		if err := verdict(record); err != nil {
+			return err
+		}
+		subjects = append(subjects, &subject{typ: typeName, class: t.class, key: record.key, name: record.displayName(), after: record})
+		if len(subjects) == batch {
+			if err := t.judge(ctx, subjects); err != nil {
+				return err
+			}
+			subjects = subjects[:0]
+		}
+	}
+	if err := t.judge(ctx, subjects); err != nil {
+		return err
+	}
+	t.forgetGone()
+	return nil
+}
+
+// verdicts gives, to be called with each record in turn, what adds to it what posture says of it.
+func (e *evaluation) verdicts(ctx context.Context, typeName string) (add func(*record) error, stop func()) {
+	if typeName != deviceType || e.run.Posture == nil {
+		return func(*record) error { return nil }, func() {}
+	}
+	next, stop := iter.Pull2(e.run.Posture(ctx))
+	var v posture.Verdict
+	var err error
+	more := true
+	return func(r *record) error {
+		for more && err == nil && v.Device < r.key {
+			v, err, more = next()
+		}
+		if more && err == nil && v.Device == r.key {
+			r.set(compliant, graph.Bool(v.Compliant))
+			r.set(reasons, graph.Strings(slices.Clone(v.Reasons)))
+		}
+		return err
+	}, stop
+}
+
+// judge asks the rules about entities.
+func (t *stateOf) judge(ctx context.Context, subjects []*subject) error {
+	if err := t.resolver.resolve(ctx, subjects, t.needs); err != nil {
+		return err
+	}
+	for _, s := range subjects {
+		for _, r := range t.rules {
+			was, remembered := t.memory.states[r][s.key]
+			if remembered {
+				t.seen[r][s.key] = true
+			}
+			holds := t.holds(r, s)
+			switch {
+			case holds && (!remembered || t.preview):
+				t.begin(r, s)
+			case !holds && remembered && !t.preview:
+				t.end(r, s, was)
+			}
+		}
+	}
+	return nil
+}
+
+// begin notes a state that was not there before.
+func (t *stateOf) begin(r *rule, s *subject) {
+	began := state{Type: t.typeName, Name: s.name, Since: t.run.StartedAt.UTC()}
+	if !t.silent && (t.preview || !t.memory.isNew(r, t.typeName)) {
+		began.Muted = t.match(r, &t.of(r).matches, t.with(r, s, "began"))
+	}
+	t.of(r).began[s.key] = began
+}
+
+// end notes a state that is there no more. What was not told when it began, because its key was muted, is not told
+// when it ends.
+func (t *stateOf) end(r *rule, s *subject, was state) {
+	t.of(r).over[s.key] = true
+	if r.ended && !was.Muted && !t.silent {
+		t.match(r, &t.of(r).ended, t.with(r, s, "ended"))
+	}
+}
+
+// with is the entity as the subject of an event of its own for each rule.
+func (t *stateOf) with(r *rule, s *subject, op string) *subject {
+	own := *s
+	own.op, own.id = op, eventID(t.instance, t.run.ID, r.name, s.key, op)
+	return &own
+}
+
+// forgetGone ends the states of entities that are not there any more.
+func (t *stateOf) forgetGone() {
+	if t.preview {
+		return
+	}
+	for _, r := range t.rules {
+		for _, key := range slices.Sorted(maps.Keys(t.memory.states[r])) {
+			if was := t.memory.states[r][key]; was.Type == t.typeName && !t.seen[r][key] {
+				t.end(r, &subject{typ: t.typeName, class: t.class, key: key, name: was.Name}, was)
+			}
+		}
+	}
+}
+
+// eventID is the same for the same event however often it is found.
+func eventID(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
+		h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,253 @@
+package alerts
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/alerts/outbox"
+)
+
+// Buckets of the outbox in which the rules remember what they must know of earlier runs.
+const (
+	runBucket   = "runs"   // the cursor, and counts of runs
+	ruleBucket  = "rules"  // by name of a rule on states, a zero byte and a type: the hash of its condition
+	muteBucket  = "mutes"  // by name of the rule, a zero byte and the key: until when, in milliseconds
+	stateBucket = "states" // and the name of a rule, after a slash; by key: state
+)
+
+const (
+	cursorKey = "cursor"
+	countsKey = "counts"
+)
+
+// memory is what the rules remember of earlier runs, as it is read before a run is judged.
+type memory struct {
+	cursor string
+	counts counts
+	hashes map[string]string // by name of a rule, a zero byte and a type
+	states map[*rule]map[string]state
+	mutes  map[string]time.Time // by name of the rule, a zero byte and the key
+}
+
+// counts are what conditions on runs see of the runs before.
+type counts struct {
+	Last             string `json:"last"` // run that was counted last
+	FailedInRow      int64  `json:"failedInRow"`
+	NotCompleteInRow int64  `json:"notCompleteInRow"`
+	TokenDaysLeft    *int64 `json:"tokenDaysLeft,omitempty"`
+}
+
+// state is one that an entity is in.
+type state struct {
+	Type  string    `json:"type"`
+	Name  string    `json:"name,omitempty"` // of the entity, for when it is gone
+	Since time.Time `json:"since"`
+	Muted bool      `json:"muted,omitempty"` // it was not told, because its key was muted
+}
+
+// recall reads what the rules remember.
+func recall(ctx context.Context, o *outbox.Outbox, rules []*rule) (*memory, error) {
+	m := &memory{hashes: map[string]string{}, states: map[*rule]map[string]state{}, mutes: map[string]time.Time{}}
+	err := o.View(ctx, func(tx *outbox.Tx) error {
+		cursor, _ := tx.Get(runBucket, cursorKey)
+		m.cursor = string(cursor)
+		if b, found := tx.Get(runBucket, countsKey); found {
+			if err := json.Unmarshal(b, &m.counts); err != nil {
+				return fmt.Errorf("counts of runs: %w", err)
+			}
+		}
+		for name, hash := range tx.Each(ruleBucket, "") {
+			m.hashes[name] = string(hash)
+		}
+		for _, r := range rules {
+			if r.kind != OnState {
+				continue
+			}
+			m.states[r] = map[string]state{}
+			for key, b := range tx.Each(stateBucket+"/"+r.name, "") {
+				var s state
+				if err := json.Unmarshal(b, &s); err != nil {
+					return fmt.Errorf("state of %s: %w", key, err)
+				}
+				if !m.isNew(r, s.Type) {
+					m.states[r][key] = s
+				}
+			}
+		}
+		for key, b := range tx.Each(muteBucket, "") {
+			if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
+				m.mutes[key] = time.UnixMilli(n)
+			}
+		}
+		return nil
+	})
+	return m, err
+}
+
+// isNew says whether a rule on states has not judged a type before with this condition: it begins with a baseline.
+func (m *memory) isNew(r *rule, typeName string) bool {
+	return m.hashes[r.name+"\x00"+typeName] != r.hash
+}
+
+func (m *memory) isMuted(r *rule, key string, at time.Time) bool {
+	return at.Before(m.mutes[muteKey(r, key)])
+}
+
+func muteKey(r *rule, key string) string { return r.name + "\x00" + key }
+
+// count adds a run to those that were counted, and is what conditions on runs look at.
+func (m *memory) count(report Report) (*runState, counts) {
+	r := &runState{report: report, tokenDaysLeftBefore: m.counts.TokenDaysLeft}
+	c := m.counts
+	c.Last = r.id()
+	switch report.Status {
+	case "complete":
+		c.FailedInRow, c.NotCompleteInRow = 0, 0
+	case "failed":
+		c.FailedInRow++
+		c.NotCompleteInRow++
+	default:
+		c.FailedInRow = 0
+		c.NotCompleteInRow++
+	}
+	if !report.TokenExpiresAt.IsZero() {
+		const day = 24 * time.Hour
+		left := report.TokenExpiresAt.Sub(report.StartedAt)
+		days := int64(left / day)
+		if left > 0 && left%day > 0 {
+			days++
+		}
+		c.TokenDaysLeft, r.tokenDaysLeft = &days, &days
+	}
+	r.failedInRow, r.notCompleteInRow = c.FailedInRow, c.NotCompleteInRow
+	return r, c
+}
+
+// remember writes what the next run is to know.
+func (e *evaluation) remember(tx *outbox.Tx, rules []*rule, c counts, cursor string) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if err := tx.Put(runBucket, countsKey, b); err != nil {
+		return err
+	}
+	if cursor == "" { // nothing was committed: no state was looked at
+		return e.rememberMutes(tx, rules)
+	}
+	if err := tx.Put(runBucket, cursorKey, []byte(cursor)); err != nil {
+		return err
+	}
+	if err := e.forgetRules(tx, rules); err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if r.kind == OnState {
+			if err := e.rememberStates(tx, r); err != nil {
+				return err
+			}
+		}
+	}
+	return e.rememberMutes(tx, rules)
+}
+
+// forgetRules takes away what rules remember that are there no more, or have another condition now.
+func (e *evaluation) forgetRules(tx *outbox.Tx, rules []*rule) error {
+	hashes := map[string]string{}
+	for _, r := range rules {
+		hashes[r.name] = r.hash
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.memory.hashes)) {
+		name, typeName, _ := strings.Cut(key, "\x00")
+		if hashes[name] == e.memory.hashes[key] {
+			continue
+		}
+		if err := tx.Delete(ruleBucket, key); err != nil {
+			return err
+		}
+		for key := range tx.Each(stateBucket+"/"+name, typeName+":") {
+			if err := tx.Delete(stateBucket+"/"+name, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *evaluation) rememberStates(tx *outbox.Tx, r *rule) error {
+	f := e.of(r)
+	for _, typeName := range f.judged {
+		if e.memory.isNew(r, typeName) {
+			if err := tx.Put(ruleBucket, r.name+"\x00"+typeName, []byte(r.hash)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.over)) {
+		if err := tx.Delete(stateBucket+"/"+r.name, key); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.began)) {
+		if f.over[key] {
+			continue
+		}
+		b, err := json.Marshal(f.began[key])
+		if err != nil {
+			return err
+		}
+		if err := tx.Put(stateBucket+"/"+r.name, key, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rememberMutes mutes what was raised, and forgets what is muted no more.
+func (e *evaluation) rememberMutes(tx *outbox.Tx, rules []*rule) error {
+	at := e.run.StartedAt
+	muting := map[string]bool{}
+	for _, r := range rules {
+		muting[r.name] = r.mute > 0
+		f := e.found[r]
+		if r.mute == 0 || f == nil {
+			continue
+		}
+		until := []byte(strconv.FormatInt(at.Add(r.mute).UnixMilli(), 10))
+		for _, key := range e.mutedNow(r, f) {
+			if err := tx.Put(muteBucket, muteKey(r, key), until); err != nil {
+				return err
+			}
+		}
+	}
+	for key, until := range e.memory.mutes {
+		name, _, _ := strings.Cut(key, "\x00")
+		if until.After(at) && muting[name] {
+			continue
+		}
+		if b, _ := tx.Get(muteBucket, key); string(b) == strconv.FormatInt(until.UnixMilli(), 10) {
+			if err := tx.Delete(muteBucket, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mutedNow are the keys that a rule was just raised for.
+func (e *evaluation) mutedNow(r *rule, f *finding) []string {
+	if r.atLeast == 0 {
+		return f.matches.keys
+	}
+	if e.raisesTogether(r, &f.matches) {
+		return []string{""}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package alerts
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/relationships"
+)
+
+// kinds are the properties of a type, or of several types together: what values they have. One that differs from type
+// to type is graph.AbsentKind, of which nothing is known before it is looked at.
+type kinds map[string]graph.ValueKind
+
+// modelType is what rules may know of an entity or relationship type.
+type modelType struct {
+	*graph.Type
+	properties kinds
+}
+
+// model has all types, by name.
+var model = func() map[string]modelType {
+	types := make(map[string]modelType)
+	add := func(t *graph.Type, properties []entities.PropertyDescription) {
+		m := modelType{t, kinds{}}
+		for _, p := range properties {
+			m.properties[p.Name] = p.Kind
+		}
+		types[t.Name] = m
+	}
+	for _, d := range entities.All() {
+		add(d.Type, d.Properties)
+	}
+	for _, d := range relationships.All() {
+		add(d.Type, d.Properties)
+	}
+	return types
+}()
+
+// typeNames are the names of the types that fit, sorted.
+func typeNames(fits func(*graph.Type) bool) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(model)) {
+		if fits(model[name].Type) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func isEntity(t *graph.Type) bool { return !t.Relationship }
+func isAny(*graph.Type) bool      { return true }
+
+// propertiesOf are those that at least one of the types has.
+func propertiesOf(types []string) kinds {
+	all := kinds{}
+	for _, name := range types {
+		for property, kind := range model[name].properties {
+			if known, found := all[property]; found && known != kind {
+				kind = graph.AbsentKind
+			}
+			all[property] = kind
+		}
+	}
+	return all
+}
+
+// The types whose entities are told with others, and the properties of a device that posture gives it.
+var (
+	accountType     = entities.Account.GraphType().Name
+	agentType       = entities.Agent.GraphType().Name
+	applicationType = entities.Application.GraphType().Name
+	deviceType      = entities.Device.GraphType().Name
+	groupType       = entities.Group.GraphType().Name
+	siteType        = entities.Site.GraphType().Name
+	threatType      = entities.Threat.GraphType().Name
+	userType        = entities.User.GraphType().Name
+
+	protectsType = relationships.AgentProtectsDevice.GraphType().Name
+	ownsType     = relationships.UserOwnsDevice.GraphType().Name
+)
+
+const (
+	compliant = "compliant"
+	reasons   = "nonCompliantReasons"
+)
+
+// relation is an entity that is told with another one.
+type relation int
+
+// The relations. The owner before is there for a relationship between a device and its new owner.
+const (
+	toAgent relation = iota
+	toDevice
+	toOwner
+	toPreviousOwner
+	toGroup
+	toSite
+	toAccount
+	toThreat
+	toApplication
+	relationCount
+)
+
+// relations has, for each, what conditions call it and what the type is.
+var relations = [relationCount]struct{ name, typeName string }{
+	toAgent:         {"agent", agentType},
+	toDevice:        {"device", deviceType},
+	toOwner:         {"owner", userType},
+	toPreviousOwner: {"previousOwner", userType},
+	toGroup:         {"group", groupType},
+	toSite:          {"site", siteType},
+	toAccount:       {"account", accountType},
+	toThreat:        {"threat", threatType},
+	toApplication:   {"application", applicationType},
+}
+
+// capital is what templates call it.
+func capital(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
+
+// relationSet has some of the relations.
+type relationSet [relationCount]bool
+
+func (s relationSet) isEmpty() bool { return s == relationSet{} }
+
+func (s relationSet) with(o relationSet) relationSet {
+	for i, in := range o {
+		s[i] = s[i] || in
+	}
+	return s
+}
+
+// addNamed adds the relation of a name, if there is one of that name.
+func (s *relationSet) addNamed(name string) {
+	for i, r := range relations {
+		if r.name == name {
+			s[i] = true
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package alerts
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ReadyRule is a rule that need not be written, only named: use: NAME.
+type ReadyRule struct {
+	Name     string
+	Doc      string // one sentence: what it tells of
+	When     string
+	Severity string // a word, or a template that gives one
+	Title    string
+	Text     string
+	AtLeast  int
+	Ended    bool  // the end of the state is told too
+	Days     []int // that days in the configuration replaces; empty where the rule has none
+}
+
+// Ready are the ready-made rules, in the order of the documentation.
+func Ready() []ReadyRule {
+	all := make([]ReadyRule, len(readyRules))
+	for i, r := range readyRules {
+		r.When = r.when(0)
+		all[i] = ReadyRule(r)
+	}
+	return all
+}
+
+// readyRule has DAYS in its condition where Days belong.
+type readyRule ReadyRule
+
+// when is the condition with its days: those given, else the rule's own.
+func (r readyRule) when(days int) string {
+	given := r.Days
+	if days > 0 {
+		given = []int{days}
+	}
+	return strings.ReplaceAll(r.When, "DAYS", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(given)), ", "), "[]"))
+}
+
+func readyNamed(name string) (readyRule, bool) {
+	i := slices.IndexFunc(readyRules, func(r readyRule) bool { return r.Name == name })
+	if i < 0 {
+		return readyRule{}, false
+	}
+	return readyRules[i], true
+}
+
+func readyNames() []string {
+	names := make([]string, len(readyRules))
+	for i, r := range readyRules {
+		names[i] = r.Name
+	}
+	return names
+}
+
+func readyWithDays() []string {
+	var names []string
+	for _, r := range readyRules {
+		if len(r.Days) > 0 {
+			names = append(names, fmt.Sprintf("%q", r.Name))
+		}
+	}
+	return names
+}
+
+// An agent that was taken out of service or uninstalled was told of then, and is of no concern after.
+const (
+	entityServes = `!(entity.isDecommissioned == true || entity.isUninstalled == true)`
+	beforeServed = `!(change.before.isDecommissioned == true || change.before.isUninstalled == true)`
+)
+
+const ownerAndPlace = `Owner: {{or .Owner.displayName "unknown"}}. Site: {{or .Site.displayName "unknown"}}, group: {{or .Group.displayName "unknown"}}.`
+
+var readyRules = []readyRule{
+	{
+		Name:     "new device",
+		Doc:      "A machine that was not there before; an agent that was installed anew on a known machine is none.",
+		When:     `change.type == "sentinelone_device" && change.op == "created"`,
+		Severity: "info",
+		Title:    "New device: {{.Name}}",
+		Text:     "{{.After.osDetails}}. " + ownerAndPlace,
+	},
+	{
+		Name:     "agent gone",
+		Doc:      "An agent that the console does not have any more, though it was neither decommissioned nor uninstalled.",
+		When:     `change.type == "sentinelone_agent" && change.op == "deleted" && ` + beforeServed,
+		Severity: "medium",
+		Title:    "The agent of {{.Name}} is gone",
+		Text:     `Last heard of: {{date .Before.lastSeenOn}}. ` + ownerAndPlace,
+	},
+	{
+		Name:     "agent silent",
+		Doc:      "An agent that has not been heard of for days, 14 unless told otherwise.",
+		When:     `entity.type == "sentinelone_agent" && entity.lastSeenOn > 0 && now - entity.lastSeenOn > days(DAYS) && ` + entityServes,
+		Severity: "low",
+		Title:    "The agent of {{.Name}} has been silent since {{date .Entity.lastSeenOn}}",
+		Text:     ownerAndPlace,
+		Days:     []int{14},
+	},
+	{
+		Name:     "device infected",
+		Doc:      "An agent that has threats which are not mitigated, and had none before.",
+		When:     `change.type == "sentinelone_agent" && change.op in ["created", "updated"] && change.after.infected == true && !(change.before.infected == true)`,
+		Severity: "high",
+		Title:    "{{.Name}} is infected",
+		Text:     `Threats that are not mitigated: {{or .After.activeThreats "unknown"}}. ` + ownerAndPlace,
+	},
+	{
+		Name:     "infection cleared",
+		Doc:      "An agent that had threats which were not mitigated, and has none any more.",
+		When:     `change.type == "sentinelone_agent" && change.op == "updated" && change.before.infected == true && change.after.infected == false`,
+		Severity: "info",
+		Title:    "{{.Name}} is no longer infected",
+		Text:     ownerAndPlace,
+	},
+	{
+		Name:     "protection to detect mode",
+		Doc:      "An agent that stopped threats, and now only reports them.",
+		When:     `change.type == "sentinelone_agent" && change.op == "updated" && change.before.mitigationMode == "protect" && change.after.mitigationMode != "protect"`,
+		Severity: "high",
+		Title:    "{{.Name}} is no longer protected: its agent only detects",
+		Text:     ownerAndPlace,
+	},
+	{
+		Name: "firewall or encryption switched off",
+		Doc:  "An agent whose firewall control, or a machine whose disk encryption, was on and is off.",
+		When: `change.type == "sentinelone_agent" && change.op == "updated" && (` +
+			`change.before.firewallEnabled == true && change.after.firewallEnabled == false || ` +
+			`change.before.encryptedApplications == true && change.after.encryptedApplications == false)`,
+		Severity: "medium",
+		Title: `{{.Name}}: {{if and (eq .Before.firewallEnabled "true") (eq .After.firewallEnabled "false")}}the firewall{{else}}the disk encryption{{end}} was switched off` +
+			`{{if and (eq .Before.firewallEnabled "true") (eq .After.firewallEnabled "false") (eq .Before.encryptedApplications "true") (eq .After.encryptedApplications "false")}}, and so was the disk encryption{{end}}`,
+		Text: ownerAndPlace,
+	},
+	{
+		Name:     "agent out of date",
+		Doc:      "An agent that no longer has the latest version. When the vendor publishes one, that is the whole fleet.",
+		When:     `entity.type == "sentinelone_agent" && entity.isUpToDate == false && ` + entityServes,
+		Severity: "low",
+		Title:    "The agent of {{.Name}} is out of date: {{.Entity.agentVersion}}",
+		Text:     ownerAndPlace,
+	},
+	{
+		Name: "agent moved to another group or site",
+		Doc:  "An agent that is in another group or site, and so under another policy.",
+		When: `change.type == "sentinelone_agent" && change.op == "updated" && ` +
+			`(change.before.groupId != change.after.groupId || change.before.siteId != change.after.siteId)`,
+		Severity: "low",
+		Title:    `{{.Name}} moved to the group {{or .Group.displayName .After.groupName "unknown"}} of {{or .Site.displayName .After.siteName "unknown"}}`,
+		Text:     `Owner: {{or .Owner.displayName "unknown"}}.`,
+	},
+	{
+		Name: "agent decommissioned or uninstalled",
+		Doc:  "An agent that was taken out of service or uninstalled.",
+		When: `change.type == "sentinelone_agent" && change.op == "updated" && ` + beforeServed +
+			` && (change.after.isDecommissioned == true || change.after.isUninstalled == true)`,
+		Severity: "medium",
+		Title:    `The agent of {{.Name}} was {{if eq .After.isUninstalled "true"}}uninstalled{{else}}decommissioned{{end}}`,
+		Text:     ownerAndPlace,
+	},
+	{
+		Name: "new unmitigated threat",
+		Doc:  "A threat that is new, open and not mitigated; as severe as the threat.",
+		When: `change.type == "sentinelone_threat" && change.op == "created" && change.after.open == true && ` +
+			`!(change.after.mitigationStatus in ["mitigated", "marked_as_benign"])`,
+		Severity: "{{.After.severity}}",
+		Title:    `{{.After.classification}} on {{or .Agent.displayName .After.agentComputerName "an unknown machine"}}: {{.Name}}`,
+		Text:     `File: {{or .After.filePath "unknown"}}. SHA-1: {{or .After.sha1 "unknown"}}. ` + ownerAndPlace,
+	},
+	{
+		Name:     "threat reopened",
+		Doc:      "A threat that was resolved, and is not any more; as severe as the threat.",
+		When:     `change.type == "sentinelone_threat" && change.op == "updated" && change.before.open == false && change.after.open == true`,
+		Severity: "{{.After.severity}}",
+		Title:    `Reopened: {{.Name}} on {{or .Agent.displayName .After.agentComputerName "an unknown machine"}}`,
+		Text:     ownerAndPlace,
+	},
+	{
+		Name:     "application first seen",
+		Doc:      "A version of an application that no machine of the tenant had before.",
+		When:     `change.type == "sentinelone_application" && change.op == "created"`,
+		Severity: "info",
+		Title:    "First seen: {{.Name}}",
+		Text:     `Publisher: {{or .After.publisher "unknown"}}. For: {{or .After.osType "unknown"}}. Risk: {{or .After.riskLevel "unknown"}}.`,
+	},
+	{
+		Name: "application risk rises",
+		Doc:  "An application whose vulnerabilities are more dangerous than before.",
+		When: `change.type == "sentinelone_application" && change.op == "updated" && ` +
+			`rank(change.after.riskLevel) > (has(change.before.riskLevel) ? rank(change.before.riskLevel) : 0)`,
+		Severity: `{{if eq .After.riskLevel "none" ""}}info{{else}}{{.After.riskLevel}}{{end}}`,
+		Title:    `The risk of {{.Name}} rose from {{or .Before.riskLevel "none"}} to {{.After.riskLevel}}`,
+		Text:     `Publisher: {{or .After.publisher "unknown"}}.`,
+	},
+	{
+		Name:     "device owner changes",
+		Doc:      "A machine that is somebody else's than before.",
+		When:     `change.type == "sentinelone_user_owns_device" && change.op == "created" && has(change.previousOwner)`,
+		Severity: "info",
+		Title:    `{{or .Device.displayName "A device"}} is now {{or .Owner.displayName "somebody else"}}'s`,
+		Text:     `Owner before: {{or .PreviousOwner.displayName "unknown"}}. Site: {{or .Site.displayName "unknown"}}, group: {{or .Group.displayName "unknown"}}.`,
+	},
+	{
+		Name:     "many agents gone",
+		Doc:      "Agents that the console does not have any more, 20 or more in one run.",
+		When:     `change.type == "sentinelone_agent" && change.op == "deleted" && ` + beforeServed,
+		Severity: "critical",
+		Title:    "{{.Count}} agents are gone",
+		Text:     "{{.Names}}",
+		AtLeast:  20,
+	},
+	{
+		Name:     "runs fail",
+		Doc:      "Three runs in a row failed, or did not read all that they were to read.",
+		When:     `run.notCompleteInRow == 3`,
+		Severity: "high",
+		Title:    "s1graph could not read all of {{.Instance}} three times in a row",
+		Text:     `{{if .Error}}The last run failed: {{.Error}}{{else}}The last run was {{.Status}}. Not read whole: {{or .IncompleteTypes "nothing"}}. Withheld deletions: {{or .Withheld "none"}}.{{end}}`,
+	},
+	{
+		Name:     "token expires",
+		Doc:      "The API token has 30 days left, 7 or 1.",
+		When:     `[DAYS].exists(d, run.tokenDaysLeft <= d && (!has(run.tokenDaysLeftBefore) || run.tokenDaysLeftBefore > d))`,
+		Severity: "high",
+		Title:    `The API token of {{.Instance}} expires in {{.TokenDaysLeft}} {{if eq .TokenDaysLeft "1"}}day{{else}}days{{end}}`,
+		Text:     "Make a new one in the console, and put it in place of the old one.",
+		Days:     []int{30, 7, 1},
+	},
+	{
+		Name:     "device not compliant",
+		Doc:      "A device that does not fulfil what posture demands of it, and when it does again.",
+		When:     `entity.type == "sentinelone_device" && entity.compliant == false`,
+		Severity: "medium",
+		Title:    `{{.Name}} {{if eq .Op "ended"}}is compliant again{{else}}is not compliant{{end}}`,
+		Text:     `{{if ne .Op "ended"}}{{.Entity.nonCompliantReasons}}. {{end}}` + ownerAndPlace,
+		Ended:    true,
+	},
+}

@@ -1,0 +1,86 @@
+package alerts
+
+import (
+	"slices"
+	"strings"
+
+	"s1graph/graph"
+)
+
+// subject is what a condition looks at, and a template tells of: a change, or an entity in some state.
+type subject struct {
+	id          string // of the event
+	op          string
+	typ, class  string
+	key         string
+	previousKey string
+	name        string
+	changed     []string
+
+	// before and after are the whole record of a change; nil where it was not or is not. An entity in a state is in
+	// after alone.
+	before, after *record
+
+	related [relationCount]*record
+}
+
+// record is an entity or relationship.
+type record struct {
+	key        string
+	from, to   string
+	properties []graph.Property // sorted by name
+}
+
+func (r *record) get(name string) graph.Value {
+	if r == nil {
+		return graph.Value{}
+	}
+	return (&graph.Record{Properties: r.properties}).Get(name)
+}
+
+// set puts a property in its place; r's memory is its own.
+func (r *record) set(name string, v graph.Value) {
+	g := graph.Record{Properties: r.properties}
+	g.Set(name, v)
+	r.properties = g.Properties
+}
+
+func (r *record) displayName() string { return r.get("displayName").Text() }
+
+// now is the record as it is, else as it was.
+func (s *subject) now() *record {
+	if s.after != nil {
+		return s.after
+	}
+	return s.before
+}
+
+// decoded is a record of the graph.
+func decoded(e graph.Encoded, types map[string]*graph.Type) (*record, error) {
+	r, err := graph.Decode(e.JSON, types)
+	if err != nil {
+		return nil, err
+	}
+	return &record{key: strings.Clone(e.Key), from: r.From, to: r.To, properties: r.Properties}, nil
+}
+
+// asBefore is the record before a change of which only what changed is known.
+func (r *record) asBefore(key string, changed []string, before []graph.Property) *record {
+	was := &record{key: key, from: r.from, to: r.to, properties: slices.DeleteFunc(slices.Clone(r.properties), func(p graph.Property) bool {
+		return slices.Contains(changed, p.Name)
+	})}
+	for _, p := range before {
+		was.set(p.Name, p.Value)
+	}
+	return was
+}
+
+// runState is what conditions on runs look at.
+type runState struct {
+	report           Report
+	failedInRow      int64
+	notCompleteInRow int64
+
+	// tokenDaysLeft is known where the token's end is, tokenDaysLeftBefore where it was in the run before.
+	tokenDaysLeft, tokenDaysLeftBefore *int64
+}
