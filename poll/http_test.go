@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,15 +51,15 @@ func TestAServiceIsReadyAfterTheFirstGoodRunOfEachInstance(t *testing.T) {
 
 func TestAServiceIsNotReadyWhenTheLastGoodRunIsThreeIntervalsOld(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		up := true
+		var down atomic.Bool
 		s := start(t, func(ctx context.Context, o connector.Options) (connector.Summary, error) {
-			if up || o.Config.Instance != "acme" {
-				return good(ctx, o)
+			if down.Load() && o.Config.Instance == "acme" {
+				return failing(ctx, o)
 			}
-			return failing(ctx, o)
+			return good(ctx, o)
 		}, poll.Config{}, instance(t, "acme"), instance(t, "globex"))
 		s.after(time.Second)
-		up = false
+		down.Store(true)
 		s.after(90*time.Minute - time.Second)
 		assert.Equal(t, 200, s.get("/readyz").Code)
 		s.after(time.Minute)
@@ -67,7 +68,7 @@ func TestAServiceIsNotReadyWhenTheLastGoodRunIsThreeIntervalsOld(t *testing.T) {
 		assert.Equal(t, "acme: the last good run ended at 2000-01-01T00:00:00Z, more than three intervals (30m) ago; "+
 			"the last run failed at 2000-01-01T01:30:00Z: the console is down\n", answer.Body.String())
 		assert.Equal(t, 200, s.get("/healthz").Code, "the process lives")
-		up = true
+		down.Store(false)
 		s.RunNow()
 		s.after(0)
 		assert.Equal(t, 200, s.get("/readyz").Code)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,9 +51,9 @@ func TestWhatComesDueDuringARunIsSkippedAndCounted(t *testing.T) {
 
 func TestAFailedRunIsRepeatedSoonerThanTheScheduleSays(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		s := start(t, func(ctx context.Context, o connector.Options) (connector.Summary, error) {
-			if down {
+			if !up.Load() {
 				return failing(ctx, o)
 			}
 			return good(ctx, o)
@@ -60,7 +61,7 @@ func TestAFailedRunIsRepeatedSoonerThanTheScheduleSays(t *testing.T) {
 		s.after(50 * time.Minute)
 		assert.Equal(t, minutes(0, 1, 3, 7, 15, 30), s.began("acme"))
 		assert.EqualValues(t, 6, s.of("acme").FailedInARow)
-		down = false
+		up.Store(true)
 		s.after(70 * time.Minute)
 		assert.Zero(t, s.of("acme").FailedInARow)
 		assert.Equal(t, minutes(60, 90), s.began("acme")[6:8])
@@ -156,15 +157,15 @@ func TestOnceADayTheStoreIsVerified(t *testing.T) {
 
 func TestAnotherProcessAtItIsNoFailureAndIsLookedAfterSoon(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		byHand := true
+		var over atomic.Bool
 		s := start(t, func(ctx context.Context, o connector.Options) (connector.Summary, error) {
-			if byHand {
+			if !over.Load() {
 				return connector.Summary{Status: connector.Failed}, &jsonstore.LockedError{Dir: o.Config.Dir, PID: 7}
 			}
 			return good(ctx, o)
 		}, poll.Config{}, instance(t, "acme"))
 		s.after(2 * time.Minute)
-		byHand = false
+		over.Store(true)
 		s.after(2 * time.Minute)
 		assert.Equal(t, minutes(0, 1, 3), s.began("acme"))
 		acme := s.of("acme")
