@@ -31,7 +31,8 @@ var allowed = map[string][]string{
 	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
 	"poll":            {"s1", "graph", "graph/jsonstore", "config", "connector", "alerts"},
 	"visualize":       {"graph"},
-	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector", "posture", "alerts", "poll", "visualize"},
+	"check":           {"s1", "config", "connector", "graph/neo4jstore"},
+	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector", "posture", "alerts", "poll", "check", "visualize"},
 	"":                {"cli"},
 
 	// Programs of make bench and make recordings, which nothing imports.

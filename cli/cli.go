@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -22,6 +23,9 @@ type Process struct {
 	Stdin          io.Reader // nil: there is nobody to ask
 	Stdout, Stderr io.Writer
 	Version        string // set when a release is linked; empty otherwise
+
+	// Hangups tells of each SIGHUP, until it is stopped; nil: there is none. It is called by the service alone.
+	Hangups func() (hangups <-chan os.Signal, stop func())
 
 	// Width says how many columns the terminal behind a writer has; 0: it is none. Nil: ask the system.
 	Width func(io.Writer) int
@@ -59,7 +63,7 @@ Then on yours, with the API token of a service user that has the role Viewer:
 		UsageText:                 "s1graph COMMAND [flags]",
 		Version:                   c.version(),
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{c.run(), c.query(), c.diff(), c.document(), c.api(), c.wipe()},
+		Commands:                  []*cli.Command{c.run(), c.poll(), c.acceptDeletions(), c.query(), c.diff(), c.document(), c.api(), c.check(), c.wipe()},
 		Writer:                    c.out,
 		ErrWriter:                 c.err,
 		Action: func(ctx *cli.Context) error {

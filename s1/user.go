@@ -1,5 +1,7 @@
 package s1
 
+import "slices"
+
 // User is the answer of /user: who the token belongs to and what it may see.
 type User struct {
 	APIToken   *APIToken   `json:"apiToken,omitzero"`
@@ -8,6 +10,22 @@ type User struct {
 	ID         string      `json:"id,omitzero"`
 	Scope      string      `json:"scope,omitzero"` // tenant, account or site
 	ScopeRoles []ScopeRole `json:"scopeRoles,omitzero"`
+	LowestRole string      `json:"lowestRole,omitzero"` // deprecated, and the only name of a tenant user's role
+}
+
+// RoleNames are the names of the roles that the user has, sorted; none where the console tells their IDs alone.
+func (u *User) RoleNames() []string {
+	var names []string
+	for _, role := range u.ScopeRoles {
+		if role.RoleName != "" {
+			names = append(names, role.RoleName)
+		}
+	}
+	if len(names) == 0 && u.LowestRole != "" {
+		names = append(names, u.LowestRole)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // APIToken says how long the token lives, and never what it is.
@@ -22,4 +40,5 @@ type ScopeRole struct {
 	ID          string `json:"id,omitzero"`
 	Name        string `json:"name,omitzero"`
 	RoleID      string `json:"roleId,omitzero"`
+	RoleName    string `json:"roleName,omitzero"` // deprecated
 }

@@ -30,6 +30,7 @@ type Token struct {
 	Scope     string    // ScopeTenant, ScopeAccount or ScopeSite; "" is ScopeTenant
 	IDs       []string  // of the accounts or sites that it may see
 	ExpiresAt time.Time // as /user tells it; zero: a year after day 0
+	Role      string    // its name; "" is Viewer
 }
 
 // Server is the console of a tenant: an http.Handler for net/http/httptest or for any server. It

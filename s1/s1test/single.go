@@ -1,6 +1,9 @@
 package s1test
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // single answers the requests whose answer is no list.
 func (w *world) single(path string, r *http.Request, token Token) *answer {
@@ -60,7 +63,7 @@ func (w *world) writeUser(o *object, id string, token Token) {
 	o.flag("isExternalLoginUser", false)
 	o.flag("isSystem", false)
 	o.time("lastLogin", w.now)
-	o.text("lowestRole", "Viewer")
+	o.text("lowestRole", token.role())
 	o.text("primaryTwoFaMethod", "application")
 	o.text("scope", token.Scope)
 	o.openList("scopeRoles")
@@ -74,7 +77,7 @@ func (w *world) writeUser(o *object, id string, token Token) {
 	o.text("source", "mgmt")
 	o.openList("tenantRoles")
 	if token.Scope == ScopeTenant {
-		o.value("Viewer")
+		o.value(token.role())
 	}
 	o.endList()
 	o.flag("twoFaConfigured", true)
@@ -82,6 +85,8 @@ func (w *world) writeUser(o *object, id string, token Token) {
 	o.flag("twoFaEnabledReadOnly", false)
 	o.enum("twoFaStatus", "configured")
 }
+
+func (t Token) role() string { return cmp.Or(t.Role, "Viewer") }
 
 // writeRoles writes an entry for each account or site that a token may see.
 func (w *world) writeRoles(o *object, token Token, accounts bool) {
@@ -101,8 +106,8 @@ func (w *world) writeRoles(o *object, token Token, accounts bool) {
 		o.text("id", id)
 		o.text("name", name)
 		o.text("roleId", w.idString(filterIDs, 77))
-		o.text("roleName", "Viewer")
-		o.texts("roles", "Viewer")
+		o.text("roleName", token.role())
+		o.texts("roles", token.role())
 		o.end()
 	}
 }

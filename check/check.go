@@ -1,0 +1,82 @@
+// Package check finds out why s1graph does not work, or will not for long: it tries each thing that a run
+// needs, one after the other, and says of each how it stands and what to do about a fault. It changes
+// nothing, at the console or elsewhere. How findings are shown is left to others.
+package check
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"s1graph/config"
+)
+
+// State is how a thing stands.
+type State string
+
+// The states. With a fault a run would fail or miss something; a warning may become one. What is Skipped was
+// not looked at, because of a fault before it.
+const (
+	OK      State = "ok"
+	Warning State = "warning"
+	Fault   State = "fault"
+	Skipped State = "skipped"
+)
+
+// Finding is how one thing stands.
+type Finding struct {
+	Subject string `json:"subject"` // what was looked at, such as "token" or "list /agents"
+	State   State  `json:"state"`
+	Detail  string `json:"detail"`           // what was found; it may hold text of the tenant
+	Advice  string `json:"advice,omitempty"` // what to do about it, in one line
+}
+
+// Options say what is checked. Config alone must be set.
+type Options struct {
+	Config *config.Config
+
+	// Reach says whether the host of a destination of alerts can be reached, without sending anything; its error
+	// holds no secret. nil: destinations are not looked at.
+	Reach func(ctx context.Context, d config.Destination) error
+
+	Clock     func() time.Time  // nil: time.Now
+	Transport http.RoundTripper // nil: one made of Config
+	Logger    *slog.Logger      // nil: discards
+}
+
+// Run checks all there is, and calls found with each finding as it comes.
+func Run(ctx context.Context, o Options, found func(Finding)) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &checker{Options: o, found: found}
+	for _, look := range []func(context.Context){c.console, c.directory, c.neo4j, c.destinations} {
+		if ctx.Err() != nil {
+			return
+		}
+		look(ctx)
+	}
+}
+
+// checker is one check under way.
+type checker struct {
+	Options
+	found func(Finding)
+}
+
+func (c *checker) ok(subject, detail string) { c.found(Finding{subject, OK, detail, ""}) }
+func (c *checker) warn(subject, detail, advice string) {
+	c.found(Finding{subject, Warning, detail, advice})
+}
+func (c *checker) fault(subject, detail, advice string) {
+	c.found(Finding{subject, Fault, detail, advice})
+}
+func (c *checker) skip(detail string, subjects ...string) {
+	for _, subject := range subjects {
+		c.found(Finding{subject, Skipped, detail, ""})
+	}
+}

@@ -1,0 +1,105 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"s1graph/graph/neo4jstore"
+)
+
+// directory makes sure that graph files can be written. A folder that is not there is not made: the nearest
+// one above it that is must be writable.
+func (c *checker) directory(context.Context) {
+	const subject = "directory"
+	dir := c.Config.Dir
+	there := dir
+	for {
+		info, err := os.Stat(there)
+		switch {
+		case err == nil && !info.IsDir():
+			c.fault(subject, there+" is no folder", "give another --dir")
+			return
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(there) != there:
+			there = filepath.Dir(there)
+			continue
+		case err != nil:
+			c.fault(subject, err.Error(), "give another --dir, or the right to it")
+			return
+		}
+		break
+	}
+	f, err := os.CreateTemp(there, ".s1graph-check-")
+	if err != nil {
+		c.fault(subject, fmt.Sprintf("%s cannot be written to: %v", there, errors.Unwrap(err)), "give this user the right to write there, or another --dir")
+		return
+	}
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+	if there != dir {
+		c.ok(subject, dir+" can be made")
+		return
+	}
+	c.ok(subject, dir+" is writable")
+}
+
+// neo4j makes sure that the database can be brought to the graph.
+func (c *checker) neo4j(ctx context.Context) {
+	const subject = "Neo4j"
+	if c.Config.Store != "neo4j" {
+		c.skip("the store is json alone", subject)
+		return
+	}
+	n := c.Config.Neo4j
+	found, err := neo4jstore.Inspect(ctx, neo4jstore.Config{
+		URI: n.URI, Username: n.Username, Password: n.Password.Reveal(), Database: n.Database, Scope: c.Config.Instance, Logger: c.Logger,
+	})
+	var fault *neo4jstore.OpenError
+	switch {
+	case errors.As(err, &fault):
+		c.fault(subject, string(fault.Fault), fault.Advice)
+		return
+	case err != nil:
+		c.fault(subject, err.Error(), "look at the database's log, and try again")
+		return
+	}
+	c.ok(subject, fmt.Sprintf("%s, database %s", found.Server, found.Database))
+	switch {
+	case found.Constraints > 0:
+		c.ok("Neo4j constraints", fmt.Sprintf("%d, run %s", found.Constraints, orNone(found.Run)))
+	case !found.MayConstrain:
+		c.fault("Neo4j constraints", "there are none, and the user may not make any", "give the user the role publisher or more, or run once as one who has it: GRANT ROLE publisher TO …")
+	default:
+		c.ok("Neo4j constraints", "none yet: the first run makes them")
+	}
+	if !found.MayWrite {
+		c.fault("Neo4j rights", "the user may not write", "give the user the role publisher or more: GRANT ROLE publisher TO …")
+		return
+	}
+	c.ok("Neo4j rights", "the user may write")
+}
+
+func orNone(run string) string {
+	if run == "" {
+		return "none yet"
+	}
+	return run
+}
+
+// destinations makes sure that alerts can be sent.
+func (c *checker) destinations(ctx context.Context) {
+	if c.Config.Alerts == nil || c.Reach == nil {
+		return
+	}
+	for _, d := range c.Config.Alerts.Destinations {
+		subject := "alerts to " + d.Name
+		if err := c.Reach(ctx, d); err != nil {
+			c.fault(subject, err.Error(), "look at the destination's url, and whether a firewall or proxy stands in between")
+			continue
+		}
+		c.ok(subject, "reached; send one with s1graph alerts test RULE --send")
+	}
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/urfave/cli/v2"
+
+	"s1graph/check"
+	"s1graph/config"
+)
+
+func (c *commands) check() *cli.Command {
+	return &cli.Command{
+		Name:  "check",
+		Usage: "find out why it does not work: console, token, lists, folder, Neo4j, alerts",
+		Description: `Example:
+
+    s1graph check --url https://example.sentinelone.net --token-file FILE
+
+and with the database and the alerts of s1graph.yaml, for a program to read:
+
+    s1graph check --store neo4j --json
+
+Nothing is changed, and nothing is sent but questions. Exit code 0: no fault, though perhaps warnings; 1: a
+fault, with a line that says what to do; 2: wrong usage or configuration.`,
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON document in place of a table", DisableDefaultText: true},
+		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Logging)...),
+		Action: c.doCheck,
+	}
+}
+
+func (c *commands) doCheck(ctx *cli.Context) error {
+	if err := noArguments(ctx); err != nil {
+		return err
+	}
+	settings, err := c.load(ctx, "")
+	if err != nil {
+		return err
+	}
+	var findings []check.Finding
+	faults := 0
+	check.Run(ctx.Context, check.Options{Config: settings, Logger: c.quietly(settings.Log)}, func(f check.Finding) {
+		findings = append(findings, f)
+		if f.State == check.Fault {
+			faults++
+		}
+	})
+	if err := ctx.Context.Err(); err != nil {
+		return err
+	}
+	if ctx.Bool("json") {
+		err = c.printFindingsJSON(findings)
+	} else {
+		err = c.printFindings(settings, findings)
+	}
+	if err != nil && !errors.Is(err, errReaderGone) {
+		return err
+	}
+	if faults > 0 {
+		return &ending{code: failed}
+	}
+	return nil
+}
+
+// quietly is the logger of a command whose table says what happened; of all that is logged it shows what is
+// asked for.
+func (c *commands) quietly(l config.Log) *slog.Logger {
+	if l.Level != "debug" {
+		return slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return c.logger(l, nil)
+}
+
+func (c *commands) printFindingsJSON(findings []check.Finding) error {
+	document, err := json.Marshal(map[string]any{"findings": findings}, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	if _, err := c.out.Write(append(c.out.json(document), '\n')); err != nil {
+		return err
+	}
+	return c.out.flush()
+}
+
+// printFindings prints the table, and under it a line for each fault and warning that says what to do.
+func (c *commands) printFindings(settings *config.Config, findings []check.Finding) error {
+	colours := map[check.State]colour{check.OK: green, check.Warning: yellow, check.Fault: red, check.Skipped: faint}
+	var rows [][]any
+	for _, f := range findings {
+		rows = append(rows, []any{escape(f.Subject), c.out.paint(colours[f.State], string(f.State)), escape(f.Detail)})
+	}
+	c.out.table([]string{"check", "state", "found"}, rows)
+	counts := map[check.State]int{}
+	for _, f := range findings {
+		counts[f.State]++
+		if f.Advice == "" {
+			continue
+		}
+		if counts[check.Fault]+counts[check.Warning] == 1 {
+			c.out.line("")
+		}
+		c.out.line("%s %s: %s.", c.out.paint(colours[f.State], "!"), escape(f.Subject), escape(f.Advice))
+	}
+	for _, warning := range settings.Warnings {
+		c.out.line("%s %s", c.out.paint(yellow, "!"), escape(warning))
+	}
+	c.out.line("\n%s", summaryOf(counts[check.Fault], counts[check.Warning]))
+	return c.out.flush()
+}
+
+func summaryOf(faults, warnings int) string {
+	switch {
+	case faults == 0 && warnings == 0:
+		return "All is well."
+	case faults == 0:
+		return fmt.Sprintf("It works, with %s.", plural(warnings, "warning"))
+	case warnings == 0:
+		return fmt.Sprintf("It does not work: %s.", plural(faults, "fault"))
+	}
+	return fmt.Sprintf("It does not work: %s and %s.", plural(faults, "fault"), plural(warnings, "warning"))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

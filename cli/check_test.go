@@ -1,0 +1,42 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/s1/s1test"
+)
+
+func TestCheckSaysThatAllIsWellOrWhatToDo(t *testing.T) {
+	server, with := console(t, s1test.Tenant{Agents: 40, Threats: 5, ApplicationsPerAgent: 2})
+	got := with.s1graph(t, "check")
+	assert.Zero(t, got.code, got.stdout)
+	assert.Contains(t, got.stdout, "list /agents")
+	assert.Contains(t, got.stdout, "It works, with 1 warning.", "the test's console is not encrypted")
+
+	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(403)})
+	got = with.s1graph(t, "check")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.stdout, "! list /threats: give the service user the role Viewer")
+	assert.True(t, strings.HasSuffix(got.stdout, "It does not work: 1 fault and 1 warning.\n"), got.stdout)
+	assert.Empty(t, got.stderr)
+	assert.NotContains(t, got.stdout, s1test.DefaultToken)
+
+	got = with.s1graph(t, "check", "--json")
+	assert.Equal(t, 1, got.code)
+	var document struct {
+		Findings []struct{ Subject, State, Detail, Advice string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &document))
+	states := map[string]string{}
+	for _, f := range document.Findings {
+		states[f.Subject] = f.State
+	}
+	assert.Equal(t, "fault", states["list /threats"])
+	assert.Equal(t, "ok", states["token"])
+	assert.Equal(t, "skipped", states["Neo4j"])
+}
