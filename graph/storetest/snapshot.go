@@ -2,9 +2,11 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"s1graph/graph"
 )
@@ -55,6 +57,44 @@ func (s *Snapshot) Fetch(ctx context.Context, typeName string, keys []string) it
 				continue
 			}
 			if err := ctx.Err(); !yield(list[i], err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// ErrBroken is the error of a graph that breaks.
+var ErrBroken = errors.New("the graph broke")
+
+// BreakAfter is a graph that gives so many digests and records, and then only ErrBroken.
+func BreakAfter(g graph.Snapshot, records int) graph.Snapshot {
+	b := &breaking{Snapshot: g}
+	b.left.Store(int64(records))
+	return b
+}
+
+type breaking struct {
+	graph.Snapshot
+	left atomic.Int64
+}
+
+func (b *breaking) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return breakIn(b, b.Snapshot.Digests(ctx, typeName))
+}
+
+func (b *breaking) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
+	return breakIn(b, b.Snapshot.Fetch(ctx, typeName, keys))
+}
+
+func breakIn[T any](b *breaking, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range seq {
+			if b.left.Add(-1) < 0 {
+				var none T
+				yield(none, ErrBroken)
+				return
+			}
+			if !yield(v, err) {
 				return
 			}
 		}

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"EveryKindOfChange", []*Snapshot{yesterday, today, yesterday}},
 		{"GrowingAndShrinking", []*Snapshot{many(499), many(1000), many(501), many(500), many(0), many(3)}},
 		{"ATypeThatVanishesFromTheModelAndReturns", []*Snapshot{today, withoutThreats, today}},
+		{"IncompleteTypesKeepWhatTheyHad", []*Snapshot{yesterday, withIncompleteAgents, today}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := open(t)
@@ -49,6 +50,33 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 			}
 		})
 	}
+
+	t.Run("TwoStoresDoNotTouchEachOther", func(t *testing.T) {
+		one, other := open(t), open(t)
+		apply(t, one, yesterday)
+		apply(t, other, today)
+		before := state(t, one)
+		for _, g := range []*Snapshot{withoutThreats, NewSnapshot(types), yesterday} {
+			apply(t, other, g)
+			require.Equal(t, before, state(t, one))
+		}
+	})
+
+	t.Run("WhatAnApplyBroughtHalfwayTheNextOneBringsToTheEnd", func(t *testing.T) {
+		store := open(t)
+		var before, after graph.Snapshot = many(120), many(200)
+		apply(t, store, before)
+		for records := 0; ; records = 1 + records*3/2 {
+			err := store.Apply(t.Context(), BreakAfter(after, records))
+			if err == nil {
+				require.Greater(t, records, 240)
+				return
+			}
+			require.ErrorIs(t, err, ErrBroken)
+			apply(t, store, after)
+			before, after = after, before
+		}
+	})
 
 	t.Run("FetchPassesOverWhatIsNotThere", func(t *testing.T) {
 		store := open(t)
@@ -185,6 +213,13 @@ var (
 		entity(threat, "2"), relationship(hasThreat, "2", "2"))
 	withoutThreats = NewSnapshot([]*graph.Type{agent, group, hasAgent},
 		entity(group, "1"), entity(agent, "1"), relationship(hasAgent, "1", "1"))
+	withIncompleteAgents = NewSnapshot(types, // of today's only 2 and 4 were read
+		entity(group, "1"), entity(group, "2"),
+		entity(agent, "1"), entity(agent, "2", property("isInfected", graph.Bool(true)), property("osName", graph.String("Linux"))),
+		entity(agent, "3"), entity(agent, "4"), entity(agent, "5", property("lastSeenOn", graph.Int(1))), entity(agent, "6"),
+		relationship(hasAgent, "1", "1"), relationship(hasAgent, "1", "2"), relationship(hasAgent, "2", "2"),
+		relationship(hasAgent, "1", "3"), relationship(hasAgent, "1", "4"), relationship(hasAgent, "1", "5"), relationship(hasAgent, "1", "6"),
+		entity(threat, "1"), relationship(hasThreat, "3", "1"))
 )
 
 // awkward has what tenants have and stores stumble over.
