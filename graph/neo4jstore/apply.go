@@ -77,7 +77,7 @@ func (s *Store) Apply(ctx context.Context, t Target) (Result, error) {
 	if t.Progress == nil {
 		t.Progress = func(string, int64, int64) {}
 	}
-	a := &apply{store: s, target: t, finish: (*lease).give}
+	a := &apply{store: s.anew(), target: t, finish: (*lease).give}
 	return a.run(ctx)
 }
 
@@ -87,7 +87,7 @@ func (s *Store) Wipe(ctx context.Context, types []*graph.Type, progress func(typ
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
-	a := &apply{store: s, heal: true, target: Target{
+	a := &apply{store: s.anew(), heal: true, target: Target{
 		RunID: "wipe", Graph: nothing{types}, Progress: progress,
 		Complete:  func(string) bool { return true },
 		Withholds: func(gone, held, left int64) bool { return false },
@@ -184,7 +184,8 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 		return err
 	}
 	err = a.writing(ctx, before, func(w *writer) error {
-		if _, err := w.write(before, a.target.Graph); err != nil {
+		same := func(typeName string) bool { return a.totals[typeName] == 0 }
+		if _, err := w.write(before, a.target.Graph, same); err != nil {
 			return err
 		}
 		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 })
@@ -211,7 +212,7 @@ func (a *apply) compare(ctx context.Context) error {
 	}
 	err := a.writing(ctx, before, func(w *writer) error {
 		w.heals = true
-		counts, err := w.write(whole{before}, whole{a.target.Graph})
+		counts, err := w.write(whole{before}, whole{a.target.Graph}, nil)
 		if err != nil {
 			return err
 		}
@@ -297,7 +298,7 @@ func (a *apply) judge(ctx context.Context, before *held, counts map[string]graph
 		gone := c.Deleted
 		if t.Relationship && gone > 0 {
 			var err error
-			if gone, err = a.goneAlone(ctx, before, t); err != nil {
+			if gone, err = a.goneAlone(ctx, before, t, withheld); err != nil {
 				return nil, err
 			}
 		}
@@ -322,8 +323,9 @@ func entitiesFirst(a, b *graph.Type) int {
 	return 1
 }
 
-// goneAlone counts the relationships of a type that are gone although both their entities stay.
-func (a *apply) goneAlone(ctx context.Context, before *held, t *graph.Type) (int64, error) {
+// goneAlone counts the relationships of a type that are gone although both their entities stay: in the target, or
+// because their types' deletions are withheld.
+func (a *apply) goneAlone(ctx context.Context, before *held, t *graph.Type, withheld map[string]bool) (int64, error) {
 	var n int64
 	err := chunked(graph.Missing(ctx, before, a.target.Graph, t.Name), func(keys []string) error {
 		var from, to []string
@@ -340,7 +342,7 @@ func (a *apply) goneAlone(ctx context.Context, before *held, t *graph.Type) (int
 			return err
 		}
 		for i := range keys {
-			if fromStays[from[i]] && toStays[to[i]] {
+			if (withheld[t.From] || fromStays[from[i]]) && (withheld[t.To] || toStays[to[i]]) {
 				n++
 			}
 		}

@@ -18,6 +18,7 @@ type held struct {
 	store      *Store
 	types      map[string]*heldType
 	properties bool // take the digests of what there is, not those that were noted when it was written
+	lasting    bool // it is asked again when the scope may hold other things
 }
 
 type heldType struct {
@@ -27,6 +28,7 @@ type heldType struct {
 
 	// What Digests found on its last way through.
 	records int64
+	none    bool     // there is not one
 	twice   []string // keys of relationships that are there more than once
 }
 
@@ -35,11 +37,14 @@ var _ graph.Snapshot = (*held)(nil)
 // Load gives the graph that the scope holds, read anew whenever it is asked: of the types that were ever written to
 // it, and of their properties those that are ours.
 func (s *Store) Load(ctx context.Context) (graph.Snapshot, error) {
+	s = s.anew()
 	m, err := s.marker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.held(m.types, true), nil
+	h := s.held(m.types, true)
+	h.lasting = true
+	return h, nil
 }
 
 func (s *Store) held(types []known, properties bool) *held {
@@ -87,7 +92,10 @@ func (h *held) Digests(ctx context.Context, typeName string) iter.Seq2[graph.Key
 		if t == nil {
 			return
 		}
-		t.records, t.twice = 0, nil
+		t.records, t.none, t.twice = 0, false, nil
+		if from := h.types[t.From]; from != nil && from.none && !h.lasting {
+			return // where they would start there was nothing, and what is there now was written since
+		}
 		last := ""
 		for page, err := range h.pages(ctx, t) {
 			if err != nil {
@@ -106,6 +114,7 @@ func (h *held) Digests(ctx context.Context, typeName string) iter.Seq2[graph.Key
 				}
 			}
 		}
+		t.none = t.records == 0
 	}
 }
 

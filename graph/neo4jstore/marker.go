@@ -100,12 +100,17 @@ const removeMarker = `
 	DELETE m
 	RETURN count(*)`
 
-func (s *Store) marker(ctx context.Context) (*marker, error) {
-	records, err := s.read(ctx, readMarker, parameters{"scope": s.config.Scope})
-	if err != nil {
-		return nil, err
-	}
-	return decodeMarker(records)
+// marker reads the marker where it is written: another member of a cluster may not have the last one yet. What is read
+// after it is not older.
+func (s *Store) marker(ctx context.Context) (m *marker, err error) {
+	err = s.write(ctx, func(tx neo4j.ManagedTransaction) error {
+		records, err := collect(ctx, tx, readMarker, parameters{"scope": s.config.Scope})
+		if err == nil {
+			m, err = decodeMarker(records)
+		}
+		return err
+	})
+	return m, err
 }
 
 func decodeMarker(records []*neo4j.Record) (*marker, error) {

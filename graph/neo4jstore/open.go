@@ -29,8 +29,9 @@ const (
 	TooOld       Fault = "server too old"
 )
 
-// MinimumVersion is the oldest Neo4j that has what the statements here use.
-const MinimumVersion = "5.0"
+// MinimumVersion is the oldest Neo4j that has what the statements here and the question library use: the latest
+// of these are COLLECT subqueries. (Cypher Manual, Additions, deprecations, removals, and compatibility, Neo4j 5.6.)
+const MinimumVersion = "5.6"
 
 // OpenError says why a database cannot be used, and what to do about it.
 type OpenError struct {

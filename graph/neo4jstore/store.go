@@ -80,7 +80,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{config: c, driver: driver, bookmarks: neo4j.NewBookmarkManager(neo4j.BookmarkManagerConfig{})}, nil
+	return (&Store{config: c, driver: driver}).anew(), nil
+}
+
+// anew is the store as one that has not seen anything of the database yet: one that was restored to an older state
+// would be waited for until it is where it was.
+func (s *Store) anew() *Store {
+	return &Store{config: s.config, driver: s.driver, bookmarks: neo4j.NewBookmarkManager(neo4j.BookmarkManagerConfig{})}
 }
 
 // Scope is the scope that the store was opened with.
@@ -100,8 +106,10 @@ func (s *Store) session(ctx context.Context) neo4j.SessionWithContext {
 func (s *Store) read(ctx context.Context, cypher string, p parameters) ([]*neo4j.Record, error) {
 	session := s.session(ctx)
 	defer session.Close(ctx)
-	return neo4j.ExecuteRead(ctx, session, func(tx neo4j.ManagedTransaction) ([]*neo4j.Record, error) {
-		return collect(ctx, tx, cypher, p)
+	return answered(func() ([]*neo4j.Record, error) {
+		return neo4j.ExecuteRead(ctx, session, func(tx neo4j.ManagedTransaction) ([]*neo4j.Record, error) {
+			return collect(ctx, tx, cypher, p)
+		})
 	})
 }
 
@@ -110,11 +118,21 @@ func (s *Store) read(ctx context.Context, cypher string, p parameters) ([]*neo4j
 func (s *Store) write(ctx context.Context, work func(tx neo4j.ManagedTransaction) error) error {
 	session := s.session(ctx)
 	defer session.Close(ctx)
+	_, err := answered(func() (any, error) {
+		return session.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) { return nil, work(tx) })
+	})
+	return err
+}
+
+// unansweredAttempts bounds how often a transaction is repeated that loses its connection each time it commits.
+const unansweredAttempts = 10
+
+// answered repeats a transaction whose commit got no answer, which the driver does not.
+func answered[T any](run func() (T, error)) (T, error) {
 	for attempt := 1; ; attempt++ {
-		_, err := session.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) { return nil, work(tx) })
-		// The driver does not repeat a transaction whose commit got no answer.
-		if unanswered := neo4j.IsConnectivityError(err) && !neo4j.IsRetryable(err); !unanswered || attempt == 3 {
-			return err
+		result, err := run()
+		if unanswered := neo4j.IsConnectivityError(err) && !neo4j.IsRetryable(err); !unanswered || attempt == unansweredAttempts {
+			return result, err
 		}
 	}
 }

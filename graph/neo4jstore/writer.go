@@ -36,6 +36,7 @@ type written struct {
 	statements
 	declared map[string]bool
 	complete bool
+	renamed  bool  // it has another class than when it was written last
 	total    int64 // records to be written; 0 where that is not known
 	done     int64 // records that were written; the writing goroutine's
 }
@@ -104,6 +105,7 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 		w := &written{
 			Type: &t.Type, statements: statementsOf(&t.Type, was[t.Name]),
 			declared: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
+			renamed: was[t.Name] != nil && was[t.Name].Class != t.Class,
 		}
 		for _, name := range t.Properties {
 			w.declared[name] = true
@@ -117,9 +119,9 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 }
 
 // write writes what is to be created, updated and touched, and says how much of each there was and how much is to be
-// removed.
-func (w *writer) write(before, after graph.Snapshot) (map[string]graph.Counts, error) {
-	return graph.Diff(w.ctx, before, after, graph.DiffOptions{Touches: true}, func(c graph.Change) error {
+// removed. Same says of which types nothing differs, as far as that is known; nil: of none.
+func (w *writer) write(before, after graph.Snapshot, same func(typeName string) bool) (map[string]graph.Counts, error) {
+	return graph.Diff(w.ctx, before, after, graph.DiffOptions{Touches: true, Same: same}, func(c graph.Change) error {
 		t := w.types[c.Type.Name]
 		switch c.Op {
 		case graph.Created:
@@ -199,7 +201,7 @@ func noteDigest(row map[string]any, r *graph.Record) {
 // more.
 func (w *writer) updated(t *written, c *graph.Change) map[string]any {
 	set := map[string]any{}
-	if noteDigest(set, c.After); w.heals {
+	if noteDigest(set, c.After); w.heals || t.renamed {
 		w.note(set, c.After)
 	}
 	differs := func(p graph.Property, v any) {
@@ -335,7 +337,8 @@ func (t *transaction) run(b batch, mayReturn bool) error {
 	case update:
 		return t.exactly(t.of.update, b.rows)
 	case single:
-		_, err := t.count(t.of.single, b.rows)
+		n, err := t.count(t.of.single, b.rows)
+		t.rows += n
 		return err
 	}
 	for _, cypher := range t.of.remove {
@@ -394,6 +397,7 @@ func (t *transaction) revive(rows []any) ([]any, error) {
 			continue
 		}
 		delete(set, createdProperty)
+		set[updatedProperty] = t.now
 		for _, name := range old {
 			name, _ := name.(string)
 			if _, ok := set[name]; !ok && (t.of.declared[name] || strings.HasPrefix(name, tagPrefix)) {
