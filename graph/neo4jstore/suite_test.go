@@ -8,119 +8,79 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
-	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
-
 	"s1graph/graph"
 	"s1graph/graph/neo4jstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/graph/storetest"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(neo4jtest.Main{M: m})
-}
-
 func TestTheStorePassesTheSuite(t *testing.T) {
-	server := neo4jtest.Shared(t)
-	storetest.Run(t, func(t *testing.T) storetest.Store {
-		return &suiteStore{Store: open(t, server, server.Scope(t)), server: server, t: t}
-	})
+	t.Parallel()
+	for name, keeps := range map[string]bool{"following kept runs": true, "reading the database": false} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) storetest.Store {
+				server, store := scoped(t)
+				return &suiteStore{Store: store, t: t, server: server, keeps: keeps}
+			})
+		})
+	}
 }
 
-// suiteStore is how the suite sees the store: each apply follows the graph of the one before.
+// suiteStore is how the suite sees the store.
 type suiteStore struct {
 	*neo4jstore.Store
-	server *neo4jtest.Server
 	t      *testing.T
-	graphs []graph.Snapshot
+	server *neo4jtest.Server
+	keeps  bool
+	graphs []graph.Snapshot // that were applied, well or not; their runs are numbered from 1
 }
 
 func (s *suiteStore) Apply(ctx context.Context, after graph.Snapshot) error {
 	s.graphs = append(s.graphs, after)
-	_, err := s.Store.Apply(ctx, target(s.t, s.graphs...))
-	return err
-}
-
-func (s *suiteStore) State(context.Context) (string, error) {
-	return contents(s.t, s.server, s.Scope()), nil
-}
-
-// target is the graph of the last of several runs, numbered from 1, all of which are kept.
-func target(t testing.TB, graphs ...graph.Snapshot) neo4jstore.Target {
-	g := graphs[len(graphs)-1]
-	return neo4jstore.Target{
-		RunID: fmt.Sprint(len(graphs)), Graph: g, Declared: declared(t, g),
+	_, err := s.Store.Apply(ctx, neo4jstore.Target{
+		RunID: fmt.Sprint(len(s.graphs)), Graph: after, Declared: propertiesOf(after),
 		Kept: func(id string) (graph.Snapshot, bool) {
-			for i, g := range graphs {
-				if fmt.Sprint(i+1) == id {
+			for i, g := range s.graphs {
+				if s.keeps && fmt.Sprint(i+1) == id {
 					return g, true
 				}
 			}
 			return nil, false
 		},
-	}
+	})
+	return err
 }
 
-// declared is what a data model declares that has just the properties of a graph.
-func declared(t testing.TB, g graph.Snapshot) map[string][]string {
+// State leaves the marker out, which notes the run where nothing is kept to compare with.
+func (s *suiteStore) State(context.Context) (string, error) {
+	lines := contents(s.t, s.server, s.Scope())
+	if !s.keeps {
+		lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "[S1GraphScope]") })
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// propertiesOf is what a data model declares that has just the properties of a graph, as far as that can be read.
+func propertiesOf(g graph.Snapshot) map[string][]string {
 	types := map[string]*graph.Type{}
-	for _, typ := range g.Types() {
-		types[typ.Name] = typ
+	for _, t := range g.Types() {
+		types[t.Name] = t
 	}
 	names := map[string][]string{}
 	for name := range types {
-		declared := map[string]bool{}
+		properties := map[string]bool{}
 		for e, err := range graph.All(context.Background(), g, name) {
-			require.NoError(t, err)
-			r, err := graph.Decode(e.JSON, types)
-			require.NoError(t, err)
-			for _, p := range r.Properties {
-				if !strings.HasPrefix(p.Name, "tag.") {
-					declared[p.Name] = true
+			if err != nil {
+				break
+			}
+			if r, err := graph.Decode(e.JSON, types); err == nil {
+				for _, p := range r.Properties {
+					properties[p.Name] = !strings.HasPrefix(p.Name, "tag.")
 				}
 			}
 		}
-		names[name] = slices.Collect(maps.Keys(declared))
+		maps.DeleteFunc(properties, func(_ string, declared bool) bool { return !declared })
+		names[name] = slices.Collect(maps.Keys(properties))
 	}
 	return names
-}
-
-// open opens a scope until the test ends.
-func open(t testing.TB, server *neo4jtest.Server, scope string) *neo4jstore.Store {
-	t.Helper()
-	s, err := neo4jstore.Open(t.Context(), neo4jstore.Config{
-		URI: server.URI, Username: server.Username, Password: server.Password, Scope: scope})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
-	return s
-}
-
-// contents is every node and relationship of a scope, with all that they have.
-func contents(t testing.TB, server *neo4jtest.Server, scope string) string {
-	t.Helper()
-	var lines []string
-	for _, cypher := range []string{
-		"MATCH (n) WHERE $scope IN [n._scope, n.testScope] RETURN labels(n), properties(n)",
-		"MATCH (a)-[r]->(b) WHERE $scope IN [r._scope, r.testScope] RETURN a._key, type(r), properties(r), b._key",
-	} {
-		for _, row := range query(t, server, cypher, map[string]any{"scope": scope}) {
-			lines = append(lines, fmt.Sprint(row...))
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
-
-// query runs a statement and gives its rows.
-func query(t testing.TB, server *neo4jtest.Server, cypher string, parameters map[string]any) [][]any {
-	t.Helper()
-	result, err := neo4j.ExecuteQuery(context.Background(), server.Driver(t), cypher, parameters, neo4j.EagerResultTransformer)
-	require.NoError(t, err)
-	var rows [][]any
-	for _, r := range result.Records {
-		rows = append(rows, r.Values)
-	}
-	return rows
 }
