@@ -102,7 +102,11 @@ func (r *LoggedRun) Changes(ctx context.Context) iter.Seq2[LoggedChange, error] 
 			}
 			c := LoggedChange{JSON: bytes.TrimSuffix(line, []byte("\n"))}
 			if err == nil {
-				if fault := json.Unmarshal(c.JSON, &c); fault != nil {
+				fault := json.Unmarshal(c.JSON, &c)
+				if fault == nil && (c.ID == "" || c.Op == "" || c.Type == "" || c.Key == "") {
+					fault = errors.New("it is no change")
+				}
+				if fault != nil {
 					err = &DamagedError{File: r.file, Reason: fmt.Errorf("line %d: %w", n, fault)}
 				}
 			}

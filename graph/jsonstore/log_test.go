@@ -187,6 +187,7 @@ func TestALogThatIsDamagedIsAnErrorThatNamesTheLine(t *testing.T) {
 	for name, spoil := range map[string]damage{
 		"cut":   rewrite(func(b []byte) []byte { return b[:len(b)-10] }),
 		"wrong": rewrite(func(b []byte) []byte { return append(b, "nonsense\n"...) }),
+		"empty": rewrite(func(b []byte) []byte { return append(b, "{}\n"...) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, t.TempDir())
