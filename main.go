@@ -26,5 +26,13 @@ func main() {
 		Stdout:      os.Stdout,
 		Stderr:      os.Stderr,
 		Version:     version,
+		Hangups:     hangups,
 	}))
+}
+
+// hangups catches SIGHUP until it is told to stop. Commands that do not ask for it end by that signal, as ever.
+func hangups() (<-chan os.Signal, func()) {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	return caught, func() { signal.Stop(caught) }
 }

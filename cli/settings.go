@@ -10,6 +10,7 @@ import (
 	"github.com/lmittmann/tint"
 	"github.com/urfave/cli/v2"
 
+	"s1graph/alerts"
 	"s1graph/config"
 	"s1graph/s1"
 	"s1graph/steps"
@@ -50,6 +51,16 @@ func (c *commands) loadDatabase(ctx *cli.Context) (*config.Config, error) {
 }
 
 func (c *commands) loadFrom(ctx *cli.Context, sources config.Sources) (*config.Config, error) {
+	return config.Load(c.complete(ctx, sources))
+}
+
+// loadService makes what the service needs of what was given.
+func (c *commands) loadService(ctx *cli.Context) (*config.Service, error) {
+	return config.LoadService(c.complete(ctx, config.Sources{}))
+}
+
+// complete puts into sources what all commands have in common.
+func (c *commands) complete(ctx *cli.Context, sources config.Sources) config.Sources {
 	given := map[string]string{}
 	for _, s := range config.Settings() {
 		name := s.FlagName()
@@ -71,7 +82,8 @@ func (c *commands) loadFrom(ctx *cli.Context, sources config.Sources) (*config.C
 	sources.Flags = given
 	sources.NormalizeURL = normalizeURL
 	sources.Steps = stepIDs()
-	return config.Load(sources)
+	sources.CheckAlerts = alerts.Check
+	return sources
 }
 
 func normalizeURL(raw string) (string, error) {

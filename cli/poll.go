@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/poll"
+)
+
+func (c *commands) poll() *cli.Command {
+	return &cli.Command{
+		Name:  "poll",
+		Usage: "sync again and again, on an interval, and tell of what changed",
+		Description: `Example:
+
+    s1graph poll --url https://example.sentinelone.net --token-file FILE --interval 30m
+
+and all instances of a configuration file, each on its own interval and into its own folder:
+
+    s1graph poll --config s1graph.yaml
+
+Each instance is synced at once and then on its interval. A run that fails is tried again after a minute, two,
+four…, and the last graph stands; a run that takes longer than the interval makes the next one be skipped. The
+store is verified with the first run and once a day.
+
+SIGHUP: run now. SIGTERM or Ctrl-C: end; what is under way commits nothing, or is done within 30 seconds. The same
+again: end at once.
+
+/healthz, /readyz, /metrics (for Prometheus) and /status (JSON) are told on --listen. It is ready when each
+instance has a good run, complete or partial, that is not older than three intervals, be it of before a restart.
+Deletions that the deletion guard withholds wait for s1graph accept-deletions.
+
+Exit code 0: it ended when it was told to; 1: it failed; 2: wrong usage or configuration, or polling is DISABLED.`,
+		Flags: settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Polling, config.Serving, config.Logging),
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			settings, err := c.loadService(ctx)
+			if err != nil {
+				return err
+			}
+			return c.serve(ctx.Context, settings)
+		},
+	}
+}
+
+// serve polls until ctx ends.
+func (c *commands) serve(ctx context.Context, settings *config.Service) error {
+	log := c.logger(settings.Instances[0].Log, nil)
+	for _, instance := range settings.Instances {
+		for _, warning := range instance.Warnings {
+			log.Warn(warning, "instance", instance.Instance)
+		}
+	}
+	service, err := poll.New(poll.Config{Settings: settings, Version: c.version(), Logger: log})
+	if errors.Is(err, poll.ErrDisabled) {
+		return misuse("the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or sync by hand with s1graph run")
+	}
+	if err != nil {
+		return err
+	}
+	stop := c.runNowOnHangup(service)
+	defer stop()
+	if err := service.Run(ctx); err != nil {
+		return &ending{failed, fmt.Errorf("poll: %w", err)}
+	}
+	return nil
+}
+
+// runNowOnHangup makes all instances sync now whenever SIGHUP comes, until it is stopped.
+func (c *commands) runNowOnHangup(service *poll.Service) (stop func()) {
+	if c.Hangups == nil {
+		return func() {}
+	}
+	hangups, restore := c.Hangups()
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-hangups:
+				service.RunNow()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		restore()
+		close(done)
+		<-ended
+	}
+}
