@@ -1,0 +1,194 @@
+// The picture: columns by class, in the order in which a tenant is looked at from the outside in, and lines between
+// them. Columns read better here than a layout by forces: what something is stands in its place, and the same
+// neighbourhood looks the same each time.
+
+const layout = [["Account"], ["Site"], ["Group"], ["HostAgent"], ["Device", "Finding"], ["User", "Application"]];
+const classes = layout.flat();
+
+// columnOf is the column of a class; what is not in the layout comes last.
+function columnOf(className) {
+  const i = layout.findIndex((column) => column.includes(className));
+  return i < 0 ? layout.length : i;
+}
+
+// inOrder are the types in the order of the layout.
+const inOrder = kinds.toSorted((a, b) => {
+  const place = (k) => (classes.indexOf(k.class) + classes.length + 1) % (classes.length + 1);
+  return columnOf(a.class) - columnOf(b.class) || place(a) - place(b) || (a.type < b.type ? -1 : 1);
+});
+
+// el makes an element. Children that are no elements become text: nothing here makes markup of a string.
+function el(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === false || value === undefined || value === null) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+function svg(tag, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+// visible shows what has no shape of its own, or turns the direction of writing, as its code.
+function visible(text) {
+  return String(text).replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu, (c) => {
+    const code = c.codePointAt(0);
+    return code < 256 ? "\\x" + code.toString(16).padStart(2, "0") : "\\u" + code.toString(16);
+  });
+}
+
+const count = (n) => n.toLocaleString("en-US");
+
+// label is what the things of a type are called: Applications of sentinelone_application.
+function label(kind) {
+  const words = kind.type.slice(kind.type.indexOf("_") + 1).split("_").join(" ");
+  return words[0].toUpperCase() + words.slice(1) + "s";
+}
+
+const marks = {
+  created: { sign: "+", word: "new" },
+  updated: { sign: "~", word: "changed" },
+  rekeyed: { sign: "›", word: "renamed" },
+  deleted: { sign: "−", word: "gone" },
+};
+
+// badge marks what changed in the last run.
+function badge(op, withWord) {
+  const mark = marks[op];
+  return mark && el("span", { class: "badge " + op, title: `${mark.word} in the last run` }, withWord ? mark.word : mark.sign, withWord ? null : el("span", { class: "unseen" }, " " + mark.word));
+}
+
+// detail is the line below a name.
+function detail(id) {
+  return kindOf(id).card
+    .map((name) => [name, column(id, name)])
+    .flatMap(([name, value]) => (Array.isArray(value) ? value.slice(0, 1) : [value]).map((v) => [name, v]))
+    .filter(([, value]) => value !== undefined && value !== "" && value !== "none")
+    .map(([name, value]) =>
+      (name === "severity" || name === "riskLevel") && /^(critical|high|medium|low)$/.test(value)
+        ? el("span", { class: "level " + value }, value)
+        : el("span", { class: "value" }, visible(value).replaceAll("_", " ")),
+    );
+}
+
+const href = (id) => "#" + encodeURIComponent(keyOf(id));
+
+function card(id, extra) {
+  const op = changeOf.get(id)?.op;
+  const name = visible(nameOf(id));
+  return el(
+    "a",
+    { class: "card" + (extra ? " " + extra : "") + (op ? " " + op : ""), href: href(id), "data-id": id, "data-class": kindOf(id).class, title: name },
+    el("span", { class: "line" }, el("bdi", { class: "name" }, name), op && badge(op)),
+    el("span", { class: "line detail" }, detail(id)),
+  );
+}
+
+// surroundings finds what is around an entity, type by type: from each type to those that relationships lead to
+// and that were not reached yet, so that it goes from a user to the devices, their agents, and the threats of these,
+// but not on to the other agents of the groups. For each type: ids in order, those joined to what stands before first.
+const nearby = 24, farther = 10, mostFollowed = 20_000;
+
+function surroundings(focus, isShown, more) {
+  const reached = new Map([[kindOf(focus).index, { ids: [focus], all: [focus], distance: 0 }]]);
+  let frontier = [kindOf(focus).index];
+  for (let distance = 1; frontier.length; distance++) {
+    const next = new Map(); // type -> {ids in order, seen, complete}
+    for (const index of frontier) {
+      const { ids, all } = reached.get(index);
+      const parents = new Set(ids);
+      const follow = (id) => {
+        const others = new Map();
+        neighbours(id, (other) => {
+          const kind = kindOf(other);
+          if (reached.has(kind.index)) return;
+          if (!others.has(kind.index)) others.set(kind.index, []);
+          others.get(kind.index).push(other);
+        }, isShown);
+        for (const [kind, list] of others) {
+          if (!next.has(kind)) next.set(kind, { all: [], seen: new Set(), isMore: false });
+          const n = next.get(kind);
+          if (parents.has(id)) list.sort(byInterest);
+          for (const other of list) if (!n.seen.has(other)) n.seen.add(other), n.all.push(other);
+        }
+      };
+      for (const id of ids) follow(id);
+      let followed = 0;
+      for (const id of all) {
+        if (parents.has(id)) continue;
+        if (++followed > mostFollowed) {
+          for (const n of next.values()) n.isMore = true;
+          break;
+        }
+        follow(id);
+      }
+    }
+    for (const [kind, n] of next) {
+      const most = (distance === 1 ? nearby : farther) + (more.get(kind) ?? 0);
+      reached.set(kind, { all: n.all, ids: n.all.slice(0, most), isMore: n.isMore || next.isMore, distance });
+    }
+    frontier = [...next.keys()];
+  }
+  return reached;
+}
+
+// byInterest puts what changed first, then what is serious.
+const levels = { critical: 4, high: 3, medium: 2, low: 1 };
+function byInterest(a, b) {
+  return interest(b) - interest(a) || a - b;
+}
+function interest(id) {
+  const level = kindOf(id).class === "Finding" ? column(id, "severity") : column(id, "riskLevel");
+  return (changeOf.has(id) ? 10 : 0) + (levels[level] ?? 0);
+}
+
+// drawColumns puts sections into columns: each is {className, element}.
+function drawColumns(sections) {
+  const columns = [];
+  for (const section of sections) (columns[columnOf(section.className)] ??= []).push(section.element);
+  return el("div", { class: "columns" }, columns.filter(Boolean).map((sections) => el("div", { class: "column" }, sections)));
+}
+
+// drawLines draws the lines between elements: each is {from, to, op, title, text}. It is called anew whenever the
+// elements have moved.
+function drawLines(picture, lines) {
+  picture.querySelector("svg")?.remove();
+  const box = picture.getBoundingClientRect();
+  const canvas = svg("svg", { width: picture.scrollWidth, height: picture.scrollHeight, "aria-hidden": "true" });
+  for (const l of lines) {
+    const a = l.from.getBoundingClientRect(), b = l.to.getBoundingClientRect();
+    const [left, right] = a.left <= b.left ? [a, b] : [b, a];
+    const x1 = left.right - box.left, x2 = right.left - box.left;
+    const y1 = (left.top + left.bottom) / 2 - box.top, y2 = (right.top + right.bottom) / 2 - box.top;
+    const path = svg("path", { d: curve(x1, y1, x2, y2, left.height), class: "edge" + (l.op ? " " + l.op : "") });
+    l.path = path;
+    path.append(Object.assign(svg("title", {}), { textContent: l.title }));
+    canvas.append(path);
+    if (l.text) {
+      const dips = isLong(x1, x2) && Math.abs(y1 - y2) < 20;
+      const y = dips ? y1 + left.height * 0.75 + 14 : (y1 + y2) / 2;
+      const text = svg("text", { x: (x1 + x2) / 2, y: y - 6, class: "edge-label" });
+      text.textContent = l.text;
+      canvas.append(text);
+    }
+  }
+  picture.prepend(canvas);
+}
+
+const isLong = (x1, x2) => x2 - x1 > 160;
+
+// curve leads from one column to another; past what stands between them it goes below.
+function curve(x1, y1, x2, y2, height) {
+  if (isLong(x1, x2) && Math.abs(y1 - y2) < 20) {
+    const y = y1 + height;
+    return `M${x1},${y1} C${x1 + 30},${y1} ${x1 + 10},${y} ${x1 + 50},${y} L${x2 - 50},${y} C${x2 - 10},${y} ${x2 - 30},${y2} ${x2},${y2}`;
+  }
+  const bend = Math.max(18, Math.min(70, (x2 - x1) / 2));
+  return `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
+}

@@ -1,0 +1,229 @@
+package visualize
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/graph"
+)
+
+// How many records a block has: what is looked at is unpacked with the whole of its block.
+const (
+	entitiesPerBlock      = 512
+	relationshipsPerBlock = 4096
+)
+
+// onCards names the properties that stand below a name, by class.
+var onCards = map[string][]string{
+	"Account":     {"accountType", "state"},
+	"Site":        {"siteType", "state"},
+	"Group":       {"type"},
+	"HostAgent":   {"osName", "agentVersion"},
+	"Device":      {"osName", "modelName"},
+	"User":        {"email"},
+	"Application": {"riskLevel", "publisher"},
+	"Finding":     {"severity", "mitigationStatus"},
+}
+
+// searched names the properties by whose values entities are found, besides their names and keys.
+var searched = []string{
+	"classification", "cpe", "deviceId", "domain", "email", "externalId", "externalIp", "filePath", "fqdn", "id", "ipv4Addresses",
+	"ipv6Addresses", "lastIpToMgmt", "macAddresses", "md5", "publisher", "serial", "serialNumber", "sha1", "sha256", "shortLoginId",
+	"tags", "userPrincipalName", "username", "uuid",
+}
+
+// columns are the properties of some records, each with the values of all, and nil where a record has none.
+type columns struct {
+	records int
+	values  map[string][]any
+}
+
+func (c *columns) add(name string, value any) {
+	if c.values == nil {
+		c.values = map[string][]any{}
+	}
+	column := c.values[name]
+	for len(column) < c.records {
+		column = append(column, nil)
+	}
+	c.values[name] = append(column, value)
+}
+
+// end is called after each record.
+func (c *columns) end() { c.records++ }
+
+func (c *columns) clear() { *c = columns{} }
+
+// writeEntities writes two blocks for each few entities: what is needed of all of them from the start, for search and
+// picture, and their properties.
+func (p *page) writeEntities() error {
+	for _, table := range p.entities {
+		card := onCards[table.typ.Class]
+		var index, properties columns
+		block := 0
+		flush := func() error {
+			if index.records == 0 {
+				return nil
+			}
+			id := fmt.Sprintf("%d.%d", table.number, block)
+			block++
+			defer index.clear()
+			defer properties.clear()
+			if err := p.writeJSON("i"+id, index.values); err != nil {
+				return err
+			}
+			return p.writeJSON("p"+id, properties.values)
+		}
+		for r, err := range p.records(table.typ.Name) {
+			if err != nil {
+				return err
+			}
+			index.add("_key", strings.TrimPrefix(r.Key, table.typ.Name+":"))
+			for _, property := range r.Properties {
+				name, value := property.Name, property.Value.Any()
+				switch {
+				case name == "displayName", slices.Contains(card, name):
+					index.add(name, value)
+				case isSearched(name) && !isEmpty(property.Value):
+					index.add(name, value)
+				}
+				properties.add(name, value)
+			}
+			index.end()
+			properties.end()
+			if index.records == entitiesPerBlock {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isSearched(name string) bool {
+	_, found := slices.BinarySearch(searched, name)
+	return found
+}
+
+func isEmpty(v graph.Value) bool {
+	return v.Kind() == graph.StringKind && v.Text() == "" || v.Kind() == graph.StringsKind && len(v.List()) == 0
+}
+
+// writeRelationships writes two blocks for each few relationships: which entities they join, as the differences
+// between the numbers of one and of the next, and their properties, unless there are too many.
+func (p *page) writeRelationships() error {
+	for _, table := range p.relationships {
+		if table.from == nil || table.to == nil {
+			p.report.Dangling += table.count
+			continue
+		}
+		var ends endList
+		var properties columns
+		block := 0
+		flush := func() error {
+			if len(ends.bytes) == 0 {
+				return nil
+			}
+			id := fmt.Sprintf("%d.%d", table.number, block)
+			block++
+			defer properties.clear()
+			defer ends.clear()
+			if err := p.writeBlock("e"+id, ends.bytes); err != nil {
+				return err
+			}
+			if p.report.NoDetails || len(properties.values) == 0 {
+				return nil
+			}
+			return p.writeJSON("d"+id, properties.values)
+		}
+		for r, err := range p.records(table.typ.Name) {
+			if err != nil {
+				return err
+			}
+			from, there := table.from.find(r.From)
+			to, too := table.to.find(r.To)
+			if !there || !too {
+				p.report.Dangling++
+				continue
+			}
+			ends.add(from, to)
+			for _, property := range r.Properties {
+				if property.Name != "displayName" && !p.report.NoDetails { // it says the class again
+					properties.add(property.Name, property.Value.Any())
+				}
+			}
+			properties.end()
+			if properties.records == relationshipsPerBlock {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find gives the number of the entity with the key.
+func (t *entityTable) find(key string) (number int, found bool) {
+	return slices.BinarySearch(t.keys, key)
+}
+
+// endList is the ends of relationships: for each how much its start's number is greater than the last one's, and how
+// much its end's is, or where it starts elsewhere its end's number; both as signed varints.
+type endList struct {
+	bytes    []byte
+	from, to int
+}
+
+func (l *endList) add(from, to int) {
+	if from != l.from {
+		l.to = 0
+	}
+	l.bytes = binary.AppendVarint(l.bytes, int64(from-l.from))
+	l.bytes = binary.AppendVarint(l.bytes, int64(to-l.to))
+	l.from, l.to = from, to
+}
+
+func (l *endList) clear() { *l = endList{bytes: l.bytes[:0]} }
+
+// records yields the records of a type, decoded.
+func (p *page) records(typeName string) func(yield func(graph.Record, error) bool) {
+	types := map[string]*graph.Type{}
+	for _, t := range p.source.Graph.Types() {
+		types[t.Name] = t
+	}
+	return func(yield func(graph.Record, error) bool) {
+		for e, err := range p.source.Graph.All(p.ctx, typeName) {
+			var r graph.Record
+			if err == nil {
+				r, err = graph.Decode(e.JSON, types)
+			}
+			if err != nil {
+				yield(r, fmt.Errorf("type %s: %w", typeName, err))
+				return
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (p *page) writeJSON(id string, value any) error {
+	b, err := json.Marshal(value, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	return p.writeBlock(id, b)
+}
