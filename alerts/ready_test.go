@@ -1,0 +1,145 @@
+package alerts_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/alerts"
+	"s1graph/config"
+	"s1graph/graph"
+	"s1graph/s1/s1test"
+)
+
+// subjects names what alerts are about: agents and threats by their IDs, applications by name.
+func subjects(documents []document) []string {
+	names := []string{}
+	for _, d := range documents {
+		switch d.Type {
+		case "sentinelone_agent", "sentinelone_threat":
+			names = append(names, id(d.Key))
+		case "sentinelone_application":
+			names = append(names, d.DisplayName)
+		default: // devices and who owns them are told with their agents
+			names = append(names, id(d.Related["agent"].Key))
+		}
+	}
+	return sorted(names)
+}
+
+var ranks = []string{"none", "low", "medium", "high", "critical"}
+
+// expected is, by rule, what is to be told of a day.
+func expected(t *testing.T, plan s1test.Plan, before, after alerts.Run) map[string][]string {
+	ids := func(events ...s1test.Event) []string {
+		var all []string
+		for _, e := range events {
+			all = append(all, plan.IDs(e)...)
+		}
+		return all
+	}
+	want := map[string][]string{
+		"new device":                           ids(s1test.AgentNew),
+		"agent gone":                           ids(s1test.AgentGone),
+		"device infected":                      ids(s1test.AgentInfected),
+		"protection to detect mode":            ids(s1test.AgentDetecting),
+		"firewall or encryption switched off":  ids(s1test.AgentFirewallOff),
+		"agent moved to another group or site": ids(s1test.AgentMovedGroup, s1test.AgentMovedSite),
+		"agent decommissioned or uninstalled":  ids(s1test.AgentDecommissioned, s1test.AgentUninstalled),
+		"new unmitigated threat":               ids(s1test.ThreatOpened),
+		"threat reopened":                      ids(s1test.ThreatReopened),
+		"device owner changes":                 ids(s1test.AgentOwnerChanged),
+		"application first seen":               newApplications(t, before, after),
+	}
+	for _, agent := range plan.IDs(s1test.AgentNew) {
+		if of(t, after, "sentinelone_agent", "sentinelone_agent:"+agent).Get("isUpToDate").Any() == false {
+			want["agent out of date"] = append(want["agent out of date"], agent)
+		}
+	}
+	for _, c := range plan.Of(s1test.RiskChanged) {
+		if slices.Index(ranks, c.After) > slices.Index(ranks, c.Before) {
+			want["application risk rises"] = append(want["application risk rises"], c.Application)
+		}
+	}
+	return want
+}
+
+// newApplications are the names of those that no device had.
+func newApplications(t *testing.T, before, after alerts.Run) []string {
+	keys := func(run alerts.Run) []string {
+		var all []string
+		for key, err := range graph.Keys(t.Context(), run.Graph, "sentinelone_application") {
+			require.NoError(t, err)
+			all = append(all, key)
+		}
+		return all
+	}
+	known := keys(before)
+	fresh := slices.DeleteFunc(keys(after), func(key string) bool { return slices.Contains(known, key) })
+	var names []string
+	for _, key := range fresh {
+		names = append(names, of(t, after, "sentinelone_application", key).Get("displayName").Text())
+	}
+	return names
+}
+
+// of is a record of a run.
+func of(t *testing.T, run alerts.Run, typeName, key string) *graph.Record {
+	t.Helper()
+	for e, err := range run.Graph.Fetch(t.Context(), typeName, []string{key}) {
+		require.NoError(t, err)
+		r, err := graph.Decode(e.JSON, run.Types)
+		require.NoError(t, err)
+		return &r
+	}
+	require.Fail(t, "there is no record", key)
+	return nil
+}
+
+func TestEachPlannedEventIsToldOnceAndNothingElseIs(t *testing.T) {
+	s := newService(t, s1test.Acme(), allReady()...)
+	before := s.sync(0)
+	assert.Empty(t, s.follow(before), "the first run is a baseline")
+	seen := map[string]bool{}
+	told := map[string]int{}
+	for day := 1; day <= 7; day++ {
+		run := s.sync(day)
+		documents := s.follow(run)
+		want := expected(t, s.Plan(day), before, run)
+		for _, r := range alerts.Ready() {
+			assert.Equal(t, sorted(want[r.Name]), subjects(by(r.Name, documents)), "%s on day %d", r.Name, day)
+			told[r.Name] += len(by(r.Name, documents))
+		}
+		for _, d := range documents {
+			assert.False(t, seen[d.ID], "the ID of %s is new", d.Title)
+			seen[d.ID] = true
+			assert.NotContains(t, d.Title+d.Text, "<no value>")
+		}
+		before = run
+	}
+	for rule := range expected(t, nil, before, before) {
+		assert.NotZero(t, told[rule], "%s was tried", rule)
+	}
+}
+
+func TestAThreatIsToldWithItsOwnSeverity(t *testing.T) {
+	s := newService(t, s1test.Acme(), config.Rule{Use: "new unmitigated threat"})
+	s.follow(s.sync(0))
+	run := s.sync(1)
+	documents := s.follow(run)
+	require.NotEmpty(t, documents)
+	for _, d := range documents {
+		assert.Equal(t, of(t, run, d.Type, d.Key).Get("severity").Text(), d.Severity)
+	}
+}
+
+func TestAQuietWeekRaisesNothing(t *testing.T) {
+	tenant := s1test.Acme()
+	tenant.Quiet = true
+	s := newService(t, tenant, allReady()...)
+	for day := range 8 {
+		assert.Empty(t, s.follow(s.sync(day)), "day %d", day)
+	}
+}
