@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"s1graph/alerts"
 	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/s1"
@@ -25,6 +26,10 @@ type Options struct {
 
 	// Limiter holds back the requests of all syncs that use one token; nil: one of this sync's own.
 	Limiter *s1.Limiter
+
+	// Alerts judges the runs that are committed, and those that fail; nil: nobody is told of anything. What it queues
+	// is delivered by others.
+	Alerts *alerts.Engine
 
 	// Transport and Sleep are for tests: what carries the requests, and what waits between them (see
 	// s1.Config). nil: the usual ones.

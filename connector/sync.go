@@ -43,6 +43,9 @@ func Sync(ctx context.Context, o Options) (Summary, error) {
 		s.summary.Status, s.summary.Error = Failed, err.Error()
 	}
 	s.summary.FinishedAt = s.clock().UTC()
+	if err != nil {
+		s.alerts.failed(ctx, err)
+	}
 	return s.summary, err
 }
 
@@ -60,6 +63,7 @@ type sync struct {
 	client    *s1.Client
 	accepted  map[string]int64 // deletions that the last run withheld and somebody accepted, by type; nil: nobody did
 	neo4j     *neo4j           // nil where only graph files are written
+	alerts    *follower        // nil where nobody is told of anything
 	state     state
 	results   []steps.Result
 }
@@ -80,6 +84,8 @@ type state struct {
 	// Complete has the types of which the run's graph has all there is: a store may delete what of them it
 	// has and the graph has not.
 	Complete map[string]bool `json:"complete"`
+
+	AgentsReadAt time.Time `json:"agentsReadAt,omitzero"` // when all agents of the graph were last read
 
 	Tag string `json:"tag,omitempty"` // the account name on every entity
 
@@ -126,6 +132,7 @@ func (s *sync) run(ctx context.Context) (err error) {
 		return &UsageError{fmt.Errorf("%s would be replayed and recorded over at once: give --record another folder", s.o.Record)}
 	}
 	s.summary.StartedAt = s.clock().UTC()
+	s.openAlerts()
 	if err := s.connect(); err != nil {
 		return err
 	}
@@ -142,6 +149,7 @@ func (s *sync) run(ctx context.Context) (err error) {
 	}
 	defer s.neo4j.close(ctx)
 	s.neo4j.follow(ctx, s.last.run, s.last.state)
+	s.alerts.catchUp(ctx)
 	draft, err := s.store.Begin(s.summary.StartedAt)
 	if err != nil {
 		return err
@@ -158,6 +166,7 @@ func (s *sync) run(ctx context.Context) (err error) {
 	}
 	s.neo4j.follow(ctx, s.store.Last(), s.state)
 	s.neo4j.report()
+	s.alerts.follow(ctx, s.store.Last())
 	s.prune()
 	return nil
 }
@@ -238,7 +247,10 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 		return err
 	}
 	s.conclude(in, r)
-	return s.compare(ctx, draft, r)
+	if err := s.compare(ctx, draft, r); err != nil {
+		return err
+	}
+	return s.judgePosture(ctx, draft)
 }
 
 func (s *sync) guard() guard {
@@ -402,6 +414,7 @@ func (s *sync) conclude(in *steps.Input, r *resolver) {
 		s.state.Complete[name] = t.skipped && s.last.state.Complete[name] || !t.keepsAll() && t.withheld == 0
 	}
 	slices.Sort(s.summary.IncompleteTypes)
+	s.agentsReadAt()
 	s.summary.DanglingRelationships = r.dangling
 	for i, result := range s.results {
 		for _, t := range result.Step.Types {
@@ -499,7 +512,13 @@ func (s *sync) prune() {
 	if s.neo4j != nil {
 		keep = append(keep, s.neo4j.keep)
 	}
+	if s.alerts != nil {
+		keep = append(keep, s.alerts.keep...)
+	}
 	if err := s.store.Prune(keep...); err != nil {
 		s.notice("Older runs could not be removed, and take space: %v.", err)
+	}
+	if err := s.store.PruneChanges(s.summary.StartedAt.Add(-s.config.ChangesKept)); err != nil {
+		s.notice("Changes of older runs could not be removed, and take space: %v.", err)
 	}
 }
