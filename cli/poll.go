@@ -62,7 +62,7 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 		return misuse("the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or sync by hand with s1graph run")
 	}
 	if err != nil {
-		return err
+		return misuse("%w", err)
 	}
 	stop := c.runNowOnHangup(service)
 	defer stop()

@@ -32,6 +32,7 @@ type instance struct {
 	settings *config.Config
 	log      *slog.Logger
 	limiter  *s1.Limiter
+	alerting *alerting     // nil where nobody is to be told of anything
 	runNow   chan struct{} // without a buffer: it wakes who waits, and nobody else
 	verified time.Time     // when the store was last compared whole
 
@@ -60,14 +61,18 @@ const (
 	running activity = "running"
 )
 
-func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) *instance {
+func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*instance, error) {
 	i := &instance{
 		service: s, settings: settings, limiter: limiter,
 		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}),
 		status: status{activity: waiting},
 	}
+	var err error
+	if i.alerting, err = i.openAlerting(); err != nil {
+		return nil, err
+	}
 	i.status.good = i.lastCommitted()
-	return i
+	return i, nil
 }
 
 // lastCommitted is what the last committed run says of itself. Where that cannot be read, it is as if there were
@@ -205,8 +210,10 @@ func isBehind(summary connector.Summary) bool {
 // sync does one sync. A panic in it is an error as others are, but that the stack is logged.
 func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Summary, err error) {
 	started := i.service.Now().UTC()
+	panicked := false
 	defer func() {
 		if fault := recover(); fault != nil {
+			panicked = true
 			i.log.Error("the sync panicked, which is a fault of s1graph: please report it", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			summary, err = connector.Summary{}, fmt.Errorf("a fault of s1graph: panic: %v", fault)
 		}
@@ -217,10 +224,14 @@ func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Sum
 		if summary.FinishedAt.IsZero() {
 			summary.StartedAt, summary.FinishedAt = started, i.service.Now().UTC()
 		}
+		if panicked {
+			i.alerting.panicked(ctx, i, summary)
+		}
+		i.alerting.wake()
 	}()
-	ctx = s1.WithObserver(ctx, func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
-	return i.service.Sync(ctx, connector.Options{
-		Config: i.settings, Verify: verify, Version: i.service.Version, Limiter: i.limiter,
+	observed := s1.WithObserver(ctx, func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
+	return i.service.Sync(observed, connector.Options{
+		Config: i.settings, Verify: verify, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.judge(),
 		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
 	})
 }

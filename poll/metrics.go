@@ -33,7 +33,7 @@ func newMetrics(version string) *metrics {
 	m.requests = counter("s1graph_requests_total", "Requests to the Management API by path and status, none being no whole answer.", "path", "status")
 	m.retries = counter("s1graph_request_retries_total", "Requests that were sent again, by path and the status that made it necessary.", "path", "status")
 	m.changes = counter("s1graph_changes_total", "Changes by type and kind. Those of a baseline count as created, updated or deleted too.", "type", "kind")
-	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and what became of them: queued, delivered, retried or dead.", "rule", "destination", "status")
+	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and what became of them: raised, delivered, failed (and tried again) or dead. Raised is counted once, for all destinations.", "rule", "destination", "status")
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -98,7 +98,7 @@ type gauges struct {
 	service *Service
 	descriptions
 
-	ready, age, failedInRow, runSeconds, stepSeconds, entities, relationships, withheld, behind, tokenDays *prometheus.Desc
+	ready, age, failedInRow, runSeconds, stepSeconds, entities, relationships, withheld, behind, tokenDays, alertsQueued, alertsDead *prometheus.Desc
 }
 
 type descriptions []*prometheus.Desc
@@ -122,6 +122,8 @@ func newGauges(s *Service) *gauges {
 	g.withheld = describe("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", "type")
 	g.behind = describe("s1graph_store_behind", "1 where a store does not hold the last good run, else 0.", "store")
 	g.tokenDays = describe("s1graph_token_expires_in_days", "Days until the API token expires; negative once it has.")
+	g.alertsQueued = describe("s1graph_alerts_queued", "Alerts that wait to be delivered.", "destination")
+	g.alertsDead = describe("s1graph_alerts_dead", "Alerts that could not be delivered and are kept: see s1graph alerts list.", "destination")
 	return g
 }
 
@@ -159,6 +161,10 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		}
 		if at := state.tokenExpiresAt(); !at.IsZero() {
 			tell(g.tokenDays, at.Sub(now).Hours()/24)
+		}
+		for _, c := range i.alerting.counts() {
+			tell(g.alertsQueued, float64(c.Queued), c.Destination)
+			tell(g.alertsDead, float64(c.Dead), c.Destination)
 		}
 		last := state.last
 		if last.StartedAt.IsZero() {

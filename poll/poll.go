@@ -52,7 +52,7 @@ type Service struct {
 }
 
 // New makes a Service of the instances that have a schedule, and reads what is known of their last runs. The
-// error is ErrDisabled where there is none.
+// error is ErrDisabled where there is none, or tells what is wrong with rules and destinations of alerts.
 func New(c Config) (*Service, error) {
 	s := &Service{Config: c, log: c.Logger, metrics: newMetrics(c.Version)}
 	if s.log == nil {
@@ -78,7 +78,11 @@ func New(c Config) (*Service, error) {
 			s.log.Warn("not polled, since its interval is DISABLED", "instance", settings.Instance)
 			continue
 		}
-		s.instances = append(s.instances, newInstance(s, settings, limiter[settings]))
+		i, err := newInstance(s, settings, limiter[settings])
+		if err != nil {
+			return nil, fmt.Errorf("instance %s: %w", settings.Instance, err)
+		}
+		s.instances = append(s.instances, i)
 	}
 	if len(s.instances) == 0 {
 		return nil, ErrDisabled
@@ -98,6 +102,9 @@ func (s *Service) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, i := range s.instances {
 		running.Go(func() { i.poll(ctx) })
+		if i.alerting != nil {
+			running.Go(func() { i.deliver(ctx) })
+		}
 	}
 	<-ctx.Done()
 	s.mu.Lock()
@@ -133,6 +140,16 @@ func (s *Service) RunNow() {
 		default:
 			i.log.Info("no run now: one is under way")
 		}
+	}
+}
+
+// wait waits for d, or until ctx ends, whose error it returns then.
+func (s *Service) wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.After(d):
+		return nil
 	}
 }
 

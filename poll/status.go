@@ -36,6 +36,16 @@ type InstanceStatus struct {
 	FailedInARow   int64     `json:"failedInARow"` // runs since the last good one
 	Skipped        int64     `json:"skipped"`      // runs that were due and did not take place
 	TokenExpiresAt time.Time `json:"tokenExpiresAt,omitzero"`
+
+	Alerts []QueueStatus `json:"alerts,omitempty"` // by destination
+}
+
+// QueueStatus is how many alerts wait for a destination.
+type QueueStatus struct {
+	Destination string    `json:"destination"`
+	Queued      int       `json:"queued"`
+	Dead        int       `json:"dead"` // could not be delivered: s1graph alerts list
+	Oldest      time.Time `json:"oldest,omitzero"`
 }
 
 // StepProgress is how far a step of the run is that is under way.
@@ -79,6 +89,9 @@ func (i *instance) describe(now time.Time) InstanceStatus {
 		for _, e := range state.progress {
 			d.Steps = append(d.Steps, StepProgress{Step: e.Step, State: e.State, Rows: e.Rows, Total: e.Total})
 		}
+	}
+	for _, c := range i.alerting.counts() {
+		d.Alerts = append(d.Alerts, QueueStatus(c))
 	}
 	if !state.last.StartedAt.IsZero() {
 		d.LastRun = &state.last

@@ -1,0 +1,121 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"s1graph/alerts"
+	"s1graph/alerts/delivery"
+	"s1graph/alerts/outbox"
+	"s1graph/connector"
+)
+
+// deliverAgain is how long nothing is delivered after the queue could not be read or written.
+const deliverAgain = time.Minute
+
+// alerting is what an instance's runs are judged by, and who tells people of it; nil where nobody is to be told of
+// anything. Runs are judged by the sync itself, which queues what is to be told; what is queued is delivered side by
+// side with syncs, so that a destination that hangs holds none of them up.
+type alerting struct {
+	queue     *outbox.Outbox
+	engine    *alerts.Engine
+	deliverer *delivery.Deliverer
+}
+
+// openAlerting says what is wrong with rules and destinations; nothing is opened, read or sent yet.
+func (i *instance) openAlerting() (*alerting, error) {
+	if i.settings.Alerts == nil {
+		return nil, nil
+	}
+	rules, faults := alerts.Compile(i.settings.Alerts)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	count := func(rule, destination, status string) {
+		i.service.metrics.alerts.WithLabelValues(i.settings.Instance, rule, destination, status).Inc()
+	}
+	queue := outbox.At(filepath.Join(i.settings.Dir, "alerts.db"))
+	deliverer, err := delivery.New(delivery.Config{
+		Outbox: queue, Destinations: i.settings.Alerts.Destinations,
+		Clock: i.service.Now, Rand: i.service.Rand, Wait: i.service.wait, Logger: i.log,
+		Observe: func(destination, rule, status string) { count(rule, destination, status) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	engine := alerts.New(alerts.Config{
+		Rules: rules, Outbox: queue, Instance: i.settings.Instance, Destinations: i.settings.Alerts.Destinations, Logger: i.log,
+		Observe: func(rule string) { count(rule, "", "raised") },
+	})
+	return &alerting{queue, engine, deliverer}, nil
+}
+
+// judge is what judges the runs of an instance, nil where nobody is to be told of anything.
+func (a *alerting) judge() *alerts.Engine {
+	if a == nil {
+		return nil
+	}
+	return a.engine
+}
+
+// wake lets what a run has queued be delivered at once.
+func (a *alerting) wake() {
+	if a != nil {
+		a.deliverer.Wake()
+	}
+}
+
+// counts are how many alerts wait for each destination, and how many are dead. It is empty where that cannot be told
+// soon.
+func (a *alerting) counts() (counts []outbox.Count) {
+	if a == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := a.queue.View(ctx, func(tx *outbox.Tx) (err error) {
+		counts, err = tx.Counts()
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return counts
+}
+
+// deliver delivers alerts until ctx ends. What cannot be read or written is tried again after a while: messages wait
+// on disk.
+func (i *instance) deliver(ctx context.Context) {
+	for {
+		err := i.alerting.deliverer.Run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		i.log.Error("alerts are not delivered for a while", "error", fmt.Sprint(err), "again", deliverAgain)
+		if i.service.wait(ctx, deliverAgain) != nil {
+			return
+		}
+	}
+}
+
+// panicked lets the rules on runs judge a run that panicked; of other runs the sync itself does so.
+func (a *alerting) panicked(ctx context.Context, i *instance, summary connector.Summary) {
+	if a == nil {
+		return
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			i.log.Error("the rules of alerts panicked", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		}
+	}()
+	err := a.engine.Failed(ctx, alerts.Report{
+		Instance: summary.Instance, Status: string(summary.Status), Error: summary.Error,
+		StartedAt: summary.StartedAt, FinishedAt: summary.FinishedAt,
+	})
+	if err != nil {
+		i.log.Error("a failed run could not be judged by the rules of alerts", "error", err.Error())
+	}
+}
