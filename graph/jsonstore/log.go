@@ -122,9 +122,10 @@ func (r *LoggedRun) Changes(ctx context.Context) iter.Seq2[LoggedChange, error] 
 }
 
 // Change is the change as graph.Diff found it, as far as the line tells: its records have, unless they were created or
-// deleted, only the properties that changed, and its type has only a name and a class.
+// deleted, only the properties that changed and what the record is called, and its type has only a name and a class.
 func (c *LoggedChange) Change() (graph.Change, error) {
 	var line struct {
+		DisplayName string         `json:"displayName"`
 		PreviousKey string         `json:"previousKey"`
 		Changed     []string       `json:"changed"`
 		Before      jsontext.Value `json:"before"`
@@ -144,6 +145,9 @@ func (c *LoggedChange) Change() (graph.Change, error) {
 		if len(side.value) > 0 && err == nil {
 			*side.to, err = decodeSide(t, c.Key, side.value)
 		}
+	}
+	if after := change.After; after != nil && line.DisplayName != "" {
+		after.Set("displayName", graph.String(line.DisplayName))
 	}
 	return change, err
 }

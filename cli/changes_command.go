@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+)
+
+func (c *commands) changes() *cli.Command {
+	return &cli.Command{
+		Name:  "changes",
+		Usage: "say what the past runs changed",
+		Description: `Examples: the last day, agents that went away this week, and all that is kept, for another program:
+
+    s1graph changes --since 24h
+    s1graph changes --since 7d --type sentinelone_agent --op deleted
+    s1graph changes --json
+
+The newest stand last. It can be asked while a run is under way. How long changes are kept is set by changesKept in
+the configuration file.`,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "since", Usage: "of the runs that started since `TIME` alone: so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z; days begin at midnight UTC"},
+			&cli.StringSliceFlag{Name: "type", Usage: "changes of this `TYPE` alone, such as sentinelone_agent; may be given several times"},
+			&cli.StringSliceFlag{Name: "op", Usage: "changes of this `KIND` alone: created, updated, deleted or rekeyed; may be given several times"},
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each change, a line each", DisableDefaultText: true},
+		}, folderFlags()...),
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			wanted, err := newChangeFilter(ctx, time.Now())
+			if err != nil {
+				return err
+			}
+			settings, err := c.loadFolder(ctx)
+			if err != nil {
+				return err
+			}
+			return c.printLog(ctx, settings.Dir, wanted)
+		},
+	}
+}
+
+// folderFlags are the flags of a command that reads an instance's folder and nothing else.
+func folderFlags() []cli.Flag {
+	return slices.DeleteFunc(settingFlags(config.Graph), func(f cli.Flag) bool {
+		return !slices.Contains([]string{"config", "instance", "dir"}, f.Names()[0])
+	})
+}
+
+// loadFolder makes the Config of a command that reads an instance's folder and nothing else.
+func (c *commands) loadFolder(ctx *cli.Context) (*config.Config, error) {
+	return c.loadFrom(ctx, config.Sources{Local: true})
+}
+
+// noRun is the fault of asking of a folder what only a run can have left there.
+func noRun(dir string) error {
+	return misuse("%s: there is no run yet; run s1graph run first, or give another --instance or --dir", dir)
+}
+
+// changeFilter says which changes are asked for.
+type changeFilter struct {
+	since time.Time
+	types []string // empty: all
+	ops   []string // empty: all
+}
+
+func newChangeFilter(ctx *cli.Context, now time.Time) (*changeFilter, error) {
+	f := &changeFilter{types: words(ctx.StringSlice("type")), ops: words(ctx.StringSlice("op"))}
+	var err error
+	if ctx.IsSet("since") {
+		if f.since, err = since(ctx.String("since"), now); err != nil {
+			return nil, misuse("--since: %w", err)
+		}
+	}
+	var known []string
+	for _, t := range connector.Model() {
+		known = append(known, t.Name)
+	}
+	ops := []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), string(graph.Rekeyed)}
+	for _, name := range f.types {
+		if !slices.Contains(known, name) {
+			return nil, misuse("--type: there is no type %q; %sthe types are %s", name, suggestion(name, known), strings.Join(known, ", "))
+		}
+	}
+	for _, name := range f.ops {
+		if !slices.Contains(ops, name) {
+			return nil, misuse("--op: there is no change %q; %sit is one of %s", name, suggestion(name, ops), strings.Join(ops, ", "))
+		}
+	}
+	return f, nil
+}
+
+// words takes apart what may be given by several flags, or by one with commas.
+func words(given []string) []string {
+	var all []string
+	for _, list := range given {
+		all = append(all, strings.Split(list, ",")...)
+	}
+	return all
+}
+
+// since reads a moment: a date, or how long ago it was.
+func since(text string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04Z07:00"} {
+		if moment, err := time.Parse(layout, text); err == nil {
+			return moment, nil
+		}
+	}
+	if days, inDays := strings.CutSuffix(text, "d"); inDays {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return now.AddDate(0, 0, -int(n)), nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	return time.Time{}, fmt.Errorf("%q must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z", text)
+}
+
+func (f *changeFilter) takes(c *jsonstore.LoggedChange) bool {
+	return (len(f.types) == 0 || slices.Contains(f.types, c.Type)) && (len(f.ops) == 0 || slices.Contains(f.ops, string(c.Op)))
+}
+
+// printLog prints the changes as they are read: there may be more than memory holds.
+func (c *commands) printLog(ctx *cli.Context, dir string, wanted *changeFilter) error {
+	runs, err := jsonstore.ChangeLog(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return noRun(dir)
+	}
+	if err != nil {
+		return err
+	}
+	print := c.out.loggedChanges(namesIn(ctx.Context, dir))
+	if ctx.Bool("json") {
+		print = c.out.loggedJSON
+	}
+	changes, runsWithSome := 0, 0
+	for _, run := range runs {
+		if run.At.Before(wanted.since) {
+			continue
+		}
+		before := changes
+		for line, err := range run.Changes(ctx.Context) {
+			if err == nil && wanted.takes(&line) {
+				changes++
+				err = print(&run, &line)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if changes > before {
+			runsWithSome++
+		}
+	}
+	if c.out.isTerminal() && !ctx.Bool("json") {
+		c.out.line("%s", conclusionOfLog(changes, runsWithSome, len(runs)))
+	}
+	return c.out.flush()
+}
+
+func conclusionOfLog(changes, runs, kept int) string {
+	switch {
+	case changes > 0:
+		return fmt.Sprintf("\nChanges: %d, made by %d of the %d runs whose changes are kept.", changes, runs, kept)
+	case kept > 0:
+		return fmt.Sprintf("No such changes in the %d runs whose changes are kept.", kept)
+	}
+	return "No changes are kept: no run has found any yet, or they are older than changesKept."
+}
+
+// loggedJSON prints a change as changes.jsonl has it, with the run that made it and when that started.
+func (s *screen) loggedJSON(run *jsonstore.LoggedRun, c *jsonstore.LoggedChange) error {
+	line := fmt.Appendf(nil, `{"run":%q,"at":%q,`, run.ID, run.At.Format(time.RFC3339))
+	line = append(line, c.JSON[1:]...)
+	_, err := s.Write(append(s.json(line), '\n'))
+	return err
+}
+
+// loggedChanges prints the changes of a run under the time when it started, by type.
+func (s *screen) loggedChanges(names *names) func(*jsonstore.LoggedRun, *jsonstore.LoggedChange) error {
+	heading := ""
+	var print func(graph.Change) error
+	return func(run *jsonstore.LoggedRun, c *jsonstore.LoggedChange) error {
+		change, err := c.Change()
+		if err != nil {
+			return fmt.Errorf("run %s, change %s: %w", run.ID, c.ID, err)
+		}
+		if run.ID != heading {
+			if heading != "" {
+				s.line("")
+			}
+			heading, print = run.ID, s.readableChanges(names)
+			s.line("%s", s.paint(faint, run.At.Format(time.RFC3339)+"  run "+run.ID))
+		}
+		return print(change)
+	}
+}
+
+// namesIn knows what the entities in the last graphs of a folder are called. What is gone since is called by its key.
+func namesIn(ctx context.Context, dir string) *names {
+	var snapshots []graph.Snapshot
+	current, err := filepath.EvalSymlinks(filepath.Join(dir, "current"))
+	if err == nil {
+		if run, err := jsonstore.OpenRun(current); err == nil {
+			snapshots = append(snapshots, run)
+			if before, err := jsonstore.OpenRun(filepath.Join(filepath.Dir(current), run.Manifest().Previous)); err == nil {
+				snapshots = append(snapshots, before)
+			}
+		}
+	}
+	return newNames(ctx, snapshots...)
+}

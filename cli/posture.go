@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/urfave/cli/v2"
+
+	"s1graph/graph/jsonstore"
+	"s1graph/posture"
+)
+
+func (c *commands) posture() *cli.Command {
+	return &cli.Command{
+		Name:  "posture",
+		Usage: "say which devices meet what the configuration demands of them, and why others do not",
+		Description: `Example:
+
+    s1graph posture --instance acme
+
+The devices that are not compliant come first. What is demanded stands under posture in the configuration file, and
+each run judges anew; nothing is asked of the console here.`,
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each device, a line each", DisableDefaultText: true},
+		}, folderFlags()...),
+		Action: func(ctx *cli.Context) error {
+			if err := noArguments(ctx); err != nil {
+				return err
+			}
+			settings, err := c.loadFolder(ctx)
+			if err != nil {
+				return err
+			}
+			run, err := lastRunIn(settings.Dir)
+			if err != nil {
+				return err
+			}
+			return c.printPosture(run, ctx.Bool("json"))
+		},
+	}
+}
+
+// lastRunIn opens the last run in an instance's folder without its lock: another process may be writing the next.
+func lastRunIn(dir string) (*jsonstore.Run, error) {
+	current, err := filepath.EvalSymlinks(filepath.Join(dir, "current"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noRun(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return jsonstore.OpenRun(current)
+}
+
+func (c *commands) printPosture(run *jsonstore.Run, asJSON bool) error {
+	print := c.printVerdicts
+	if asJSON {
+		print = c.printVerdictsJSON
+	}
+	err := print(run)
+	if errors.Is(err, fs.ErrNotExist) {
+		return misuse("the last run judged no devices: put what is demanded of them under posture in the configuration file, and run s1graph run")
+	}
+	if err != nil {
+		return err
+	}
+	return c.out.flush()
+}
+
+func (c *commands) printVerdictsJSON(run *jsonstore.Run) error {
+	for _, compliant := range []bool{false, true} {
+		err := eachVerdict(run, func(v posture.Verdict) error {
+			if v.Compliant != compliant {
+				return nil
+			}
+			line, err := json.Marshal(&v)
+			if err == nil {
+				_, err = c.out.Write(append(c.out.json(line), '\n'))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *commands) printVerdicts(run *jsonstore.Run) error {
+	var verdicts []posture.Verdict
+	compliant := 0
+	err := eachVerdict(run, func(v posture.Verdict) error {
+		verdicts = append(verdicts, v)
+		if v.Compliant {
+			compliant++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(verdicts, func(a, b posture.Verdict) int {
+		return cmp.Or(cmp.Compare(rankOf(a.Compliant), rankOf(b.Compliant)), strings.Compare(strings.ToLower(a.DisplayName), strings.ToLower(b.DisplayName)))
+	})
+	var rows [][]any
+	for i := range verdicts {
+		rows = append(rows, c.out.verdictRow(&verdicts[i]))
+	}
+	if len(rows) > 0 {
+		c.out.table([]string{"device", "compliant", "reasons"}, rows)
+	}
+	if c.out.isTerminal() {
+		c.out.line("%s", conclusionOfPosture(run, len(verdicts), compliant))
+	}
+	return nil
+}
+
+// rankOf puts first what someone must look after.
+func rankOf(compliant bool) int {
+	if compliant {
+		return 1
+	}
+	return 0
+}
+
+// eachVerdict reads the verdicts of a run, in the order of the devices' keys.
+func eachVerdict(run *jsonstore.Run, take func(posture.Verdict) error) error {
+	f, err := run.Open(posture.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for v, err := range posture.Read(f) {
+		if err == nil {
+			err = take(v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *screen) verdictRow(v *posture.Verdict) []any {
+	answer := s.paint(green, "yes")
+	if !v.Compliant {
+		answer = s.paint(red, "no")
+	}
+	between := "; "
+	if s.isTerminal() {
+		between = "\n" // a line each, in its cell
+	}
+	reasons := make([]string, len(v.Reasons))
+	for i, reason := range v.Reasons {
+		reasons[i] = escape(reason)
+	}
+	return []any{clip(escape(v.DisplayName)), answer, strings.Join(reasons, between)}
+}
+
+func conclusionOfPosture(run *jsonstore.Run, devices, compliant int) string {
+	started := run.Manifest().StartedAt.Format(time.RFC3339)
+	if devices == 0 {
+		return fmt.Sprintf("No device is in a group with a policy, as of %s.", started)
+	}
+	return fmt.Sprintf("%d of %d devices are compliant, as of %s.", compliant, devices, started)
+}

@@ -1,0 +1,100 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/graph/jsonstore"
+	"s1graph/posture"
+	"s1graph/s1/s1test"
+)
+
+// judgedAs leaves a run in the working directory in which devices were judged so.
+func judgedAs(t *testing.T, verdicts ...posture.Verdict) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	store, err := jsonstore.Open(".s1graph/test", jsonstore.Options{Instance: "test"})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Close()) }()
+	draft, err := store.Begin(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
+	require.NoError(t, err)
+	require.NoError(t, draft.WriteFile(posture.File, func(w io.Writer) error {
+		return posture.Write(w, func(yield func(posture.Verdict, error) bool) {
+			for _, v := range verdicts {
+				if !yield(v, nil) {
+					return
+				}
+			}
+		})
+	}))
+	require.NoError(t, draft.Commit(jsonstore.CommitInfo{}))
+}
+
+var threeVerdicts = []posture.Verdict{
+	{Device: "sentinelone_device:1", DisplayName: "alpha", Compliant: true},
+	{Device: "sentinelone_device:2", DisplayName: "Beta", Reasons: []string{"firewall_enabled is false, and must be true", "last_synced_interval is over 24 hours"}},
+	{Device: "sentinelone_device:3", DisplayName: "AARDVARK", Reasons: []string{"infected is true, and must be false"}},
+}
+
+func TestPostureListsFirstWhatMustBeLookedAfter(t *testing.T) {
+	judgedAs(t, threeVerdicts...)
+	assert.Equal(t, outcome{0, `DEVICE    COMPLIANT  REASONS
+AARDVARK  no         infected is true, and must be false
+Beta      no         firewall_enabled is false, and must be true; last_synced_interval is over 24 hours
+alpha     yes
+`, ""}, s1graph(t, "posture", "--instance", "test"))
+
+	terminal := invocation{width: 100, environment: []string{"NO_COLOR=1"}}.s1graph(t, "posture", "--instance", "test")
+	assert.True(t, strings.HasSuffix(terminal.stdout, "\n1 of 3 devices are compliant, as of 2026-11-22T12:00:00Z.\n"), terminal.stdout)
+	assert.Contains(t, terminal.stdout, "last_synced_interval is over 24 hours", "a reason a line")
+}
+
+func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
+	judgedAs(t, threeVerdicts...)
+	got := s1graph(t, "posture", "--instance", "test", "--json")
+	assert.Zero(t, got.code)
+	var devices []string
+	for line := range strings.Lines(got.stdout) {
+		var v struct {
+			Device, DisplayName string
+			Compliant           bool
+			NonCompliantReasons []string
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &v))
+		devices = append(devices, v.Device)
+		assert.Equal(t, v.Compliant, len(v.NonCompliantReasons) == 0)
+		assert.NotNil(t, v.NonCompliantReasons)
+	}
+	assert.Equal(t, []string{"sentinelone_device:2", "sentinelone_device:3", "sentinelone_device:1"}, devices)
+}
+
+func TestPostureSaysWhatIsMissing(t *testing.T) {
+	runsOf(t, nil)
+	assert.Equal(t, outcome{2, "", "s1graph: the last run judged no devices: put what is demanded of them under posture in the configuration file, and run s1graph run\n"},
+		s1graph(t, "posture", "--instance", "test"))
+	assert.Equal(t, outcome{2, "", "s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir\n"},
+		s1graph(t, "posture", "--instance", "other"))
+	judgedAs(t)
+	assert.Equal(t, outcome{}, s1graph(t, "posture", "--instance", "test"), "a pipe gets nothing where there is nothing")
+	assert.Equal(t, "No device is in a group with a policy, as of 2026-11-22T12:00:00Z.\n",
+		invocation{width: 80}.s1graph(t, "posture", "--instance", "test").stdout)
+}
+
+func TestHostileNamesOfJudgedDevicesReachNoTerminal(t *testing.T) {
+	var verdicts []posture.Verdict
+	for _, name := range s1test.HostileNames {
+		verdicts = append(verdicts, posture.Verdict{Device: "sentinelone_device:x", DisplayName: name, Reasons: []string{"network_status is " + name}})
+	}
+	judgedAs(t, verdicts...)
+	for _, args := range [][]string{{"posture", "--instance", "test"}, {"posture", "--instance", "test", "--json"}} {
+		got := invocation{width: 100, environment: []string{"NO_COLOR=1"}}.s1graph(t, args...)
+		assert.Zero(t, got.code)
+		assert.True(t, isPlain(got.stdout), "%q", got.stdout)
+	}
+}
