@@ -27,7 +27,7 @@ type foundRule struct {
 
 // destinations and rules of an instance stand for themselves: one of the two may come from the top level.
 func (d *document) readAlerts(key string, node ast.Node) {
-	m := d.mapping(key, node, "what is told and where", "destinations", "rules")
+	m := d.mapping(key, node, "destinations", "rules")
 	if m == nil {
 		return
 	}
@@ -69,7 +69,7 @@ func (d *document) readDestinations(key string, node ast.Node) {
 
 func (d *document) readDestination(key, name string, node ast.Node) {
 	found := foundDestination{Destination: Destination{Name: name}}
-	m := d.mapping(key, node, "a destination", "url", "url_file", "format", "secret_file")
+	m := d.mapping(key, node, "url", "url_file", "format", "secret_file")
 	if m == nil {
 		found.broken = true
 		d.layer.destinations.items = append(d.layer.destinations.items, found)
@@ -151,7 +151,7 @@ func (m *mapping) secretFile(name string, field *Secret) {
 }
 
 func (d *document) readRule(key string, node ast.Node) {
-	m := d.mapping(key, node, "a rule", "use", "name", "when", "severity", "title", "text", "to", "at_least", "mute", "ended", "days")
+	m := d.mapping(key, node, "use", "name", "when", "severity", "title", "text", "to", "at_least", "mute", "ended", "days")
 	if m == nil {
 		return
 	}

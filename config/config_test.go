@@ -451,12 +451,19 @@ func TestASecretThatIsNotSetIsEmpty(t *testing.T) {
 }
 
 func FuzzNoFileBringsLoadDown(f *testing.F) {
-	for _, seed := range []string{"", "url: x", "log: {level: [", "? a\n: b", "<<: {a: 1}", "a: &b c\nd: *b", "rateLimits: {? : 1}", "sites: [!!str 1, *x]", "- - -", "%YAML 1.2\n---\n"} {
+	for _, seed := range []string{"", "url: x", "log: {level: [", "? a\n: b", "<<: {a: 1}", "a: &b c\nd: *b", "rateLimits: {? : 1}", "sites: [!!str 1, *x]", "- - -", "%YAML 1.2\n---\n",
+		"alerts: {destinations: {a: {url: b}, ? c : d}, rules: [{use: a, to: [b]}, {name: a}, 1]}", "posture: [{groups: [a]}, {is_active: 1}, ]",
+		"instances: [{instance: a, alerts: {rules: [{use: a}]}}, {instance: b, dir: .s1graph/a}, , 1]", "interval: \"@every 1h\""} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		folder(t, map[string]string{"s1graph.yaml": content})
 		_, err := config.Load(sources(nil))
+		if err != nil {
+			var found config.Faults
+			require.ErrorAs(t, err, &found)
+		}
+		_, err = config.LoadService(sources(nil))
 		if err != nil {
 			var found config.Faults
 			require.ErrorAs(t, err, &found)

@@ -200,7 +200,10 @@ func (d *document) unknown(name ast.Node, key string) {
 		d.fault(d.place(name, key), "must not stand here: put the token into a file of its own and name that with tokenFile")
 		return
 	}
-	known := []string{"alerts", "posture", "instances"}
+	known := []string{"alerts", "posture"}
+	if d.layer.name == "" {
+		known = append(known, "instances")
+	}
 	for _, s := range settings {
 		known = append(known, s.Key)
 	}
@@ -210,8 +213,8 @@ func (d *document) unknown(name ast.Node, key string) {
 func (d *document) place(node ast.Node, key string) string {
 	position := node.GetToken().Position
 	place := fmt.Sprintf("%s:%d:%d", d.path, position.Line, position.Column)
-	if d.layer.name != "" && key != "" {
-		key = d.layer.name + "." + key
+	if d.layer.name != "" {
+		key = strings.TrimSuffix(d.layer.name+"."+key, ".")
 	}
 	if key == "" {
 		return place

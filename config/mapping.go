@@ -18,12 +18,11 @@ type mapping struct {
 	broken bool                // something in it is not what it must be, which was told
 }
 
-// mapping reads node, which must be a map in which there are no names but those. What it is called in a fault
-// is what, as "a rule". It is nil where node is no map.
-func (d *document) mapping(key string, node ast.Node, what string, names ...string) *mapping {
+// mapping reads node, which must be a map in which there are no names but those. It is nil where node is none.
+func (d *document) mapping(key string, node ast.Node, names ...string) *mapping {
 	tree, ok := node.(ast.MapNode)
 	if !ok {
-		d.fault(d.place(node, key), "must be %s: a map of %s", what, alternatives(names))
+		d.fault(d.place(node, key), "must be a map of %s", alternatives(names))
 		return nil
 	}
 	m := &mapping{document: d, key: key, places: map[string]string{"": d.place(node, key)}, values: map[string]ast.Node{}}
@@ -38,7 +37,7 @@ func (d *document) mapping(key string, node ast.Node, what string, names ...stri
 		lines[name] = token.Position.Line
 		switch {
 		case !slices.Contains(names, name):
-			m.unknown(entries.Key(), what, names)
+			m.unknown(entries.Key(), names)
 		case twice:
 			m.fault(d.place(entries.Key(), key+"."+name), "must be given once, and stands in line %d already", line)
 		case entries.Value().Type() != ast.NullType:
@@ -57,13 +56,13 @@ func (m *mapping) fault(where, format string, args ...any) {
 // word is what may be repeated of a name that is not known, or of a word in a list: an address is none.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]{0,30}$`)
 
-func (m *mapping) unknown(node ast.Node, what string, names []string) {
+func (m *mapping) unknown(node ast.Node, names []string) {
 	name := node.GetToken().Value
 	switch {
 	case name == "secret" && slices.Contains(names, "secret_file"):
 		m.fault(m.place(node, m.key+".secret"), "must not stand here: put the secret into a file of its own and name that with secret_file")
 	case word.MatchString(name):
-		m.fault(m.place(node, m.key), "%q is nothing that %s has%s", name, what, suggestion(name, names))
+		m.fault(m.place(node, m.key), "%q is nothing that stands here%s", name, suggestion(name, names))
 	default:
 		m.fault(m.place(node, m.key), "must have nothing but %s", alternatives(names))
 	}
@@ -131,7 +130,7 @@ func (m *mapping) words(name string, field *[]string, checks ...func(string) err
 		value, ok = content(Text, node)
 	}
 	if !ok {
-		m.fault(m.places[name], "must be %s", List.expected())
+		m.fault(m.places[name], "must be a list, such as [a, b]")
 		return
 	}
 	for item := range strings.SplitSeq(value, ",") {

@@ -27,7 +27,7 @@ type foundPolicy struct {
 }
 
 func (d *document) readPolicy(key string, node ast.Node) {
-	m := d.mapping(key, node, "a policy", "name", "groups", "active_threats", "encrypted_applications", "firewall_enabled",
+	m := d.mapping(key, node, "name", "groups", "active_threats", "encrypted_applications", "firewall_enabled",
 		"infected", "is_active", "is_up_to_date", "network_status", "operational_state", "last_synced_interval")
 	if m == nil {
 		return
@@ -41,7 +41,7 @@ func (d *document) readPolicy(key string, node ast.Node) {
 			criteria--
 		}
 	}
-	if criteria == 0 {
+	if criteria == 0 && !m.broken {
 		m.fault(m.places[""], "must say what devices must be like, such as firewall_enabled: true")
 	}
 	if _, limited := m.values["active_threats"]; limited {

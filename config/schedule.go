@@ -19,14 +19,15 @@ type Schedule struct {
 	cron  cron.Schedule // nil where every is set
 }
 
-// expressions are those of crontab(5): five fields, @hourly and the like, and the days of the month or of the
-// week where both are given.
+// expressions are those of crontab(5), which the parser's own standard is not: there, a day of the month and a
+// day of the week must both be right.
 var expressions = cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor | cron.DowOrDom).
 	WithMinEveryInterval(shortest)
 
 // ParseSchedule understands DISABLED, a duration of a minute or more (30m), and a cron expression with five
 // fields (0 */2 * * *) or a name (@hourly). The times of a cron expression are those of the machine's time zone,
-// unless it begins with another, as in TZ=Europe/Berlin 0 6 * * *.
+// unless it begins with another, as in TZ=Europe/Berlin 0 6 * * *. A day of the month and a day of the week are
+// alternatives, as in crontab(5).
 func ParseSchedule(text string) (Schedule, error) {
 	text = strings.TrimSpace(text)
 	if strings.EqualFold(text, "DISABLED") {
@@ -38,16 +39,17 @@ func ParseSchedule(text string) (Schedule, error) {
 		}
 		return Schedule{text: text, every: every}, nil
 	}
-	if !strings.ContainsAny(text, " @") {
-		return Schedule{}, must(`DISABLED, a duration such as 30m, or a cron expression such as "0 */2 * * *"`, text)
+	const what = `DISABLED, a duration such as 30m, or a cron expression such as "0 */2 * * *"`
+	if !strings.HasPrefix(text, "@") && !strings.Contains(text, " ") || len(text) > 100 {
+		return Schedule{}, must(what, text)
 	}
 	expression, err := expressions.Parse(text)
 	if err != nil {
-		return Schedule{}, fmt.Errorf("must be a cron expression, such as 0 */2 * * * or @hourly: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+		return Schedule{}, fmt.Errorf("must be %s: %w", what, err)
 	}
 	s := Schedule{text: text, cron: expression}
 	if s.Next(time.Now()).IsZero() {
-		return Schedule{}, fmt.Errorf("must be a cron expression that comes true: there is no such day in the next years")
+		return Schedule{}, must("a cron expression that comes true: there is no such day in the next years", text)
 	}
 	return s, nil
 }
@@ -55,8 +57,9 @@ func ParseSchedule(text string) (Schedule, error) {
 // Disabled says that there is no next time.
 func (s Schedule) Disabled() bool { return s.text == "" }
 
-// Next is the first time that is later than after, the zero time where s is disabled. A time that summer time
-// leaves out is made up for when it begins, as cron does.
+// Next is the first time that is later than after, the zero time where s is disabled. Where the clock is put
+// forward, a cron expression's time that is left out comes an hour later; where it is put back, a time that comes
+// twice is taken twice.
 func (s Schedule) Next(after time.Time) time.Time {
 	switch {
 	case s.cron != nil:
