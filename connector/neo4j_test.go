@@ -1,8 +1,11 @@
 package connector_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
@@ -49,6 +52,20 @@ func (d database) assertHolds(t *testing.T, dir string) {
 	run, err := jsonstore.OpenRun(path)
 	require.NoError(t, err)
 	storetest.RequireSame(t, run, held)
+}
+
+// count runs a statement that gives a number.
+func (d database) count(t *testing.T, cypher string) int64 {
+	t.Helper()
+	session := d.server.Driver(t).NewSession(t.Context(), neo4j.SessionConfig{})
+	defer session.Close(t.Context())
+	result, err := session.Run(t.Context(), cypher, map[string]any{"scope": d.scope})
+	require.NoError(t, err)
+	record, err := result.Single(t.Context())
+	require.NoError(t, err)
+	n, ok := record.Values[0].(int64)
+	require.True(t, ok)
+	return n
 }
 
 // little is a tenant that is soon in Neo4j.
@@ -101,6 +118,68 @@ func TestNeo4jIsHealedWhenTheLocalDirectoryWasLost(t *testing.T) {
 	c.SetDay(1)
 	result := c.mustSync(d.write)
 	assert.Empty(t, result.changes, "a lost disk is a baseline")
+	d.assertHolds(t, c.dir)
+}
+
+// A lost directory and a list that comes back short are two faults at once: there is no last run to hold the list
+// against, but there is what the database has.
+func TestTheGuardHoldsWhenNeo4jIsHealed(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(d.write)
+	held := d.count(t, "MATCH (n:sentinelone_threat {_scope: $scope}) RETURN count(n)")
+	require.NoError(t, os.RemoveAll(c.dir))
+	mend := c.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
+	short := c.sync(d.write)
+	require.NoError(t, short.err)
+	assert.Equal(t, connector.Partial, short.Status)
+	assert.True(t, short.Stores[0].Behind)
+	assert.Contains(t, strings.Join(short.Notices, "\n"), fmt.Sprintf("Neo4j keeps %d of sentinelone_threat that the graph no longer has", held))
+	assert.Equal(t, held, d.count(t, "MATCH (n:sentinelone_threat {_scope: $scope}) RETURN count(n)"))
+
+	mend()
+	c.mustSync(d.write)
+	d.assertHolds(t, c.dir)
+}
+
+// Another process that writes to the instance's scope is one of the faults that come in the middle of an apply.
+func TestAFaultInTheMiddleLeavesNeo4jBehindUntilTheNextRun(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	other, err := neo4jstore.Open(t.Context(), neo4jstore.Config{
+		URI: d.server.URI, Username: d.server.Username, Password: d.server.Password, Scope: d.scope,
+	})
+	require.NoError(t, err)
+	defer other.Close(t.Context())
+	overtake := sync.OnceFunc(func() {
+		_, err := other.Apply(t.Context(), neo4jstore.Target{RunID: "another", Graph: storetest.NewSnapshot(nil)})
+		assert.NoError(t, err)
+	})
+	result := c.sync(d.write, func(o *connector.Options) {
+		o.Progress = func(e connector.Event) {
+			if strings.HasPrefix(e.Step, "neo4j ") {
+				overtake()
+			}
+		}
+	})
+	require.NoError(t, result.err)
+	assert.Equal(t, connector.Partial, result.Status)
+	assert.True(t, result.Stores[0].Behind)
+	assert.Contains(t, result.Stores[0].Error, "another process has begun to write to the scope")
+	assert.Contains(t, strings.Join(result.Notices, "\n"), "Neo4j is behind, and the next run brings it up to date: ")
+
+	healed := c.mustSync(d.write)
+	assert.False(t, healed.Stores[0].Behind)
+	d.assertHolds(t, c.dir)
+}
+
+func TestNeo4jIsFilledAgainWhenItWasWiped(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(d.write)
+	d.count(t, "MATCH (n {_scope: $scope}) DETACH DELETE n RETURN count(n)")
+	result := c.mustSync(d.write)
+	assert.Positive(t, result.Stores[0].Rows)
 	d.assertHolds(t, c.dir)
 }
 
