@@ -9,7 +9,7 @@ import (
 // LoadService, which has checked it, and does not change after.
 type Service struct {
 	Instances []*Config // sorted by Instance, of which each is called otherwise and has a Dir of its own; their Log is one
-	Listen    string    // HOST:PORT of its HTTP server
+	Listen    string    // HOST:PORT of its HTTP server, or off
 	AtOnce    int       // so many instances sync at once, at most; 1 at least
 }
 

@@ -132,7 +132,7 @@ var settings = []Setting{
 		apply: schedule},
 
 	{Key: "listen", Kind: Text, Group: Serving,
-		Doc:   "address of /healthz, /readyz, /metrics and /status, which ask for no password",
+		Doc:   "address of /healthz, /readyz, /metrics and /status, which ask for no password; or off",
 		apply: text(func(d *draft) *string { return &d.listen }, isAddress)},
 	{Key: "atOnce", Kind: Number, Group: Serving,
 		Doc:   "how many instances sync at once, at most",

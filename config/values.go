@@ -219,11 +219,14 @@ func isNeo4jURI(text string) error {
 	return nil
 }
 
-// isAddress takes HOST:PORT, and :PORT for all addresses of the machine.
+// isAddress takes HOST:PORT, :PORT for all addresses of the machine, and off.
 func isAddress(text string) error {
+	if strings.EqualFold(text, "off") {
+		return nil
+	}
 	_, port, err := net.SplitHostPort(text)
 	if _, invalid := strconv.ParseUint(port, 10, 16); err != nil || invalid != nil {
-		return must("an address and a port, such as 127.0.0.1:8338", text)
+		return must("an address and a port, such as 127.0.0.1:8338, or off", text)
 	}
 	return nil
 }
