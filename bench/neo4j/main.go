@@ -22,13 +22,15 @@ import (
 )
 
 type options struct {
-	agents, rounds, runs, heap int
-	results                    string
+	agents, applications, rounds, runs, heap int
+
+	results string
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.agents, "agents", 10_000, "agents, of 60 applications each")
+	flag.IntVar(&o.agents, "agents", 10_000, "agents of the tenant")
+	flag.IntVar(&o.applications, "applications", 60, "applications of each")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the two loaders and of what follows a first load; medians are shown")
 	flag.IntVar(&o.runs, "runs", 5, "unchanged runs of the program, after a first one; 0 leaves the program out")
 	flag.IntVar(&o.heap, "heap", 2048, "heap of the server in MiB")
@@ -50,7 +52,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	console := httptest.NewServer(s1test.New(s1test.Large(o.agents, 60)))
+	console := httptest.NewServer(s1test.New(s1test.Large(o.agents, o.applications)))
 	defer console.Close()
 	server, err := neo4jtest.Start(ctx, neo4jtest.Options{HeapMiB: o.heap, Optimized: true})
 	if err != nil {

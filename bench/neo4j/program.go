@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -56,25 +56,52 @@ func (p *program) run(store string) (measure, error) {
 	cmd := exec.Command(p.path, "run", "--json", "--store", store, "--url", p.console, "--dir", filepath.Join(p.dir, store))
 	cmd.Env = append(os.Environ(), "SENTINELONE_TOKEN="+s1test.DefaultToken,
 		"NEO4J_URI="+p.server.URI, "NEO4J_USERNAME="+p.server.Username, "NEO4J_PASSWORD="+p.server.Password)
-	cmd.Stderr = os.Stderr
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	started := time.Now()
-	out, err := cmd.Output()
-	m := measure{Seconds: time.Since(started).Seconds()}
+	if err := cmd.Start(); err != nil {
+		return measure{}, err
+	}
+	peak := watchMemory(cmd.Process.Pid)
+	err := cmd.Wait()
+	m := measure{Seconds: time.Since(started).Seconds(), PeakMiB: peak()}
 	if err != nil {
 		return m, err
 	}
 	var summary connector.Summary
-	if err := json.Unmarshal(out, &summary); err != nil {
+	if err := json.Unmarshal(out.Bytes(), &summary); err != nil {
 		return m, err
 	}
 	for _, s := range summary.Stores {
 		m.Statements += s.Statements
 		m.Rows += s.Rows
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return m, errors.New("the system does not tell how much memory a process used")
-	}
-	m.PeakMiB = usage.Maxrss / 1024
 	return m, nil
+}
+
+// watchMemory looks at how much memory a process has had at most, until the function that it gives asks for that, in
+// MiB; on Linux alone. What the system says at the end counts the memory of the process that started it too.
+func watchMemory(pid int) (peak func() int64) {
+	ended, result := make(chan struct{}), make(chan int64)
+	go func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		var kib int64
+		for {
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+				_, _ = fmt.Sscan(rest, &kib)
+			}
+			select {
+			case <-tick.C:
+			case <-ended:
+				result <- kib / 1024
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(ended)
+		return <-result
+	}
 }
