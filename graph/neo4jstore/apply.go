@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 
@@ -116,6 +117,7 @@ type apply struct {
 	types  []known // the target's
 	lease  *lease
 	totals map[string]int64 // records to be written, where that is known
+	gone   *goneKeys        // what the writer found gone
 }
 
 // attempts is how often an apply starts over: when the database is found to be other than the marker says, and when
@@ -147,7 +149,7 @@ func (a *apply) run(ctx context.Context) (Result, error) {
 }
 
 func (a *apply) attempt(ctx context.Context) (err error) {
-	a.lease, a.totals, a.result.Withheld = nil, map[string]int64{}, nil
+	a.lease, a.totals, a.gone, a.result.Withheld = nil, map[string]int64{}, newGoneKeys(), nil
 	if a.marker, err = a.store.marker(ctx); err != nil {
 		return err
 	}
@@ -327,7 +329,7 @@ func entitiesFirst(a, b *graph.Type) int {
 // because their types' deletions are withheld.
 func (a *apply) goneAlone(ctx context.Context, before *held, t *graph.Type, withheld map[string]bool) (int64, error) {
 	var n int64
-	err := chunked(graph.Missing(ctx, before, a.target.Graph, t.Name), func(keys []string) error {
+	err := chunked(a.missing(ctx, before, t.Name), func(keys []string) error {
 		var from, to []string
 		for _, key := range keys {
 			f, t, _ := graph.RelationshipEnds(key)
@@ -349,6 +351,46 @@ func (a *apply) goneAlone(ctx context.Context, before *held, t *graph.Type, with
 		return nil
 	})
 	return n, err
+}
+
+// missing yields the keys that before has of a type and the target lacks, once the writer has compared them.
+func (a *apply) missing(ctx context.Context, before graph.Snapshot, typeName string) iter.Seq2[string, error] {
+	if keys, all := a.gone.of(typeName); all {
+		return func(yield func(string, error) bool) {
+			for _, key := range keys {
+				if !yield(key, nil) {
+					return
+				}
+			}
+		}
+	}
+	return graph.Missing(ctx, before, a.target.Graph, typeName)
+}
+
+// goneKeys remembers keys by type, as long as they are not so many that memory would not be bounded; then it is
+// cheaper to compare again.
+type goneKeys struct {
+	types map[string][]string
+	many  map[string]bool // types of which it does not know all
+	room  int             // for so many more
+}
+
+func newGoneKeys() *goneKeys {
+	return &goneKeys{types: map[string][]string{}, many: map[string]bool{}, room: 100_000}
+}
+
+func (g *goneKeys) add(typeName, key string) {
+	if g.room == 0 {
+		g.many[typeName] = true
+		return
+	}
+	g.room--
+	g.types[typeName] = append(g.types[typeName], strings.Clone(key))
+}
+
+// of gives the keys of a type, and says whether these are all.
+func (g *goneKeys) of(typeName string) (keys []string, all bool) {
+	return g.types[typeName], !g.many[typeName]
 }
 
 // stays says which of the keys the target has.

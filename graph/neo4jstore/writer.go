@@ -132,8 +132,10 @@ func (w *writer) write(before, after graph.Snapshot, same func(typeName string) 
 			return w.add(t, create, row, size(c.After))
 		case graph.Updated, graph.Touched:
 			return w.add(t, update, w.updated(t, &c), size(c.After))
+		case graph.Deleted:
+			w.gone.add(c.Type.Name, c.Key) // it is removed at the end
 		}
-		return nil // what is gone is removed at the end
+		return nil
 	})
 }
 
@@ -145,7 +147,7 @@ func (w *writer) remove(before graph.Snapshot, mayRemove func(t *graph.Type) boo
 		if !mayRemove(t) {
 			continue
 		}
-		for key, err := range graph.Missing(w.ctx, before, w.target.Graph, t.Name) {
+		for key, err := range w.missing(w.ctx, before, t.Name) {
 			if err == nil {
 				err = w.add(w.types[t.Name], remove, reference(t, key), len(key))
 			}
