@@ -90,23 +90,31 @@ func TestKilledInAnyPhaseTheNextApplyHeals(t *testing.T) {
 					apply(t, store, target(test.holds, named[test.holds]))
 					query(t, server, scope, "MATCH (n:sentinelone_agent {_scope: $s, _key: 'sentinelone_agent:3'}) CREATE (:Person {testScope: $s})-[:USES {testScope: $s}]->(n)")
 				}
-				var c *exec.Cmd
-				kill := func(commit int) fate {
+				reached, killed := make(chan struct{}), make(chan struct{})
+				between := &proxy{commit: func(commit int) fate {
 					if commit != at {
 						return arrives
 					}
-					_ = c.Process.Kill()
+					close(reached)
+					<-killed
 					return lost
-				}
-				between := &proxy{commit: kill}
-				c = child(server, through(t, server, between), scope, test.run, test.kept)
-				out, err := c.CombinedOutput()
-				if err == nil {
+				}}
+				c := child(server, through(t, server, between), scope, test.run, test.kept)
+				c.Stderr = os.Stderr
+				require.NoError(t, c.Start())
+				ended := make(chan error, 1)
+				go func() { ended <- c.Wait() }()
+				select {
+				case err := <-ended:
+					require.NoError(t, err)
 					require.Greater(t, at, 6, "the child was to be killed")
 					requireHolds(t, server, scope, want)
 					return
+				case <-reached:
+					require.NoError(t, c.Process.Kill())
+					assert.EqualError(t, <-ended, "signal: killed")
+					close(killed)
 				}
-				require.Equal(t, "signal: killed", err.Error(), "%s", out)
 				apply(t, store, following(test.run, named[test.run], test.holds, named[test.holds]))
 				requireHolds(t, server, scope, want)
 				if test.holds != "" {

@@ -2,6 +2,8 @@ package neo4jstore_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,4 +51,12 @@ func TestTheDatabaseMayBeNamed(t *testing.T) {
 	store := openWith(t, server, neo4jstore.Config{Database: "neo4j", Scope: scope})
 	apply(t, store, target("1", named["Linux"]))
 	requireClean(t, server, scope, named["Linux"])
+}
+
+func TestTheDocumentsNameTheOldestVersion(t *testing.T) {
+	for _, path := range []string{"README.md", "docs/queries.md"} {
+		b, err := os.ReadFile(filepath.Join("..", "..", path))
+		require.NoError(t, err)
+		assert.Contains(t, string(b), "Neo4j "+neo4jstore.MinimumVersion+" or later", path)
+	}
 }
