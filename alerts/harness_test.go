@@ -120,8 +120,13 @@ type document struct {
 // raised takes out of the outbox what was queued for the webhook.
 func (s *service) raised() []document {
 	s.t.Helper()
+	return raisedIn(s.t, s.outbox)
+}
+
+func raisedIn(t testing.TB, o *outbox.Outbox) []document {
+	t.Helper()
 	var all []document
-	require.NoError(s.t, s.outbox.Update(s.t.Context(), func(tx *outbox.Tx) error {
+	require.NoError(t, o.Update(t.Context(), func(tx *outbox.Tx) error {
 		entries, err := tx.Queued(hook.Name)
 		if err != nil {
 			return err
