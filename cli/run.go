@@ -99,7 +99,19 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 	for _, warning := range o.Config.Warnings {
 		o.Logger.Warn(warning)
 	}
-	return connector.Sync(ctx.Context, o)
+	if o.DryRun || o.Replay != "" { // nobody is to be told of a tenant of the past, or of none
+		return connector.Sync(ctx.Context, o)
+	}
+	told, err := openTelling(o.Config, o.Logger)
+	if err != nil {
+		return connector.Summary{}, err
+	}
+	if told != nil {
+		o.Alerts = told.engine
+	}
+	summary, err := connector.Sync(ctx.Context, o)
+	told.deliver(ctx.Context, &summary)
+	return summary, err
 }
 
 // endRun makes the end of the command of how the sync ended and of whether its result was printed.

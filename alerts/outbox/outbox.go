@@ -42,6 +42,9 @@ func At(path string) *Outbox {
 	return &Outbox{path: path, turn: make(chan struct{}, 1)}
 }
 
+// In is the outbox of an instance's directory.
+func In(dir string) *Outbox { return At(filepath.Join(dir, "alerts.db")) }
+
 // Path is the file.
 func (o *Outbox) Path() string { return o.path }
 
