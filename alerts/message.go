@@ -10,8 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"s1graph/alerts/delivery"
 	"s1graph/alerts/outbox"
-	"s1graph/config"
 	"s1graph/graph"
 )
 
@@ -115,7 +115,7 @@ func (e *Engine) messages(ev *evaluation, a alert, run *runState) []outbox.Messa
 		if a.many == nil {
 			m.Key = a.subject.key
 		}
-		m.Title, m.Text = a.words(data, escape(d))
+		m.Title, m.Text = a.words(data, delivery.Escape(d))
 		if d.Format == "json" {
 			m.Payload = a.document(m)
 		}
@@ -309,8 +309,3 @@ func cut(s string, most int) string {
 }
 
 func plain(s string) string { return s }
-
-// escape writes values in a destination's markup.
-func escape(d config.Destination) func(string) string {
-	return plain
-}

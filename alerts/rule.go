@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"s1graph/alerts/delivery"
 	"s1graph/config"
 )
 
@@ -85,10 +86,20 @@ func Compile(a *config.Alerts) (*Rules, config.Faults) {
 	return rules, nil
 }
 
-// Check says all that is wrong with a configuration.
+// Check says all that is wrong with a configuration, its destinations included. Nothing is sent.
 func Check(a *config.Alerts) config.Faults {
-	_, faults := Compile(a)
-	return faults
+	if a == nil {
+		return nil
+	}
+	var faults config.Faults
+	for _, d := range a.Destinations {
+		if err := delivery.Check(d); err != nil {
+			where := cmp.Or(d.Places["url"], d.Places[""], "alerts.destinations."+d.Name)
+			faults = append(faults, config.Fault{Where: where, Detail: err.Error()})
+		}
+	}
+	_, ofRules := Compile(a)
+	return append(faults, ofRules...)
 }
 
 // compiler compiles one rule after the other.

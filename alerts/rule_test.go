@@ -11,14 +11,16 @@ import (
 	"s1graph/config"
 )
 
+var soc = config.Destination{Name: "soc", URL: config.NewSecret("https://example.test"), Format: "json"}
+
 // oneRule are alerts with one rule and one destination.
 func oneRule(r config.Rule) *config.Alerts {
-	return &config.Alerts{Destinations: []config.Destination{{Name: "soc"}}, Rules: []config.Rule{r}}
+	return &config.Alerts{Destinations: []config.Destination{soc}, Rules: []config.Rule{r}}
 }
 
 func TestEveryReadyMadeRuleCompilesByItsNameAlone(t *testing.T) {
 	var all config.Alerts
-	all.Destinations = []config.Destination{{Name: "soc"}}
+	all.Destinations = []config.Destination{soc}
 	for _, r := range alerts.Ready() {
 		all.Rules = append(all.Rules, config.Rule{Use: r.Name})
 		assert.NotEmpty(t, r.Doc, r.Name)
@@ -82,7 +84,7 @@ func TestWhatIsWrongWithARuleIsToldWithItsPlaceAndWhatWasPerhapsMeant(t *testing
 
 func TestAllFaultsAreToldAtOnce(t *testing.T) {
 	faults := alerts.Check(&config.Alerts{
-		Destinations: []config.Destination{{Name: "soc"}},
+		Destinations: []config.Destination{soc},
 		Rules: []config.Rule{
 			{Use: "agent gone", Severity: "urgent", To: []string{"noc"}},
 			{Name: "mine", When: "change.after.nam == change.before.nam"},
@@ -90,4 +92,13 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 		},
 	})
 	assert.Len(t, faults, 5, "%v", faults)
+}
+
+func TestADestinationThatIsNotUnderstoodIsAFaultWithItsPlaceAndWithoutItsSecret(t *testing.T) {
+	faults := alerts.Check(&config.Alerts{Destinations: []config.Destination{
+		{Name: "soc", URL: config.NewSecret("slak://hook:T0000-B0000-secretsecretsecretsecret@webhook"), Places: map[string]string{"url": "s1graph.yaml:4:12: alerts.destinations.soc.url"}},
+	}})
+	require.Len(t, faults, 1)
+	assert.Equal(t, "s1graph.yaml:4:12: alerts.destinations.soc.url", faults[0].Where)
+	assert.NotContains(t, faults[0].Detail, "secretsecret")
 }
