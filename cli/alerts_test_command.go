@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/alerts"
+	"s1graph/alerts/delivery"
+	"s1graph/alerts/outbox"
+	"s1graph/config"
+	"s1graph/connector"
+)
+
+// alertsTest shows what a rule would have said.
+func (c *commands) alertsTest() *cli.Command {
+	return &cli.Command{
+		Name:      "test",
+		Usage:     "show what a rule would have said of the last run",
+		ArgsUsage: "RULE",
+		Description: `Examples: a rule of the configuration file or a ready-made one, and sent to its destinations:
+
+    s1graph alerts test "agent gone"
+    s1graph alerts test "agent gone" --send
+
+It is as if all had happened in the last run: every entity that is in a state would have come into it. What the rules
+remember stays as it is.`,
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "send", Usage: "send it to the rule's destinations, past the queue", DisableDefaultText: true},
+		}, folderFlags()...),
+		Action: func(ctx *cli.Context) error {
+			if ctx.NArg() != 1 {
+				return misuse("alerts test takes the name of one rule, such as: s1graph alerts test \"agent gone\"")
+			}
+			settings, err := c.loadFolder(ctx)
+			if err != nil {
+				return err
+			}
+			name := ctx.Args().First()
+			tried, err := withRule(settings.Alerts, name)
+			if err != nil {
+				return err
+			}
+			settings.Alerts = tried
+			return c.tryRule(ctx.Context, settings, name, ctx.Bool("send"))
+		},
+	}
+}
+
+// withRule are the alerts of a configuration, and among them a rule of the name: its own, or else a ready-made one.
+func withRule(configured *config.Alerts, name string) (*config.Alerts, error) {
+	if configured == nil {
+		configured = &config.Alerts{}
+	}
+	var known []string
+	for _, r := range configured.Rules {
+		if r.Name == "" {
+			r.Name = r.Use
+		}
+		known = append(known, r.Name)
+	}
+	if slices.Contains(known, name) {
+		return configured, nil
+	}
+	tried := *configured
+	for _, r := range alerts.Ready() {
+		known = append(known, r.Name)
+		if r.Name == name {
+			tried.Rules = append(slices.Clone(configured.Rules), config.Rule{Use: name})
+		}
+	}
+	if len(tried.Rules) == len(configured.Rules) {
+		return nil, misuse("there is no rule %q; %sthose of the configuration and the ready-made ones are: %s", name, suggestion(name, known), strings.Join(known, ", "))
+	}
+	if len(tried.Destinations) == 0 { // it is only looked at
+		tried.Destinations = []config.Destination{{Name: "nobody", Format: "json"}}
+	}
+	return &tried, nil
+}
+
+// tryRule prints what a rule would say, and sends it where that is asked for.
+func (c *commands) tryRule(ctx context.Context, settings *config.Config, name string, send bool) error {
+	last, err := lastRunIn(settings.Dir)
+	if err != nil {
+		return err
+	}
+	rules, faults := alerts.Compile(settings.Alerts)
+	if len(faults) > 0 {
+		return faults
+	}
+	run, err := connector.RunForAlerts(last, nil)
+	if err != nil {
+		return err
+	}
+	queue, destinations := outbox.In(settings.Dir), settings.Alerts.Destinations
+	engine := alerts.New(alerts.Config{Rules: rules, Outbox: queue, Instance: settings.Instance, Destinations: destinations})
+	messages, err := engine.Preview(ctx, name, run)
+	if err != nil {
+		return err
+	}
+	if len(messages) == 0 {
+		c.out.line("The rule %q would have said nothing of the last run, %s.", name, run.ID)
+		return c.out.flush()
+	}
+	var rows [][]any
+	for _, m := range messages {
+		rows = append(rows, []any{m.Destination, m.Severity, m.Title, m.Text})
+	}
+	c.out.table([]string{"to", "severity", "title", "text"}, rows)
+	if send {
+		deliverer, err := delivery.New(delivery.Config{Outbox: queue, Destinations: destinations})
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := deliverer.Send(ctx, m); err != nil {
+				return err
+			}
+		}
+		c.out.line("\n%s sent.", plural(len(messages), "message"))
+	}
+	return c.out.flush()
+}
