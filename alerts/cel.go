@@ -40,6 +40,7 @@ type condition struct {
 	ops     map[string]bool // that it can be true of; nil: any
 	needs   relationSet     // related entities that it looks at
 	posture bool            // it looks at what posture says of devices
+	reads   map[string]bool // properties of the entity that it looks at; nil: perhaps all
 	program cel.Program
 }
 
@@ -210,9 +211,13 @@ func (c *condition) narrow(tree ast.Expr) (faults []string) {
 	if c.kind == OnState {
 		known["type"] = typeNames(isEntity)
 	}
+	reads, readsAll := map[string]bool{"displayName": true}, false
 	ast.PreOrderVisit(tree, ast.NewExprVisitor(func(e ast.Expr) {
 		switch e.Kind() {
 		case ast.CallKind:
+			if name := e.AsCall().FunctionName(); name == operators.OptSelect || name == operators.OptIndex {
+				readsAll = true
+			}
 			for field, known := range known {
 				for _, word := range compared(e, func(e ast.Expr) bool { return c.isField(e, field) }) {
 					if !slices.Contains(known, word) {
@@ -222,6 +227,7 @@ func (c *condition) narrow(tree ast.Expr) (faults []string) {
 			}
 		case ast.SelectKind:
 			sel := e.AsSelect()
+			reads[sel.FieldName()] = true // also those of others, which does no harm
 			if sel.Operand().Kind() == ast.IdentKind && sel.Operand().AsIdent() == string(c.kind) {
 				c.needs.addNamed(sel.FieldName())
 				c.posture = c.posture || c.kind == OnState && (sel.FieldName() == compliant || sel.FieldName() == reasons)
@@ -229,6 +235,9 @@ func (c *condition) narrow(tree ast.Expr) (faults []string) {
 		}
 	}))
 	slices.Sort(faults)
+	if !readsAll && c.needs.isEmpty() {
+		c.reads = reads
+	}
 	if c.kind == OnRun {
 		c.types, c.ops, c.needs, faults = nil, nil, relationSet{}, nil
 	}

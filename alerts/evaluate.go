@@ -280,6 +280,7 @@ type stateOf struct {
 	rules    []*rule
 	needs    relationSet
 	silent   bool             // of which nothing is told
+	reads    map[string]bool  // properties that the conditions look at; nil: perhaps all
 	seen     map[*rule]keySet // remembered keys of which an entity was seen
 }
 
@@ -290,9 +291,15 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 		evaluation: e, typeName: typeName, class: model[typeName].Class, rules: rules,
 		silent: !e.preview && e.run.Baseline != nil && e.run.Baseline(typeName),
 		seen:   map[*rule]keySet{},
+		reads:  map[string]bool{},
 	}
 	for _, r := range rules {
 		t.needs = t.needs.with(r.needs)
+		if r.reads == nil {
+			t.reads = nil
+		} else if t.reads != nil {
+			maps.Copy(t.reads, r.reads)
+		}
 		t.seen[r] = keySet{}
 		e.of(r).judged = append(e.of(r).judged, typeName)
 	}
@@ -303,7 +310,7 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 		if err != nil {
 			return err
 		}
-		record, err := decoded(encoded, e.run.Types)
+		record, err := t.read(encoded)
 		if err != nil {
 			return fmt.Errorf("record %s: %w", encoded.Key, err)
 		}
@@ -322,6 +329,46 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 		return err
 	}
 	t.forgetGone()
+	return nil
+}
+
+// read is as much of a record as the conditions look at.
+func (t *stateOf) read(e graph.Encoded) (*record, error) {
+	if t.reads == nil {
+		return decoded(e, t.run.Types)
+	}
+	return some(e, t.reads)
+}
+
+// complete reads all of the entities that are to be told of. What posture says of them is kept.
+func (e *evaluation) complete(ctx context.Context, subjects []*subject) error {
+	wanted := map[string]map[string]bool{}
+	for _, s := range subjects {
+		if s.after != nil && wanted[s.typ] == nil {
+			wanted[s.typ] = map[string]bool{}
+		}
+		if s.after != nil {
+			wanted[s.typ][s.key] = true
+		}
+	}
+	for _, typeName := range slices.Sorted(maps.Keys(wanted)) {
+		found, err := e.resolver.fetch(ctx, typeName, wanted[typeName])
+		if err != nil {
+			return err
+		}
+		for _, s := range subjects {
+			whole := found[s.key]
+			if whole == nil || s.typ != typeName || s.after == nil {
+				continue
+			}
+			for _, name := range []string{compliant, reasons} {
+				if v := s.after.get(name); !v.IsAbsent() {
+					whole.set(name, v)
+				}
+			}
+			s.after = whole
+		}
+	}
 	return nil
 }
 

@@ -39,6 +39,11 @@ func (e *evaluation) tell(ctx context.Context, rules []*rule) ([]alert, error) {
 			for i, a := range alerts {
 				subjects[i] = a.subject
 			}
+			if r.kind == OnState {
+				if err := e.complete(ctx, append(slices.Clone(subjects), m.subjects...)); err != nil {
+					return nil, err
+				}
+			}
 			if err := e.resolver.resolve(ctx, subjects, r.tells()); err != nil {
 				return nil, err
 			}

@@ -1,0 +1,100 @@
+package alerts
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/graph"
+)
+
+// Most entities are in no state that anybody asks for: of each only those properties are read that a condition looks
+// at, which takes a fifth of the time.
+
+// some is the record with the wanted properties alone. What it skips it does not check: the graph has held the record
+// to its digest.
+func some(e graph.Encoded, wanted map[string]bool) (*record, error) {
+	r := &record{key: strings.Clone(e.Key)}
+	err := eachProperty(e.JSON, func(name, value []byte) error {
+		if !wanted[string(name)] {
+			return nil
+		}
+		v, err := readValue(jsontext.NewDecoder(bytes.NewReader(value)))
+		r.properties = append(r.properties, graph.Property{Name: string(name), Value: v}) // they ascend in the file too
+		return err
+	})
+	return r, err
+}
+
+var errNotCanonical = errors.New("the record is not as the graph writes it")
+
+// eachProperty calls visit with the name and the JSON value of each member of a record in canonical form.
+func eachProperty(b []byte, visit func(name, value []byte) error) error {
+	if len(b) < 2 || b[0] != '{' {
+		return errNotCanonical
+	}
+	for b = b[1:]; len(b) > 0 && b[0] != '}'; {
+		end := endOfString(b)
+		if end < 0 || end >= len(b) || b[end] != ':' {
+			return errNotCanonical
+		}
+		name := b[1 : end-1]
+		b = b[end+1:]
+		if end = endOfValue(b); end < 0 || end >= len(b) {
+			return errNotCanonical
+		}
+		if err := visit(name, b[:end]); err != nil {
+			return err
+		}
+		if b = b[end:]; b[0] == ',' {
+			b = b[1:]
+		}
+	}
+	return nil
+}
+
+// endOfString is the index after the string that b begins with, -1 where there is none.
+func endOfString(b []byte) int {
+	if len(b) == 0 || b[0] != '"' {
+		return -1
+	}
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// endOfValue is the index after the string, number, flag or list that b begins with, -1 where there is none.
+func endOfValue(b []byte) int {
+	if len(b) == 0 {
+		return -1
+	}
+	switch b[0] {
+	case '"':
+		return endOfString(b)
+	case '[':
+		for i := 1; i < len(b); {
+			switch b[i] {
+			case ']':
+				return i + 1
+			case '"':
+				end := endOfString(b[i:])
+				if end < 0 {
+					return -1
+				}
+				i += end
+			default:
+				i++
+			}
+		}
+		return -1
+	}
+	return bytes.IndexAny(b, ",}")
+}
