@@ -1,0 +1,148 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/textproto"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/util/jsonclient"
+)
+
+// fault is why a message did not arrive. Its reason is made of this package's words and of status codes
+// alone: the errors of net/http, net/smtp and shoutrrr have URLs, and with them tokens and passwords, in them,
+// and the answers of a service may repeat these.
+type fault struct {
+	reason    string
+	permanent bool          // the same message would be refused again
+	after     time.Duration // that the destination asks to be left alone
+	cut       bool          // we have stopped it ourselves: it says nothing of the destination
+}
+
+func (f *fault) Error() string { return f.reason }
+
+// statusFault is what an HTTP status that is no success means.
+func statusFault(status int, after time.Duration) *fault {
+	f := &fault{reason: strings.TrimSpace(fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))), after: after}
+	switch {
+	case status >= 300 && status < 400:
+		f.reason += ": it sends us elsewhere, where we do not go"
+		f.permanent = true
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+	case status >= 400 && status < 500:
+		f.permanent = true
+	}
+	return f
+}
+
+// faultOf is what an error of a service means: nil where the message has arrived after all.
+func faultOf(service string, err error) *fault {
+	var own *fault
+	var answer jsonclient.Error
+	var mail *textproto.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &answer) && answer.StatusCode >= 200 && answer.StatusCode < 300:
+		return nil // it was taken; what came back could not be read
+	case errors.As(err, &answer) && answer.StatusCode > 0:
+		return statusFault(answer.StatusCode, 0)
+	case errors.As(err, &mail):
+		return &fault{reason: fmt.Sprintf("the mail server answered %d", mail.Code), permanent: mail.Code >= 500}
+	}
+	text := err.Error()
+	if status := statusIn(text); status >= 300 {
+		return statusFault(status, 0)
+	}
+	if f := slackFault(text); f != nil && service == "slack" {
+		return f
+	}
+	var network net.Error
+	if errors.As(err, &network) && network.Timeout() {
+		return timedOut()
+	}
+	for _, p := range phrases {
+		if strings.Contains(text, p.has) {
+			return &fault{reason: p.means}
+		}
+	}
+	return &fault{reason: fmt.Sprintf("the service %s did not take it", service)}
+}
+
+func timedOut() *fault { return &fault{reason: "no answer in time"} }
+
+// phrases are found in errors that services hand on as mere text.
+var phrases = []struct{ has, means string }{
+	{"deadline exceeded", "no answer in time"},
+	{"Client.Timeout", "no answer in time"},
+	{"i/o timeout", "no answer in time"},
+	{"no such host", "its host name is not known"},
+	{"connection refused", "the connection was refused"},
+	{"connection reset", "the connection was reset"},
+	{"network is unreachable", "its network cannot be reached"},
+	{"no route to host", "its host cannot be reached"},
+	{"certificate", "its certificate is not valid"},
+	{"tls: ", "no safe connection could be made"},
+	{errRedirected.Error(), "it sends us elsewhere, where we do not go"},
+	{"unencrypted connection", "the mail server offers no encryption, and a password must not go without"},
+	{"EOF", "the connection was closed"},
+}
+
+var errRedirected = errors.New("redirects of alerts are not followed")
+
+// statusPatterns are the ways in which services write a status: as net/http does, or after a word for it.
+var statusPatterns = []*regexp.Regexp{
+	regexp.MustCompile(`\b([1-5]\d\d) ([A-Z][A-Za-z' -]+)`),
+	regexp.MustCompile(`(?:status|status code|failed|HTTP):? ([1-5]\d\d)\b()`),
+}
+
+// statusIn is the HTTP status that an error's text has, or 0.
+func statusIn(text string) int {
+	for _, pattern := range statusPatterns {
+		for _, found := range pattern.FindAllStringSubmatch(text, -1) {
+			status, _ := strconv.Atoi(found[1])
+			if name := http.StatusText(status); name != "" && strings.HasPrefix(found[2]+name, name) {
+				return status
+			}
+		}
+	}
+	return 0
+}
+
+// slackWords are what Slack says for a reason, in place of a status; false: it may pass.
+// See https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and chat.postMessage.
+var slackWords = []struct {
+	word      string
+	permanent bool
+}{
+	{"account_inactive", true}, {"action_prohibited", true}, {"channel_is_archived", true},
+	{"channel_not_found", true}, {"invalid_auth", true}, {"invalid_blocks", true},
+	{"invalid_payload", true}, {"invalid_token", true}, {"is_archived", true}, {"missing_scope", true},
+	{"msg_too_long", true}, {"no_active_hooks", true}, {"no_service_id", true}, {"no_service", true},
+	{"no_team", true}, {"no_text", true}, {"not_authed", true}, {"not_in_channel", true},
+	{"posting_to_general_channel_denied", true}, {"team_disabled", true}, {"team_not_found", true},
+	{"token_expired", true}, {"token_revoked", true}, {"user_not_found", true},
+	{"rate_limited", false}, {"ratelimited", false}, {"rollup_error", false}, {"internal_error", false},
+	{"service_unavailable", false},
+}
+
+func slackFault(text string) *fault {
+	for _, w := range slackWords {
+		if !strings.HasSuffix(text, ": "+w.word) {
+			continue
+		}
+		f := &fault{reason: "Slack says " + w.word, permanent: w.permanent}
+		if strings.HasPrefix(w.word, "rate") {
+			f.after = 30 * time.Second
+		}
+		return f
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+
+	"s1graph/config"
+)
+
+// hosts are where services are that have one place for all.
+var hosts = map[string]string{
+	"discord":    "discord.com:443",
+	"hangouts":   "chat.googleapis.com:443",
+	"ifttt":      "maker.ifttt.com:443",
+	"join":       "joinjoaomgcd.appspot.com:443",
+	"notifiarr":  "notifiarr.com:443",
+	"pushbullet": "api.pushbullet.com:443",
+	"pushover":   "api.pushover.net:443",
+	"slack":      "slack.com:443",
+	"telegram":   "api.telegram.org:443",
+	"wecom":      "qyapi.weixin.qq.com:443",
+}
+
+// Reach says whether a connection to a destination can be made, through the proxy where HTTPS_PROXY names one.
+// Nothing is sent, and so nothing is known of whether an alert would be taken. dial may be nil. The error has
+// nothing of the URL in it but the service's name.
+func Reach(ctx context.Context, to config.Destination, dial func(ctx context.Context, network, address string) (net.Conn, error)) error {
+	address, err := addressOf(to)
+	if err != nil {
+		return err
+	}
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return faultOf(to.Name, err)
+	}
+	_ = conn.Close()
+	return nil
+}
+
+// addressOf is the host and port that a send would connect to.
+func addressOf(to config.Destination) (string, error) {
+	if err := Check(to); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(to.URL.Reveal())
+	if err != nil {
+		return "", errors.New("the URL is not understood")
+	}
+	port := "443"
+	switch schemeOf(to) {
+	case "smtp":
+		if port = u.Port(); port == "" {
+			port = "25"
+		}
+		return net.JoinHostPort(u.Hostname(), port), nil // no proxy takes mail
+	case "teams":
+		if host := u.Query().Get("host"); host != "" {
+			u.Host = host
+		}
+	case "pagerduty":
+		if u.Host == "" {
+			u.Host = "events.pagerduty.com"
+		}
+	default:
+		if fixed := hosts[schemeOf(to)]; fixed != "" {
+			u.Host = fixed
+		}
+	}
+	if u.Hostname() == "" {
+		return "", errors.New("the URL names no host")
+	}
+	if u.Scheme == "http" || u.Query().Get("disabletls") != "" && u.Query().Get("disabletls") != "no" {
+		port = "80"
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	scheme := "https"
+	if port == "80" {
+		scheme = "http"
+	}
+	target := &url.URL{Scheme: scheme, Host: net.JoinHostPort(u.Hostname(), port)}
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: target})
+	if err != nil {
+		return "", errors.New("the proxy's address is not understood")
+	}
+	if proxy == nil {
+		return target.Host, nil
+	}
+	if port = proxy.Port(); port == "" {
+		port = map[string]string{"https": "443", "socks5": "1080"}[proxy.Scheme]
+	}
+	if port == "" {
+		port = "80"
+	}
+	return net.JoinHostPort(proxy.Hostname(), port), nil
+}

@@ -1,0 +1,117 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/alerts/outbox"
+	"s1graph/config"
+)
+
+// mostAnswer is how much of an answer is read, to no purpose but that the connection can be used again.
+const mostAnswer = 64 << 10
+
+// webhook posts a message's JSON document. Its headers let a receiver tell a repetition, and that it is from
+// us and of now:
+//
+//	X-S1graph-Id: the alert's ID
+//	X-S1graph-Timestamp: seconds since 1970
+//	X-S1graph-Signature: sha256=HEX, the HMAC under the destination's secret of the timestamp, a dot and the body
+type webhook struct {
+	client *http.Client
+	url    config.Secret
+	secret config.Secret
+	clock  func() time.Time
+}
+
+func newWebhook(to config.Destination, transport http.RoundTripper, clock func() time.Time) (*webhook, error) {
+	if _, err := webhookURL(to); err != nil {
+		return nil, err
+	}
+	return &webhook{
+		client: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		url: to.URL, secret: to.Secret, clock: clock,
+	}, nil
+}
+
+// webhookURL is the URL of a webhook, if it may be one.
+func webhookURL(to config.Destination) (*url.URL, error) {
+	u, err := url.Parse(to.URL.Reveal())
+	switch {
+	case err != nil || u.Hostname() == "":
+		return nil, errors.New("a destination of format json needs an address like https://host/path")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, errors.New("alerts are posted through https only, but to this machine itself")
+	}
+	return nil, errors.New("a destination of format json needs an address that begins with https://")
+}
+
+func (w *webhook) send(ctx context.Context, m outbox.Message) *fault {
+	body := m.Payload
+	if len(body) == 0 {
+		encoded, err := json.Marshal(m)
+		if err != nil {
+			return &fault{reason: "the alert cannot be written as JSON", permanent: true}
+		}
+		body = encoded
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.Reveal(), bytes.NewReader(body))
+	if err != nil {
+		return &fault{reason: "its address cannot be used", permanent: true}
+	}
+	timestamp := strconv.FormatInt(w.clock().Unix(), 10)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "s1graph")
+	r.Header.Set("X-S1graph-Id", m.ID)
+	r.Header.Set("X-S1graph-Timestamp", timestamp)
+	if w.secret.IsSet() {
+		mac := hmac.New(sha256.New, []byte(w.secret.Reveal()))
+		mac.Write([]byte(timestamp + "."))
+		mac.Write(body)
+		r.Header.Set("X-S1graph-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	}
+	res, err := w.client.Do(r)
+	if err != nil {
+		return faultOf("webhook", err)
+	}
+	_, _ = io.CopyN(io.Discard, res.Body, mostAnswer)
+	_ = res.Body.Close()
+	if res.StatusCode >= 200 && res.StatusCode < 300 {
+		return nil
+	}
+	return statusFault(res.StatusCode, retryAfter(res.Header, w.clock()))
+}
+
+// retryAfter is what an answer says of when to come again; 0 where it says nothing.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, mostAfter.Seconds()) * float64(time.Second))
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,184 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"s1graph/alerts/outbox"
+)
+
+const (
+	firstPause = 5 * time.Second  // after a first failure; it doubles with each
+	mostPause  = 15 * time.Minute // after many
+	mostAfter  = time.Hour        // that a destination's own word, Retry-After, is obeyed
+
+	giveUpAfter = 24 * time.Hour // from the first failure
+
+	// A destination that failed so often in a row, whatever the message, is left alone for a while: each
+	// attempt at one that hangs costs the whole time that a send has.
+	patience    = 3
+	mostAtRest  = 5 * time.Minute
+	mostAtATime = 16 // entries that are read at once
+)
+
+// worker delivers to one destination, one message at a time. What it knows beside the outbox is gone with the
+// process, and is only how long the destination is left alone.
+type worker struct {
+	*Deliverer
+	name   string
+	sender sender
+
+	failures int       // in a row
+	restsTo  time.Time // nothing is sent before
+
+	waiting sync.Mutex
+	stop    context.CancelFunc // ends the wait that is under way or comes next; nil before the first
+}
+
+// run works until ctx ends.
+func (w *worker) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		looked, cancel := context.WithCancel(ctx)
+		w.waiting.Lock()
+		w.stop = cancel // before the look, so that a Wake meanwhile counts
+		w.waiting.Unlock()
+
+		next, sent, err := w.round(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.Logger.Error("alerts cannot be delivered", "destination", w.name, "error", err)
+		}
+		if err != nil || !sent {
+			_ = w.Wait(looked, w.pause(next))
+		}
+		cancel()
+	}
+}
+
+// drain works until nothing is due.
+func (w *worker) drain(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if _, sent, err := w.round(ctx); err != nil || !sent {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) wake() {
+	w.waiting.Lock()
+	defer w.waiting.Unlock()
+	if w.stop != nil {
+		w.stop()
+	}
+}
+
+// pause is how long there is nothing to do, unless something is queued.
+func (w *worker) pause(next time.Time) time.Duration {
+	if next.IsZero() {
+		return lookEvery
+	}
+	return max(0, min(next.Sub(w.Clock()), lookEvery))
+}
+
+// round sends some of what is due. Where it sent nothing, next says when something will be due; zero: not
+// known.
+func (w *worker) round(ctx context.Context) (next time.Time, sent bool, err error) {
+	if w.restsTo.After(w.Clock()) {
+		return w.restsTo, false, nil
+	}
+	var due []outbox.Entry
+	err = w.Outbox.View(ctx, func(tx *outbox.Tx) (err error) {
+		due, next, err = tx.Due(w.name, w.Clock(), mostAtATime)
+		return err
+	})
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	for _, e := range due {
+		if ctx.Err() != nil || w.restsTo.After(w.Clock()) {
+			break
+		}
+		if err := w.deliver(ctx, e); err != nil {
+			return time.Time{}, sent, err
+		}
+		sent = true
+	}
+	return next, sent, nil
+}
+
+// deliver makes one attempt at e and notes how it went; the error is the outbox's. Where ctx ended before
+// there was an answer nothing is noted: the attempt is repeated when there is somebody to make it.
+func (w *worker) deliver(ctx context.Context, e outbox.Entry) error {
+	fault := w.attempt(ctx, e.Message)
+	if fault != nil && fault.cut {
+		return nil
+	}
+	now := w.Clock()
+	status, level := StatusDelivered, w.Logger.Info
+	note := func(tx *outbox.Tx) error { return tx.Delivered(e) }
+	args := []any{"destination", w.name, "rule", e.Rule, "id", e.ID}
+	switch {
+	case fault == nil:
+		w.failures, w.restsTo = 0, time.Time{}
+	case fault.permanent || !e.First.IsZero() && now.Sub(e.First) >= giveUpAfter:
+		status, level = StatusDead, w.Logger.Error
+		note = func(tx *outbox.Tx) error { return tx.Bury(e, now, fault.reason) }
+		args = append(args, "reason", fault.reason)
+		w.rest(fault)
+	default:
+		status, level = StatusFailed, w.Logger.Warn
+		next := now.Add(max(w.backoff(e.Attempts, mostPause), min(fault.after, mostAfter)))
+		note = func(tx *outbox.Tx) error { return tx.Failed(e, now, next, fault.reason) }
+		args = append(args, "reason", fault.reason, "attempts", e.Attempts+1, "next", next.UTC().Format(time.RFC3339))
+		w.rest(fault)
+	}
+	if err := w.Outbox.Update(context.WithoutCancel(ctx), note); err != nil {
+		return err
+	}
+	level("alert "+status, args...)
+	w.Observe(w.name, e.Rule, status)
+	return nil
+}
+
+// attempt sends m. It does not outlast the time that a send has, nor the end of ctx by more than the grace.
+func (w *worker) attempt(ctx context.Context, m outbox.Message) *fault {
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Timeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		_ = wait(sending, grace)
+		cancel()
+	})
+	defer stop()
+	fault := w.sender.send(sending, m)
+	if fault != nil && ctx.Err() != nil && sending.Err() != nil {
+		fault.cut = true
+	}
+	return fault
+}
+
+// rest leaves the destination alone where it asked for that, or seems to be away.
+func (w *worker) rest(f *fault) {
+	if f.permanent {
+		w.failures = 0 // it answers
+		return
+	}
+	w.failures++
+	var pause time.Duration
+	if w.failures >= patience {
+		pause = w.backoff(w.failures-patience, mostAtRest)
+	}
+	if pause = max(pause, min(f.after, mostAfter)); pause > 0 {
+		w.restsTo = w.Clock().Add(pause)
+	}
+}
+
+// backoff is the pause after so many failures and one more: it doubles up to most, less up to a half by
+// chance, so that those who failed together do not come back together.
+func (w *worker) backoff(failures int, most time.Duration) time.Duration {
+	pause := most
+	if failures < 16 {
+		pause = min(firstPause<<failures, most)
+	}
+	return pause - time.Duration(w.Rand()*float64(pause)/2)
+}
