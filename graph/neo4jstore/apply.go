@@ -22,6 +22,9 @@ type Target struct {
 	// remembered in the database.
 	Declared map[string][]string
 
+	// Aside is what stands on nodes beside their records; nil: what stands there is left alone.
+	Aside []Aside
+
 	// Kept opens the graph of a run that is still there. If the scope holds that run, what differs between the two
 	// graphs is written, and the database is not read. nil: none is kept.
 	Kept func(runID string) (graph.Snapshot, bool)
@@ -178,6 +181,9 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 			a.totals[name] = n
 		}
 	}
+	if err := a.countAside(ctx); err != nil {
+		return err
+	}
 	if len(a.totals) == 0 {
 		return nil
 	}
@@ -188,6 +194,9 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 	err = a.writing(ctx, before, func(w *writer) error {
 		same := func(typeName string) bool { return a.totals[typeName] == 0 }
 		if _, err := w.write(before, a.target.Graph, same); err != nil {
+			return err
+		}
+		if err := w.aside(a.keptAside); err != nil {
 			return err
 		}
 		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 })
@@ -219,6 +228,9 @@ func (a *apply) compare(ctx context.Context) error {
 			return err
 		}
 		if err := w.single(before); err != nil {
+			return err
+		}
+		if err := w.aside(a.heldAside); err != nil {
 			return err
 		}
 		mayRemove, err := a.judge(ctx, before, counts)

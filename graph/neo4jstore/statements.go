@@ -35,6 +35,7 @@ type statements struct {
 	keys     string // a page: key that the next page comes after, key, _digest
 	contents string // a page: key that the next page comes after, key, all properties, whether the class is right
 	fetch    string // of rows, which are keys or {key, from, to}: key, all properties
+	aside    string // of entities, a page: key, the values of the properties $names
 }
 
 func statementsOf(t, before *graph.Type) statements {
@@ -60,6 +61,7 @@ func statementsOf(t, before *graph.Type) statements {
 		keys:     page + "RETURN n._key AS after, n._key AS key, n._digest",
 		contents: page + fmt.Sprintf("RETURN n._key AS after, n._key AS key, properties(n), n:%s", class),
 		fetch:    one + " RETURN row, properties(n)",
+		aside:    page + "RETURN n._key, [name IN $names | n[name]]",
 	}
 }
 

@@ -35,6 +35,7 @@ type written struct {
 	*graph.Type
 	statements
 	declared map[string]bool
+	beside   map[string]bool // names of the properties that stand beside the records
 	complete bool
 	renamed  bool  // it has another class than when it was written last
 	total    int64 // records to be written; 0 where that is not known
@@ -104,13 +105,20 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 	for _, t := range union(removed, union(a.marker.types, a.types)) {
 		w := &written{
 			Type: &t.Type, statements: statementsOf(&t.Type, was[t.Name]),
-			declared: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
+			declared: map[string]bool{}, beside: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
 			renamed: was[t.Name] != nil && was[t.Name].Class != t.Class,
 		}
 		for _, name := range t.Properties {
 			w.declared[name] = true
 		}
 		types[t.Name] = w
+	}
+	for _, s := range a.target.Aside {
+		for _, name := range s.Properties {
+			if t := types[s.Type]; t != nil {
+				t.beside[name] = true
+			}
+		}
 	}
 	for _, t := range before.Types() { // what is removed is found as it was written
 		types[t.Name].remove = statementsOf(t, was[t.Name]).remove
@@ -402,7 +410,7 @@ func (t *transaction) revive(rows []any) ([]any, error) {
 		set[updatedProperty] = t.now
 		for _, name := range old {
 			name, _ := name.(string)
-			if _, ok := set[name]; !ok && (t.of.declared[name] || strings.HasPrefix(name, tagPrefix)) {
+			if _, ok := set[name]; !ok && (t.of.declared[name] || t.of.beside[name] || strings.HasPrefix(name, tagPrefix)) {
 				set[name] = nil
 			}
 		}
