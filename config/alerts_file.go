@@ -184,10 +184,11 @@ func (d *document) readRule(key string, node ast.Node) {
 // checkRuleNames makes sure that what is remembered of a rule is remembered of one alone.
 func (d *document) checkRuleNames() {
 	places := map[string]string{}
-	for _, rule := range d.layer.rules.items {
+	for i, rule := range d.layer.rules.items {
 		name := cmp.Or(rule.Name, rule.Use)
 		place := cmp.Or(rule.Places["name"], rule.Places["use"])
 		if other, taken := places[name]; taken && name != "" {
+			d.layer.rules.items[i].broken = true
 			d.fault(place, "must be a name that no other rule has, and that at %s has it too: give one of them another name", other)
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/alerts"
 	"s1graph/config"
 )
 
@@ -68,7 +69,7 @@ func TestTheExampleFileSetsNothingAsItIs(t *testing.T) {
 func TestTheExampleFileIsRightWhenUncommented(t *testing.T) {
 	_, single, _ := exampleFile(t)
 	folder(t, exampleFiles(t, single))
-	c, err := config.Load(sources(func(s *config.Sources) { s.Environment = nil }))
+	c, err := config.Load(sources(func(s *config.Sources) { s.Environment, s.CheckAlerts = nil, alerts.Check }))
 	require.NoError(t, err)
 	assert.Empty(t, c.Warnings)
 	assert.Equal(t, "https://example.sentinelone.net", c.URL)

@@ -233,3 +233,17 @@ func TestTheWarningsOfAServiceAreToldOnce(t *testing.T) {
 	assert.Equal(t, []string{"S1GRAPH_SITE is no setting; did you mean S1GRAPH_SITES?"}, service.Instances[0].Warnings)
 	assert.Empty(t, service.Instances[1].Warnings)
 }
+
+func TestTheServiceListensWhereItIsTold(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", ":8338", "[::1]:8338", "metrics.example:80", "off"} {
+		folder(t, map[string]string{"s1graph.yaml": "listen: " + `"` + address + `"`})
+		service, err := config.LoadService(sources(nil))
+		require.NoError(t, err)
+		assert.Equal(t, address, service.Listen)
+	}
+	for _, address := range []string{"127.0.0.1", "::1", "localhost:http", "127.0.0.1:65536", "http://127.0.0.1:80"} {
+		folder(t, map[string]string{"s1graph.yaml": "listen: " + `"` + address + `"`})
+		assert.Equal(t, []string{`s1graph.yaml:1:9: listen: must be an address and a port, such as 127.0.0.1:8338, or off, not "` + address + `"`},
+			serviceFaults(t, sources(nil)))
+	}
+}

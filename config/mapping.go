@@ -89,12 +89,12 @@ func (m *mapping) take(name string, kind Kind, apply func(value string) error) {
 
 func (m *mapping) text(name string, field *string, checks ...func(string) error) {
 	m.take(name, Text, func(value string) error {
-		*field = value
 		for _, check := range checks {
 			if err := check(value); err != nil {
 				return err
 			}
 		}
+		*field = value
 		return nil
 	})
 }
@@ -114,7 +114,9 @@ func (m *mapping) whole(name string, least, most int, field *int) {
 		if err == nil && n > most {
 			err = must(fmt.Sprintf("a whole number from %d to %d", least, most), value)
 		}
-		*field = n
+		if err == nil {
+			*field = n
+		}
 		return err
 	})
 }
