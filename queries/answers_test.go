@@ -66,6 +66,7 @@ var answers = map[string][]answer{
 	"open-threats":                {{rows: openThreats}},
 	"unmitigated-threats":         {{rows: unmitigatedThreats}},
 	"encryption-or-firewall-off":  {{rows: unsafeDevices("")}, {map[string]string{"machineType": "laptop"}, unsafeDevices("laptop")}},
+	"noncompliant-devices":        {{rows: noncompliantDevices("")}, {map[string]string{"reason": "FIREWALL_enabled"}, noncompliantDevices("firewall_enabled")}},
 	"detect-mode-agents":          {{rows: detectModeAgents}},
 	"devices-with-several-agents": {{rows: severalAgents}},
 	"devices-with-application": {
@@ -313,6 +314,24 @@ func unmitigatedThreats(graphs []*known) (rows []row) {
 		}
 	}
 	return rows
+}
+
+func noncompliantDevices(reason string) func([]*known) []row {
+	return func(graphs []*known) (rows []row) {
+		for _, g := range graphs {
+			for _, d := range g.all("device") {
+				reasons, judged := d.judged()
+				if !judged || len(reasons) == 0 || !strings.Contains(strings.Join(reasons, "\n"), reason) {
+					continue
+				}
+				rows = append(rows, row{
+					[]any{d.any("name"), list(reasons...), d.any("osName"), owners(d), at(d.int("lastSeenOn")), g.scope},
+					[]any{desc{int64(len(reasons))}, d.any("name"), d.Key, g.scope},
+				})
+			}
+		}
+		return rows
+	}
 }
 
 func unsafeDevices(machineType string) func([]*known) []row {

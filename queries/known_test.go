@@ -2,6 +2,7 @@ package queries_test
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"net/http/httptest"
 	"path/filepath"
@@ -135,12 +136,47 @@ func apply(t *testing.T, server *neo4jtest.Server, scope string, at time.Time, g
 	_, err = store.Apply(t.Context(), neo4jstore.Target{
 		RunID: strconv.Itoa(last),
 		Graph: snapshot(graphs[last-1]),
+		Aside: []neo4jstore.Aside{postureOf(graphs)},
 		Kept: func(id string) (graph.Snapshot, bool) {
 			n, err := strconv.Atoi(id)
 			return snapshot(graphs[n-1]), err == nil
 		},
 	})
 	require.NoError(t, err)
+}
+
+// postureOf is what was judged of the devices of each graph.
+func postureOf(graphs [][]graph.Record) neo4jstore.Aside {
+	return neo4jstore.Aside{
+		Type: "sentinelone_device", Properties: []string{"compliant", "nonCompliantReasons"},
+		Values: func(_ context.Context, runID string) iter.Seq2[neo4jstore.AsideValues, error] {
+			return func(yield func(neo4jstore.AsideValues, error) bool) {
+				n, err := strconv.Atoi(runID)
+				if err != nil {
+					yield(neo4jstore.AsideValues{}, err)
+					return
+				}
+				for _, d := range newKnown("", graphs[n-1]).all("device") {
+					reasons, judged := d.judged()
+					values := map[string]graph.Value{"compliant": graph.Bool(len(reasons) == 0), "nonCompliantReasons": graph.Strings(reasons)}
+					if judged && !yield(neo4jstore.AsideValues{Key: d.Key, Properties: values}, nil) {
+						return
+					}
+				}
+			}
+		},
+	}
+}
+
+// judged is what was found of a device by a policy on those that say whether they are encrypted.
+func (e *entity) judged() (reasons []string, judged bool) {
+	reasons = []string{}
+	for _, d := range [][2]string{{"encrypted", "encrypted_applications"}, {"firewallEnabled", "firewall_enabled"}} {
+		if e.any(d[0]) == false {
+			reasons = append(reasons, d[1]+" is false, and must be true")
+		}
+	}
+	return reasons, e.any("encrypted") != nil
 }
 
 func snapshot(records []graph.Record) graph.Snapshot {

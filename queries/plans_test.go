@@ -26,6 +26,7 @@ var finds = map[string][]string{
 	"encryption-or-firewall-off":  {"NodeByLabelScan Device"},
 	"infected-devices":            {"NodeByLabelScan HostAgent"},
 	"license-use":                 {"NodeByLabelScan Site"},
+	"noncompliant-devices":        {"NodeByLabelScan Device"},
 	"open-threats":                {"NodeByLabelScan Finding"},
 	"outdated-agents":             {"NodeByLabelScan HostAgent"},
 	"owners-of-several-devices":   {"NodeByLabelScan User", "NodeByLabelScan Device"},
