@@ -85,9 +85,8 @@ func (c *commands) graphFolder(ctx *cli.Context) (folder, name string, err error
 	return "", "", misuse("visualize takes one folder at most, such as: s1graph visualize monday")
 }
 
-// writePage writes the page of an instance's last run, or of any other folder of graph files. A run that another
-// process has replaced and removed in the meantime is given up for the one that has taken its place; w is then
-// written to from its beginning, if it can be.
+// writePage writes the page of an instance's last run, or of any other folder of graph files. It takes no lock: a run
+// that another process replaces and removes in the meantime is an error that says so.
 func writePage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
 	current, err := filepath.EvalSymlinks(filepath.Join(folder, "current"))
 	if err != nil {

@@ -126,7 +126,11 @@ function column(id, name) {
   return kind.blocks[Math.floor(number / about.entitiesPerBlock)]?.[name]?.[number % about.entitiesPerBlock] ?? undefined;
 }
 
-const nameOf = (id) => column(id, "displayName") || column(id, "_key") || "";
+// nameOf gives the name, or the key where the name is blank.
+function nameOf(id) {
+  const name = column(id, "displayName") ?? "";
+  return /\S/.test(name) ? name : column(id, "_key");
+}
 
 // keyOf gives the key; keys begin with their type, which is left out where they are kept.
 const keyOf = (id) => kindOf(id).type + ":" + column(id, "_key");

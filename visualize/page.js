@@ -62,7 +62,7 @@ function drawFilters() {
   const things = [...byClass(inOrder)].map(([name, members]) => classFilter(name, members, hidden.kinds, members.length === 1 ? label(members[0]) : name));
   const joins = [...byClass(links)].map(([name, members]) => classFilter(name, members, hidden.links, name));
   const changed = about.hasChanges && changes.length + links.reduce((n, l) => n + sum(l.changes), 0) !== 0
-    ? chip("Only what changed", "Leave out what the last run did not change", undefined, () => hidden.unchanged, (on) => (hidden.unchanged = on)) : null;
+    ? chip("Changed only", "Leave out of lists and search, and dim in the picture, what the last run did not change", undefined, () => hidden.unchanged, (on) => (hidden.unchanged = on)) : null;
   changed?.classList.add("only");
   $("filters").replaceChildren(el("span", { class: "set" }, things), el("span", { class: "set links" }, joins), changed ?? "");
   syncMenus();
@@ -79,6 +79,7 @@ function filtersChanged() {
 // What the address says.
 
 let isReady = false, isSearchReady = false;
+let readyAt = 0; // when, for measurements
 
 function show() {
   const address = decode(location.hash.slice(1));
@@ -115,7 +116,7 @@ function showOverview() {
   const sections = inOrder.filter(isShownKind).map((kind) => {
     const element = el("a", { class: "card type", href: "#type=" + kind.type, "data-class": kind.class, "data-type": kind.type, title: kind.type },
       el("span", { class: "line" }, el("span", { class: "name" }, label(kind)), el("span", { class: "total" }, count(kind.count))),
-      el("span", { class: "line detail" }, el("span", { class: "value" }, kind.class), el("span", { class: "marks" }, opBadges(kind.changes))));
+      el("span", { class: "line detail" }, el("span", { class: "value" }, kind.class)), el("span", { class: "marks" }, opBadges(kind.changes)));
     elements.set(kind.index, element);
     return { className: kind.class, element };
   });
@@ -187,7 +188,7 @@ function row(id, extra) {
 }
 
 function changeRow(c) {
-  const what = c.op === "updated" || c.op === "rekeyed" ? differences(c, 2) : detail(c.id);
+  const what = c.op === "updated" || c.op === "rekeyed" ? differences(c, 1) : detail(c.id);
   return row(c.id, what);
 }
 
@@ -250,6 +251,7 @@ function showEntity(focus) {
       rest > 0 ? el("button", { type: "button", class: "more", onclick: () => {
         more.set(kind.index, (more.get(kind.index) ?? 0) + 25);
         showEntity(focus);
+        main.querySelectorAll(`[data-type="${CSS.escape(kind.type)}"] .card`)[r.ids.length]?.focus();
       } }, `${count(Math.min(rest, 25))} more`) : null) });
   }
   const picture = el("div", { class: "picture" }, drawColumns(sections));
@@ -257,7 +259,7 @@ function showEntity(focus) {
   lines = [];
   for (const [id, element] of elements) {
     neighbours(id, (other, link, place, direction) => {
-      if (direction || !elements.has(other)) return;
+      if (direction || !elements.has(other) || isSaidBetween(id, other, elements)) return;
       const op = place >= link.known ? "deleted" : linkChange(link, place)?.op;
       lines.push({ from: element, to: elements.get(other), op, title: `${visible(nameOf(id))} ${link.class} ${visible(nameOf(other))}${op ? ` (${marks[op]?.word ?? op})` : ""}` });
     }, isShownLink);
@@ -266,6 +268,17 @@ function showEntity(focus) {
   hoverable(picture, elements);
   showPanel(focus);
   document.title = `${visible(nameOf(focus))} – ${about.name} – s1graph`;
+}
+
+// isSaidBetween says whether a line past a column may be left out, because two lines by way of that column say the
+// same: that an account has a group is seen from its having the site that has the group.
+function isSaidBetween(from, to, elements) {
+  if (columnOf(kindOf(to).class) - columnOf(kindOf(from).class) !== 2) return false;
+  const between = new Set();
+  neighbours(to, (other, link, place, direction) => direction && elements.has(other) && between.add(other), isShownLink);
+  let found = false;
+  neighbours(from, (other, link, place, direction) => (found ||= !direction && between.has(other)), isShownLink);
+  return found;
 }
 
 // hoverable brings out the lines of the card that the pointer or the keyboard is on.
@@ -280,7 +293,7 @@ function hoverable(picture, elements) {
   for (const element of elements.values()) {
     element.addEventListener("pointerenter", () => bring(element));
     element.addEventListener("pointerleave", () => bring(null));
-    element.addEventListener("focus", () => bring(element));
+    element.addEventListener("focus", () => element.matches(":focus-visible:not(.focus)") && bring(element));
     element.addEventListener("blur", () => bring(null));
   }
 }
@@ -449,7 +462,7 @@ function option(id, i, query) {
   return el("a", { role: "option", id: "option" + i, class: "row" + (op ? " " + op : ""), href: href(id), tabindex: "-1", "aria-selected": "false", "data-id": id, "data-class": kindOf(id).class, onclick: () => closeResults(true) },
     el("span", { class: "dot" }), el("bdi", { class: "name" }, visible(nameOf(id))),
     el("span", { class: "detail" }, reason ? [el("span", { class: "value" }, reason.column + " "), el("bdi", {}, visible(reason.value))] : detail(id)),
-    el("span", { class: "of" }, label(kindOf(id)).replace(/s$/, "")), op && badge(op));
+    op && badge(op), el("span", { class: "of" }, label(kindOf(id)).replace(/s$/, "")));
 }
 
 function openResults() {
@@ -617,6 +630,7 @@ async function start() {
   drawFilters();
   show();
   document.documentElement.dataset.state = "ready";
+  readyAt = performance.now();
 }
 
 start();

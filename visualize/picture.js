@@ -54,7 +54,7 @@ function label(kind) {
 const marks = {
   created: { sign: "+", word: "new" },
   updated: { sign: "~", word: "changed" },
-  rekeyed: { sign: "›", word: "renamed" },
+  rekeyed: { sign: "›", word: "rekeyed" },
   deleted: { sign: "−", word: "gone" },
 };
 
@@ -73,7 +73,7 @@ function detail(id) {
     .map(([name, value]) =>
       (name === "severity" || name === "riskLevel") && /^(critical|high|medium|low)$/.test(value)
         ? el("span", { class: "level " + value }, value)
-        : el("span", { class: "value" }, visible(value).replaceAll("_", " ")),
+        : el("span", { class: "value" }, /^[a-z]+(_[a-z]+)+$/.test(value) ? value.replaceAll("_", " ") : visible(value)),
     );
 }
 
@@ -131,7 +131,7 @@ function surroundings(focus, isShown, more) {
     }
     for (const [kind, n] of next) {
       const most = (distance === 1 ? nearby : farther) + (more.get(kind) ?? 0);
-      reached.set(kind, { all: n.all, ids: n.all.slice(0, most), isMore: n.isMore || next.isMore, distance });
+      reached.set(kind, { all: n.all, ids: n.all.slice(0, most), isMore: n.isMore, distance });
     }
     frontier = [...next.keys()];
   }

@@ -3,6 +3,7 @@ package visualize
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -198,13 +199,13 @@ func (l *endList) add(from, to int) {
 func (l *endList) clear() { *l = endList{bytes: l.bytes[:0]} }
 
 // records yields the records of a type, decoded.
-func (p *page) records(typeName string) func(yield func(graph.Record, error) bool) {
+func (p *page) records(typeName string) iter.Seq2[graph.Record, error] {
 	types := map[string]*graph.Type{}
 	for _, t := range p.source.Graph.Types() {
 		types[t.Name] = t
 	}
 	return func(yield func(graph.Record, error) bool) {
-		for e, err := range p.source.Graph.All(p.ctx, typeName) {
+		for e, err := range graph.All(p.ctx, p.source.Graph, typeName) {
 			var r graph.Record
 			if err == nil {
 				r, err = graph.Decode(e.JSON, types)

@@ -14,24 +14,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 	"time"
 
 	"s1graph/graph"
 )
 
-// Graph is a graph that can be read from one end to the other, as jsonstore has them.
-type Graph interface {
-	graph.Snapshot
-
-	// All yields all records of a type in ascending order of their keys.
-	All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error]
-}
-
 // Source is what a page is made of.
 type Source struct {
-	Graph Graph
+	Graph graph.Snapshot
 
 	// Name is what the page is called after: the instance, or the folder.
 	Name string

@@ -1,0 +1,75 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestVisualizeWritesAPageOfTheLastRunForItsOwnerAlone(t *testing.T) {
+	recording, err := filepath.Abs("../testdata/recordings/acme")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	require.Zero(t, s1graph(t, "run", "--replay", recording).code)
+	require.NoError(t, os.WriteFile("graph.html", []byte("yesterday's"), 0o644))
+
+	got := s1graph(t, "visualize", "--instance", "acme")
+	assert.Zero(t, got.code, got.stderr)
+	assert.Regexp(t, `^graph\.html is written: \d+ entities, \d+ relationships, 0\.\d MB\. Open it in a browser\.\n$`, got.stdout)
+	page, err := os.ReadFile("graph.html")
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(page), "<!DOCTYPE html>"))
+	assert.True(t, strings.HasSuffix(string(page), "</html>\n"))
+	info, err := os.Stat("graph.html")
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	folder := s1graph(t, "visualize", ".s1graph/acme/graph", "--output", "-")
+	assert.Zero(t, folder.code, folder.stderr)
+	assert.Contains(t, folder.stdout, "<title>graph – s1graph</title>")
+	assert.Contains(t, folder.stdout, `"hasChanges":false`)
+}
+
+func TestVisualizeLeavesThePageOfBeforeWhereItFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	folder(t, "monday", []map[string]any{agent("1", "A")}, nil)
+	require.NoError(t, os.WriteFile("monday/agents/entities/more.json", []byte("{"), 0o600))
+	require.NoError(t, os.WriteFile("graph.html", []byte("yesterday's"), 0o600))
+	got := s1graph(t, "visualize", "monday")
+	assert.Equal(t, 2, got.code)
+	assert.Regexp(t, `^s1graph: monday: .*more\.json.*\n$`, got.stderr)
+	page, err := os.ReadFile("graph.html")
+	require.NoError(t, err)
+	assert.Equal(t, "yesterday's", string(page))
+	left, err := os.ReadDir(".")
+	require.NoError(t, err)
+	assert.Len(t, left, 2, "nothing half written stays")
+}
+
+func TestVisualizeOfADamagedRunSaysHowToGoOn(t *testing.T) {
+	recording, err := filepath.Abs("../testdata/recordings/acme")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	require.Zero(t, s1graph(t, "run", "--replay", recording).code)
+	require.NoError(t, os.WriteFile(".s1graph/acme/current/index/sentinelone_agent", []byte("?"), 0o600))
+	got := s1graph(t, "visualize", "--instance", "acme")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.stderr, "is damaged")
+	assert.Contains(t, got.stderr, "s1graph visualize .s1graph/acme/graph")
+	assert.Zero(t, s1graph(t, "visualize", ".s1graph/acme/graph").code)
+}
+
+func TestVisualizeSaysWhatToDoWhereThereIsNothingToShow(t *testing.T) {
+	t.Chdir(t.TempDir())
+	got := s1graph(t, "visualize", "--instance", "acme")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "there is no graph in .s1graph/acme yet: run s1graph run first")
+	assert.Equal(t, 2, s1graph(t, "visualize", "nowhere").code)
+	assert.Equal(t, 2, s1graph(t, "visualize", "a", "b").code)
+	folder(t, "monday", []map[string]any{agent("1", "A")}, nil)
+	assert.Equal(t, 1, s1graph(t, "visualize", "monday", "--output", "no/such/folder.html").code)
+}

@@ -1,0 +1,441 @@
+package visualize_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/s1/s1test"
+	"s1graph/visualize"
+	"s1graph/visualize/chromium"
+)
+
+// TestThePage shows the page to a real browser, one for all parts, a tab each.
+func TestThePage(t *testing.T) {
+	browser, stop, err := chromium.Start(t.Context(), profile(t))
+	if errors.Is(err, chromium.ErrNone) && os.Getenv("CI") != "true" {
+		t.Skip("skipped: ", err)
+	}
+	require.NoError(t, err)
+	defer stop()
+	recorded := acme(t)
+	for name, test := range map[string]func(*testing.T, *tab){
+		"shows types and changes before anything is chosen":        overview,
+		"finds by name, address, and hash":                         searches,
+		"leads from a user to a threat":                            clicks,
+		"leaves out what the filters say":                          filters,
+		"marks what changed in the last run":                       marks,
+		"shows the properties of relationships":                    details,
+		"can be used with the keyboard alone":                      keyboard,
+		"fits on a phone":                                          phone,
+		"is light or dark as the system is, or as the person says": themes,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t, browser, recorded, "")) })
+	}
+	t.Run("takes hostile names as text", func(t *testing.T) { hostile(t, browser) })
+	t.Run("says that a graph is empty", func(t *testing.T) { empty(t, browser) })
+}
+
+// profile is a directory for the browser, which may still write to it for a moment after its end.
+func profile(t *testing.T) string {
+	dir, err := os.MkdirTemp(t.TempDir(), "profile-")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.Eventually(t, func() bool { return os.RemoveAll(dir) == nil }, 10*time.Second, 50*time.Millisecond)
+	})
+	return dir
+}
+
+// tab is a page in the browser. What goes wrong in it fails the test.
+type tab struct {
+	*testing.T
+	context.Context
+
+	mu       sync.Mutex
+	faults   []string // exceptions, violations of the policy, dialogs
+	requests []string
+}
+
+// open opens a file at an address within it, and waits until all of it is there.
+func open(t *testing.T, browser context.Context, file, at string) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext()) // which remembers nothing of the other tests
+	t.Cleanup(cancel)
+	p := &tab{T: t, Context: ctx}
+	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)))
+	require.NoError(t, chromedp.Listen(ctx, p.note))
+	for _, enable := range []func() error{
+		func() error { _, err := chromedp.Call(ctx, cdplog.Enable, struct{}{}); return err },
+		func() error { _, err := chromedp.Call(ctx, runtime.Enable, struct{}{}); return err },
+		func() error { _, err := chromedp.Call(ctx, page.Enable, page.EnableParams{}); return err },
+		func() error { _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); return err },
+		func() error { return chromium.Prefer(ctx, "light") },
+	} {
+		require.NoError(t, enable())
+	}
+	address := url.URL{Scheme: "file", Path: file, Fragment: at}
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(address.String())))
+	p.until(chromium.Ready)
+	t.Cleanup(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		assert.Empty(t, p.faults)
+		assert.Len(t, p.requests, 1, "the page itself and nothing else is loaded")
+	})
+	return p
+}
+
+func (p *tab) note(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		p.faults = append(p.faults, fmt.Sprintf("%+v", e.ExceptionDetails))
+	case *cdplog.EventEntryAdded:
+		p.faults = append(p.faults, e.Entry.Text)
+	case *page.EventJavascriptDialogOpening:
+		p.faults = append(p.faults, "dialog: "+e.Message)
+	case *network.EventRequestWillBeSent:
+		p.requests = append(p.requests, e.Request.URL)
+	}
+}
+
+func (p *tab) until(expression string) {
+	p.Helper()
+	ok, err := chromium.Until(p.Context, expression)
+	require.NoError(p, err, expression)
+	require.True(p, ok, expression)
+}
+
+// text is what an expression of JavaScript is.
+func (p *tab) text(expression string) string { return value[string](p, expression) }
+
+func (p *tab) number(expression string) int { return value[int](p, expression) }
+
+func (p *tab) is(expression string) bool { return value[bool](p, expression) }
+
+func value[T any](p *tab, expression string) T {
+	p.Helper()
+	v, err := chromedp.Run(p.Context, chromedp.Evaluate[T](expression))
+	require.NoError(p, err, expression)
+	return v
+}
+
+func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.Context, 30*time.Second)
+	defer cancel()
+	require.NoError(p, chromedp.Do(ctx, actions...))
+}
+
+func (p *tab) click(selector string) {
+	p.Helper()
+	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// list is the texts of the elements that a selector selects, a line each.
+func (p *tab) list(selector string) []string {
+	p.Helper()
+	return value[[]string](p, `[...document.querySelectorAll(`+quote(selector)+`)].map((e) => e.textContent)`)
+}
+
+func quote(s string) string {
+	return "`" + strings.NewReplacer("`", "\\`", `\`, `\\`, "${", "\\${").Replace(s) + "`"
+}
+
+func (p *tab) search(query string) {
+	p.Helper()
+	p.is(`document.querySelector("#search").value = ""; true`)
+	p.do(chromedp.SendKeys(chromedp.CSS("#search"), query))
+	p.until(`!document.querySelector("#results").hidden`)
+}
+
+// shot writes a picture for a person to look at, where S1GRAPH_SHOTS names a folder.
+func (p *tab) shot(name string) {
+	folder := os.Getenv("S1GRAPH_SHOTS")
+	if folder == "" {
+		return
+	}
+	png, err := chromedp.Run(p.Context, chromedp.CaptureScreenshot())
+	require.NoError(p, err)
+	require.NoError(p, os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600))
+}
+
+func overview(t *testing.T, p *tab) {
+	assert.Equal(t, []string{"Accounts", "Sites", "Groups", "Agents", "Devices", "Threats", "Users", "Applications"}, p.list(".overview .card .name"))
+	assert.Equal(t, []string{"2", "6", "20", "149", "147", "62", "113", "260"}, p.list(".overview .card .total"))
+	assert.Equal(t, []string{"+2", "~20", "−2"}, p.list(`.overview [data-type=sentinelone_agent] .badge`))
+	assert.Equal(t, "58 changes", p.text(`document.querySelector("#changes").textContent`))
+	assert.Equal(t, 8, p.number(`document.querySelectorAll(".overview path").length`), "a line for each type of relationship")
+	p.shot("overview")
+
+	p.click(`[data-type=sentinelone_threat]`)
+	p.until(`document.querySelectorAll("main .row").length === 62`)
+	assert.Equal(t, "#type=sentinelone_threat", p.text(`location.hash`))
+	p.shot("list")
+
+	p.click("#home")
+	p.until(`document.querySelector(".overview")`)
+}
+
+func searches(t *testing.T, p *tab) {
+	p.search("acme-ws-0112")
+	assert.Equal(t, []string{"ACME-WS-0112", "ACME-WS-0112"}, p.list("#results .name"))
+	p.shot("search")
+
+	p.search("TALIA.moreau@acme") // not her name
+	assert.Contains(t, p.list("#results .name"), "Talia Moreau")
+	assert.Contains(t, p.text(`document.querySelector("#results [data-class=User] .detail").textContent`), "email talia.moreau@acme.example")
+
+	p.search("16.3.2184 outlook")
+	assert.NotEmpty(t, p.list("#results .name"), "words need not stand beside each other")
+
+	p.search("no such thing")
+	assert.Empty(t, p.list("#results .row"))
+	assert.Contains(t, p.list("#results .empty")[0], "Nothing is called “no such thing”")
+
+	p.search("a")
+	assert.Len(t, p.list("#results .row"), 50)
+	assert.Regexp(t, `^50 of [\d,]+\. Type more`, p.list("#results .rest")[0])
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.until(`document.querySelector("#results").hidden && document.querySelector("#search").value === ""`)
+}
+
+func clicks(t *testing.T, p *tab) {
+	p.search("Talia Moreau")
+	p.click("#results [data-class=User]")
+	p.until(`document.querySelector(".card.focus .name")?.textContent === "Talia Moreau"`)
+	p.until(`document.querySelector("aside dl")`)
+	assert.Equal(t, []string{"Accounts1", "Sites1", "Groups1", "Agents1", "Devices1", "Threats2", "Users", "Applications10"}, p.list(".of-type h2"))
+	assert.Equal(t, []string{"ACME-WS-0112"}, p.list(".card[data-class=Device] .name"))
+	assert.Equal(t, []string{"suspicious powershell", "xmrig"}, p.list(".card[data-class=Finding] .name"), "the more serious one first")
+	assert.Contains(t, p.list("path title"), "Talia Moreau OWNS ACME-WS-0112")
+	assert.Contains(t, p.list("path title"), "ACME-WS-0112 HAS xmrig")
+	p.shot("user")
+
+	p.click(".card[data-class=Finding]:last-of-type")
+	p.until(`document.querySelector("aside h2")?.textContent === "xmrig" && document.querySelector("aside dl")`)
+	assert.Equal(t, []string{"Talia Moreau"}, p.list(".card[data-class=User] .name"), "who is concerned is still in the picture")
+	assert.True(t, p.is(`decodeURIComponent(location.hash).startsWith("#sentinelone_threat:")`))
+	properties := p.list("aside dl > div")
+	assert.Contains(t, properties, "severitymedium")
+	assert.Contains(t, properties, "createdAt"+p.text(`[...document.querySelectorAll("aside dt")].find((e) => e.textContent === "createdAt").nextSibling.textContent`))
+	assert.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`, p.text(`[...document.querySelectorAll("aside dt")].find((e) => e.textContent === "createdAt").nextSibling.textContent`))
+	p.shot("threat")
+
+	p.do(chromedp.SendKeys(chromedp.CSS("aside .filter"), "mitre"))
+	p.until(`[...document.querySelectorAll("aside dl > div")].filter((e) => !e.hidden).length < 5`)
+
+	p.do(chromedp.NavigateBack())
+	p.until(`document.querySelector(".card.focus .name")?.textContent === "Talia Moreau"`)
+}
+
+func filters(t *testing.T, p *tab) {
+	p.search("Talia Moreau")
+	p.click("#results [data-class=User]")
+	p.until(`document.querySelectorAll(".card[data-class=Finding]").length === 2`)
+	p.click(".filters .chip[data-class=Finding]")
+	p.until(`document.querySelectorAll(".card[data-class=Finding]").length === 0`)
+	assert.Equal(t, 1, p.number(`document.querySelectorAll(".card[data-class=Device]").length`), "the others stay")
+	p.search("xmrig")
+	assert.Empty(t, p.list("#results [data-class=Finding]"))
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.click(".filters .chip[data-class=Finding]")
+	p.until(`document.querySelectorAll(".card[data-class=Finding]").length === 2`)
+
+	p.click(".filters .chip[data-class=PROTECTS]") // by class of relationship
+	p.until(`document.querySelectorAll(".card[data-class=HostAgent]").length === 0`)
+	p.click(".filters .chip[data-class=PROTECTS]")
+
+	p.click(".filters .types summary") // one type of many
+	p.until(`document.querySelectorAll(".menu label").length === 6`)
+	p.shot("filters")
+	p.click(".menu label:nth-child(4)") // devices have applications
+	p.until(`document.querySelectorAll(".card[data-class=Application]").length === 0 && document.querySelectorAll(".card[data-class=Site]").length === 1`)
+
+	p.click(".filters .only")
+	p.click("#home")
+	p.until(`document.querySelector(".overview")`)
+	p.click(`[data-type=sentinelone_threat]`)
+	p.until(`document.querySelectorAll("main .row").length === 6`)
+}
+
+func marks(t *testing.T, p *tab) {
+	p.click("#changes")
+	p.until(`document.querySelectorAll("main .row").length === 58`)
+	assert.Contains(t, p.list("main .row.updated"), "Austin Office (since day 1)name: Austin Office → Austin Office (since day 1)changed")
+	p.shot("changes")
+
+	p.search("ACME-SRV-0093") // gone
+	p.click("#results [data-class=HostAgent]")
+	p.until(`document.querySelector("aside h2")?.textContent === "ACME-SRV-0093" && document.querySelector("aside dl")`)
+	assert.Contains(t, p.text(`document.querySelector("aside").textContent`), "Gone with the last run.")
+	assert.True(t, p.is(`document.querySelector(".card.focus").classList.contains("deleted")`))
+	assert.NotEmpty(t, p.list("path.deleted"))
+	p.shot("gone")
+
+	p.search("ACME-WS-0109") // moved to another group
+	p.click("#results [data-class=HostAgent]")
+	p.until(`document.querySelector("aside h2")?.textContent === "ACME-WS-0109" && document.querySelector("aside dl")`)
+	assert.Contains(t, p.list("path.created title"), "Default Group HAS ACME-WS-0109 (new)")
+	assert.Contains(t, p.list("path.deleted title"), "Laptops HAS ACME-WS-0109 (gone)")
+	assert.Contains(t, p.list("aside .change .prop"), "groupId")
+}
+
+func details(t *testing.T, p *tab) {
+	p.search("ACME-WS-0112")
+	p.click("#results [data-class=Device]")
+	p.until(`document.querySelector("aside dl")`)
+	p.click("aside [role=tab]:last-of-type")
+	p.until(`document.querySelectorAll("aside .relationship").length === 3`)
+	assert.Equal(t, []string{"Agents PROTECTS it1", "HAS Applications10", "Users OWNS it1"}, p.list("aside .relationship h3"))
+	p.click("aside .end summary")
+	p.until(`document.querySelector("aside .end dl > div")`)
+	assert.Contains(t, p.list("aside .end dt"), "installedAt")
+	assert.Regexp(t, `MiB|KiB|GiB`, strings.Join(p.list("aside .end dd"), " "))
+	p.shot("relationships")
+}
+
+// slash presses the key as a keyboard does: what the page prevents is not typed.
+func (p *tab) slash() {
+	p.Helper()
+	for _, event := range []input.DispatchKeyEventParams{
+		{Type: input.DispatchKeyEventTypeKeyDown, Key: "/", Code: "Slash", Text: "/", WindowsVirtualKeyCode: 191},
+		{Type: input.DispatchKeyEventTypeKeyUp, Key: "/", Code: "Slash", WindowsVirtualKeyCode: 191},
+	} {
+		_, err := chromedp.Call(p.Context, input.DispatchKeyEvent, event)
+		require.NoError(p, err)
+	}
+}
+
+// seen says whether what has the keyboard's focus shows it.
+const seen = `(document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle !== "none")`
+
+func keyboard(t *testing.T, p *tab) {
+	p.slash()
+	p.until(`document.activeElement.id === "search" && ` + seen)
+	p.do(chromedp.KeyEvent("Talia"))
+	p.until(`document.querySelectorAll("#results .row").length > 0`)
+	p.do(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowUp))
+	assert.Equal(t, "option0", p.text(`document.querySelector("#search").getAttribute("aria-activedescendant")`))
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.until(`document.activeElement.classList.contains("focus")`)
+	p.do(chromedp.KeyEvent(kb.ArrowLeft))
+	p.until(`document.activeElement.dataset.class === "Device" && ` + seen)
+	p.do(chromedp.KeyEvent(kb.ArrowDown))
+	p.until(`document.activeElement.dataset.class === "Finding" && ` + seen)
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.until(`document.querySelector(".card.focus")?.dataset.class === "Finding" && document.activeElement.classList.contains("focus")`)
+	p.do(chromedp.KeyEvent(kb.Tab))
+	p.until(`!document.activeElement.classList.contains("focus") && ` + seen)
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.until(`document.querySelector(".overview")`)
+}
+
+func phone(t *testing.T, p *tab) {
+	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+	fits := `document.documentElement.scrollWidth <= 390`
+	p.until(fits)
+	p.shot("phone-overview")
+	p.search("Talia Moreau")
+	p.click("#results [data-class=User]")
+	p.until(`document.querySelectorAll(".card[data-class=Finding]").length === 2 && ` + fits)
+	assert.True(t, p.is(`[...document.querySelectorAll(".card")].every((c) => c.getBoundingClientRect().width > 300)`), "one below the other")
+	p.shot("phone")
+	p.click(".grip")
+	p.until(`document.querySelector("aside dl")?.getBoundingClientRect().height > 100`)
+	p.shot("phone-properties")
+}
+
+func themes(t *testing.T, p *tab) {
+	isDark := `(() => { const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number); return r + g + b < 200; })()`
+	assert.False(t, p.is(isDark))
+	require.NoError(t, chromium.Prefer(p.Context, "dark"))
+	p.until(isDark)
+	p.search("Talia Moreau")
+	p.click("#results [data-class=User]")
+	p.until(`document.querySelector("aside dl")`)
+	p.shot("dark")
+	p.click("#theme")
+	p.until(`!` + isDark)
+	p.click("#theme")
+	p.until(isDark)
+}
+
+func hostile(t *testing.T, browser context.Context) {
+	names := append([]string{
+		`</script><script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `"><svg onload=alert(1)>`, `javascript:alert(1)`,
+		"{{script}}{{records}}", `${alert(1)}`, "$&$1", "__proto__", "constructor", "\u202egnp.exe", "line\nbreak", "tab\there",
+	}, s1test.HostileNames...)
+	var entities, relationships []record
+	for i, name := range names {
+		// Keys are printable ASCII, but what they say is not ours either.
+		agent := entity("sentinelone_agent", "HostAgent", fmt.Sprintf(`"><script>alert(1)</script>%d`, i), name,
+			record{"osName": name, "uuid": name, "tag.__proto__": name, "tags": []string{name}})
+		threat := entity("sentinelone_threat", "Finding", fmt.Sprint(i), name, record{"severity": name, "mitigationStatus": name})
+		entities = append(entities, agent, threat)
+		relationships = append(relationships, relationship("sentinelone_agent_has_threat", "HAS", agent, threat, record{"<b>note</b>": name}))
+	}
+	changes := `{"op":"deleted","type":"sentinelone_agent","class":"HostAgent","key":"sentinelone_agent:<b>gone</b>","displayName":"<b>gone</b>","before":{"<i>x</i>":"<img src=x onerror=alert(1)>","displayName":"<b>gone</b>"}}` + "\n"
+	file := filepath.Join(t.TempDir(), "page.html")
+	content, _ := write(t, visualize.Source{Graph: folder(t, entities, relationships), Name: `<script>alert(1)</script>{{about}}`, Changes: strings.NewReader(changes)})
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+
+	p := open(t, browser, file, "")
+	elements := `["img", "iframe", "object", "embed", "b i", "main script", "aside script", "svg svg", "form", "base", "link"].filter((s) => document.querySelector(s)).join()`
+	assert.Equal(t, `<script>alert(1)</script>{{about}}`, p.text(`document.querySelector("h1").textContent`))
+	p.click(`[data-type=sentinelone_agent]`)
+	p.until(fmt.Sprintf(`document.querySelectorAll("main .row").length === %d`, len(names)+1))
+	p.shot("hostile")
+	assert.Subset(t, p.list("main .row .name"), []string{names[0], names[1], `<b>gone</b>`, `\u202egnp.exe`, `line\x0abreak`})
+	assert.Empty(t, p.text(elements))
+	for _, name := range []string{names[1], "__proto__", "<b>gone"} {
+		p.search(name)
+		p.until(`document.querySelectorAll("#results [data-class=HostAgent]").length > 0`)
+		assert.Empty(t, p.text(elements))
+		p.click("#results [data-class=HostAgent]")
+		p.until(`document.querySelector("aside dl")`)
+		assert.Contains(t, p.text(`document.querySelector("aside dl").textContent`), name)
+		assert.Empty(t, p.text(elements))
+		p.click("aside [role=tab]:last-of-type")
+		p.until(`document.querySelector("aside .relationship, aside .tab-body .empty")`)
+		assert.Empty(t, p.text(elements))
+	}
+	assert.True(t, p.is(`({}).name === undefined && Object.prototype.displayName === undefined`), "no prototype was written to")
+
+	// Should markup get in nevertheless, it does not run.
+	assert.Equal(t, "refused", p.text(`(() => { try { document.body.innerHTML = "<img src=x onerror='window.owned = 1'>"; return "taken" } catch { return "refused" } })()`))
+	assert.True(t, p.is(`window.owned === undefined`))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Len(t, p.faults, 1, "that refusal, and no other: none of the names was taken for markup")
+	assert.Contains(t, p.faults[0], "TrustedHTML")
+	p.faults = nil
+}
+
+func empty(t *testing.T, browser context.Context) {
+	file := filepath.Join(t.TempDir(), "page.html")
+	content, _ := write(t, visualize.Source{Graph: folder(t, nil, nil), Name: "nothing"})
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	p := open(t, browser, file, "sentinelone_agent:404")
+	assert.Contains(t, p.text(`document.querySelector("main").textContent`), "This is not in the graph.")
+	p.click("main a")
+	p.until(`document.querySelector("main").textContent.includes("The graph is empty.")`)
+}

@@ -1,0 +1,154 @@
+package visualize_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/cli"
+	"s1graph/connector"
+	"s1graph/graph/jsonstore"
+	"s1graph/visualize"
+)
+
+// s1graph runs a command in the test's directory.
+func s1graph(t *testing.T, args ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	code := cli.Run(t.Context(), cli.Process{Args: append([]string{"s1graph"}, args...), Stdout: &out, Stderr: &out, Width: func(io.Writer) int { return 0 }})
+	require.Contains(t, []int{0, 3}, code, out.String())
+}
+
+// acme is the page of the recorded tenant's second day.
+func acme(t *testing.T) string {
+	t.Helper()
+	recordings, err := filepath.Abs("../testdata/recordings")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	s1graph(t, "run", "--replay", filepath.Join(recordings, "acme"))
+	s1graph(t, "run", "--replay", filepath.Join(recordings, "acme-next-day"), "--instance", "acme")
+	s1graph(t, "visualize", "--instance", "acme")
+	page, err := filepath.Abs("graph.html")
+	require.NoError(t, err)
+	return page
+}
+
+// record is an entity or a relationship of a graph folder.
+type record map[string]any
+
+func entity(typeName, class, id, name string, more record) record {
+	r := record{"_key": typeName + ":" + id, "_type": typeName, "_class": []string{class}, "name": name, "displayName": name}
+	for n, v := range more {
+		r[n] = v
+	}
+	return r
+}
+
+func relationship(typeName, class string, from, to record, more record) record {
+	key := fmt.Sprintf("%s|%s|%s", from["_key"], strings.ToLower(class), to["_key"])
+	r := record{"_key": key, "_type": typeName, "_class": class, "_fromEntityKey": from["_key"], "_toEntityKey": to["_key"], "displayName": class}
+	for n, v := range more {
+		r[n] = v
+	}
+	return r
+}
+
+// folder writes a graph folder and opens it.
+func folder(t *testing.T, entities, relationships []record) *jsonstore.Folder {
+	t.Helper()
+	dir := t.TempDir()
+	for list, records := range map[string][]record{"entities": entities, "relationships": relationships} {
+		content, err := json.Marshal(map[string]any{list: append([]record{}, records...)})
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, list+".json"), content, 0o600))
+	}
+	f, err := jsonstore.OpenFolder(dir, connector.Model())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, f.Close()) })
+	return f
+}
+
+func write(t *testing.T, s visualize.Source) (string, visualize.Report) {
+	t.Helper()
+	var page bytes.Buffer
+	report, err := visualize.Write(t.Context(), &page, s)
+	require.NoError(t, err)
+	return page.String(), report
+}
+
+func TestThePolicyAllowsThePagesOwnScriptAndStyleAndNothingElse(t *testing.T) {
+	page, _ := write(t, visualize.Source{Graph: folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil), Name: "x"})
+	policy := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindStringSubmatch(page)[1]
+	hash := func(tag string) string {
+		content := regexp.MustCompile(`(?s)<` + tag + `>(.*?)</` + tag + `>`).FindStringSubmatch(page)[1]
+		sum := sha256.Sum256([]byte(content))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	assert.Equal(t, "default-src 'none'; script-src "+hash("script")+"; style-src "+hash("style")+
+		"; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'", policy)
+	assert.Empty(t, regexp.MustCompile(`(src|href)="[^#"]`).FindAllString(page, -1), "nothing is loaded")
+	assert.Empty(t, regexp.MustCompile(` (on\w+|style)="`).FindAllString(page, -1), "no markup runs or styles by itself")
+}
+
+func TestNamesAreInNoMarkup(t *testing.T) {
+	hostile := `</script><script>alert(1)</script><img src=x onerror=alert(1)>`
+	page, _ := write(t, visualize.Source{
+		Graph: folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", hostile, record{"osName": hostile})}, nil),
+		Name:  hostile,
+	})
+	assert.False(t, strings.Contains(page, "<img"))
+	assert.False(t, strings.Contains(page, "alert(1)</script>"))
+}
+
+func TestTheSameGraphGivesTheSamePage(t *testing.T) {
+	f := folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", record{"osName": "x", "tag.b": "y"})}, nil)
+	first, _ := write(t, visualize.Source{Graph: f, Name: "x"})
+	second, _ := write(t, visualize.Source{Graph: f, Name: "x"})
+	assert.True(t, first == second)
+}
+
+func TestWhatDoesNotFitIsLeftOutAndCounted(t *testing.T) {
+	device := entity("sentinelone_device", "Device", "1", "D", nil)
+	app := entity("sentinelone_application", "Application", "1", "A", nil)
+	gone := entity("sentinelone_application", "Application", "2", "B", nil)
+	has := func(to record) record {
+		return relationship("sentinelone_device_has_application", "HAS", device, to, record{"size": 4096})
+	}
+	f := folder(t, []record{device, app}, []record{has(app), has(gone)})
+
+	page, report := write(t, visualize.Source{Graph: f, Name: "x"})
+	assert.Equal(t, visualize.Report{Entities: 2, Relationships: 2, Dangling: 1}, report)
+	details := `<script type="text/plain" id="d4.0">`
+	assert.True(t, strings.Contains(page, details))
+
+	page, report = write(t, visualize.Source{Graph: f, Name: "x", MostDetails: 1})
+	assert.True(t, report.NoDetails)
+	assert.False(t, strings.Contains(page, details))
+	assert.True(t, strings.Contains(page, `"hasDetails":false`))
+}
+
+func TestWritingEndsWhenItIsToldTo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f := folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil)
+	_, err := visualize.Write(ctx, io.Discard, visualize.Source{Graph: f, Name: "x"})
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestALineOfChangesThatIsNoneIsNamed(t *testing.T) {
+	f := folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil)
+	_, err := visualize.Write(t.Context(), io.Discard, visualize.Source{Graph: f, Name: "x", Changes: strings.NewReader("{}\n{\n")})
+	assert.ErrorContains(t, err, "changes, line 2: ")
+}
