@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench bench-neo4j neo4j recordings docs
+.PHONY: help build test lint bench bench-neo4j bench-visualize neo4j recordings docs docs-images
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
@@ -28,6 +28,9 @@ bench: ## Go benchmarks, then whole runs against the test tenant
 bench-neo4j: ## writing to a real Neo4j, beside a plain loader
 	go run ./bench/neo4j
 
+bench-visualize: ## the page of a large tenant, in Chromium
+	go run ./bench/visualize
+
 neo4j: ## a Neo4j to try things with, on port 7687, until Ctrl-C
 	go run ./graph/neo4jstore/neo4jtest/neo4j
 
@@ -36,3 +39,6 @@ recordings: ## make testdata/recordings anew, from the test tenant
 
 docs: ## write docs/data-model.md and docs/queries.md
 	go run . document
+
+docs-images: ## make the README's pictures anew, with Chromium
+	go run ./docs/images/make
