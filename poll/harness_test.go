@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -18,7 +19,12 @@ import (
 	"s1graph/poll"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if told := os.Getenv(childVariable); told != "" {
+		os.Exit(serveAsChild(told))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // instance is the configuration of one that is polled every half hour, if nothing else is said.
 func instance(t *testing.T, name string, adjust ...func(*config.Config)) *config.Config {
