@@ -37,7 +37,7 @@ func exampleFiles(t *testing.T, content string) map[string]string {
 	return map[string]string{
 		"s1graph.yaml": content, "sentinelone.token": token, "acme.token": token, "globex.token": token,
 		"neo4j.password": "hunter3", "console-ca.pem": certificate(t),
-		"slack.url": "slack://hook:A-B-C@webhook\n", "hook.secret": "hunter4\n",
+		"slack.url": "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook\n", "hook.secret": "hunter4\n",
 	}
 }
 
