@@ -31,6 +31,7 @@ type invocation struct {
 	environment []string
 	width       int // of the terminal that stdout and stderr are; 0: none
 	stdout      io.Writer
+	stderr      io.Writer
 	stdin       string
 	ctx         context.Context // nil: the test's
 }
@@ -54,6 +55,9 @@ func (i invocation) s1graph(t *testing.T, args ...string) outcome {
 	}
 	if i.stdout != nil {
 		p.Stdout = i.stdout
+	}
+	if i.stderr != nil {
+		p.Stderr = i.stderr
 	}
 	ctx := i.ctx
 	if ctx == nil {

@@ -235,7 +235,7 @@ func TestWithheldDeletionsAreTold(t *testing.T) {
 	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()}) // the count, the list and questions by ID
 	got := with.s1graph(t, "run")
 	assert.Equal(t, 3, got.code)
-	assert.Regexp(t, `(?m)^! Withheld: \d+ deletions of sentinelone_threat, more than the deletion guard lets pass\. .* --allow-mass-delete\.$`, got.stdout)
+	assert.Regexp(t, `(?m)^! Withheld: \d+ deletions of sentinelone_threat, more than the deletion guard lets pass\. .* --allow-mass-delete, or .* s1graph accept-deletions\.$`, got.stdout)
 	assert.NotRegexp(t, `(?m)^  - `, got.stdout)
 
 	allowed := with.s1graph(t, "run", "--allow-mass-delete")

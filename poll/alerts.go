@@ -3,8 +3,6 @@ package poll
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"s1graph/alerts"
@@ -37,7 +35,7 @@ func (i *instance) openAlerting() (*alerting, error) {
 	count := func(rule, destination, status string) {
 		i.service.metrics.alerts.WithLabelValues(i.settings.Instance, rule, destination, status).Inc()
 	}
-	queue := outbox.At(filepath.Join(i.settings.Dir, "alerts.db"))
+	queue := outbox.In(i.settings.Dir)
 	deliverer, err := delivery.New(delivery.Config{
 		Outbox: queue, Destinations: i.settings.Alerts.Destinations,
 		Clock: i.service.Now, Rand: i.service.Rand, Wait: i.service.wait, Logger: i.log,
@@ -108,7 +106,8 @@ func (a *alerting) panicked(ctx context.Context, i *instance, summary connector.
 	}
 	defer func() {
 		if fault := recover(); fault != nil {
-			i.log.Error("the rules of alerts panicked", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			value, stack := innermost(fault)
+			i.log.Error("the rules of alerts panicked", "panic", fmt.Sprint(value), "stack", string(stack))
 		}
 	}()
 	err := a.engine.Failed(ctx, alerts.Report{

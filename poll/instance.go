@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/sourcegraph/conc/panics"
 
 	"s1graph/config"
 	"s1graph/connector"
@@ -33,7 +34,7 @@ type instance struct {
 	log      *slog.Logger
 	limiter  *s1.Limiter
 	alerting *alerting     // nil where nobody is to be told of anything
-	runNow   chan struct{} // without a buffer: it wakes who waits, and nobody else
+	runNow   chan struct{} // holds a value where a run was asked for while none was under way
 	verified time.Time     // when the store was last compared whole
 
 	mu     sync.Mutex
@@ -64,7 +65,7 @@ const (
 func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*instance, error) {
 	i := &instance{
 		service: s, settings: settings, limiter: limiter,
-		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}),
+		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1),
 		status: status{activity: waiting},
 	}
 	var err error
@@ -89,6 +90,7 @@ func (i *instance) lastCommitted() connector.Summary {
 // poll syncs until ctx ends: first at once, so that what was missed or left undone while no service ran is made up
 // for, then on schedule, and after a fault sooner.
 func (i *instance) poll(ctx context.Context) {
+	i.log.Info("polling", "interval", i.settings.Interval.String(), "dir", i.settings.Dir, "store", i.settings.Store)
 	due, tries := i.service.Now(), 0
 	for next := due; i.wait(ctx, next); {
 		started := i.service.Now()
@@ -119,6 +121,20 @@ func (i *instance) wait(ctx context.Context, at time.Time) bool {
 	case <-i.service.After(at.Sub(i.service.Now())):
 	}
 	return ctx.Err() == nil
+}
+
+// askForRun makes the instance sync now, but where it does so already or is about to.
+func (i *instance) askForRun() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.status.activity != waiting {
+		i.log.Info("no run now: one is under way")
+		return
+	}
+	select {
+	case i.runNow <- struct{}{}:
+	default: // was asked for already
+	}
 }
 
 // dueAfter is when the next run is due, after one that was due and began at the given times and has ended now. What
@@ -175,7 +191,13 @@ const (
 
 // run does one sync, as soon as fewer are under way than may be at once.
 func (i *instance) run(ctx context.Context) ended {
-	i.change(func(s *status) { s.activity, s.next = queued, time.Time{} })
+	i.change(func(s *status) {
+		s.activity, s.next = queued, time.Time{}
+		select {
+		case <-i.runNow: // was asked for when it was time anyway
+		default:
+		}
+	})
 	select {
 	case i.service.slots <- struct{}{}:
 		defer func() { <-i.service.slots }()
@@ -200,6 +222,7 @@ func (i *instance) run(ctx context.Context) ended {
 		e.how = failed
 	}
 	i.note(e)
+	i.change(func(s *status) { s.activity = waiting }) // from now on, who asks for a run gets another one
 	return e
 }
 
@@ -214,8 +237,9 @@ func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Sum
 	defer func() {
 		if fault := recover(); fault != nil {
 			panicked = true
-			i.log.Error("the sync panicked, which is a fault of s1graph: please report it", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
-			summary, err = connector.Summary{}, fmt.Errorf("a fault of s1graph: panic: %v", fault)
+			value, stack := innermost(fault)
+			i.log.Error("the sync panicked, which is a fault of s1graph: please report it", "panic", fmt.Sprint(value), "stack", string(stack))
+			summary, err = connector.Summary{}, fmt.Errorf("a fault of s1graph: panic: %v", value)
 		}
 		if err != nil {
 			summary.Instance, summary.Status = i.settings.Instance, connector.Failed
@@ -234,6 +258,15 @@ func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Sum
 		Config: i.settings, Verify: verify, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.judge(),
 		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
 	})
+}
+
+// innermost is what a panic was about, and where it was. It may have been carried from goroutine to goroutine.
+func innermost(fault any) (value any, stack []byte) {
+	stack = debug.Stack()
+	for carried, ok := fault.(*panics.Recovered); ok; carried, ok = fault.(*panics.Recovered) {
+		fault, stack = carried.Value, carried.Stack
+	}
+	return fault, stack
 }
 
 // progress notes how far a step is.
@@ -287,6 +320,9 @@ func (i *instance) logRun(e ended, next time.Time) {
 	case connector.Partial:
 		level = slog.LevelWarn
 		attributes = append(attributes, "incomplete", s.IncompleteTypes, "withheld", sum(s.WithheldDeletions), "behind", isBehind(s))
+		if len(s.WithheldDeletions) > 0 {
+			attributes = append(attributes, "advice", "if they are really gone: s1graph accept-deletions --instance "+s.Instance)
+		}
 	case connector.Failed:
 		level = slog.LevelError
 		attributes = append(attributes, "error", s.Error)

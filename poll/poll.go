@@ -73,9 +73,10 @@ func New(c Config) (*Service, error) {
 	s.slots = make(chan struct{}, max(1, c.Settings.AtOnce))
 	s.startedAt = s.Now()
 	limiter := limiters(c.Settings.Instances)
+	var disabled []string
 	for _, settings := range c.Settings.Instances {
 		if settings.Interval.Disabled() {
-			s.log.Warn("not polled, since its interval is DISABLED", "instance", settings.Instance)
+			disabled = append(disabled, settings.Instance)
 			continue
 		}
 		i, err := newInstance(s, settings, limiter[settings])
@@ -86,6 +87,9 @@ func New(c Config) (*Service, error) {
 	}
 	if len(s.instances) == 0 {
 		return nil, ErrDisabled
+	}
+	if len(disabled) > 0 {
+		s.log.Warn("not polled, since their interval is DISABLED", "instances", disabled)
 	}
 	s.metrics.watch(s)
 	return s, nil
@@ -131,15 +135,10 @@ func (s *Service) await(running *sync.WaitGroup) error {
 	}
 }
 
-// RunNow makes all instances sync now that do not wait for their turn or sync already. The schedule goes on as it
-// was.
+// RunNow makes all instances sync now but those that do so already or are about to. The schedule goes on as it was.
 func (s *Service) RunNow() {
 	for _, i := range s.instances {
-		select {
-		case i.runNow <- struct{}{}:
-		default:
-			i.log.Info("no run now: one is under way")
-		}
+		i.askForRun()
 	}
 }
 

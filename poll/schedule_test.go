@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -83,7 +85,9 @@ func TestAPanicInASyncIsOneFailedRunAndNotTheEnd(t *testing.T) {
 		var log bytes.Buffer
 		s := start(t, func(ctx context.Context, o connector.Options) (connector.Summary, error) {
 			if o.Config.Instance == "acme" && o.Clock().Minute() == 0 {
-				panic("index out of range")
+				var steps conc.WaitGroup // as a sync has
+				steps.Go(func() { panic("index out of range") })
+				steps.Wait()
 			}
 			return good(ctx, o)
 		}, poll.Config{Logger: slog.New(slog.NewJSONHandler(&log, nil))}, instance(t, "acme"), instance(t, "globex"))
@@ -134,6 +138,30 @@ func TestARunNowIsARunOfThoseWhoWaitAndOfNobodyTwice(t *testing.T) {
 		s.after(30 * time.Minute)
 		assert.Equal(t, minutes(0, 8, 30), s.began("acme"), "the schedule goes on as it was")
 		assert.Equal(t, minutes(0, 7, 14, 21, 28, 35), s.began("globex"))
+	})
+}
+
+// whenLogged does something once, when a line with a text is logged.
+type whenLogged struct {
+	text string
+	do   func()
+	once sync.Once
+}
+
+func (w *whenLogged) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte(w.text)) {
+		w.once.Do(w.do)
+	}
+	return len(line), nil
+}
+
+func TestARunThatIsAskedForWhenOneHasJustEndedIsNotForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var s atomic.Pointer[service]
+		log := &whenLogged{text: "run ended", do: func() { s.Load().RunNow() }}
+		s.Store(start(t, lasting(time.Second), poll.Config{Logger: slog.New(slog.NewTextHandler(log, nil))}, instance(t, "acme")))
+		s.Load().after(time.Minute)
+		assert.Equal(t, []time.Duration{0, time.Second}, s.Load().began("acme"))
 	})
 }
 
