@@ -36,6 +36,9 @@ type Options struct {
 	Transport http.RoundTripper
 	Sleep     func(context.Context, time.Duration) error
 
+	// RetryFor is how long Neo4j is waited for when it goes away in the middle; 0: a minute.
+	RetryFor time.Duration
+
 	Clock    func() time.Time // nil: time.Now, or the recording's moment
 	Logger   *slog.Logger     // nil: discards
 	Progress func(Event)      // called from several goroutines, one call at a time

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
+	"s1graph/posture"
 	"s1graph/relationships"
 )
 
@@ -29,7 +31,7 @@ func (o *Options) OpenNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
 	c := o.Config.Neo4j
 	return neo4jstore.Open(ctx, neo4jstore.Config{
 		URI: c.URI, Username: c.Username, Password: c.Password.Reveal(), Database: c.Database,
-		Scope: o.Config.Instance, Logger: o.Logger,
+		Scope: o.Config.Instance, RetryFor: o.RetryFor, Logger: o.Logger,
 	})
 }
 
@@ -78,6 +80,7 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 			return kept, err == nil
 		},
 		Verify:    s.o.Verify,
+		Aside:     []neo4jstore.Aside{s.postureAside()},
 		Complete:  func(name string) bool { return state.Complete[name] },
 		Withholds: s.guardOfStores().withholds,
 		Progress:  func(name string, done, total int64) { s.o.Progress(storeEvent(name, done, total, started)) },
@@ -100,6 +103,32 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 	s.o.Progress(end)
 	s.o.Logger.Info("store followed", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
 		"rows", result.Rows, "seconds", time.Since(started).Seconds(), "behind", n.result.Behind)
+}
+
+// postureAside says what was found of the devices, which stands on their nodes and is no part of the graph. A run without
+// policies has none: what stood there goes.
+func (s *sync) postureAside() neo4jstore.Aside {
+	values := func(_ context.Context, runID string) iter.Seq2[neo4jstore.AsideValues, error] {
+		return func(yield func(neo4jstore.AsideValues, error) bool) {
+			run, err := s.store.Run(runID)
+			if err != nil {
+				yield(neo4jstore.AsideValues{}, err)
+				return
+			}
+			if _, judged := run.Manifest().Files[posture.File]; !judged {
+				return
+			}
+			for v, err := range ReadPosture(run) {
+				found := neo4jstore.AsideValues{Key: v.Device, Properties: map[string]graph.Value{
+					"compliant": graph.Bool(v.Compliant), "nonCompliantReasons": graph.Strings(v.Reasons),
+				}}
+				if !yield(found, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+	return neo4jstore.Aside{Type: entities.Device.GraphType().Name, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
 }
 
 // guardOfStores is the deletion guard of what a store holds: what was accepted has gone from the graph already,

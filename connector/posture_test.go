@@ -1,0 +1,64 @@
+package connector_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph/jsonstore"
+	"s1graph/s1/s1test"
+)
+
+// firewalls demands that they are on.
+func firewalls(o *connector.Options) {
+	on := true
+	o.Config.Posture = []config.PosturePolicy{{FirewallEnabled: &on}}
+}
+
+// fallen counts the devices that are not compliant, by the file beside the graph.
+func (c *console) fallen() (n int64) {
+	c.t.Helper()
+	run, err := jsonstore.OpenRun(c.dir + "/runs/" + currentRun(c.t, c.dir))
+	require.NoError(c.t, err)
+	for verdict, err := range connector.ReadPosture(run) {
+		require.NoError(c.t, err)
+		if !verdict.Compliant {
+			n++
+		}
+	}
+	return n
+}
+
+func TestPostureStandsOnTheNodesAndIsNoPartOfTheGraph(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	const notCompliant = "MATCH (n:Device {_scope: $scope}) WHERE n.compliant = false AND size(n.nonCompliantReasons) > 0 RETURN count(n)"
+	const judged = "MATCH (n:Device {_scope: $scope}) WHERE n.compliant IS NOT NULL RETURN count(n)"
+	c.mustSync(d.write, firewalls)
+	require.Positive(t, c.fallen())
+	assert.Equal(t, c.fallen(), d.count(t, notCompliant))
+	d.assertHolds(t, c.dir)
+
+	unchanged := c.mustSync(d.write, firewalls)
+	assert.Zero(t, unchanged.Stores[0].Statements, "what is as it was costs no write")
+
+	before := c.fallen()
+	c.SetDay(1)
+	require.NotEmpty(t, c.Plan(1).Of(s1test.AgentFirewallOff))
+	c.mustSync(d.write, firewalls)
+	assert.NotEqual(t, before, c.fallen())
+	assert.Equal(t, c.fallen(), d.count(t, notCompliant))
+	d.assertHolds(t, c.dir)
+
+	d.count(t, "MATCH (n:Device {_scope: $scope}) SET n.compliant = true RETURN count(n)") // somebody's hand
+	c.mustSync(d.write, firewalls, func(o *connector.Options) { o.Verify = true })
+	assert.Equal(t, c.fallen(), d.count(t, notCompliant))
+
+	c.mustSync(d.write)
+	assert.Zero(t, d.count(t, judged), "without policies nothing is said of any device")
+	d.assertHolds(t, c.dir)
+}
