@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/pushbullet"
 	"github.com/nicholas-fedor/shoutrrr/pkg/util/jsonclient"
 )
 
@@ -52,6 +53,8 @@ func faultOf(service string, err error) *fault {
 		return own
 	case errors.As(err, &answer) && answer.StatusCode >= 200 && answer.StatusCode < 300:
 		return nil // it was taken; what came back could not be read
+	case errors.Is(err, pushbullet.ErrResponseBodyMismatch), errors.Is(err, pushbullet.ErrResponseTitleMismatch):
+		return nil // it was taken, and tidied up
 	case errors.As(err, &answer) && answer.StatusCode > 0:
 		return statusFault(answer.StatusCode, 0)
 	case errors.As(err, &mail):

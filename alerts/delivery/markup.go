@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
+	shoutrrrtelegram "github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
 	shoutrrrsmtp "github.com/nicholas-fedor/shoutrrr/pkg/services/email/smtp"
 
 	"s1graph/config"
@@ -26,14 +26,14 @@ func Escape(to config.Destination) func(string) string {
 	if to.Format == "json" {
 		return shown // who reads JSON gets the name itself
 	}
-	markup := dialects[schemeOf(to)]
-	if writesHTML(to) {
-		markup = html.EscapeString
-	}
+	markup, isHTML := dialects[schemeOf(to)], writesHTML(to)
 	return func(s string) string {
 		s = withoutLinks(clipRunes(shown(s), mostValue))
 		if markup != nil {
 			s = markup(s)
+		}
+		if isHTML {
+			s = html.EscapeString(s)
 		}
 		return s
 	}
@@ -72,8 +72,8 @@ func writesHTML(to config.Destination) bool {
 		return false
 	}
 	switch s := s.(type) {
-	case *telegram.Service:
-		return s.Config.ParseMode == telegram.ParseModes.HTML
+	case *shoutrrrtelegram.Service:
+		return s.Config.ParseMode == shoutrrrtelegram.ParseModes.HTML
 	case *shoutrrrsmtp.Service:
 		return s.Config.UseHTML
 	}

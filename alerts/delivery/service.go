@@ -18,7 +18,7 @@ import (
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/discord"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/matrix"
-	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
+	shoutrrrtelegram "github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
 	shoutrrrsmtp "github.com/nicholas-fedor/shoutrrr/pkg/services/email/smtp"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/specialized/generic"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
@@ -63,10 +63,12 @@ func (d *Deliverer) sender(to config.Destination) (sender, error) {
 	case *shoutrrrsmtp.Service:
 		ready.Config.FixEmailTags()
 		return &mail{ready.Config, d.Clock}, nil
+	case *shoutrrrtelegram.Service:
+		return newTelegram(ready.Config), nil
 	case *generic.Service:
 		s.titled = ready.Config.Template != ""
-	default: // but for Telegram's that is given HTML: it would escape a title once more
-		s.titled = slices.Contains(titled, s.scheme) && !writesHTML(to)
+	default:
+		s.titled = slices.Contains(titled, s.scheme)
 	}
 	return s, nil
 }
@@ -165,7 +167,7 @@ func (s *service) params(m outbox.Message) (string, types.Params) {
 // titled are the services that show a title apart from the text. Not matrix and mattermost, which take one and
 // do nothing with it, nor ntfy, whose service gives every message the first one's.
 var titled = []string{
-	"bark", "discord", "gotify", "join", "lark", "opsgenie", "pushbullet", "pushover", "slack", "teams", "telegram",
+	"bark", "discord", "gotify", "join", "lark", "opsgenie", "pushbullet", "pushover", "slack", "teams",
 }
 
 // incident is what services that keep incidents are told beside the text, so that a repetition is one
@@ -226,8 +228,13 @@ func misunderstood(scheme string) error {
 
 // locate makes a destination's service of shoutrrr; that of Matrix logs in there. The error has nothing of the URL in it: that of shoutrrr
 // may have all.
-func locate(to config.Destination) (types.Service, error) {
+func locate(to config.Destination) (s types.Service, err error) {
 	scheme := schemeOf(to)
+	defer func() {
+		if recover() != nil { // as the one of Teams does where the URL after teams+ is another's
+			s, err = nil, misunderstood(scheme)
+		}
+	}()
 	if scheme == "" {
 		return nil, errors.New("the URL is of no service that is known; those are: " + strings.Join(services(), ", ") +
 			"; a webhook (https://…) needs format: json")
@@ -236,7 +243,7 @@ func locate(to config.Destination) (types.Service, error) {
 	if err != nil {
 		return nil, errors.New("shoutrrr does not start")
 	}
-	s, err := r.Locate(to.URL.Reveal())
+	s, err = r.Locate(to.URL.Reveal())
 	if err != nil {
 		return nil, misunderstood(scheme)
 	}
@@ -246,8 +253,8 @@ func locate(to config.Destination) (types.Service, error) {
 			return nil, errors.New("discord with json=yes, or /raw, cannot be used: alerts are text")
 		}
 		s.HTTPClient, s.Sleeper = discordClient{s.HTTPClient}, noSleep{}
-	case *telegram.Service:
-		if m := s.Config.ParseMode; m != telegram.ParseModes.None && m != telegram.ParseModes.HTML {
+	case *shoutrrrtelegram.Service:
+		if m := s.Config.ParseMode; m != shoutrrrtelegram.ParseModes.None && m != shoutrrrtelegram.ParseModes.HTML {
 			return nil, errors.New("telegram with a parsemode other than None and HTML cannot be used: it refuses what is not marked up to its taste")
 		}
 	case *generic.Service:

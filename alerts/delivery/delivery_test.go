@@ -1,0 +1,461 @@
+package delivery_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/alerts/delivery"
+	"s1graph/alerts/outbox"
+	"s1graph/config"
+)
+
+func TestAnAlertIsPostedWithItsIDAndASignature(t *testing.T) {
+	r := newReceiver(t)
+	to := hook("hook", r.URL+"/in?key=k")
+	to.Secret = config.NewSecret("s3cret")
+	d := newDesk(t, to)
+	d.queue("hook", "a1")
+	assert.Zero(t, d.drain())
+
+	got := r.requests()
+	require.Len(t, got, 1)
+	assert.Equal(t, http.MethodPost, got[0].Method)
+	assert.Equal(t, "/in", got[0].Path)
+	assert.Equal(t, `{"id":"a1"}`, got[0].Body)
+	assert.Equal(t, "application/json", got[0].Header.Get("Content-Type"))
+	assert.Equal(t, "a1", got[0].id())
+	timestamp := got[0].Header.Get("X-S1graph-Timestamp")
+	assert.Equal(t, strconv.FormatInt(noon.Unix(), 10), timestamp)
+	mac := hmac.New(sha256.New, []byte("s3cret"))
+	mac.Write([]byte(timestamp + "." + got[0].Body))
+	assert.Equal(t, "sha256="+hex.EncodeToString(mac.Sum(nil)), got[0].Header.Get("X-S1graph-Signature"))
+	assert.Equal(t, []string{"hook agent gone delivered"}, d.observed)
+	assert.Empty(t, d.dead())
+}
+
+func TestWithoutASecretNothingIsSigned(t *testing.T) {
+	r := newReceiver(t)
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("hook", "a1")
+	d.drain()
+	require.Len(t, r.requests(), 1)
+	assert.NotContains(t, r.requests()[0].Header, "X-S1graph-Signature")
+}
+
+func TestAlertsOfOneKeyStayInOrderAndThoseOfOthersPass(t *testing.T) {
+	r := newReceiver(t)
+	r.answers(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("X-S1graph-Id") == "a1" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("hook", "a1", "b1", "a2", "b2")
+	assert.Equal(t, 2, d.drain())
+	assert.Equal(t, []string{"a1", "b1", "b2"}, r.ids())
+
+	r.forget()
+	d.pass(4 * time.Second)
+	assert.Equal(t, 2, d.drain())
+	assert.Empty(t, r.ids(), "5 s have not passed")
+
+	r.answers(nil)
+	d.pass(time.Second)
+	assert.Zero(t, d.drain())
+	assert.Equal(t, []string{"a1", "a2"}, r.ids())
+}
+
+func TestWhatIsRefusedIsADeadLetterAtOnceAndHoldsUpNothing(t *testing.T) {
+	for _, code := range []int{400, 401, 403, 404, 410, 413, 422, 301, 302, 307, 308} {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			elsewhere := newReceiver(t)
+			r := newReceiver(t)
+			r.answers(func(w http.ResponseWriter, req *http.Request) {
+				if req.Header.Get("X-S1graph-Id") == "a1" {
+					http.Redirect(w, req, elsewhere.URL, code)
+				}
+			})
+			d := newDesk(t, hook("hook", r.URL))
+			d.queue("hook", "a1", "a2")
+			assert.Zero(t, d.drain())
+			assert.Equal(t, []string{"a1", "a2"}, r.ids())
+			assert.Empty(t, elsewhere.ids())
+			require.Len(t, d.dead(), 1)
+			assert.Equal(t, "a1", d.dead()[0].ID)
+			assert.Contains(t, d.dead()[0].LastError, "HTTP "+strconv.Itoa(code))
+			assert.Equal(t, []string{"hook agent gone dead", "hook agent gone delivered"}, d.observed)
+		})
+	}
+}
+
+func TestWhatMayPassIsTriedAgainAndArrivesOnce(t *testing.T) {
+	reset := func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if assert.NoError(t, err) {
+			assert.NoError(t, conn.Close())
+		}
+	}
+	for name, answer := range map[string]http.HandlerFunc{
+		"408": status(408), "429": status(429), "500": status(500), "502": status(502), "503": status(503),
+		"a connection that breaks": reset,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t)
+			r.answers(answer)
+			d := newDesk(t, hook("hook", r.URL))
+			d.queue("hook", "a1")
+			assert.Equal(t, 1, d.drain())
+			assert.NotEmpty(t, d.queued()[0].LastError)
+			assert.Contains(t, d.logged(), d.queued()[0].LastError)
+			r.answers(nil)
+			r.forget()
+			d.pass(time.Minute)
+			assert.Zero(t, d.drain())
+			assert.Equal(t, []string{"a1"}, r.ids())
+			assert.Equal(t, []string{"hook agent gone failed", "hook agent gone delivered"}, d.observed)
+		})
+	}
+}
+
+func TestADestinationIsLeftAloneForAsLongAsItAsks(t *testing.T) {
+	for name, after := range map[string]string{
+		"in seconds": "120", "as a time": noon.Add(2 * time.Minute).Format(http.TimeFormat),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t)
+			r.answers(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", after)
+				w.WriteHeader(http.StatusTooManyRequests)
+			})
+			d := newDesk(t, hook("hook", r.URL))
+			d.queue("hook", "a1", "b1")
+			assert.Equal(t, 2, d.drain())
+			assert.Equal(t, []string{"a1"}, r.ids(), "b1 would be refused too")
+			r.answers(nil)
+			d.pass(119 * time.Second)
+			assert.Equal(t, 2, d.drain())
+			d.pass(time.Second)
+			assert.Zero(t, d.drain())
+			assert.ElementsMatch(t, []string{"a1", "a1", "b1"}, r.ids())
+		})
+	}
+}
+
+func TestTheWaitGrowsWithEachFailureUpToAQuarterOfAnHour(t *testing.T) {
+	r := newReceiver(t)
+	r.answers(status(500))
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("hook", "a1")
+	var waits []time.Duration
+	for range 10 {
+		d.drain()
+		next := d.queued()[0].Next
+		waits = append(waits, next.Sub(d.clock()))
+		d.pass(next.Sub(d.clock()))
+	}
+	assert.Equal(t, []time.Duration{5, 10, 20, 40, 80, 160, 320, 640, 900, 900}, inSeconds(waits))
+	assert.Len(t, r.ids(), 10)
+}
+
+func inSeconds(all []time.Duration) []time.Duration {
+	var seconds []time.Duration
+	for _, d := range all {
+		seconds = append(seconds, d/time.Second)
+	}
+	return seconds
+}
+
+func TestADestinationThatIsAwayIsNotAskedForEachAlert(t *testing.T) {
+	r := newReceiver(t)
+	r.answers(status(503))
+	d := newDesk(t, hook("hook", r.URL))
+	var ids []string
+	for key := 'a'; key <= 'z'; key++ {
+		ids = append(ids, string(key)+"1")
+	}
+	d.queue("hook", ids...)
+	assert.Equal(t, 26, d.drain())
+	assert.Len(t, r.ids(), 3)
+	r.answers(nil)
+	r.forget()
+	d.pass(time.Minute)
+	assert.Zero(t, d.drain())
+	assert.ElementsMatch(t, ids, r.ids())
+}
+
+func TestAfterADayAnAlertIsGivenUpAndCanBeSentAgainByHand(t *testing.T) {
+	r := newReceiver(t)
+	r.answers(status(500))
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("hook", "a1", "a2")
+	started := d.clock()
+	for len(d.dead()) == 0 {
+		require.Less(t, d.clock().Sub(started), 25*time.Hour)
+		require.Equal(t, 2, d.drain()+len(d.dead()))
+		d.pass(15 * time.Minute)
+	}
+	assert.GreaterOrEqual(t, d.clock().Sub(started), 24*time.Hour)
+	dead := d.dead()[0]
+	assert.Equal(t, "a1", dead.ID)
+	assert.Equal(t, "HTTP 500 Internal Server Error", dead.LastError)
+	assert.Contains(t, d.observed, "hook agent gone dead")
+
+	r.answers(nil)
+	r.forget()
+	require.NoError(t, d.box.Update(t.Context(), func(tx *outbox.Tx) error {
+		n, err := tx.Retry("")
+		assert.Equal(t, 1, n)
+		return err
+	}))
+	d.pass(time.Hour)
+	assert.Zero(t, d.drain())
+	assert.Equal(t, []string{"a1", "a2"}, r.ids(), "at its old place")
+	assert.Empty(t, d.dead())
+}
+
+// A program that did not run for days has not tried for days.
+func TestAnAlertIsTriedHoweverOldItIs(t *testing.T) {
+	r := newReceiver(t)
+	r.answers(status(500))
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("hook", "a1")
+	d.pass(72 * time.Hour)
+	assert.Equal(t, 1, d.drain())
+	assert.Empty(t, d.dead())
+}
+
+func TestADestinationThatHangsDelaysNobodyElse(t *testing.T) {
+	hanging := newReceiver(t)
+	let := make(chan struct{})
+	hung := make(chan struct{}, 100)
+	hanging.answers(func(http.ResponseWriter, *http.Request) { hung <- struct{}{}; <-let })
+	works := newReceiver(t)
+	arrived := make(chan string, 100)
+	works.answers(func(_ http.ResponseWriter, req *http.Request) { arrived <- req.Header.Get("X-S1graph-Id") })
+
+	d := newDesk(t, hook("hangs", hanging.URL), through("hangs too", "generic://"+hanging.Listener.Addr().String()+"/?disabletls=yes"), hook("works", works.URL))
+	d.queue("hangs", "a1", "b1", "c1")
+	d.queue("hangs too", "a1", "b1", "c1")
+	d.queue("works", "a1", "b1", "c1")
+	stop := run(t, d)
+	<-hung
+	<-hung
+	for _, id := range []string{"a1", "b1", "c1"} {
+		assert.Equal(t, id, <-arrived)
+	}
+	d.queue("works", "d1")
+	d.deliverer.Wake()
+	assert.Equal(t, "d1", <-arrived)
+	stop()
+	close(let)
+	for _, e := range d.queued() {
+		assert.Contains(t, []string{"hangs", "hangs too"}, e.Destination)
+	}
+	assert.Len(t, d.queued(), 6, "none of these has arrived")
+}
+
+func TestADestinationThatHangsFailsInItsTime(t *testing.T) {
+	r := newReceiver(t)
+	let := make(chan struct{})
+	r.answers(func(http.ResponseWriter, *http.Request) { <-let })
+	d := newDesk(t, hook("hook", r.URL), through("soc", "generic://"+r.Listener.Addr().String()+"/?disabletls=yes"))
+	d.queue("hook", "a1")
+	d.queue("soc", "a1")
+	assert.Equal(t, 2, d.drain())
+	close(let)
+	for _, e := range d.queued() {
+		assert.Equal(t, "no answer in time", e.LastError, e.Destination)
+	}
+	r.answers(nil)
+	d.pass(time.Minute)
+	assert.Zero(t, d.drain(), "it has come back")
+}
+
+func TestWhatIsQueuedByAnotherProcessIsFoundWithoutBeingWoken(t *testing.T) {
+	r := newReceiver(t)
+	arrived := make(chan struct{}, 1)
+	r.answers(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} })
+	looks := make(chan time.Duration)
+	box := outbox.At(t.TempDir() + "/alerts.db")
+	deliverer, err := delivery.New(delivery.Config{
+		Outbox:       box,
+		Destinations: []config.Destination{hook("hook", r.URL)},
+		Wait: func(ctx context.Context, d time.Duration) error {
+			select {
+			case looks <- d:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- deliverer.Run(ctx) }()
+	assert.Equal(t, 30*time.Second, <-looks)
+	require.NoError(t, outbox.At(box.Path()).Update(t.Context(), func(tx *outbox.Tx) error {
+		return tx.Enqueue(message("hook", "a1"))
+	}))
+	for found := false; !found; {
+		select {
+		case <-looks:
+		case <-arrived:
+			found = true
+		}
+	}
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+func TestASendUnderWayMayFinishWhenTheServiceEnds(t *testing.T) {
+	r := newReceiver(t)
+	begun, let := make(chan struct{}), make(chan struct{})
+	r.answers(func(http.ResponseWriter, *http.Request) { close(begun); <-let })
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("hook", "a1", "b1")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- d.deliverer.Run(ctx) }()
+	<-begun
+	cancel()
+	close(let)
+	require.NoError(t, <-ended)
+	assert.Equal(t, []string{"a1"}, r.ids())
+	require.Len(t, d.queued(), 1)
+	assert.Equal(t, "b1", d.queued()[0].ID)
+	assert.Zero(t, d.queued()[0].Attempts)
+}
+
+func TestTwoProcessesDoNotSendTwice(t *testing.T) {
+	r := newReceiver(t)
+	begun, let := make(chan struct{}, 10), make(chan struct{})
+	r.answers(func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-let })
+	first := newDesk(t, hook("hook", r.URL))
+	second := newDeskAt(t, first.box.Path(), hook("hook", r.URL))
+	first.queue("hook", "a1", "b1")
+	stop := run(t, first)
+	<-begun
+	assert.Equal(t, 2, second.drain(), "the first delivers")
+	close(let)
+	<-begun
+	stop()
+	assert.Equal(t, []string{"a1", "b1"}, r.ids())
+	second.queue("hook", "c1")
+	assert.Zero(t, second.drain(), "the first has stopped")
+	assert.Equal(t, []string{"a1", "b1", "c1"}, r.ids())
+}
+
+func TestADelivererWaitsForItsTurn(t *testing.T) {
+	r := newReceiver(t)
+	d := newDesk(t, hook("hook", r.URL))
+	release, err := outbox.At(d.box.Path()).TakeDelivery()
+	require.NoError(t, err)
+	d.queue("hook", "a1")
+	run(t, d)()
+	require.NoError(t, release())
+	assert.Empty(t, r.ids())
+	assert.Len(t, d.queued(), 1)
+}
+
+// The process is killed when the alert has arrived, and before it could be noted.
+func TestKilledBetweenSendingAndNotingAnAlertIsRepeatedWithItsID(t *testing.T) {
+	r := newReceiver(t)
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("hook", "a1", "a2")
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), "DELIVER_FROM="+d.box.Path(), "DELIVER_TO="+r.URL)
+	arrived, killed := make(chan struct{}), make(chan struct{})
+	r.answers(func(http.ResponseWriter, *http.Request) {
+		close(arrived)
+		<-killed // nobody is there any more to hear the answer
+	})
+	require.NoError(t, child.Start())
+	<-arrived
+	require.NoError(t, child.Process.Kill())
+	require.Error(t, child.Wait())
+	close(killed)
+	r.answers(nil)
+	assert.Zero(t, d.drain())
+	assert.Equal(t, []string{"a1", "a1", "a2"}, r.ids())
+}
+
+func deliverUntilKilled() {
+	deliverer, err := delivery.New(delivery.Config{
+		Outbox:       outbox.At(os.Getenv("DELIVER_FROM")),
+		Destinations: []config.Destination{hook("hook", os.Getenv("DELIVER_TO"))},
+	})
+	if err == nil {
+		err = deliverer.Run(context.Background())
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func TestAlertsForADestinationThatIsGoneAreLeftAndToldOf(t *testing.T) {
+	r := newReceiver(t)
+	d := newDesk(t, hook("hook", r.URL))
+	d.queue("old", "a1", "b1")
+	d.queue("hook", "a1")
+	assert.Equal(t, 2, d.drain())
+	run(t, d)()
+	assert.Contains(t, d.logged(), "destination=old alerts=2")
+}
+
+func TestAnAlertCanBeSentPastTheQueue(t *testing.T) {
+	r := newReceiver(t)
+	d := newDesk(t, hook("hook", r.URL))
+	require.NoError(t, d.deliverer.Send(t.Context(), message("hook", "a1")))
+	assert.Equal(t, []string{"a1"}, r.ids())
+	r.answers(status(404))
+	require.EqualError(t, d.deliverer.Send(t.Context(), message("hook", "a2")), "destination hook: HTTP 404 Not Found")
+	require.ErrorContains(t, d.deliverer.Send(t.Context(), message("old", "a1")), "old")
+	assert.Empty(t, d.queued())
+}
+
+func TestAllDestinationsThatAreWrongAreTold(t *testing.T) {
+	_, err := delivery.New(delivery.Config{
+		Outbox:       outbox.At(t.TempDir() + "/alerts.db"),
+		Destinations: []config.Destination{through("soc", "slack://s3cret"), hook("hook", "http://example.com/s3cret"), hook("good", "https://example.com")},
+	})
+	require.ErrorContains(t, err, "destination soc:")
+	require.ErrorContains(t, err, "destination hook:")
+	assert.NotContains(t, err.Error(), "good")
+	assert.NotContains(t, err.Error(), "s3cret")
+}
+
+func TestAlertsArePostedThroughHTTPSOnlyButToThisMachine(t *testing.T) {
+	for url, good := range map[string]bool{
+		"https://example.com/x": true, "http://127.0.0.1:80/x": true, "http://localhost/x": true, "http://[::1]:8080/": true,
+		"http://example.com/x": false, "http://localhost.example.com/": false, "ftp://example.com/": false, "example.com": false, "https://": false, "": false,
+		"https://exa mple.com/": false,
+	} {
+		err := delivery.Check(hook("hook", url))
+		assert.Equal(t, good, err == nil, "%s: %v", url, err)
+	}
+}
+
+// run runs d until the function that it returns is called.
+func run(t *testing.T, d *desk) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.deliverer.Run(ctx) }()
+	return func() {
+		t.Helper()
+		cancel()
+		require.NoError(t, <-ended)
+	}
+}

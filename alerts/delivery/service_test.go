@@ -1,0 +1,537 @@
+package delivery_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/http"
+	netmail "net/mail"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/alerts/delivery"
+	"s1graph/alerts/outbox"
+	"s1graph/config"
+)
+
+// Secrets of the shape that each service wants. None of them may be seen anywhere but at the service.
+const (
+	slackA, slackB, slackC = "T0S3CRETAA", "B0S3CRETBB", "s3cretS3CRETs3cretS3CRET"
+	hex32                  = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
+	uuid1, uuid2, uuid3    = "5ec7e701-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "5ec7e702-bbbb-4bbb-8bbb-bbbbbbbbbbbb", "5ec7e703-cccc-4ccc-8ccc-cccccccccccc"
+	word                   = "s3cretw0rd"
+)
+
+var planted = []string{slackA, slackB, slackC, hex32, uuid1, uuid2, uuid3, word, "AAAs3cretAAAAAA"}
+
+// everyService is a URL of each service that can be spoken to here, with its secrets.
+var everyService = map[string]string{
+	"bark":       "bark://:" + word + "@bark.example/",
+	"discord":    "discord://" + word + "@123456789",
+	"generic":    "generic://generic.example/" + word + "?@Authorization=" + word,
+	"googlechat": "googlechat://chat.googleapis.com/v1/spaces/x/messages?key=" + word + "&token=" + slackC,
+	"gotify":     "gotify://LOOPBACK/AAAs3cretAAAAAA?disabletls=yes",
+	"ifttt":      "ifttt://" + word + "/?events=e",
+	"join":       "join://shoutrrr:" + word + "@join/?devices=d",
+	"lark":       "lark://open.larksuite.com/" + uuid1 + "?secret=" + word,
+	"matrix":     "matrix://user:" + word + "@matrix.example/?rooms=room",
+	"mattermost": "mattermost://LOOPBACK/" + word + "?disabletls=yes",
+	"notifiarr":  "notifiarr://" + word + "?channel=1",
+	"ntfy":       "ntfy://user:" + word + "@LOOPBACK/topic?disabletls=yes",
+	"opsgenie":   "opsgenie://api.opsgenie.com/" + uuid1,
+	"pagerduty":  "pagerduty:///" + hex32,
+	"pushbullet": "pushbullet://o.s3cretw0rds3cretw0rds3cretw0rd12/device",
+	"pushover":   "pushover://shoutrrr:" + word + "@user/",
+	"rocketchat": "rocketchat://rocketchat.example/" + word + "/" + slackC,
+	"signal":     "signal://user:" + word + "@signal.example/+14155550100/+14155550101",
+	"slack":      "slack://hook:" + slackA + "-" + slackB + "-" + slackC + "@webhook",
+	"slack api":  "slack://xoxb:123456789012-1234567890123-" + slackC + "@C001CHANNEL",
+	"teams":      "teams://" + uuid1 + "@" + uuid2 + "/" + hex32 + "/" + uuid3 + "/" + word + "?host=acme.webhook.office.com",
+	"telegram":   "telegram://110201543:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw" + "@telegram?chats=1",
+	"wecom":      "wecom://" + uuid1,
+	"zulip":      "zulip://bot%40zulip.example:" + word + "@acme.zulipchat.com/?stream=s&topic=t",
+	"smtp":       "smtp://user:" + word + "@127.0.0.1:1/?from=a@example.com&to=b@example.com&auth=plain",
+	"webhook":    "https://user:" + word + "@hook.example/" + slackC + "?key=" + uuid1,
+}
+
+func everyDestination() []config.Destination {
+	var all []config.Destination
+	for name := range everyService {
+		to := through(name, addressOf(name))
+		if name == "webhook" {
+			to.Format, to.Secret = "json", config.NewSecret(word)
+		}
+		all = append(all, to)
+	}
+	return all
+}
+
+func addressOf(service string) string {
+	return strings.ReplaceAll(everyService[service], "LOOPBACK", loopback)
+}
+
+func TestSecretsOfDestinationsAreSeenNowhere(t *testing.T) {
+	secrets := append([]string{"AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "o.s3cretw0rds3cretw0rd"}, planted...)
+	for _, s := range planted {
+		secrets = append(secrets, url.QueryEscape(s), strings.ToLower(s))
+	}
+	// A service that says back all that it was told.
+	echo := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			w.WriteHeader(code)
+			fmt.Fprintf(w, `{"ok":false,"error":%q,"message":%q,"errors":[%q]}`, r.URL.String(), fmt.Sprint(r.Header), body)
+		}
+	}
+	let := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(let) })
+	defer letGo()
+	answers := map[string]http.Handler{
+		"bad request": echo(400), "forbidden": echo(403), "not found": echo(404), "too many": echo(429), "server error": echo(500),
+		"ok, and then rubbish": echo(200), "redirect": http.RedirectHandler("https://elsewhere.example/"+word, http.StatusFound),
+		"hangs":          http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-let }),
+		"nobody answers": nil,
+	}
+	for name, answer := range answers {
+		t.Run(name, func(t *testing.T) {
+			if answer != nil {
+				onTheInternet(t, answer)
+			} else {
+				offTheInternet(t)
+			}
+			t.Cleanup(func() {
+				if name == "hangs" { // before the server is closed, which waits for it
+					letGo()
+				}
+			})
+			d := newDesk(t, everyDestination()...)
+			for service := range everyService {
+				d.queue(service, "a1")
+			}
+			_, err := d.deliverer.Drain(t.Context())
+			require.NoError(t, err)
+			seen := d.logged() + strings.Join(d.observed, "\n")
+			left := append(d.queued(), d.dead()...)
+			if name != "ok, and then rubbish" {
+				assert.Len(t, left, len(everyService), "nothing has arrived")
+			}
+			for _, e := range left {
+				seen += fmt.Sprintf("%s: %s\n", e.Destination, e.LastError)
+				assert.NotEmpty(t, e.LastError, e.Destination)
+			}
+			for _, to := range everyDestination() {
+				if err := delivery.Check(to); assert.NoError(t, err, to.Name) && name == "nobody answers" {
+					m := message(to.Name, "a2")
+					if err := d.deliverer.Send(t.Context(), m); assert.Error(t, err, to.Name) {
+						seen += err.Error()
+					}
+				}
+			}
+			onDisk, err := os.ReadFile(d.box.Path())
+			require.NoError(t, err)
+			seen += string(onDisk)
+			for _, secret := range secrets {
+				assert.NotContains(t, seen, secret)
+			}
+			if t.Failed() {
+				t.Log(seen)
+			}
+		})
+	}
+}
+
+func TestWhatIsWrongWithAURLIsToldWithoutTheURL(t *testing.T) {
+	for _, u := range []string{
+		word, word + "://x", "slack://" + word, "https://hooks.slack.com/services/" + word, "slack://hook:" + word + "@webhook",
+		"discord://" + word, "discord://" + word + "@1/raw", "discord://" + word + "@1?json=yes", "telegram://" + word + "@telegram?chats=1",
+		"telegram://110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw@telegram?chats=1&parsemode=markdownv2",
+		"teams://" + word, "teams+https://acme.webhook.office.com/" + word, "smtp://user:" + word + "@h/", "smtp://user:" + word + "@h/?port=" + word,
+		"generic://h/?template=" + word, "pagerduty:///" + word, "logger://" + word,
+		"slack://hook:" + word + "\x7f@x", "http://[" + word, "matrix://user:" + word + "@/", "pushover://" + word, "opsgenie://" + word, "",
+	} {
+		err := delivery.Check(through("soc", u))
+		if assert.Error(t, err, u) {
+			assert.NotContains(t, err.Error(), word)
+			assert.NotContains(t, err.Error(), "AAHdq")
+		}
+	}
+	err := delivery.Check(through("soc", "https://example.com/x"))
+	require.ErrorContains(t, err, "format: json")
+	err = delivery.Check(through("soc", "slack://nothing"))
+	require.ErrorContains(t, err, "slack://hook:A-B-C@webhook")
+}
+
+// sentTo delivers one message through a service and returns what the service got. The answer is 200 with body.
+func sentTo(t *testing.T, service, body string, m outbox.Message) request {
+	t.Helper()
+	r := &receiver{}
+	r.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
+	onTheInternet(t, r)
+	d := newDesk(t, through("soc", addressOf(service)))
+	m.Destination = "soc"
+	require.NoError(t, d.box.Update(t.Context(), func(tx *outbox.Tx) error { return tx.Enqueue(m) }))
+	assert.Zero(t, d.drain())
+	assert.Empty(t, d.dead())
+	require.Len(t, r.requests(), 1)
+	return r.requests()[0]
+}
+
+func TestServicesGetTitleAndText(t *testing.T) {
+	for name, want := range map[string]string{
+		"discord":    `{"embeds":[{"title":"DC01 is gone","description":"It was last seen","color":5298687},{"description":"yesterday.","color":5298687}]}`,
+		"googlechat": `{"text":"DC01 is gone\nIt was last seen\nyesterday."}`,
+		"mattermost": `{"text":"DC01 is gone\nIt was last seen\nyesterday."}`,
+		"slack":      `{"text":"DC01 is gone","attachments":[{"text":"It was last seen"},{"text":"yesterday."}]}`,
+		"slack api":  `{"text":"DC01 is gone","channel":"C001CHANNEL","attachments":[{"text":"It was last seen"},{"text":"yesterday."}]}`,
+		"teams": `{"@type":"MessageCard","@context":"http://schema.org/extensions","markdown":true,"title":"DC01 is gone",
+			"sections":[{"text":"It was last seen"},{"text":"yesterday."}],"summary":"DC01 is gone"}`,
+		"telegram": `{"text":"<b>DC01 is gone</b>\nIt was last seen\nyesterday.","chat_id":"1","parse_mode":"HTML",
+			"disable_web_page_preview":false,"disable_notification":false}`,
+		"pagerduty": `{"payload":{"summary":"DC01 is gone\nIt was last seen\nyesterday.","severity":"error","source":"acme"},
+			"routing_key":"` + hex32 + `","event_action":"trigger","dedup_key":"a1"}`,
+		"opsgenie": `{"message":"DC01 is gone","alias":"a1","description":"It was last seen\nyesterday.","priority":"P2"}`,
+		"wecom":    `{"msgtype":"text","text":{"content":"DC01 is gone\nIt was last seen\nyesterday."}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := map[string]string{"slack": "ok", "slack api": `{"ok":true}`, "telegram": `{"ok":true}`, "wecom": `{"errcode":0}`}[name]
+			assert.JSONEq(t, want, sentTo(t, name, body, message("", "a1")).Body)
+		})
+	}
+	t.Run("ntfy", func(t *testing.T) {
+		assert.Equal(t, "DC01 is gone\nIt was last seen\nyesterday.", sentTo(t, "ntfy", "{}", message("", "a1")).Body)
+	})
+}
+
+func TestWithoutATextTheTitleIsTheText(t *testing.T) {
+	for name, want := range map[string]string{
+		"discord": `{"content":"DC01 is gone"}`,
+		"slack":   `{"text":"","attachments":[{"text":"DC01 is gone"}]}`,
+		"telegram": `{"text":"<b>DC01 is gone</b>","chat_id":"1","parse_mode":"HTML",
+			"disable_web_page_preview":false,"disable_notification":false}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := message("", "a1")
+			m.Text = ""
+			body := map[string]string{"slack": "ok", "telegram": `{"ok":true}`}[name]
+			assert.JSONEq(t, want, sentTo(t, name, body, m).Body)
+		})
+	}
+}
+
+func TestEachAlertHasItsOwnTitle(t *testing.T) {
+	for name := range everyService {
+		if name == "smtp" || name == "webhook" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			r := &receiver{}
+			r.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
+			onTheInternet(t, r)
+			d := newDesk(t, through("soc", addressOf(name)))
+			for _, id := range []string{"a1", "b1"} {
+				m := message("soc", id)
+				m.Title, m.Text = "title of "+id, "text of "+id
+				_ = d.deliverer.Send(t.Context(), m) // some want another answer than {}
+				require.NoError(t, d.box.Update(t.Context(), func(tx *outbox.Tx) error { return tx.Enqueue(m) }))
+			}
+			d.drain()
+			said := map[string]int{}
+			for _, req := range r.requests() {
+				all := fmt.Sprint(req.Header, req.Query, req.Body)
+				plain, _ := url.QueryUnescape(req.Body)
+				all += plain
+				for _, id := range []string{"a1", "b1"} {
+					if strings.Contains(all, "text of "+id) {
+						said[id]++
+						other := map[string]string{"a1": "b1", "b1": "a1"}[id]
+						assert.NotContains(t, all, "title of "+other)
+					}
+				}
+			}
+			if name != "matrix" { // it wants to log in first
+				assert.Positive(t, said["a1"])
+				assert.Positive(t, said["b1"])
+			}
+		})
+	}
+}
+
+func TestTheEndOfAStateClosesTheIncidentThatItsBeginningOpened(t *testing.T) {
+	incident := func(id, op string) (i struct {
+		Action string `json:"event_action"`
+		Key    string `json:"dedup_key"`
+	}) {
+		m := message("", id)
+		m.Op = op
+		require.NoError(t, json.Unmarshal([]byte(sentTo(t, "pagerduty", "{}", m).Body), &i))
+		return i
+	}
+	began, ended := incident("a1", "began"), incident("a2", "ended")
+	assert.Equal(t, "trigger", began.Action)
+	assert.Equal(t, "resolve", ended.Action)
+	assert.Equal(t, began.Key, ended.Key)
+	assert.NotEqual(t, began.Key, incident("b1", "began").Key, "it is of another device")
+}
+
+func TestWhatAServiceRefusesIsADeadLetterAndWhatMayPassIsNot(t *testing.T) {
+	answers := func(code int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for _, c := range []struct {
+		service string
+		answer  http.HandlerFunc
+		dead    bool
+		reason  string
+	}{
+		{"slack", answers(404, "no_service"), true, "Slack says no_service"},
+		{"slack", answers(429, "rate_limited"), false, "Slack says rate_limited"},
+		{"slack", answers(503, ""), false, "HTTP 503 Service Unavailable"},
+		{"slack api", answers(200, `{"ok":false,"error":"invalid_auth"}`), true, "Slack says invalid_auth"},
+		{"slack api", answers(200, `{"ok":false,"error":"s3cretw0rd"}`), false, "the service slack did not take it"},
+		{"discord", answers(404, "{}"), true, "HTTP 404 Not Found"},
+		{"discord", answers(429, "{}"), false, "HTTP 429 Too Many Requests"},
+		{"discord", answers(500, "{}"), false, "HTTP 500 Internal Server Error"},
+		{"generic", answers(410, ""), true, "HTTP 410 Gone"},
+		{"generic", answers(502, ""), false, "HTTP 502 Bad Gateway"},
+		{"generic", http.RedirectHandler("https://elsewhere.example/", http.StatusFound).ServeHTTP, false, "it sends us elsewhere, where we do not go"},
+		{"googlechat", answers(403, "{}"), true, "HTTP 403 Forbidden"},
+		{"opsgenie", answers(422, "{}"), true, "HTTP 422 Unprocessable Entity"},
+		{"mattermost", answers(401, "{}"), true, "HTTP 401 Unauthorized"},
+		{"teams", answers(400, ""), true, "HTTP 400 Bad Request"},
+		{"teams", answers(429, ""), false, "HTTP 429 Too Many Requests"},
+		{"telegram", answers(500, "{}"), false, "HTTP 500 Internal Server Error"},
+		{"telegram", answers(403, `{"ok":false,"error_code":403,"description":"s3cretw0rd"}`), true, "HTTP 403 Forbidden"},
+		{"rocketchat", answers(404, "{}"), true, "HTTP 404 Not Found"},
+	} {
+		t.Run(c.service+" "+c.reason, func(t *testing.T) {
+			onTheInternet(t, c.answer)
+			d := newDesk(t, through("soc", addressOf(c.service)))
+			d.queue("soc", "a1")
+			d.drain()
+			entries := append(d.queued(), d.dead()...)
+			require.Len(t, entries, 1)
+			assert.Equal(t, c.reason, entries[0].LastError)
+			assert.Equal(t, c.dead, !entries[0].DeadSince.IsZero())
+		})
+	}
+}
+
+// What was taken must not be sent again for a day because its answer is not JSON.
+func TestAnAnswerThatCannotBeReadIsNoFailure(t *testing.T) {
+	sentTo(t, "ntfy", "<html>", message("", "a1"))
+}
+
+func TestAServiceThatPanicsIsAFailureLikeAnother(t *testing.T) {
+	offTheInternet(t) // where zulip's looks into an answer that there is not
+	d := newDesk(t, through("soc", everyService["zulip"]))
+	d.queue("soc", "a1")
+	assert.Equal(t, 1, d.drain())
+}
+
+// mailServer takes mail, or stops answering after a line that begins with hangs.
+type mailServer struct {
+	net.Listener
+	hangs string
+	fails map[string]string // answer by command
+
+	mu    sync.Mutex
+	mails []string
+	to    []string
+}
+
+func newMailServer(t *testing.T) *mailServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &mailServer{Listener: listener, fails: map[string]string{}}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { s.serve(conn) })
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
+	return s
+}
+
+func (s *mailServer) serve(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	say := func(command, line string) bool {
+		if s.hangs == command {
+			_, _ = io.Copy(io.Discard, in) // until the other side goes
+			return false
+		}
+		if fails, ok := s.fails[command]; ok {
+			line = fails
+		}
+		_, err := io.WriteString(conn, line+"\r\n")
+		return err == nil
+	}
+	if !say("greeting", "220 mail.example") {
+		return
+	}
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		command := strings.ToUpper(strings.TrimSpace(line[:min(4, len(line))]))
+		switch command {
+		case "DATA":
+			if !say("DATA", "354 go on") {
+				return
+			}
+			var mail strings.Builder
+			for {
+				line, err := in.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if line == ".\r\n" {
+					break
+				}
+				mail.WriteString(line)
+			}
+			if !say("sent", "250 taken") {
+				return
+			}
+			s.mu.Lock()
+			s.mails = append(s.mails, mail.String())
+			s.mu.Unlock()
+		case "RCPT":
+			s.mu.Lock()
+			s.to = append(s.to, strings.TrimSpace(line))
+			s.mu.Unlock()
+			if !say(command, "250 ok") {
+				return
+			}
+		case "QUIT":
+			_ = say(command, "221 bye")
+			return
+		default:
+			if !say(command, "250 ok") {
+				return
+			}
+		}
+	}
+}
+
+func (s *mailServer) destination(more string) config.Destination {
+	return through("mail", "smtp://"+s.Addr().String()+"/?from=s1graph@example.com&fromname=S%C3%AF&to=a@example.com,b@example.com"+more)
+}
+
+func TestAlertsAreMailed(t *testing.T) {
+	s := newMailServer(t)
+	d := newDesk(t, s.destination(""))
+	m := message("mail", "a1")
+	m.Title = "财务部-电脑-07\nis gone"
+	require.NoError(t, d.box.Update(t.Context(), func(tx *outbox.Tx) error { return tx.Enqueue(m) }))
+	assert.Zero(t, d.drain())
+
+	require.Len(t, s.mails, 1)
+	assert.Equal(t, []string{"RCPT TO:<a@example.com>", "RCPT TO:<b@example.com>"}, s.to)
+	got, err := netmail.ReadMessage(strings.NewReader(s.mails[0]))
+	require.NoError(t, err)
+	subject, err := (&mime.WordDecoder{}).DecodeHeader(got.Header.Get("Subject"))
+	require.NoError(t, err)
+	assert.Equal(t, "财务部-电脑-07 is gone", subject)
+	assert.Equal(t, "<a1@s1graph>", got.Header.Get("Message-ID"))
+	from, err := netmail.ParseAddress(got.Header.Get("From"))
+	require.NoError(t, err)
+	assert.Equal(t, "Sï", from.Name)
+	body, err := io.ReadAll(quotedprintable.NewReader(got.Body))
+	require.NoError(t, err)
+	assert.Equal(t, "It was last seen\r\nyesterday.", strings.TrimSpace(string(body)))
+	assert.Equal(t, "text/plain; charset=utf-8", got.Header.Get("Content-Type"))
+}
+
+func TestAMailServerThatHangsOrFailsIsTriedAgainAndOneThatRefusesIsNot(t *testing.T) {
+	for _, c := range []struct {
+		hangs, fails, with string
+		dead               bool
+		reason             string
+	}{
+		{hangs: "greeting", reason: "no answer in time"},
+		{hangs: "EHLO", reason: "no answer in time"},
+		{hangs: "sent", reason: "no answer in time"},
+		{fails: "MAIL", with: "451 later", reason: "the mail server answered 451"},
+		{fails: "RCPT", with: "550 s3cretw0rd", dead: true, reason: "the mail server answered 550"},
+	} {
+		t.Run(c.hangs+c.fails, func(t *testing.T) {
+			s := newMailServer(t)
+			s.hangs = c.hangs
+			if c.fails != "" {
+				s.fails[c.fails] = c.with
+			}
+			d := newDesk(t, s.destination(""))
+			d.queue("mail", "a1")
+			d.drain()
+			entries := append(d.queued(), d.dead()...)
+			require.Len(t, entries, 1)
+			assert.Equal(t, c.reason, entries[0].LastError)
+			assert.Equal(t, c.dead, !entries[0].DeadSince.IsZero())
+		})
+	}
+}
+
+func TestAPasswordGoesToNoMailServerWithoutEncryption(t *testing.T) {
+	s := newMailServer(t)
+	s.fails["EHLO"] = "250-mail.example\r\n250 AUTH PLAIN"
+	for _, c := range []struct{ more, reason string }{
+		{"&requirestarttls=yes", "the mail server offers no encryption, and requirestarttls is set"},
+	} {
+		d := newDesk(t, s.destination(c.more))
+		d.queue("mail", "a1")
+		d.drain()
+		require.Len(t, d.dead(), 1)
+		assert.Equal(t, c.reason, d.dead()[0].LastError)
+	}
+	assert.Empty(t, s.mails)
+}
+
+func TestADestinationIsReachedWithoutSendingAnything(t *testing.T) {
+	r := newReceiver(t)
+	require.NoError(t, delivery.Reach(t.Context(), hook("hook", r.URL+"/"+word), nil))
+	assert.Empty(t, r.requests())
+	r.Close()
+	err := delivery.Reach(t.Context(), hook("hook", r.URL+"/"+word), nil)
+	require.EqualError(t, err, "the connection was refused")
+}
+
+func TestTheHostOfEachServiceIsKnown(t *testing.T) {
+	var asked []string
+	for _, to := range everyDestination() {
+		err := delivery.Reach(t.Context(), to, dialer(func(address string) { asked = append(asked, to.Name+" "+address) }))
+		assert.Error(t, err, to.Name)
+	}
+	assert.Len(t, asked, len(everyService))
+	for _, want := range []string{
+		"slack slack.com:443", "smtp 127.0.0.1:1", "teams acme.webhook.office.com:443", "pagerduty events.pagerduty.com:443",
+		"generic generic.example:443", "webhook hook.example:443", "telegram api.telegram.org:443",
+	} {
+		assert.Contains(t, asked, want)
+	}
+	for _, a := range asked {
+		for _, secret := range planted {
+			assert.NotContains(t, a, secret)
+		}
+	}
+}
