@@ -368,12 +368,12 @@ const isNothing = (value) => value === "" || (Array.isArray(value) && !value.len
 function plain(value, name) {
   if (Array.isArray(value)) return value.length ? value.map(visible).join(", ") : "none";
   if (typeof value === "number") return number(value, name);
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return value === "" ? "empty" : visible(value);
 }
 
 function valueOf(value, name) {
   if (Array.isArray(value)) return value.map((v) => el("bdi", { class: "item" }, visible(v)));
-  if (typeof value === "boolean") return el("span", { class: "boolean" }, value ? "yes" : "no");
   return el("bdi", {}, plain(value, name));
 }
 

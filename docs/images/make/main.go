@@ -69,17 +69,18 @@ func run(ctx context.Context) error {
 	if err := chromium.Prefer(tab, "light"); err != nil {
 		return err
 	}
-	if err := picture(tab, "docs/images/run.png", terminal, "", 960, 860, "true"); err != nil {
+	if err := picture(tab, "docs/images/run.png", terminal, "", 866, 800, "true"); err != nil {
 		return err
 	}
-	// A user who has machines, threats, and changes of the last run around.
-	const user = "sentinelone_user:9da9b5a6ded76e3d7478d3b6a87d136f"
-	return picture(tab, "docs/images/visualize.png", filepath.Join(dir, "graph.html"), user, 1440, 820, chromium.Ready+` && document.querySelector("aside dl")`)
+	// An agent that was found infected in the last run.
+	const agent = "sentinelone_agent:1100042000007645217"
+	return picture(tab, "docs/images/visualize.png", filepath.Join(dir, "graph.html"), agent, 1440, 760, chromium.Ready+` && document.querySelector("aside dl")`)
 }
 
 // onTerminal gives what a command prints on a terminal of 104 columns; it says on stderr how far it is, which is left
 // out.
 func onTerminal(c *exec.Cmd) (string, error) {
+	c.Stderr = io.Discard
 	f, err := pty.StartWithSize(c, &pty.Winsize{Rows: 60, Cols: 104})
 	if err != nil {
 		return "", err
@@ -113,7 +114,7 @@ func terminalPage(output string) string {
 	shown := strings.Join(lines[:min(len(lines), mostLines)], "\n")
 	return `<!DOCTYPE html><meta charset="utf-8"><style>
 body { margin: 0; background: #171b21; color: #d7dde4; overflow: hidden; }
-pre { margin: 22px 26px; font: 13px/1.36 "DejaVu Sans Mono", monospace; }
+pre { margin: 22px 26px; width: 104ch; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.36 "DejaVu Sans Mono", monospace; }
 p { margin: 0 0 14px; color: #8b96a3; }
 b { color: #fff } i { font-style: normal; color: #8b96a3 }
 .c31 { color: #f28b84 } .c32 { color: #66cd97 } .c33 { color: #e0b552 } .c34 { color: #82a8ff }
