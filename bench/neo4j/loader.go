@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -15,7 +16,10 @@ import (
 // loader is the plain loader: UNWIND … CREATE of the same records in batches of the same size, under the same constraints
 // on the keys of the nodes, and nothing else: no digests, no marker, no counts. Of its time only that counts which it
 // spends on the server's answers; making rows of records is free.
-type loader struct{ driver neo4j.DriverWithContext }
+type loader struct {
+	driver neo4j.DriverWithContext
+	noted  bool // its rows are the store's, which have a digest and a time beside the record
+}
 
 const batchRows = 5000 // and so are the store's, but for those that have more than 4 MiB
 
@@ -114,7 +118,7 @@ func (l *loader) loadType(ctx context.Context, g graph.Snapshot, t *graph.Type, 
 		if err != nil {
 			return n, took, err
 		}
-		row, err := plainRow(e, types)
+		row, err := l.row(e, types)
 		if err != nil {
 			return n, took, err
 		}
@@ -131,13 +135,16 @@ func (l *loader) loadType(ctx context.Context, g graph.Snapshot, t *graph.Type, 
 	return n, took, err
 }
 
-// plainRow is a record's properties, the meta properties and the scope.
-func plainRow(e graph.Encoded, types map[string]*graph.Type) (map[string]any, error) {
+// row is a record's properties, the meta properties and the scope.
+func (l *loader) row(e graph.Encoded, types map[string]*graph.Type) (map[string]any, error) {
 	r, err := graph.Decode(e.JSON, types)
 	if err != nil {
 		return nil, err
 	}
 	row := map[string]any{"_key": r.Key, "_type": r.Type.Name, "_scope": scope}
+	if l.noted {
+		row["_digest"], row["_createdOn"] = hex.EncodeToString(e.Full[:]), int64(1_790_000_000_000)
+	}
 	for _, p := range r.Properties {
 		row[p.Name] = p.Value.Any()
 	}

@@ -2,7 +2,7 @@
 // runs of the built program with the store and without it: what `make bench-neo4j` prints, and docs/performance.md
 // keeps.
 //
-//	go run ./bench/neo4j                            five rounds with 10,000 agents of 60 applications: some 15 minutes
+//	go run ./bench/neo4j                            five rounds with 10,000 agents of 60 applications: some 20 minutes
 //	go run ./bench/neo4j -agents 1000 -rounds 1
 //	go run ./bench/neo4j -rounds 2 -results FILE    two rounds more than the file has
 package main
@@ -25,13 +25,15 @@ type options struct {
 	agents, applications, rounds, runs, heap int
 
 	results string
+	loads   bool
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.agents, "agents", 10_000, "agents of the tenant")
 	flag.IntVar(&o.applications, "applications", 60, "applications of each")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the two loaders and of what follows a first load; medians are shown")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the loaders and of what follows a first load; medians are shown")
+	flag.BoolVar(&o.loads, "loads", false, "of a round measure the loaders alone")
 	flag.IntVar(&o.runs, "runs", 5, "unchanged runs of the program, after a first one; 0 leaves the program out")
 	flag.IntVar(&o.heap, "heap", 2048, "heap of the server in MiB")
 	flag.StringVar(&o.results, "results", "", "`file` to which the measures are added, and from which earlier ones are taken")
@@ -63,7 +65,7 @@ func run(ctx context.Context, o options) (err error) {
 	if p.path, err = build(dir); err != nil {
 		return err
 	}
-	if err := measureLoaders(ctx, p, o.rounds); err != nil {
+	if err := measureLoaders(ctx, p, o); err != nil {
 		return err
 	}
 	if o.runs > 0 {
@@ -77,8 +79,8 @@ func run(ctx context.Context, o options) (err error) {
 }
 
 // measureLoaders measures what is written of a tenant that the program has collected, and leaves an empty database.
-func measureLoaders(ctx context.Context, p *program, rounds int) error {
-	if rounds == 0 {
+func measureLoaders(ctx context.Context, p *program, o options) error {
+	if o.rounds == 0 {
 		return nil
 	}
 	collected := *p
@@ -99,10 +101,10 @@ func measureLoaders(ctx context.Context, p *program, rounds int) error {
 		return err
 	}
 	defer b.close(ctx)
-	b.results = p.results
+	b.results, b.loads = p.results, o.loads
 	done := b.results.rounds()
-	for n := range rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", done+n+1, done+rounds)
+	for n := range o.rounds {
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", done+n+1, done+o.rounds)
 		if err := b.round(ctx, done+n); err != nil {
 			return fmt.Errorf("round %d: %w", done+n+1, err)
 		}

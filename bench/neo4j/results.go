@@ -123,5 +123,6 @@ func spread(measures []measure, of func(measure) float64) (least, median, most f
 		values = append(values, of(m))
 	}
 	slices.Sort(values)
-	return values[0], values[len(values)/2], values[len(values)-1]
+	last := len(values) - 1
+	return values[0], (values[last/2] + values[(last+1)/2]) / 2, values[last]
 }
