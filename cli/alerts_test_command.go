@@ -106,7 +106,7 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 	}
 	var rows [][]any
 	for _, m := range messages {
-		rows = append(rows, []any{m.Destination, m.Severity, m.Title, m.Text})
+		rows = append(rows, []any{escape(m.Destination), m.Severity, clip(escape(m.Title)), clip(escape(m.Text))})
 	}
 	c.out.table([]string{"to", "severity", "title", "text"}, rows)
 	if send {

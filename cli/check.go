@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/urfave/cli/v2"
 
+	"s1graph/alerts/delivery"
 	"s1graph/check"
 	"s1graph/config"
 )
@@ -45,7 +47,7 @@ func (c *commands) doCheck(ctx *cli.Context) error {
 	}
 	var findings []check.Finding
 	faults := 0
-	check.Run(ctx.Context, check.Options{Config: settings, Logger: c.quietly(settings.Log)}, func(f check.Finding) {
+	check.Run(ctx.Context, check.Options{Config: settings, Reach: reach, Logger: c.quietly(settings.Log)}, func(f check.Finding) {
 		findings = append(findings, f)
 		if f.State == check.Fault {
 			faults++
@@ -67,6 +69,9 @@ func (c *commands) doCheck(ctx *cli.Context) error {
 	}
 	return nil
 }
+
+// reach says whether the host of a destination can be reached.
+func reach(ctx context.Context, d config.Destination) error { return delivery.Reach(ctx, d, nil) }
 
 // quietly is the logger of a command whose table says what happened; of all that is logged it shows what is
 // asked for.

@@ -63,7 +63,7 @@ Then on yours, with the API token of a service user that has the role Viewer:
 		UsageText:                 "s1graph COMMAND [flags]",
 		Version:                   c.version(),
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{c.run(), c.poll(), c.acceptDeletions(), c.query(), c.changes(), c.posture(), c.diff(), c.document(), c.api(), c.check(), c.wipe()},
+		Commands:                  []*cli.Command{c.run(), c.poll(), c.acceptDeletions(), c.query(), c.changes(), c.posture(), c.alerts(), c.visualize(), c.diff(), c.document(), c.api(), c.check(), c.wipe()},
 		Writer:                    c.out,
 		ErrWriter:                 c.err,
 		Action: func(ctx *cli.Context) error {
@@ -78,6 +78,10 @@ Then on yours, with the API token of a service user that has the role Viewer:
 	for _, command := range app.Commands {
 		command.OnUsageError = wrongFlag
 		command.HideHelpCommand = true
+		for _, sub := range command.Subcommands {
+			sub.OnUsageError = wrongFlag
+			sub.HideHelpCommand = true
+		}
 	}
 	return app
 }
@@ -112,9 +116,15 @@ func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
 	}
-	command := app.Command(args[1])
+	command, first := app.Command(args[1]), 2 // where what is not a command's name begins
 	if command == nil {
 		return args
+	}
+	for _, sub := range command.Subcommands {
+		if len(args) > first && sub.HasName(args[first]) {
+			command, first = sub, first+1
+			break
+		}
 	}
 	takesValue := map[string]bool{}
 	for _, flag := range command.Flags {
@@ -124,7 +134,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 		}
 	}
 	var flags, others []string
-	for rest := args[2:]; len(rest) > 0; rest = rest[1:] {
+	for rest := args[first:]; len(rest) > 0; rest = rest[1:] {
 		arg := rest[0]
 		if arg == "--" {
 			others = append(others, rest[1:]...)
@@ -143,5 +153,5 @@ func flagsFirst(app *cli.App, args []string) []string {
 	if len(others) > 0 {
 		flags = append(flags, "--")
 	}
-	return slices.Concat(args[:2], flags, others)
+	return slices.Concat(args[:first], flags, others)
 }

@@ -146,10 +146,7 @@ func adviceOn(e *s1.Error) string {
 }
 
 func wrongFlag(ctx *cli.Context, err error, _ bool) error {
-	command := "s1graph"
-	if ctx.Command.Name != command {
-		command += " " + ctx.Command.Name
-	}
+	command := lineOf(ctx)
 	name, undefined := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !undefined {
 		return misuse("%w; %s --help shows how it is used", err, command)
@@ -181,5 +178,14 @@ func noArguments(ctx *cli.Context) error {
 	if !ctx.Args().Present() {
 		return nil
 	}
-	return misuse("%s takes no argument such as %q; s1graph %s --help lists its flags", ctx.Command.Name, ctx.Args().First(), ctx.Command.Name)
+	command := lineOf(ctx)
+	return misuse("%s takes no argument such as %q; %s --help lists its flags", strings.TrimPrefix(command, "s1graph "), ctx.Args().First(), command)
+}
+
+// lineOf is how a command is called.
+func lineOf(ctx *cli.Context) string {
+	if ctx.Command.HelpName == "" {
+		return "s1graph"
+	}
+	return ctx.Command.HelpName
 }

@@ -1,0 +1,150 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/alerts/outbox"
+	"s1graph/s1/s1test"
+)
+
+// queueOf leaves an outbox as s1graph poll --instance test would have in the working directory: two alerts that
+// wait, one of them after a failure, and two that were given up.
+func queueOf(t *testing.T) *outbox.Outbox {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	box := outbox.In(".s1graph/test")
+	at := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+	put := func(tx *outbox.Tx, destination, id, title string) error {
+		return tx.Enqueue(outbox.Message{
+			ID: id, Destination: destination, Key: "sentinelone_agent:" + id, Rule: "agent gone", Severity: "high", Instance: "test",
+			Run: "r1", At: at, Title: title,
+		})
+	}
+	require.NoError(t, box.Update(t.Context(), func(tx *outbox.Tx) error {
+		if err := errors.Join(put(tx, "soc", "a1", "DC01 is gone"), put(tx, "soc", "a2", "DC02 is gone"),
+			put(tx, "hook", "a3", "DC03 is gone"), put(tx, "soc", "a4", "DC04 is gone")); err != nil {
+			return err
+		}
+		soc, err := tx.Queued("soc")
+		if err != nil {
+			return err
+		}
+		hook, err := tx.Queued("hook")
+		return errors.Join(err, tx.Bury(soc[0], at, "HTTP 404 Not Found"), tx.Bury(hook[0], at, "HTTP 410 Gone"),
+			tx.Failed(soc[1], at, at.Add(5*time.Second), "no answer in time"))
+	}))
+	return box
+}
+
+func TestAlertsThatWaitAndThoseThatWereGivenUpAreListed(t *testing.T) {
+	queueOf(t)
+	got := s1graph(t, "alerts", "list", "--instance", "test")
+	assert.Equal(t, outcome{0, `STATE     TO    SEVERITY  RULE        TITLE         FOUND                 ATTEMPTS  NEXT                  WHY                 ID
+given up  hook  high      agent gone  DC03 is gone  2026-03-14T12:00:00Z         1                        HTTP 410 Gone       a3
+given up  soc   high      agent gone  DC01 is gone  2026-03-14T12:00:00Z         1                        HTTP 404 Not Found  a1
+waits     soc   high      agent gone  DC02 is gone  2026-03-14T12:00:00Z         1  2026-03-14T12:00:05Z  no answer in time   a2
+waits     soc   high      agent gone  DC04 is gone  2026-03-14T12:00:00Z         0  now                                       a4
+`, ""}, got)
+
+	got = s1graph(t, "alerts", "list", "--dead", "--to", "soc", "--instance", "test")
+	assert.Contains(t, got.stdout, "a1")
+	assert.Equal(t, 2, strings.Count(got.stdout, "\n"))
+
+	got = invocation{width: 200}.s1graph(t, "alerts", "list", "--instance", "test")
+	assert.Contains(t, got.stdout, "2 alerts of 4 alerts given up; s1graph alerts retry lets them wait again.")
+}
+
+func TestAlertsAreListedForOtherPrograms(t *testing.T) {
+	queueOf(t)
+	got := s1graph(t, "alerts", "list", "--json", "--instance", "test")
+	assert.Zero(t, got.code)
+	var states []string
+	for line := range strings.Lines(got.stdout) {
+		var a struct{ ID, State, LastError string }
+		require.NoError(t, json.Unmarshal([]byte(line), &a))
+		states = append(states, strings.Join([]string{a.ID, a.State, a.LastError}, " "))
+	}
+	assert.Equal(t, []string{"a3 dead HTTP 410 Gone", "a1 dead HTTP 404 Not Found", "a2 waiting no answer in time", "a4 waiting "}, states)
+}
+
+func TestWithoutAlertsNothingIsListed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	assert.Equal(t, outcome{}, s1graph(t, "alerts", "list", "--instance", "test"))
+	assert.Contains(t, invocation{width: 80}.s1graph(t, "alerts", "list", "--instance", "test").stdout, "No such alerts")
+	assert.Equal(t, outcome{0, "No alert was given up.\n", ""}, s1graph(t, "alerts", "retry", "--instance", "test"))
+	assert.NoDirExists(t, ".s1graph")
+}
+
+func TestAlertsThatWereGivenUpAreSentAgainWhenAsked(t *testing.T) {
+	for _, test := range []struct {
+		args    []string
+		says    string
+		waiting []string
+	}{
+		{nil, "2 alerts wait again", []string{"a3", "a1", "a2", "a4"}},
+		{[]string{"--to", "hook"}, "1 alert waits again", []string{"a3", "a2", "a4"}},
+		{[]string{"a1"}, "1 alert waits again", []string{"a1", "a2", "a4"}},
+	} {
+		box := queueOf(t)
+		got := s1graph(t, append([]string{"alerts", "retry", "--instance", "test"}, test.args...)...)
+		assert.Zero(t, got.code, got.stderr)
+		assert.Contains(t, got.stdout, test.says)
+		var waiting []string
+		require.NoError(t, box.View(t.Context(), func(tx *outbox.Tx) error {
+			queued, err := tx.Queued("")
+			for _, e := range queued {
+				waiting = append(waiting, e.ID)
+			}
+			return err
+		}))
+		assert.Equal(t, test.waiting, waiting)
+	}
+}
+
+func TestAnAlertThatWasNotGivenUpIsNotSentAgain(t *testing.T) {
+	queueOf(t)
+	got := s1graph(t, "alerts", "retry", "--instance", "test", "a2")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, `no alert "a2" was given up`)
+}
+
+func TestHostileNamesDoNothingInTheListOfAlerts(t *testing.T) {
+	box := queueOf(t)
+	require.NoError(t, box.Update(t.Context(), func(tx *outbox.Tx) error {
+		var faults []error
+		for i, name := range s1test.HostileNames {
+			faults = append(faults, tx.Enqueue(outbox.Message{ID: "h" + string(rune('a'+i)), Destination: "soc", Rule: name, Title: name, Text: name}))
+		}
+		return errors.Join(faults...)
+	}))
+	assert.True(t, isPlain(s1graph(t, "alerts", "list", "--instance", "test").stdout))
+	on := invocation{width: 200, environment: []string{"NO_COLOR=1"}}
+	assert.True(t, isPlain(on.s1graph(t, "alerts", "list", "--instance", "test").stdout))
+	assert.True(t, isPlain(on.s1graph(t, "alerts", "list", "--json", "--instance", "test").stdout))
+}
+
+func TestTheCommandsOfAlertsAreHelpedWith(t *testing.T) {
+	t.Chdir(t.TempDir())
+	got := s1graph(t, "alerts")
+	assert.Zero(t, got.code)
+	for _, name := range []string{"list", "retry", "test"} {
+		assert.Contains(t, got.stdout, name)
+		assert.Contains(t, s1graph(t, "alerts", name, "--help").stdout, "    s1graph alerts "+name)
+	}
+	got = s1graph(t, "alerts", "lst")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "did you mean list?")
+	got = s1graph(t, "alerts", "list", "--ded", "--instance", "test")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "did you mean --dead? s1graph alerts list --help lists them")
+	got = s1graph(t, "alerts", "list", "x", "--instance", "test")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "alerts list takes no argument")
+}

@@ -1,0 +1,42 @@
+package cli_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/s1/s1test"
+)
+
+func TestARuleIsTriedOnTheLastRun(t *testing.T) {
+	server, with := console(t, s1test.Tenant{Seed: 3, Agents: 60, Groups: 4, Sites: 2, Changes: 2})
+	h := newHook(t)
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`
+alerts:
+  destinations:
+    hook: {url: "`+h.URL+`/secret-path", format: json}
+  rules:
+    - use: agent gone
+`), 0o600))
+	require.Zero(t, with.s1graph(t, "run").code)
+	got := with.s1graph(t, "alerts", "test", "agent gone")
+	require.Zero(t, got.code, got.stderr)
+	assert.Contains(t, got.stdout, "would have said nothing")
+
+	server.SetDay(1)
+	require.Zero(t, with.s1graph(t, "run").code)
+	gone := len(server.Plan(1).Of(s1test.AgentGone))
+	require.Len(t, h.came(), gone)
+
+	got = with.s1graph(t, "alerts", "test", "new device", "--send")
+	require.Zero(t, got.code, got.stderr)
+	assert.Contains(t, got.stdout, "New device: ")
+	assert.Contains(t, got.stdout, "2 messages sent.")
+	assert.Len(t, h.came(), gone+2)
+
+	got = with.s1graph(t, "alerts", "test", "agent gon")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "did you mean agent gone?")
+}
