@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 
@@ -12,20 +13,21 @@ import (
 	"s1graph/alerts/outbox"
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph/jsonstore"
 )
 
 // alertsTest shows what a rule would have said.
 func (c *commands) alertsTest() *cli.Command {
 	return &cli.Command{
 		Name:      "test",
-		Usage:     "show what a rule would have said of the last run",
+		Usage:     "show what a rule would have said of the last changes",
 		ArgsUsage: "RULE",
 		Description: `Examples: a rule of the configuration file or a ready-made one, and sent to its destinations:
 
     s1graph alerts test "agent gone"
     s1graph alerts test "agent gone" --send
 
-It is as if all had happened in the last run: every entity that is in a state would have come into it. What the rules
+The last changes are those of the last run that found any. It is as if all had happened in it: every entity that is in a state would have come into it. What the rules
 remember stays as it is.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "send", Usage: "send it to the rule's destinations, past the queue", DisableDefaultText: true},
@@ -94,6 +96,15 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 	if err != nil {
 		return err
 	}
+	changed, err := lastChanges(settings.Dir)
+	if err != nil {
+		return err
+	}
+	if changed != nil {
+		run.Changes = func(ctx context.Context) iter.Seq2[alerts.Event, error] {
+			return alerts.ReadEvents(ctx, changed.File())
+		}
+	}
 	queue, destinations := outbox.In(settings.Dir), settings.Alerts.Destinations
 	engine := alerts.New(alerts.Config{Rules: rules, Outbox: queue, Instance: settings.Instance, Destinations: destinations})
 	messages, err := engine.Preview(ctx, name, run)
@@ -101,7 +112,11 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 		return err
 	}
 	if len(messages) == 0 {
-		c.out.line("The rule %q would have said nothing of the last run, %s.", name, run.ID)
+		when := "there are none yet"
+		if changed != nil {
+			when = "those of run " + changed.ID
+		}
+		c.out.line("The rule %q would have said nothing of the last changes, %s.", name, when)
 		return c.out.flush()
 	}
 	var rows [][]any
@@ -122,4 +137,13 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 		c.out.line("\n%s sent.", plural(len(messages), "message"))
 	}
 	return c.out.flush()
+}
+
+// lastChanges is the last run that found changes; nil where there was none.
+func lastChanges(dir string) (*jsonstore.LoggedRun, error) {
+	log, err := jsonstore.ChangeLog(dir)
+	if err != nil || len(log) == 0 {
+		return nil, err
+	}
+	return &log[len(log)-1], nil
 }

@@ -75,6 +75,9 @@ func withCurrent(dir string, runs []LoggedRun) []LoggedRun {
 	return append(runs, LoggedRun{ID: id, At: startOf(id), file: file})
 }
 
+// File is where the run's changes stand, as changes.jsonl has them.
+func (r *LoggedRun) File() string { return r.file }
+
 // Changes yields the run's changes in the order in which they were written: by type, and by key within each. Of a run
 // that was pruned since there are none. After an error, a *DamagedError where the file is not as it was written,
 // nothing more is yielded.
