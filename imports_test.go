@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"connector":       {"s1", "graph", "config", "entities", "relationships", "steps", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
 	"poll":            {"s1", "graph", "graph/jsonstore", "config", "connector", "alerts"},
 	"visualize":       {"graph"},
-	"check":           {"s1", "config", "connector", "graph/neo4jstore"},
+	"check":           {"s1", "graph", "config", "connector"},
 	"cli":             {"s1", "graph", "config", "steps", "graph/jsonstore", "queries", "docs", "connector", "posture", "alerts", "poll", "check", "visualize"},
 	"":                {"cli"},
 
