@@ -179,10 +179,16 @@ type desk struct {
 
 func newDesk(t *testing.T, to ...config.Destination) *desk {
 	t.Helper()
-	return newDeskAt(t, filepath.Join(t.TempDir(), "alerts.db"), to...)
+	return newDeskAt(t, filepath.Join(t.TempDir(), "alerts.db"), time.Minute, to...)
 }
 
-func newDeskAt(t *testing.T, path string, to ...config.Destination) *desk {
+// newHastyDesk waits for no answer longer than it must: for what really hangs.
+func newHastyDesk(t *testing.T, to ...config.Destination) *desk {
+	t.Helper()
+	return newDeskAt(t, filepath.Join(t.TempDir(), "alerts.db"), 200*time.Millisecond, to...)
+}
+
+func newDeskAt(t *testing.T, path string, timeout time.Duration, to ...config.Destination) *desk {
 	t.Helper()
 	d := &desk{T: t, now: noon, log: &strings.Builder{}, box: outbox.At(path)}
 	var err error
@@ -192,7 +198,7 @@ func newDeskAt(t *testing.T, path string, to ...config.Destination) *desk {
 		Clock:        d.clock,
 		Rand:         func() float64 { return 0 },
 		Wait:         func(ctx context.Context, _ time.Duration) error { <-ctx.Done(); return ctx.Err() },
-		Timeout:      200 * time.Millisecond, // of real time: a real connection hangs
+		Timeout:      timeout,
 		Logger:       slog.New(slog.NewTextHandler(d, nil)),
 		Observe:      d.observe,
 	})
