@@ -159,6 +159,38 @@ func TestADeviceThatFallsOutOfPostureAndComesBackIsTold(t *testing.T) {
 	assert.Empty(t, w.follow())
 }
 
+func TestADeviceThatIsJudgedNoMoreIsNotCalledCompliant(t *testing.T) {
+	w := newWorld(t, config.Rule{Use: "device not compliant"})
+	w.put(device("gone", nil), device("unprotected", nil))
+	w.posture = []posture.Verdict{
+		{Device: "sentinelone_device:gone", Reasons: []string{"infected"}}, {Device: "sentinelone_device:unprotected", Reasons: []string{"infected"}},
+	}
+	w.follow()
+	delete(w.records, "sentinelone_device:gone")
+	w.posture = []posture.Verdict{}
+	assert.ElementsMatch(t, []string{
+		"gone was not compliant, and is judged no more", "unprotected was not compliant, and is judged no more",
+	}, titles(w.follow()))
+}
+
+func TestReadyMadeRulesDoNotTellOfAStateThatHasEndedAsIfItLasted(t *testing.T) {
+	w := newWorld(t, config.Rule{Use: "agent silent", Ended: new(true)}, config.Rule{Use: "agent out of date", Ended: new(true)})
+	old := properties{"lastSeenOn": w.now.AddDate(0, 0, -30).UnixMilli(), "isUpToDate": false, "agentVersion": "23.4"}
+	w.put(agent("back", old), agent("gone", old))
+	w.follow()
+	clear(w.records)
+	w.put(agent("back", properties{"lastSeenOn": w.now.UnixMilli(), "isUpToDate": true, "agentVersion": "24.1"}))
+	raised := w.follow()
+	assert.ElementsMatch(t, []string{
+		"The agent of back does not count as silent any more", "The agent of gone does not count as silent any more",
+		"The agent of back does not count as out of date any more", "The agent of gone does not count as out of date any more",
+	}, titles(raised))
+	for _, d := range by("agent silent", raised) {
+		want := map[string]string{"back": "Last heard of: 2026-11-20 06:00 UTC.", "gone": "Last heard of: unknown."}[d.DisplayName]
+		assert.Contains(t, d.Text, want)
+	}
+}
+
 func TestARunThatIsJudgedAgainAfterAKillRaisesTheSameUnderTheSameIDs(t *testing.T) {
 	w := newWorld(t, infected(), config.Rule{Use: "device infected"}, config.Rule{Name: "each run", When: `run.status == "complete"`})
 	w.put(agent("1001", healthy), agent("1002", healthy))
@@ -254,7 +286,7 @@ func TestAKeyThatIsMutedIsNotRaisedAgainForThatTime(t *testing.T) {
 	w.put(agent("1001", sick))
 	assert.Equal(t, []string{"infected: 1001"}, titles(w.follow()))
 	w.put(agent("1001", healthy))
-	w.follow()
+	assert.Equal(t, []string{"Ended: infected: 1001"}, titles(w.follow()), "what was told when it began is told when it ends")
 	w.put(agent("1001", sick), agent("1002", sick))
 	assert.Equal(t, []string{"infected: 1002"}, titles(w.follow()), "another key is not muted")
 	w.put(agent("1001", healthy), agent("1002", sick))

@@ -89,6 +89,11 @@ func (e *evaluation) match(r *rule, m *matches, s *subject) (muted bool) {
 	if r.mute > 0 && r.atLeast == 0 && e.memory.isMuted(r, s.key, e.run.StartedAt) && !e.preview {
 		return true
 	}
+	m.add(r, s)
+	return false
+}
+
+func (m *matches) add(r *rule, s *subject) {
 	m.count++
 	if len(m.subjects) <= maxSingle {
 		m.subjects = append(m.subjects, s)
@@ -96,7 +101,6 @@ func (e *evaluation) match(r *rule, m *matches, s *subject) (muted bool) {
 	if r.mute > 0 {
 		m.keys = append(m.keys, s.key)
 	}
-	return false
 }
 
 // ofRun asks the rules on runs.
@@ -426,11 +430,11 @@ func (t *stateOf) begin(r *rule, s *subject) {
 }
 
 // end notes a state that is there no more. What was not told when it began, because its key was muted, is not told
-// when it ends.
+// when it ends; what was told is told, though its key is muted since.
 func (t *stateOf) end(r *rule, s *subject, was state) {
 	t.of(r).over[s.key] = true
 	if r.ended && !was.Muted && !t.silent {
-		t.match(r, &t.of(r).ended, t.with(r, s, "ended"))
+		t.of(r).ended.add(r, t.with(r, s, "ended"))
 	}
 }
 

@@ -97,8 +97,8 @@ var readyRules = []readyRule{
 		Doc:      "An agent that has not been heard of for days, 14 unless told otherwise.",
 		When:     `entity.type == "sentinelone_agent" && entity.lastSeenOn > 0 && now - entity.lastSeenOn > days(DAYS) && ` + entityServes,
 		Severity: "low",
-		Title:    "The agent of {{.Name}} has been silent since {{date .Entity.lastSeenOn}}",
-		Text:     ownerAndPlace,
+		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}does not count as silent any more{{else}}has been silent since {{date .Entity.lastSeenOn}}{{end}}`,
+		Text:     `{{if eq .Op "ended"}}Last heard of: {{or (date .Entity.lastSeenOn) "unknown"}}. {{end}}` + ownerAndPlace,
 		Days:     []int{14},
 	},
 	{
@@ -141,7 +141,7 @@ var readyRules = []readyRule{
 		Doc:      "An agent that no longer has the latest version. When the vendor publishes one, that is the whole fleet.",
 		When:     `entity.type == "sentinelone_agent" && entity.isUpToDate == false && ` + entityServes,
 		Severity: "low",
-		Title:    "The agent of {{.Name}} is out of date: {{.Entity.agentVersion}}",
+		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}does not count as out of date any more{{else}}is out of date: {{.Entity.agentVersion}}{{end}}`,
 		Text:     ownerAndPlace,
 	},
 	{
@@ -232,10 +232,10 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "device not compliant",
-		Doc:      "A device that does not fulfil what posture demands of it, and when it does again.",
+		Doc:      "A device that does not fulfil what posture demands of it, and when it does again or is judged no more.",
 		When:     `entity.type == "sentinelone_device" && entity.compliant == false`,
 		Severity: "medium",
-		Title:    `{{.Name}} {{if eq .Op "ended"}}is compliant again{{else}}is not compliant{{end}}`,
+		Title:    `{{.Name}} {{if ne .Op "ended"}}is not compliant{{else if eq .Entity.compliant "true"}}is compliant again{{else}}was not compliant, and is judged no more{{end}}`,
 		Text:     `{{if ne .Op "ended"}}{{.Entity.nonCompliantReasons}}. {{end}}` + ownerAndPlace,
 		Ended:    true,
 	},
