@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 	"github.com/stretchr/testify/assert"
@@ -168,6 +169,37 @@ func TestAFaultInTheMiddleLeavesNeo4jBehindUntilTheNextRun(t *testing.T) {
 	assert.Contains(t, result.Stores[0].Error, "another process has begun to write to the scope")
 	assert.Contains(t, strings.Join(result.Notices, "\n"), "Neo4j is behind, and the next run brings it up to date: ")
 
+	healed := c.mustSync(d.write)
+	assert.False(t, healed.Stores[0].Behind)
+	d.assertHolds(t, c.dir)
+}
+
+func TestNeo4jThatIsKilledInTheMiddleIsHealedByTheNextRun(t *testing.T) {
+	server := neo4jtest.Own(t, neo4jtest.Options{})
+	d := database{server, "killed"}
+	c := newConsole(t, little())
+	kill := sync.OnceFunc(func() { assert.NoError(t, server.Kill()) })
+	result := c.sync(d.write, func(o *connector.Options) {
+		o.RetryFor = time.Millisecond
+		o.Progress = func(e connector.Event) {
+			if strings.HasPrefix(e.Step, "neo4j ") {
+				kill()
+			}
+		}
+	})
+	require.NoError(t, result.err)
+	assert.Equal(t, connector.Partial, result.Status, "which s1graph run ends with exit code 3")
+	assert.True(t, result.Stores[0].Behind)
+	assert.Positive(t, result.Stores[0].Rows)
+	assert.NotEmpty(t, result.Stores[0].Error)
+	assert.Contains(t, strings.Join(result.Notices, "\n"), "Neo4j is behind, and the next run brings it up to date: ")
+	assert.Equal(t, c.clean(), c.graph(), "the graph files are committed as always")
+
+	unreachable := c.sync(d.write)
+	require.ErrorContains(t, unreachable.err, "look whether it runs")
+
+	require.NoError(t, server.Restart(t.Context(), nil))
+	c.SetDay(1)
 	healed := c.mustSync(d.write)
 	assert.False(t, healed.Stores[0].Behind)
 	d.assertHolds(t, c.dir)
