@@ -16,6 +16,7 @@ import (
 )
 
 func TestAnEntityIsANodeAndARelationshipIsOne(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Shared(t)
 	scope := server.Scope(t)
 	store := openWith(t, server, neo4jstore.Config{Scope: scope, Clock: clock()})
@@ -49,6 +50,7 @@ func TestAnEntityIsANodeAndARelationshipIsOne(t *testing.T) {
 }
 
 func TestAnUnchangedRunIsReadAndNotWritten(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	g := numbered(30, "Linux")
 	first := apply(t, store, target("1", g))
@@ -69,6 +71,7 @@ func TestAnUnchangedRunIsReadAndNotWritten(t *testing.T) {
 }
 
 func TestAChangeIsWrittenAndNothingElse(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Shared(t)
 	store := openWith(t, server, neo4jstore.Config{Scope: server.Scope(t), Clock: clock()})
 	before := snapshot(record(group, "1"), record(group, "2"),
@@ -96,6 +99,7 @@ func TestAChangeIsWrittenAndNothingElse(t *testing.T) {
 }
 
 func TestAScopeIsComparedWhereTheRunThatItHoldsIsNotKept(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	apply(t, store, target("1", numbered(30, "Linux")))
 
@@ -111,6 +115,7 @@ func TestAScopeIsComparedWhereTheRunThatItHoldsIsNotKept(t *testing.T) {
 }
 
 func TestARunThatCannotBeReadAnyMoreIsNoObstacle(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	run, g := "0", numbered(30, "Linux")
 	apply(t, store, target(run, g))
@@ -126,6 +131,7 @@ func TestARunThatCannotBeReadAnyMoreIsNoObstacle(t *testing.T) {
 }
 
 func TestWhatSomebodyElseAddedStays(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	scope := store.Scope()
 	before, after := numbered(30, "Linux"), numbered(25, "Windows")
@@ -154,6 +160,7 @@ func TestWhatSomebodyElseAddedStays(t *testing.T) {
 }
 
 func TestANodeThatSomebodyElseIsTiedToBecomesATombstoneAndReturns(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Shared(t)
 	scope := server.Scope(t)
 	store := openWith(t, server, neo4jstore.Config{Scope: scope, Clock: clock()})
@@ -208,6 +215,7 @@ func TestANodeThatSomebodyElseIsTiedToBecomesATombstoneAndReturns(t *testing.T) 
 }
 
 func TestIncompleteTypesKeepEverything(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	full := snapshot(record(group, "1"), record(agent, "1", "osName", "Linux", "tag.Owner", "Bob"), record(agent, "2"), record(threat, "9"),
 		record(hasAgent, "1|1"), record(hasAgent, "1|2"), record(hasThreat, "1|9"))
@@ -231,6 +239,7 @@ func TestIncompleteTypesKeepEverything(t *testing.T) {
 }
 
 func TestTheGuardWithholdsDeletions(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	apply(t, store, target("1", numbered(40, "Linux")))
 	withoutGroup := snapshot(slices.DeleteFunc(records(t, numbered(40, "Linux")), func(r graph.Record) bool {
@@ -260,10 +269,12 @@ func TestTheGuardWithholdsDeletions(t *testing.T) {
 }
 
 func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	scope := store.Scope()
 	g := snapshot(record(group, "1"), record(group, "2"), record(agent, "1", "osName", "Linux"), record(agent, "2"), record(threat, "9"),
 		record(hasAgent, "1|1", "since", 1), record(hasAgent, "1|2"), record(hasThreat, "1|9"))
+	clean := cleanly(t, server, g)
 	verify := target("1", g)
 	verify.Verify = true
 	apply(t, store, verify)
@@ -303,12 +314,13 @@ func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
 		result := apply(t, store, verify)
 		assert.True(t, result.Compared, name)
 		assert.NotZero(t, result.Rows, name)
-		requireClean(t, server, scope, g)
+		requireHolds(t, server, scope, clean)
 		assert.Zero(t, apply(t, store, verify).Statements, name)
 	}
 }
 
 func TestWhereAnEndWasDeletedByHandTheScopeIsHealed(t *testing.T) {
+	t.Parallel()
 	for name, edit := range map[string]string{
 		"that a new relationship starts at": "MATCH (n:sentinelone_group {_scope: $s, _key: 'sentinelone_group:2'}) DETACH DELETE n",
 		"that a new relationship leads to":  "MATCH (n:sentinelone_agent {_scope: $s, _key: 'sentinelone_agent:20'}) DETACH DELETE n",
@@ -338,6 +350,7 @@ func TestWhereAnEndWasDeletedByHandTheScopeIsHealed(t *testing.T) {
 }
 
 func TestAnEntityThatIsThereAlreadyIsNoObstacle(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	before, after := numbered(10, "Linux"), numbered(20, "Linux")
 	apply(t, store, target("1", before))
@@ -347,6 +360,7 @@ func TestAnEntityThatIsThereAlreadyIsNoObstacle(t *testing.T) {
 }
 
 func TestKeysThatBeginWithOneAnotherAreReadInOrder(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	var many, some []graph.Record
 	for i := range 1300 { // more groups than a page has
@@ -369,6 +383,7 @@ func TestKeysThatBeginWithOneAnotherAreReadInOrder(t *testing.T) {
 }
 
 func TestATypeMayGetAnotherClass(t *testing.T) {
+	t.Parallel()
 	finding, user := *threat, *hasThreat
 	finding.Class, user.Class = "Vulnerability", "REPORTED"
 	for name, keeps := range map[string]bool{"following a kept run": true, "reading the database": false} {
@@ -390,6 +405,7 @@ func TestATypeMayGetAnotherClass(t *testing.T) {
 }
 
 func TestWipeRemovesWhatIsOursInOneScope(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	other := open(t, server, server.Scope(t))
 	apply(t, store, target("1", numbered(30, "Linux")))
@@ -419,6 +435,7 @@ func TestWipeRemovesWhatIsOursInOneScope(t *testing.T) {
 }
 
 func TestARelationshipWhoseKeyIsNotMadeOfItsEndsIsRefused(t *testing.T) {
+	t.Parallel()
 	_, store := scoped(t)
 	r := record(hasAgent, "1|1")
 	r.Key = "sentinelone_group_has_agent:1"
@@ -427,6 +444,7 @@ func TestARelationshipWhoseKeyIsNotMadeOfItsEndsIsRefused(t *testing.T) {
 }
 
 func TestProgressTellsHowMuchIsToCome(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Shared(t)
 	store := openWith(t, server, neo4jstore.Config{Scope: server.Scope(t), BatchRows: 10})
 	before := numbered(10, "Linux")

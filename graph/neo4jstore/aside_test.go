@@ -76,6 +76,7 @@ var (
 )
 
 func TestWhatStandsBesideARecordIsWrittenWhereItDiffers(t *testing.T) {
+	t.Parallel()
 	server, s := scoped(t)
 	g, h := agents("1", "2", "3"), agents("1", "2", "4")
 	by := verdicts{
@@ -107,6 +108,7 @@ func TestWhatStandsBesideARecordIsWrittenWhereItDiffers(t *testing.T) {
 }
 
 func TestWhatStandsBesideARecordIsHealed(t *testing.T) {
+	t.Parallel()
 	g := agents("1", "2", "3")
 	by := verdicts{"a": {"1": fine, "2": off}, "b": {"1": fine, "2": off}}
 	for name, heal := range map[string]func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store){
@@ -151,6 +153,7 @@ func TestWhatStandsBesideARecordIsHealed(t *testing.T) {
 }
 
 func TestATombstoneReturnsWithoutWhatStoodBesideIt(t *testing.T) {
+	t.Parallel()
 	server, s := scoped(t)
 	both, one := agents("1", "2"), agents("1")
 	by := verdicts{"a": {"1": fine, "2": off}, "b": {"1": fine}, "c": {"1": fine}}
@@ -163,6 +166,7 @@ func TestATombstoneReturnsWithoutWhatStoodBesideIt(t *testing.T) {
 }
 
 func TestWithoutVerdictsAnApplyLeavesThoseThatAreThere(t *testing.T) {
+	t.Parallel()
 	server, s := scoped(t)
 	by := verdicts{"a": {"1": fine, "2": off}}
 	apply(t, s, judged(target("a", agents("1", "2")), by))
@@ -173,12 +177,14 @@ func TestWithoutVerdictsAnApplyLeavesThoseThatAreThere(t *testing.T) {
 }
 
 func TestVerdictsThatCannotBeReadAreAnError(t *testing.T) {
+	t.Parallel()
 	_, s := scoped(t)
 	_, err := s.Apply(t.Context(), judged(target("a", agents("1")), verdicts{}))
 	assert.ErrorContains(t, err, "the run is gone")
 }
 
 func TestMoreVerdictsThanAPageHasAreComparedToo(t *testing.T) {
+	t.Parallel()
 	server, s := scoped(t)
 	by := verdicts{"a": {}, "b": {}}
 	var ids []string

@@ -82,6 +82,7 @@ func TestKilledInAnyPhaseTheNextApplyHeals(t *testing.T) {
 		"healing the database": {"Linux", "Windows", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			want := cleanly(t, server, named[test.run])
 			for at := 1; ; at++ {
 				scope := server.Scope(t)
@@ -127,6 +128,7 @@ func TestKilledInAnyPhaseTheNextApplyHeals(t *testing.T) {
 }
 
 func TestOfTwoProcessesThatApplyAtOnceTheLaterOneWins(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	c := child(server, server.URI, store.Scope(), "Linux", "")
 	c.Env = append(c.Env, childAsks+"=1")
@@ -150,6 +152,7 @@ func TestOfTwoProcessesThatApplyAtOnceTheLaterOneWins(t *testing.T) {
 }
 
 func TestAnApplyThatIsOvertakenIsToldSo(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	other := open(t, server, store.Scope())
 	first := target("Linux", named["Linux"])
@@ -162,6 +165,7 @@ func TestAnApplyThatIsOvertakenIsToldSo(t *testing.T) {
 }
 
 func TestAWipeEndsAnApply(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	other := open(t, server, store.Scope())
 	first := target("Linux", named["Linux"])
@@ -176,6 +180,7 @@ func TestAWipeEndsAnApply(t *testing.T) {
 }
 
 func TestProcessesThatApplyAllTheTimeLeaveAGraphThatCanBeHealed(t *testing.T) {
+	t.Parallel()
 	server, store := scoped(t)
 	runs := []string{"Linux", "Windows", "Unix"}
 	var all sync.WaitGroup
@@ -195,6 +200,7 @@ func TestProcessesThatApplyAllTheTimeLeaveAGraphThatCanBeHealed(t *testing.T) {
 }
 
 func TestABatchWhoseCommitGetsNoAnswerIsWrittenOnce(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Shared(t)
 	for name, commit := range map[string]func(int) fate{
 		"every other goes unanswered":      func(n int) fate { return []fate{arrives, unanswered}[n%2] },
@@ -283,6 +289,7 @@ func TestServersThatComeAndGo(t *testing.T) {
 	})
 
 	t.Run("a database in read-only mode is told when it is opened", func(t *testing.T) {
+		require.NoError(t, server.Kill()) // which is quicker than a tidy end
 		require.NoError(t, server.Restart(t.Context(), map[string]string{"server.databases.default_to_read_only": "true"}))
 		c := neo4jstore.Config{URI: server.URI, Username: server.Username, Password: server.Password, Scope: "x"}
 		_, err := neo4jstore.Open(t.Context(), c)

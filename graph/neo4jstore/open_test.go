@@ -14,6 +14,7 @@ import (
 )
 
 func TestADatabaseThatCannotBeUsedIsToldWithWhatToDo(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Shared(t)
 	old := &proxy{answer: func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("Neo4j/5."), []byte("Neo4j/4.")) }}
 	oldURI := through(t, server, old)
@@ -46,6 +47,7 @@ func TestADatabaseThatCannotBeUsedIsToldWithWhatToDo(t *testing.T) {
 }
 
 func TestTheDatabaseMayBeNamed(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Shared(t)
 	scope := server.Scope(t)
 	store := openWith(t, server, neo4jstore.Config{Database: "neo4j", Scope: scope})

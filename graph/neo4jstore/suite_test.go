@@ -18,6 +18,7 @@ func TestTheStorePassesTheSuite(t *testing.T) {
 	t.Parallel()
 	for name, keeps := range map[string]bool{"following kept runs": true, "reading the database": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			storetest.Run(t, func(t *testing.T) storetest.Store {
 				server, store := scoped(t)
 				return &suiteStore{Store: store, t: t, server: server, keeps: keeps}

@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,7 +41,7 @@ type Options struct {
 }
 
 // Server is a running server, or one that is known by its address alone (NEO4J_TEST_URI). It listens on the
-// loopback only and is not safe for concurrent use. Whoever starts one stops it; if that process dies first,
+// loopback only and, but for Driver and Scope, is not safe for concurrent use. Whoever starts one stops it; if that process dies first,
 // the server is killed (on Linux).
 type Server struct {
 	URI, Username, Password string
@@ -49,6 +50,9 @@ type Server struct {
 	home    string
 	jars    []string
 	process *process
+
+	connecting sync.Mutex
+	driver     neo4j.DriverWithContext // nil until a test asks for it
 }
 
 // Start fetches Neo4j where it is not there yet, starts a server and waits until it answers: some 6 s on a
@@ -114,6 +118,9 @@ func (s *Server) Kill() error { return s.halt(false) }
 
 // Stop ends the server, and removes its folder if it is a temporary one.
 func (s *Server) Stop() error {
+	if s.driver != nil {
+		_ = s.driver.Close(context.Background())
+	}
 	err := s.halt(s.options.Dir != "") // what is removed need not be tidy
 	if s.options.Dir != "" || s.home == "" {
 		return err

@@ -87,15 +87,19 @@ func require(t testing.TB, err error) {
 	}
 }
 
-// Driver is a connection to the server, closed when the test ends.
+// Driver is a connection to the server, the same one for all who ask. Stop closes it.
 func (s *Server) Driver(t testing.TB) neo4j.DriverWithContext {
 	t.Helper()
-	d, err := neo4j.NewDriverWithContext(s.URI, neo4j.BasicAuth(s.Username, s.Password, ""))
-	if err != nil {
-		t.Fatal(err)
+	s.connecting.Lock()
+	defer s.connecting.Unlock()
+	if s.driver == nil {
+		d, err := neo4j.NewDriverWithContext(s.URI, neo4j.BasicAuth(s.Username, s.Password, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.driver = d
 	}
-	t.Cleanup(func() { _ = d.Close(context.Background()) })
-	return d
+	return s.driver
 }
 
 // Scope is a scope that nobody else has. When the test ends, all nodes that have it in _scope or in testScope
