@@ -11,6 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,12 +32,16 @@ const (
 // ErrInUse says that another process had the file open for as long as one waits for it.
 var ErrInUse = errors.New("in use by another process")
 
+// ErrDamaged says that the file was cut off or written over by somebody else.
+var ErrDamaged = errors.New("it is damaged: move it away, and a new one is made; what waited in it is not told then")
+
 // Outbox is the file of one instance. It is open only while a transaction lasts, so that several processes can
 // use it: a service that delivers, and a person who lists what waits. It needs no closing and is safe for
 // concurrent use; use one Outbox for one path in a process, so that those who wait are served in turn.
 type Outbox struct {
-	path string
-	turn chan struct{} // holds one token while a transaction lasts
+	path    string
+	turn    chan struct{} // holds one token while a transaction lasts
+	damaged os.FileInfo   // file that is not opened again, as it was found damaged; nil: none. Of who has the turn
 }
 
 // At is the outbox in the file path. Nothing is opened or made yet.
@@ -64,9 +71,9 @@ func (o *Outbox) Update(ctx context.Context, do func(*Tx) error) error {
 // View runs do in a transaction that only reads; without a file it sees an empty outbox. For the rest it is
 // as Update.
 func (o *Outbox) View(ctx context.Context, do func(*Tx) error) error {
-	_, err := os.Stat(o.path)
+	info, err := os.Stat(o.path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Mode().IsRegular() && info.Size() == 0:
 		return do(&Tx{})
 	case err != nil:
 		return fmt.Errorf("outbox: %w", err)
@@ -102,25 +109,104 @@ func (o *Outbox) withFile(ctx context.Context, readOnly bool, do func(*bbolt.DB)
 	case <-ctx.Done():
 		return fmt.Errorf("outbox %s: %w", o.path, ctx.Err())
 	}
-	db, err := o.open(ctx, readOnly)
+	file, err := o.open(ctx, readOnly)
 	if err != nil {
 		return fmt.Errorf("outbox %s: %w", o.path, err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	return do(db)
+	defer func() {
+		if errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("outbox %s: %w", o.path, errors.Join(err, o.abandon(file)))
+			return
+		}
+		err = errors.Join(err, file.Close())
+	}()
+	return guarded(func() error { return do(file.DB) })
+}
+
+// file is the open file.
+type file struct {
+	*bbolt.DB
+	descriptor *os.File
+}
+
+// guarded makes an error of what bbolt does where its file is not as it wrote it: it panics, or reads where the file
+// ends and no memory is, which would take all instances of a service along. Other panics go on.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if fault := recover(); fault != nil {
+			if !isOfFile(fault) {
+				panic(fault)
+			}
+			err = ErrDamaged
+		}
+	}()
+	return do()
+}
+
+// isOfFile says whether a panic is about the file, as far as one can see: memory that cannot be read, or something
+// that bbolt stumbled over. It is for a deferred function, while the stack is as it was.
+func isOfFile(fault any) bool {
+	if _, ok := fault.(interface{ Addr() uintptr }); ok {
+		return true
+	}
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	for panicked, more := false, true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch isRuntime := strings.HasPrefix(frame.Function, "runtime."); {
+		case frame.Function == "runtime.gopanic":
+			panicked = true
+		case panicked && !isRuntime:
+			return strings.HasPrefix(frame.Function, "go.etcd.io/bbolt")
+		}
+	}
+	return false
+}
+
+// abandon lets go of a damaged file, and remembers it: bbolt may hold locks of its own for ever, and its memory.
+func (o *Outbox) abandon(f *file) error {
+	o.damaged, _ = f.descriptor.Stat()
+	return errors.Join(unlock(f.descriptor), f.descriptor.Close())
+}
+
+// isDamaged says whether the file is the one that was found damaged.
+func (o *Outbox) isDamaged() bool {
+	if o.damaged == nil {
+		return false
+	}
+	info, err := os.Stat(o.path)
+	return err == nil && os.SameFile(info, o.damaged) && info.ModTime().Equal(o.damaged.ModTime()) && info.Size() == o.damaged.Size()
 }
 
 // open waits for other processes. That bbolt could do too, but it does not look at a context.
-func (o *Outbox) open(ctx context.Context, readOnly bool) (*bbolt.DB, error) {
+func (o *Outbox) open(ctx context.Context, readOnly bool) (*file, error) {
+	if o.isDamaged() {
+		return nil, ErrDamaged
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, ErrInUse)
 	defer cancel()
 	for {
-		db, err := bbolt.Open(o.path, fileMode, &bbolt.Options{
-			ReadOnly: readOnly,
-			Timeout:  time.Nanosecond, // looks once
+		f := &file{}
+		err := guarded(func() (err error) {
+			f.DB, err = bbolt.Open(o.path, fileMode, &bbolt.Options{
+				ReadOnly: readOnly,
+				Timeout:  time.Nanosecond, // looks once
+				OpenFile: func(path string, flag int, mode fs.FileMode) (opened *os.File, err error) {
+					f.descriptor, err = os.OpenFile(path, flag, mode)
+					return f.descriptor, err
+				},
+			})
+			return err
 		})
-		if !errors.Is(err, bolterrors.ErrTimeout) {
-			return db, err
+		switch {
+		case errors.Is(err, ErrDamaged):
+			return nil, errors.Join(err, o.abandon(f))
+		case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+			return nil, ErrDamaged
+		case !errors.Is(err, bolterrors.ErrTimeout):
+			return f, err
 		}
 		select {
 		case <-ctx.Done():

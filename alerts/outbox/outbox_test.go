@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +51,61 @@ func TestAPanicLeavesTheOutboxAsItWas(t *testing.T) {
 		})
 	})
 	view(t, box, func(tx *outbox.Tx) { assert.Empty(t, ids(tx.Queued(""))) })
+}
+
+func TestADamagedFileIsAnErrorThatSaysWhatToDoAndNobodysEnd(t *testing.T) {
+	random := make([]byte, 1<<20)
+	for i := range random {
+		random[i] = byte(i * i >> 3)
+	}
+	for name, damage := range map[string]func(f *os.File, size int64) error{
+		"written over":        func(f *os.File, size int64) error { _, err := f.WriteAt(random[:size], 0); return err },
+		"cut off at a page":   func(f *os.File, _ int64) error { return f.Truncate(2 * int64(os.Getpagesize())) },
+		"cut off":             func(f *os.File, size int64) error { return f.Truncate(size/2 + 17) },
+		"zeros in the middle": func(f *os.File, size int64) error { _, err := f.WriteAt(make([]byte, size/2), size/4); return err },
+		"words in the middle": func(f *os.File, size int64) error {
+			_, err := f.WriteAt(random[:size-2*int64(os.Getpagesize())], 2*int64(os.Getpagesize()))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			box := newBox(t)
+			for i := range 300 { // so that there are pages of many kinds
+				update(t, box, func(tx *outbox.Tx) {
+					require.NoError(t, tx.Enqueue(message("soc", fmt.Sprint(i), strings.Repeat("k", 100))))
+				})
+			}
+			f, err := os.OpenFile(box.Path(), os.O_RDWR, 0)
+			require.NoError(t, err)
+			info, err := f.Stat()
+			require.NoError(t, err)
+			require.NoError(t, damage(f, info.Size()))
+			require.NoError(t, f.Close())
+
+			all := func(tx *outbox.Tx) error { _, err := tx.Queued(""); return err }
+			for range 2 {
+				err = box.View(t.Context(), all)
+				require.ErrorIs(t, err, outbox.ErrDamaged)
+				assert.ErrorContains(t, err, box.Path())
+			}
+			other := outbox.At(box.Path()) // as of another process, which does not wait in vain
+			err = other.Update(t.Context(), func(tx *outbox.Tx) error { return errors.Join(all(tx), tx.Put("a", "b", random[:8192])) })
+			require.ErrorIs(t, err, outbox.ErrDamaged)
+
+			require.NoError(t, os.Rename(box.Path(), box.Path()+".damaged"))
+			update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.Enqueue(message("soc", "1", "a"))) })
+			view(t, box, func(tx *outbox.Tx) { assert.Equal(t, []string{"1"}, ids(tx.Queued(""))) })
+		})
+	}
+}
+
+func TestAnEmptyFileIsAnEmptyOutbox(t *testing.T) {
+	box := newBox(t)
+	require.NoError(t, os.MkdirAll(filepath.Dir(box.Path()), 0o700))
+	require.NoError(t, os.WriteFile(box.Path(), nil, 0o600))
+	view(t, box, func(tx *outbox.Tx) { assert.Empty(t, ids(tx.Queued(""))) })
+	update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.Enqueue(message("soc", "1", "a"))) })
+	view(t, box, func(tx *outbox.Tx) { assert.Equal(t, []string{"1"}, ids(tx.Queued(""))) })
 }
 
 func TestWithoutAFileThereIsNothingAndNoneIsMadeByReading(t *testing.T) {
