@@ -37,7 +37,7 @@ neo4j: ## a Neo4j to try things with, on port 7687, until Ctrl-C
 recordings: ## make testdata/recordings anew, from the test tenant
 	go run ./s1/s1test/recordings
 
-docs: ## write docs/data-model.md and docs/queries.md
+docs: ## write docs/alerts.md, data-model.md and queries.md from the code
 	go run . document
 
 docs-images: ## make the README's pictures anew, with Chromium

@@ -16,6 +16,7 @@ type Description struct {
 	Change     []Field  // of change, in conditions
 	Entity     []Field  // of entity, beside the properties of the type
 	Run        []Field  // of run
+	Related    []Field  // of change and entity both; templates of their rules have them too, with a capital
 	Words      []Field  // that templates of all rules may begin with
 	OfChange   []Field  // likewise, of rules on changes alone
 	OfState    []Field  // likewise, of rules on states
@@ -53,13 +54,21 @@ func Describe() Description {
 		}
 		return names
 	}
-	entity := typesOf(commonFields)
+	related, ofChanges, entity := map[string]string{}, typesOf(changeFields), typesOf(commonFields)
 	entity["properties"] = recordWord
+	for _, r := range relations {
+		related[r.name] = recordWord
+		delete(ofChanges, r.name)
+		delete(entity, r.name)
+		delete(change, capital(r.name))
+		delete(state, capital(r.name))
+	}
 	return Description{
 		Severities: slices.Clone(severities),
-		Change:     describe(typesOf(changeFields), changeWords),
+		Change:     describe(ofChanges, changeWords),
 		Entity:     describe(entity, entityWords),
 		Run:        describe(typesOf(runFields), runWords),
+		Related:    describe(related, relatedWords),
 		Words:      describe(untyped(all), templateWords),
 		OfChange:   describe(untyped(own(change)), templateWords),
 		OfState:    describe(untyped(own(state)), templateWords),
@@ -146,7 +155,7 @@ var relatedWords = []said{
 	{"application", "The application: of a relationship that ends at one."},
 }
 
-var changeWords = slices.Concat([]said{
+var changeWords = []said{
 	{"op", "What happened: `created`, `updated`, `deleted`, or `rekeyed` (the same thing under a new key, such as a renamed computer)."},
 	{"type", "Type, such as `sentinelone_agent`."},
 	{"class", "Class, such as `HostAgent`."},
@@ -156,14 +165,14 @@ var changeWords = slices.Concat([]said{
 	{"changed", "Names of the properties that changed; volatile ones never stand there."},
 	{"before", "All properties before; absent of what was created."},
 	{"after", "All properties after; absent of what was deleted."},
-}, relatedWords)
+}
 
-var entityWords = slices.Concat([]said{
+var entityWords = []said{
 	{"type", "Type, such as `sentinelone_agent`."},
 	{"class", "Class, such as `HostAgent`."},
 	{"key", "Key of the entity."},
 	{"properties", "All properties, also those of the same name as a field in this table (`entity.properties.type`)."},
-}, relatedWords)
+}
 
 var runWords = []said{
 	{"id", "ID; absent where the run failed before it had one."},
@@ -178,7 +187,7 @@ var runWords = []said{
 	{"tokenDaysLeftBefore", "The same in the run before."},
 }
 
-var templateWords = slices.Concat([]said{
+var templateWords = []said{
 	{"Name", "Name of the entity or relationship."},
 	{"Key", "Its key."},
 	{"Op", "`created`, `updated`, `deleted`, `rekeyed`; of a state `began` or `ended`; of a run its status."},
@@ -196,7 +205,6 @@ var templateWords = slices.Concat([]said{
 	{"Changed", "Names of the properties that changed."},
 	{"PreviousKey", "Of what was rekeyed: the key before."},
 	{"Entity", "Its properties; of a device also `compliant` and `nonCompliantReasons`."},
-}, capitals(relatedWords), []said{
 	{"Status", "`complete`, `partial` or `failed`."},
 	{"Error", "Why it failed."},
 	{"FailedInRow", "As `run.failedInRow`."},
@@ -205,15 +213,6 @@ var templateWords = slices.Concat([]said{
 	{"Withheld", "Withheld deletions: types and numbers."},
 	{"Behind", "Stores that do not hold the run yet."},
 	{"TokenDaysLeft", "As `run.tokenDaysLeft`; empty where nobody knows."},
-})
-
-func capitals(words []said) []said {
-	all := slices.Clone(words)
-	for i := range all {
-		all[i].name = capital(all[i].name)
-		all[i].doc = "Properties of it. " + all[i].doc
-	}
-	return all
 }
 
 var documentWords = []said{
@@ -229,7 +228,7 @@ var documentWords = []said{
 	{"class", "Its class."},
 	{"key", "Its key; `run` of an alert on a run; absent where several are told together."},
 	{"previousKey", "Of what was rekeyed: the key before."},
-	{"displayName", "Its name. It was given by whoever named the computer, file or user: escape it."},
+	{"displayName", "Its name, as whoever named the computer, file or user chose it: escape it."},
 	{"title", "The title as the rule's template gives it."},
 	{"text", "Likewise the text."},
 	{"count", "How many are told together; else 1."},

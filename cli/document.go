@@ -17,7 +17,7 @@ import (
 func (c *commands) document() *cli.Command {
 	return &cli.Command{
 		Name:  "document",
-		Usage: "write the data model and the question library: every type, property, relationship and question",
+		Usage: "write the data model, the question library and what alerts can say, as they stand in the code",
 		Description: `Example, in the repository, after a property was added:
 
     s1graph document
@@ -46,6 +46,7 @@ var documents = []struct {
 	name  string
 	write func(io.Writer) error
 }{
+	{"alerts.md", docs.WriteAlerts},
 	{"data-model.md", docs.WriteDataModel},
 	{"queries.md", docs.WriteQueries},
 }
