@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -264,6 +266,58 @@ func TestADestinationThatHangsDelaysNobodyElse(t *testing.T) {
 		assert.Contains(t, []string{"hangs", "hangs too"}, e.Destination)
 	}
 	assert.Len(t, d.queued(), 6, "none of these has arrived")
+}
+
+// panicking is what a library may do.
+type panicking struct{ host string }
+
+func (p panicking) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == p.host {
+		panic("cannot send to " + r.URL.String())
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func TestAPanicIsAFailureOfOneAlertAndNobodysEnd(t *testing.T) {
+	good := newReceiver(t)
+	d := newDesk(t)
+	var log strings.Builder
+	var err error
+	d.deliverer, err = delivery.New(delivery.Config{
+		Outbox: d.box, Clock: d.clock, Transport: panicking{"bad.example"}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Destinations: []config.Destination{hook("bad", "https://bad.example/SECRET"), hook("good", good.URL)},
+	})
+	require.NoError(t, err)
+	d.queue("bad", "a1", "b1")
+	d.queue("good", "a1", "b1")
+	assert.Equal(t, 2, d.drain())
+	assert.Equal(t, []string{"a1", "b1"}, good.ids())
+	for _, e := range d.queued() {
+		assert.Equal(t, "bad", e.Destination)
+		assert.Equal(t, "a fault of s1graph: panic", e.LastError)
+	}
+	assert.Contains(t, log.String(), "RoundTrip", "the stack")
+	assert.NotContains(t, log.String(), "SECRET")
+}
+
+func TestAPanicOutsideOfASendIsAnErrorAndNobodysEnd(t *testing.T) {
+	good := newReceiver(t)
+	d := newDesk(t)
+	var err error
+	d.deliverer, err = delivery.New(delivery.Config{
+		Outbox: d.box, Clock: d.clock, Destinations: []config.Destination{hook("good", good.URL)},
+		Observe: func(string, string, string) {
+			if len(good.ids()) == 1 {
+				panic("out of range")
+			}
+		},
+	})
+	require.NoError(t, err)
+	d.queue("good", "a1", "b1")
+	_, err = d.deliverer.Drain(t.Context())
+	require.EqualError(t, err, "a fault of s1graph: panic")
+	assert.Zero(t, d.drain())
+	assert.Equal(t, []string{"a1", "b1"}, good.ids())
 }
 
 func TestADestinationThatHangsFailsInItsTime(t *testing.T) {

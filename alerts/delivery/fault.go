@@ -81,6 +81,8 @@ func faultOf(service string, err error) *fault {
 
 func timedOut() *fault { return &fault{reason: "no answer in time"} }
 
+func panickedFault() *fault { return &fault{reason: "a fault of s1graph: panic"} }
+
 // phrases are found in errors that services hand on as mere text.
 var phrases = []struct{ has, means string }{
 	{"deadline exceeded", "no answer in time"},

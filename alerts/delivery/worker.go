@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc/panics"
+
 	"s1graph/alerts/outbox"
 )
 
@@ -82,8 +84,16 @@ func (w *worker) pause(next time.Time) time.Duration {
 }
 
 // round sends some of what is due. Where it sent nothing, next says when something will be due; zero: not
-// known.
+// known. A panic is an error, so that it ends neither the other destinations nor other instances.
 func (w *worker) round(ctx context.Context) (next time.Time, sent bool, err error) {
+	if panicked := panics.Try(func() { next, sent, err = w.sendDue(ctx) }); panicked != nil {
+		w.Logger.Error("delivering panicked, which is a fault of s1graph: please report it", "destination", w.name, "stack", string(panicked.Stack))
+		return time.Time{}, false, panickedFault()
+	}
+	return next, sent, err
+}
+
+func (w *worker) sendDue(ctx context.Context) (next time.Time, sent bool, err error) {
 	if w.restsTo.After(w.Clock()) {
 		return w.restsTo, false, nil
 	}
@@ -141,7 +151,8 @@ func (w *worker) deliver(ctx context.Context, e outbox.Entry) error {
 	return nil
 }
 
-// attempt sends m. It does not outlast the time that a send has, nor the end of ctx by more than the grace.
+// attempt sends m. It does not outlast the time that a send has, nor the end of ctx by more than the grace. A panic is
+// a failure as others are; what it says is not told, as it may have the URL in it.
 func (w *worker) attempt(ctx context.Context, m outbox.Message) *fault {
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Timeout)
 	defer cancel()
@@ -150,7 +161,11 @@ func (w *worker) attempt(ctx context.Context, m outbox.Message) *fault {
 		cancel()
 	})
 	defer stop()
-	fault := w.sender.send(sending, m)
+	var fault *fault
+	if panicked := panics.Try(func() { fault = w.sender.send(sending, m) }); panicked != nil {
+		w.Logger.Error("sending panicked, which is a fault of s1graph: please report it", "destination", w.name, "stack", string(panicked.Stack))
+		fault = panickedFault()
+	}
 	if fault != nil && ctx.Err() != nil && sending.Err() != nil {
 		fault.cut = true
 	}

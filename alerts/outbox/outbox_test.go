@@ -99,6 +99,23 @@ func TestADamagedFileIsAnErrorThatSaysWhatToDoAndNobodysEnd(t *testing.T) {
 	}
 }
 
+func TestWhatFailedBeforeTheClockWasPutBackDoesNotWaitForTheOldTime(t *testing.T) {
+	box := newBox(t)
+	update(t, box, func(tx *outbox.Tx) {
+		require.NoError(t, tx.Enqueue(message("soc", "1", "a")))
+		due, _, err := tx.Due("soc", noon, 1)
+		require.NoError(t, err)
+		require.NoError(t, tx.Failed(due[0], noon, noon.Add(time.Minute), "no answer in time"))
+	})
+	for back, want := range map[time.Duration]int{-time.Minute: 1, 0: 0, time.Hour: 0, 365 * 24 * time.Hour: 1} {
+		view(t, box, func(tx *outbox.Tx) {
+			due, _, err := tx.Due("soc", noon.Add(-back), 10)
+			require.NoError(t, err)
+			assert.Len(t, due, want, "put back by %s", back)
+		})
+	}
+}
+
 func TestAnEmptyFileIsAnEmptyOutbox(t *testing.T) {
 	box := newBox(t)
 	require.NoError(t, os.MkdirAll(filepath.Dir(box.Path()), 0o700))

@@ -115,7 +115,8 @@ func (tx *Tx) Dead(destination string) ([]Entry, error) { return tx.entries(dead
 
 // Due is what may be sent to destination now, in order, most entries at once: what is due, and has nothing
 // before it of the same key that waits. next is when something else will be due: zero where nothing will
-// before one of these was delivered or has failed.
+// before one of these was delivered or has failed. What would be due in more than a day is due: nobody waits so long,
+// so the clock was put back since.
 func (tx *Tx) Due(destination string, now time.Time, most int) (due []Entry, next time.Time, err error) {
 	seen := map[string]bool{}
 	for place, value := range tx.each(waiting, destinationPrefix(destination)) {
@@ -127,7 +128,7 @@ func (tx *Tx) Due(destination string, now time.Time, most int) (due []Entry, nex
 			continue
 		}
 		seen[s.Key] = true
-		if s.Next.After(now) {
+		if s.Next.After(now) && s.Next.Sub(now) <= 24*time.Hour {
 			if next.IsZero() || s.Next.Before(next) {
 				next = s.Next
 			}
