@@ -140,6 +140,7 @@ posture:
   - is_active: true
     active_threats: -1
     network_status: 5
+  - network_status: [Connected, conected]
 log:
   level: loud
 `, "soc.url": "slack://a@b"})
@@ -193,7 +194,8 @@ log:
 		`s1graph.yaml:39:5: posture[1]: "is_actve" is nothing that stands here; did you mean is_active?`,
 		`s1graph.yaml:41:21: posture[2].active_threats: must be a whole number, 0 or greater, not "-1"`,
 		`s1graph.yaml:42:21: posture[2].network_status: must be a list, such as [a, b]`,
-		`s1graph.yaml:44:10: log.level: must be debug, info, warn or error, not "loud"`,
+		`s1graph.yaml:43:21: posture[3].network_status: must be connected, disconnected, connecting or disconnecting, not "conected"`,
+		`s1graph.yaml:45:10: log.level: must be debug, info, warn or error, not "loud"`,
 	}, got)
 }
 

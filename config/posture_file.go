@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -53,12 +54,18 @@ func (d *document) readPolicy(key string, node ast.Node) {
 	m.flag("infected", &policy.Infected)
 	m.flag("is_active", &policy.IsActive)
 	m.flag("is_up_to_date", &policy.IsUpToDate)
-	m.words("network_status", &policy.NetworkStatus, isOneLine)
+	m.words("network_status", &policy.NetworkStatus, isNetworkStatus)
 	m.words("operational_state", &policy.OperationalState, isOneLine)
 	hours := 0
 	m.whole("last_synced_interval", 24, 24*3660, &hours)
 	policy.LastSyncedInterval = time.Duration(hours) * time.Hour
 	d.layer.posture.items = append(d.layer.posture.items, foundPolicy{policy, m.places["name"]})
+}
+
+// isNetworkStatus knows the values that networkStatus of an agent has in the API document. Of operationalState it has
+// none.
+func isNetworkStatus(text string) error {
+	return oneOf("connected", "disconnected", "connecting", "disconnecting")(strings.ToLower(text))
 }
 
 func (l *loader) readPosture() {
