@@ -230,7 +230,7 @@ func (a *apply) compare(ctx context.Context) error {
 		if err := w.single(before); err != nil {
 			return err
 		}
-		if err := w.aside(a.heldAside); err != nil {
+		if err := w.aside(a.asideOf(before)); err != nil {
 			return err
 		}
 		mayRemove, err := a.judge(ctx, before, counts)

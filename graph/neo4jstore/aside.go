@@ -48,6 +48,16 @@ func (a *apply) keptAside(ctx context.Context, s *Aside) iter.Seq2[AsideValues, 
 	}
 }
 
+// asideOf takes it from the database, but where that held nothing of the scope: what is new has nothing beside it.
+func (a *apply) asideOf(before *held) asideSource {
+	if a.marker.exists() || before.isAny() {
+		return a.heldAside
+	}
+	return func(context.Context, *Aside) iter.Seq2[AsideValues, error] {
+		return func(func(AsideValues, error) bool) {}
+	}
+}
+
 // heldAside takes it from the database.
 func (a *apply) heldAside(ctx context.Context, s *Aside) iter.Seq2[AsideValues, error] {
 	return func(yield func(AsideValues, error) bool) {

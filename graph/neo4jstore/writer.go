@@ -26,8 +26,9 @@ type writer struct {
 	now   int64
 
 	current *written         // that the open batches are of
-	open    map[action]batch // not yet queued
-	queue   chan batch
+	open    map[action]batch // that more rows may come to
+	closed  bundle           // that the next transaction writes
+	queue   chan bundle
 }
 
 // written is a type with all that is needed to write its records.
@@ -52,12 +53,20 @@ const (
 	single // of relationships that are there more than once, remove all but one
 )
 
-// batch is what one transaction writes. Its rows are what the statements want.
+// batch is what one statement writes. Its rows are what that wants.
 type batch struct {
 	of     *written
 	action action
 	rows   []any
 	bytes  int
+}
+
+// bundle is what one transaction writes: as many batches, one after the other, as are together no more than one may be.
+// A commit costs as much as some hundred rows, and a small change concerns many types.
+type bundle struct {
+	batches []batch
+	rows    int
+	bytes   int
 }
 
 // writing lets work make batches, and waits until they are written. It gives the error of whatever failed first.
@@ -66,7 +75,7 @@ func (a *apply) writing(ctx context.Context, before graph.Snapshot, work func(w 
 	defer cancel(nil)
 	w := &writer{
 		apply: a, ctx: ctx, types: a.written(before), now: a.store.config.Clock().UnixMilli(),
-		open: map[action]batch{}, queue: make(chan batch, 1),
+		open: map[action]batch{}, queue: make(chan bundle, 1),
 	}
 	done := make(chan struct{})
 	go func() {
@@ -255,17 +264,17 @@ func size(r *graph.Record) int {
 	return n
 }
 
-// add puts a row into a batch, and queues that when it is full.
+// add puts a row into a batch, and closes that when it is full.
 func (w *writer) add(t *written, a action, row any, bytes int) error {
 	if w.current != t {
-		if err := w.flush(); err != nil {
+		if err := w.closeAll(); err != nil {
 			return err
 		}
 		w.current = t
 	}
 	b := w.open[a]
-	if len(b.rows) > 0 && (len(b.rows) == w.store.config.BatchRows || b.bytes+bytes > w.store.config.BatchBytes) {
-		if err := w.enqueue(b); err != nil {
+	if len(b.rows) > 0 && !w.fits(len(b.rows)+1, b.bytes+bytes) {
+		if err := w.close(b); err != nil {
 			return err
 		}
 		b = batch{}
@@ -275,12 +284,30 @@ func (w *writer) add(t *written, a action, row any, bytes int) error {
 	return nil
 }
 
-// flush queues what there is.
-func (w *writer) flush() error {
+// fits says whether one transaction may write so much.
+func (w *writer) fits(rows, bytes int) bool {
+	return rows <= w.store.config.BatchRows && bytes <= w.store.config.BatchBytes
+}
+
+// close puts a batch behind those that the next transaction writes, or after that one if it does not fit.
+func (w *writer) close(b batch) error {
+	if c := w.closed; c.rows > 0 && !w.fits(c.rows+len(b.rows), c.bytes+b.bytes) {
+		if err := w.enqueue(); err != nil {
+			return err
+		}
+	}
+	w.closed.batches = append(w.closed.batches, b)
+	w.closed.rows += len(b.rows)
+	w.closed.bytes += b.bytes
+	return nil
+}
+
+// closeAll closes the batches of the current type.
+func (w *writer) closeAll() error {
 	for _, a := range []action{create, update, single, remove} {
 		if b, ok := w.open[a]; ok {
 			delete(w.open, a)
-			if err := w.enqueue(b); err != nil {
+			if err := w.close(b); err != nil {
 				return err
 			}
 		}
@@ -288,42 +315,65 @@ func (w *writer) flush() error {
 	return nil
 }
 
-func (w *writer) enqueue(b batch) error {
+// flush queues what there is.
+func (w *writer) flush() error {
+	if err := w.closeAll(); err != nil || len(w.closed.batches) == 0 {
+		return err
+	}
+	return w.enqueue()
+}
+
+// enqueue queues what is closed.
+func (w *writer) enqueue() error {
 	if err := w.take(w.ctx); err != nil {
 		return err
 	}
 	select {
-	case w.queue <- b:
+	case w.queue <- w.closed:
+		w.closed = bundle{}
 		return nil
 	case <-w.ctx.Done():
 		return context.Cause(w.ctx)
 	}
 }
 
-// transact writes a batch.
-func (w *writer) transact(b batch) error {
+// transact writes batches in one transaction.
+func (w *writer) transact(all bundle) error {
 	var rows, statements int64
+	var of *written // that was written when it failed
 	err := w.lease.batch(w.ctx, func(tx neo4j.ManagedTransaction) error {
-		t := transaction{ctx: w.ctx, tx: tx, of: b.of, scope: w.store.config.Scope, now: w.now}
-		err := t.run(b, w.lease.gone)
-		rows, statements = t.rows, t.statements
-		return err
+		rows, statements = 0, 0 // an earlier attempt may have come to nothing
+		for _, b := range all.batches {
+			of = b.of
+			t := transaction{ctx: w.ctx, tx: tx, of: b.of, scope: w.store.config.Scope, now: w.now}
+			err := t.run(b, w.lease.gone)
+			rows, statements = rows+t.rows, statements+t.statements
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	var answer *neo4j.Neo4jError
 	if errors.As(err, &answer) && answer.Code == "Neo.ClientError.Schema.ConstraintValidationFailed" {
 		err = &differentError{err}
 	}
+	if err != nil && of != nil {
+		err = fmt.Errorf("type %s: %w", of.Name, err)
+	}
 	if err != nil {
-		return fmt.Errorf("type %s: %w", b.of.Name, err)
+		return err
 	}
 	w.lease.statements += statements
 	w.result.Rows += rows
-	b.of.done += int64(len(b.rows))
-	w.target.Progress(b.of.Name, b.of.done, b.of.total)
+	for _, b := range all.batches {
+		b.of.done += int64(len(b.rows))
+		w.target.Progress(b.of.Name, b.of.done, b.of.total)
+	}
 	return nil
 }
 
-// transaction is one attempt to write a batch.
+// transaction is one attempt to write a batch in a transaction.
 type transaction struct {
 	ctx   context.Context
 	tx    neo4j.ManagedTransaction
