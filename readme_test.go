@@ -1,0 +1,163 @@
+package main_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/alerts"
+	"s1graph/config"
+	"s1graph/s1"
+)
+
+// notRun are the commands of the README that the test does not run, and why. A command that is not among them is run.
+var notRun = map[string]string{
+	"install -m 600 /dev/stdin sentinelone.token":                                                     "somebody pastes a token",
+	"export SENTINELONE_URL=https://example.sentinelone.net SENTINELONE_TOKEN_FILE=sentinelone.token": "it names a tenant",
+	"./s1graph check": "it needs a tenant",
+	"./s1graph run":   "it needs a tenant",
+	"./s1graph poll":  "it needs a tenant",
+	`./s1graph alerts test "device infected"`:                       "it needs a tenant that was read",
+	"./s1graph run --replay testdata/recordings/acme --store neo4j": "it needs Neo4j",
+	"./s1graph query infected-devices":                              "it needs Neo4j",
+	"./s1graph query silent-agents --param days=30":                 "it needs Neo4j",
+	"./s1graph query risky-applications --csv":                      "it needs Neo4j",
+	"./s1graph query --cypher 'MATCH (u:User)-[:OWNS]->(d:Device) RETURN u.name AS owner, count(d) AS devices ORDER BY devices DESC LIMIT 5'": "it needs Neo4j",
+}
+
+// readmeBlocks are the blocks of code of a language, without their indentation.
+func readmeBlocks(t *testing.T, language string) []string {
+	t.Helper()
+	content, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	var blocks []string
+	for _, found := range regexp.MustCompile("(?ms)^( *)```"+language+"\n(.*?)^ *```$").FindAllStringSubmatch(string(content), -1) {
+		block := found[2]
+		if indent := found[1]; indent != "" {
+			block = strings.ReplaceAll("\n"+block, "\n"+indent, "\n")[1:]
+		}
+		blocks = append(blocks, block)
+	}
+	require.NotEmpty(t, blocks, language)
+	return blocks
+}
+
+// checkout is a folder that is to the README's commands what a fresh clone is to a reader: `go run .` and `make build` are
+// there, but take the program that the tests have built already.
+func checkout(t *testing.T) (dir string, environment []string) {
+	t.Helper()
+	s1graph(t, http.NotFoundHandler())
+	dir, tools := t.TempDir(), t.TempDir()
+	recordings, err := filepath.Abs("testdata")
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(recordings, filepath.Join(dir, "testdata")))
+	for name, script := range map[string]string{
+		"go":   `[ "$1 $2" = "run ." ] || exit 99; shift 2; exec "$PROGRAM" "$@"`,
+		"make": `[ "$*" = build ] || exit 99; cp "$PROGRAM" s1graph; echo s1graph is built`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
+	}
+	return dir, []string{"PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH"), "PROGRAM=" + built.program, "HOME=" + dir, "TMPDIR=" + t.TempDir()}
+}
+
+func TestTheCommandsOfTheREADMEDoWhatItSays(t *testing.T) {
+	dir, environment := checkout(t)
+	var output strings.Builder
+	var seen []string
+	for _, block := range readmeBlocks(t, "sh") {
+		for command := range strings.Lines(block) {
+			command = strings.TrimSpace(command)
+			seen = append(seen, command)
+			if notRun[command] != "" {
+				continue
+			}
+			c := exec.CommandContext(t.Context(), "sh", "-c", command)
+			c.Dir, c.Env = dir, environment
+			out, err := c.CombinedOutput()
+			require.NoError(t, err, "%s: %s", command, out)
+			require.NotEmpty(t, out, command)
+			output.Write(out)
+		}
+	}
+	for command := range notRun {
+		assert.Contains(t, seen, command, "the README does not have it any more")
+	}
+	assert.FileExists(t, filepath.Join(dir, "graph.html"))
+	assert.Contains(t, output.String(), "This is the first graph of acme")
+	lines := strings.Split(output.String(), "\n")
+	for _, block := range readmeBlocks(t, "text") {
+		for want := range strings.Lines(block) {
+			want = strings.TrimRight(want, "\n")
+			assert.True(t, slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }), "no command prints %q", want)
+		}
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z./]+)` \\|").FindAllStringSubmatch(readFile(t, "README.md"), -1) {
+		if row[1] != "alerts.db" { // there are no alerts without destinations
+			_, err := os.Stat(filepath.Join(dir, ".s1graph", "acme", row[1]))
+			assert.NoError(t, err)
+		}
+	}
+}
+
+func TestTheSettingsOfTheREADMEAreRight(t *testing.T) {
+	blocks := readmeBlocks(t, "yaml")
+	token := strings.Repeat("a", 80) + "\n"
+	t.Chdir(t.TempDir())
+	for name, content := range map[string]string{
+		"sentinelone.token": token, "acme.token": token, "globex.token": token + "b",
+		"slack.url": "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook\n",
+	} {
+		require.NoError(t, os.WriteFile(name, []byte(strings.ReplaceAll(content, "\nb", "b\n")), 0o600))
+	}
+	for _, block := range blocks {
+		require.NoError(t, os.WriteFile(config.DefaultFile, []byte(block), 0o600))
+		settings, err := config.LoadService(config.Sources{NormalizeURL: s1.NormalizeURL, CheckAlerts: alerts.Check})
+		require.NoError(t, err, block)
+		for _, instance := range settings.Instances {
+			assert.Empty(t, instance.Warnings, block)
+			assert.NotEqual(t, "DISABLED", instance.Interval.String(), block)
+		}
+	}
+}
+
+func TestTheLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
+	files, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	link := regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
+	for _, file := range append(files, "README.md", "CONTRIBUTING.md") {
+		for _, found := range link.FindAllStringSubmatch(readFile(t, file), -1) {
+			if strings.Contains(found[1], "://") {
+				continue
+			}
+			_, err := os.Stat(filepath.Join(filepath.Dir(file), filepath.FromSlash(found[1])))
+			assert.NoError(t, err, file)
+		}
+	}
+}
+
+func TestEachMetricIsDocumented(t *testing.T) {
+	var names, documented []string
+	for _, found := range regexp.MustCompile(`"(s1graph_[a-z_]+)"`).FindAllStringSubmatch(readFile(t, "poll/metrics.go"), -1) {
+		names = append(names, found[1])
+	}
+	for _, found := range regexp.MustCompile("(?m)^\\| `(s1graph_[a-z_]+)` \\|").FindAllStringSubmatch(readFile(t, "docs/operations.md"), -1) {
+		documented = append(documented, found[1])
+	}
+	assert.NotEmpty(t, names)
+	assert.ElementsMatch(t, names, documented)
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(content)
+}
