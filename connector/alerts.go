@@ -48,8 +48,11 @@ func (f *follower) catchUp(ctx context.Context) {
 		return
 	}
 	behind := f.since(judged)
-	if judged == "" { // the rules are new here: the last run is what they begin with
+	switch {
+	case judged == "": // the rules are new here: the last run is what they begin with
 		behind = behind[len(behind)-1:]
+	case len(behind) > 0 && behind[0].Manifest().Previous != judged: // a backup was put in place of the folder or of alerts.db
+		behind = slices.DeleteFunc(behind, func(run *jsonstore.Run) bool { return jsonstore.Precedes(run.Manifest().ID, judged) })
 	}
 	for i, run := range behind {
 		if err := f.judge(ctx, run, nil); err != nil {

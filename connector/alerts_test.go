@@ -95,6 +95,29 @@ func changeIDs(t *testing.T, dir string) []string {
 	return ids
 }
 
+func TestARunThatIsOlderThanTheLastOneThatWasJudgedIsNotJudgedAgain(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, busy())
+	told := c.tell(config.Rule{Name: "new", When: `entity.type == "sentinelone_agent" && entity.id != ""`, Ended: new(true)})
+	c.mustSync(told.of)
+	c.SetDay(1)
+	backup := filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, os.CopyFS(backup, os.DirFS(filepath.Join(c.dir, "runs"))))
+	current, err := os.Readlink(filepath.Join(c.dir, "current"))
+	require.NoError(t, err)
+	c.mustSync(told.of)
+	ids, _ := told.events()
+	require.NotEmpty(t, ids)
+
+	require.NoError(t, os.RemoveAll(filepath.Join(c.dir, "runs")))
+	require.NoError(t, os.CopyFS(filepath.Join(c.dir, "runs"), os.DirFS(backup)))
+	require.NoError(t, os.Remove(filepath.Join(c.dir, "current")))
+	require.NoError(t, os.Symlink(current, filepath.Join(c.dir, "current")))
+	c.mustSync(told.of)
+	again, _ := told.events()
+	assert.Equal(t, ids, again, "the states of yesterday's graph are over")
+}
+
 func TestWhatWasCommittedAndNotJudgedIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())

@@ -240,6 +240,14 @@ func sequenceOf(id string) (int64, bool) {
 	return sequence, err == nil && strings.Count(rest, "-") == 1
 }
 
+// Precedes says whether the run of an ID began before another run of the directory, be it of a history that is no
+// more since a backup was put in its place: it has a lesser number and did not start later.
+func Precedes(id, other string) bool {
+	m, _ := sequenceOf(id)
+	n, ok := sequenceOf(other)
+	return ok && m < n && !startOf(id).After(startOf(other))
+}
+
 // create makes a file for writing, where there is none yet.
 func create(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
