@@ -95,12 +95,39 @@ func TestWithoutArgumentsItShowsTheFirstCommandToTry(t *testing.T) {
 	assert.Empty(t, got.stderr)
 }
 
+// everyCommand finds the commands, and those below them, by asking for help; help is none of them.
+func everyCommand(t *testing.T) [][]string {
+	t.Helper()
+	var all [][]string
+	listed := regexp.MustCompile(`(?m)^   ([a-z-]+)(?:, [a-z]+)?  `)
+	below := func(parent ...string) (names []string) {
+		got := s1graph(t, append(parent, "--help")...)
+		require.Zero(t, got.code)
+		_, list, _ := strings.Cut(got.stdout, "\nCOMMANDS:\n")
+		list, _, _ = strings.Cut(list, "\n\n")
+		for _, match := range listed.FindAllStringSubmatch(list, -1) {
+			if match[1] != "help" {
+				names = append(names, match[1])
+			}
+		}
+		return names
+	}
+	for _, name := range below() {
+		all = append(all, []string{name})
+		for _, sub := range below(name) {
+			all = append(all, []string{name, sub})
+		}
+	}
+	require.Subset(t, all, [][]string{{"run"}, {"wipe"}, {"alerts"}, {"alerts", "test"}})
+	return all
+}
+
 func TestEachCommandHelpsWithAnExample(t *testing.T) {
-	for _, command := range []string{"run", "query", "diff", "document", "api"} {
-		got := s1graph(t, command, "--help")
+	for _, command := range everyCommand(t) {
+		got := s1graph(t, append(command, "--help")...)
 		assert.Zero(t, got.code)
 		assert.Contains(t, got.stdout, "Example", command)
-		assert.Contains(t, got.stdout, "    s1graph "+command+" ", command)
+		assert.Regexp(t, `(?m)^ {4,}(eval "\$\()?s1graph `+strings.Join(command, " ")+`\b`, got.stdout)
 	}
 	run := s1graph(t, "run", "--help").stdout
 	assert.Equal(t, run, s1graph(t, "help", "run").stdout)
