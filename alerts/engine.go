@@ -74,6 +74,10 @@ type Run struct {
 	// any.
 	Posture func(context.Context) iter.Seq2[posture.Verdict, error]
 
+	// Policies is another one when another posture is demanded than in the run before: that devices meet it, or do not,
+	// is then a baseline.
+	Policies string
+
 	Report Report
 }
 
@@ -107,14 +111,14 @@ type Result struct {
 // Cursor is the ID of the last run that was judged; "" if none was. The first one is a baseline: states are
 // remembered, and nothing is raised but by rules on runs.
 func (e *Engine) Cursor(ctx context.Context) (string, error) {
-	m, err := recall(ctx, e.Outbox, nil)
+	m, err := recall(ctx, e.Outbox, nil, "")
 	return m.cursor, err
 }
 
 // Follow judges a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
 // the last one to be judged already is nothing.
 func (e *Engine) Follow(ctx context.Context, run Run) (Result, error) {
-	m, err := recall(ctx, e.Outbox, e.Rules.rules)
+	m, err := recall(ctx, e.Outbox, e.Rules.rules, run.Policies)
 	if err != nil || m.cursor == run.ID {
 		return Result{}, err
 	}
@@ -134,7 +138,7 @@ func (e *Engine) Follow(ctx context.Context, run Run) (Result, error) {
 
 // Failed judges a run that committed nothing, by the rules on runs alone.
 func (e *Engine) Failed(ctx context.Context, report Report) error {
-	m, err := recall(ctx, e.Outbox, e.Rules.rules)
+	m, err := recall(ctx, e.Outbox, e.Rules.rules, "")
 	if err != nil {
 		return err
 	}
@@ -201,7 +205,7 @@ func (e *Engine) Preview(ctx context.Context, name string, run Run) ([]outbox.Me
 	if r == nil {
 		return nil, fmt.Errorf("there is no rule %q%s", name, orRather(name, e.Rules.Names()))
 	}
-	m, err := recall(ctx, e.Outbox, nil)
+	m, err := recall(ctx, e.Outbox, nil, run.Policies)
 	if err != nil {
 		return nil, err
 	}

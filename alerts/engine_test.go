@@ -159,6 +159,26 @@ func TestADeviceThatFallsOutOfPostureAndComesBackIsTold(t *testing.T) {
 	assert.Empty(t, w.follow())
 }
 
+func TestAnotherPolicyIsABaselineOfPosture(t *testing.T) {
+	w := newWorld(t, config.Rule{Use: "device not compliant"}, infected())
+	w.put(device("a", nil), device("b", nil), device("c", nil), agent("1001", sick))
+	verdicts := func(compliant ...bool) {
+		w.posture = nil
+		for i, yes := range compliant {
+			w.posture = append(w.posture, posture.Verdict{Device: "sentinelone_device:" + string(rune('a'+i)), Compliant: yes})
+		}
+	}
+	w.policies = "firewalls"
+	verdicts(true, false, true)
+	w.follow()
+	w.policies = "firewalls, encryption"
+	verdicts(false, true, true)
+	assert.Empty(t, w.follow(), "nothing has happened to any device")
+	verdicts(true, true, false)
+	w.put(agent("1001", healthy))
+	assert.ElementsMatch(t, []string{"a is compliant again", "c is not compliant", "Ended: infected: 1001"}, titles(w.follow()))
+}
+
 func TestADeviceThatIsJudgedNoMoreIsNotCalledCompliant(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "device not compliant"})
 	w.put(device("gone", nil), device("unprotected", nil))

@@ -29,11 +29,12 @@ const (
 
 // memory is what the rules remember of earlier runs, as it is read before a run is judged.
 type memory struct {
-	cursor string
-	counts counts
-	hashes map[string]string // by name of a rule, a zero byte and a type
-	states map[*rule]map[string]state
-	mutes  map[string]time.Time // by name of the rule, a zero byte and the key
+	cursor   string
+	counts   counts
+	policies string            // of the run that is judged
+	hashes   map[string]string // by name of a rule, a zero byte and a type
+	states   map[*rule]map[string]state
+	mutes    map[string]time.Time // by name of the rule, a zero byte and the key
 }
 
 // counts are what conditions on runs see of the runs before.
@@ -52,9 +53,9 @@ type state struct {
 	Muted bool      `json:"muted,omitempty"` // it was not told, because its key was muted
 }
 
-// recall reads what the rules remember.
-func recall(ctx context.Context, o *outbox.Outbox, rules []*rule) (*memory, error) {
-	m := &memory{hashes: map[string]string{}, states: map[*rule]map[string]state{}, mutes: map[string]time.Time{}}
+// recall reads what the rules remember, to judge a run with such policies.
+func recall(ctx context.Context, o *outbox.Outbox, rules []*rule, policies string) (*memory, error) {
+	m := &memory{policies: policies, hashes: map[string]string{}, states: map[*rule]map[string]state{}, mutes: map[string]time.Time{}}
 	err := o.View(ctx, func(tx *outbox.Tx) error {
 		cursor, _ := tx.Get(runBucket, cursorKey)
 		m.cursor = string(cursor)
@@ -93,7 +94,15 @@ func recall(ctx context.Context, o *outbox.Outbox, rules []*rule) (*memory, erro
 
 // isNew says whether a rule on states has not judged a type before with this condition: it begins with a baseline.
 func (m *memory) isNew(r *rule, typeName string) bool {
-	return m.hashes[r.name+"\x00"+typeName] != r.hash
+	return m.hashes[r.name+"\x00"+typeName] != m.hashOf(r)
+}
+
+// hashOf is that of all that a rule's states depend on but the entities.
+func (m *memory) hashOf(r *rule) string {
+	if r.kind == OnState && r.posture {
+		return r.hash + m.policies
+	}
+	return r.hash
 }
 
 func (m *memory) isMuted(r *rule, key string, at time.Time) bool {
@@ -162,7 +171,7 @@ func (e *evaluation) remember(tx *outbox.Tx, rules []*rule, c counts, cursor str
 func (e *evaluation) forgetRules(tx *outbox.Tx, rules []*rule) error {
 	hashes := map[string]string{}
 	for _, r := range rules {
-		hashes[r.name] = r.hash
+		hashes[r.name] = e.memory.hashOf(r)
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.memory.hashes)) {
 		name, typeName, _ := strings.Cut(key, "\x00")
@@ -185,7 +194,7 @@ func (e *evaluation) rememberStates(tx *outbox.Tx, r *rule) error {
 	f := e.of(r)
 	for _, typeName := range f.judged {
 		if e.memory.isNew(r, typeName) {
-			if err := tx.Put(ruleBucket, r.name+"\x00"+typeName, []byte(r.hash)); err != nil {
+			if err := tx.Put(ruleBucket, r.name+"\x00"+typeName, []byte(e.memory.hashOf(r))); err != nil {
 				return err
 			}
 		}

@@ -81,6 +81,7 @@ type world struct {
 
 	fresh, baseline func(string) bool
 	posture         []posture.Verdict // nil: none is configured
+	policies        string
 	token           time.Time
 	observed        []string
 }
@@ -110,7 +111,7 @@ func (w *world) run() alerts.Run {
 	w.last = after
 	run := alerts.Run{
 		ID: id, StartedAt: w.now, Graph: after, Types: typesByName(), Fresh: w.fresh, Baseline: w.baseline,
-		Changes: changes, Report: w.report(id, w.status),
+		Changes: changes, Report: w.report(id, w.status), Policies: w.policies,
 	}
 	if w.posture != nil {
 		verdicts := w.posture

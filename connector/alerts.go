@@ -2,6 +2,8 @@ package connector
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"s1graph/alerts"
+	"s1graph/config"
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
@@ -162,6 +165,11 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 		Report:   reportOf(summary),
 	}
 	if _, found := manifest.Files[posture.File]; found {
+		var was state
+		if err := json.Unmarshal(manifest.State, &was); err != nil {
+			return alerts.Run{}, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
+		}
+		judged.Policies = was.Policies
 		judged.Posture = func(context.Context) iter.Seq2[posture.Verdict, error] { return ReadPosture(run) }
 	}
 	return judged, nil
@@ -204,6 +212,29 @@ func (s *sync) judgePosture(ctx context.Context, draft *jsonstore.Draft) error {
 	}
 	verdicts := posture.Judge(ctx, s.config.Posture, draft, typesByName(draft), s.state.AgentsReadAt)
 	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, verdicts) })
+}
+
+// hashOf is another one when policies demand something else, or of other groups; "" where there are none.
+func hashOf(policies []config.PosturePolicy) string {
+	if len(policies) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, p := range policies {
+		fmt.Fprintf(h, "%q %q %q %d %s", p.Groups, p.NetworkStatus, p.OperationalState, p.LastSyncedInterval, given(p.ActiveThreats))
+		for _, want := range []*bool{p.EncryptedApplications, p.FirewallEnabled, p.Infected, p.IsActive, p.IsUpToDate} {
+			fmt.Fprint(h, " ", given(want))
+		}
+		fmt.Fprintln(h)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func given[T any](v *T) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprint(*v)
 }
 
 // agentsReadAt is when all agents of the graph were last read.

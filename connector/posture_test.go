@@ -62,3 +62,23 @@ func TestPostureStandsOnTheNodesAndIsNoPartOfTheGraph(t *testing.T) {
 	assert.Zero(t, d.count(t, judged), "without policies nothing is said of any device")
 	d.assertHolds(t, c.dir)
 }
+
+func TestAnotherPolicyRaisesNothing(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, busy())
+	told := c.tell(config.Rule{Use: "device not compliant"})
+	c.mustSync(told.of, firewalls)
+	before := c.fallen()
+	encrypted := func(o *connector.Options) {
+		firewalls(o)
+		o.Config.Posture[0].EncryptedApplications = new(true)
+	}
+	c.mustSync(told.of, encrypted)
+	require.Greater(t, c.fallen(), before)
+	ids, _ := told.events()
+	assert.Empty(t, ids, "nothing has happened to any device")
+	c.SetDay(1)
+	c.mustSync(told.of, encrypted)
+	ids, _ = told.events()
+	assert.NotEmpty(t, ids)
+}

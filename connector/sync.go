@@ -86,6 +86,7 @@ type state struct {
 	Complete map[string]bool `json:"complete"`
 
 	AgentsReadAt time.Time `json:"agentsReadAt,omitzero"` // when all agents of the graph were last read
+	Policies     string    `json:"policies,omitempty"`    // hash of what posture demanded; "" where it demanded nothing
 
 	Tag string `json:"tag,omitempty"` // the account name on every entity
 
@@ -415,6 +416,7 @@ func (s *sync) conclude(in *steps.Input, r *resolver) {
 	}
 	slices.Sort(s.summary.IncompleteTypes)
 	s.agentsReadAt()
+	s.state.Policies = hashOf(s.config.Posture)
 	s.summary.DanglingRelationships = r.dangling
 	for i, result := range s.results {
 		for _, t := range result.Step.Types {
