@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench bench-neo4j bench-visualize neo4j recordings docs docs-images
+.PHONY: help build test lint bench bench-neo4j bench-visualize neo4j recordings docs docs-images release
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
@@ -42,3 +42,6 @@ docs: ## write docs/alerts.md, data-model.md and queries.md from the code
 
 docs-images: ## make the README's pictures anew, with Chromium
 	go run ./docs/images/make
+
+release: ## static binaries for all platforms, with checksums and SBOMs, in dist/
+	go run ./release/make -version "$(VERSION)" -time "$$(git log -1 --format=%cI)"
