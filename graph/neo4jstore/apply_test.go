@@ -459,6 +459,19 @@ func TestProgressTellsHowMuchIsToCome(t *testing.T) {
 	}, told)
 }
 
+func TestAPanicWhileWritingReachesTheCallerAndIsHealed(t *testing.T) {
+	t.Parallel()
+	server := neo4jtest.Shared(t)
+	scope := server.Scope(t)
+	store := openWith(t, server, neo4jstore.Config{Scope: scope, BatchRows: 10})
+	all := numbered(200, "Linux")
+	broken := target("1", all)
+	broken.Progress = func(string, int64, int64) { panic("index out of range") }
+	assert.Panics(t, func() { _, _ = store.Apply(t.Context(), broken) })
+	apply(t, store, target("1", all))
+	requireClean(t, server, scope, all)
+}
+
 // records are all of a graph.
 func records(t *testing.T, g graph.Snapshot) (all []graph.Record) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+	"github.com/sourcegraph/conc/panics"
 
 	"s1graph/graph"
 )
@@ -78,26 +79,37 @@ func (a *apply) writing(ctx context.Context, before graph.Snapshot, work func(w 
 		open: map[action]batch{}, queue: make(chan bundle, 1),
 	}
 	done := make(chan struct{})
+	var panicked panics.Catcher // what panics there shall panic here, where the caller can recover
 	go func() {
 		defer close(done)
-		for b := range w.queue {
-			if ctx.Err() == nil {
-				if err := w.transact(b); err != nil {
-					cancel(err)
+		panicked.Try(func() {
+			for b := range w.queue {
+				if ctx.Err() == nil {
+					if err := w.transact(b); err != nil {
+						cancel(err)
+					}
 				}
 			}
+		})
+		if fault := panicked.Recovered(); fault != nil {
+			cancel(fault.AsError()) // who makes batches waits for nobody
 		}
 	}()
-	err := work(w)
-	if err == nil {
-		err = w.flush()
-	}
-	if err != nil {
+	if err := w.batches(work); err != nil {
 		cancel(err)
 	}
-	close(w.queue)
 	<-done
+	panicked.Repanic()
 	return context.Cause(ctx)
+}
+
+// batches lets work make them. No more come when it has ended, be it by a panic.
+func (w *writer) batches(work func(w *writer) error) error {
+	defer close(w.queue)
+	if err := work(w); err != nil {
+		return err
+	}
+	return w.flush()
 }
 
 // written is every type that there is something to do about.
