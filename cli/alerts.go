@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -133,6 +136,9 @@ They keep their IDs. s1graph poll sends them within half a minute, and else the 
 
 // readAlerts reads what is in the outbox for a destination, "" for all.
 func readAlerts(ctx context.Context, settings *config.Config, to string) (waiting, dead []outbox.Entry, err error) {
+	if _, err := os.Stat(settings.Dir); errors.Is(err, fs.ErrNotExist) { // an instance without alerts is no wrong name
+		return nil, nil, noRun(settings.Dir)
+	}
 	err = outbox.In(settings.Dir).View(ctx, func(tx *outbox.Tx) (err error) {
 		if waiting, err = tx.Queued(to); err != nil {
 			return err

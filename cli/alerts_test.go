@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -76,9 +77,19 @@ func TestAlertsAreListedForOtherPrograms(t *testing.T) {
 
 func TestWithoutAlertsNothingIsListed(t *testing.T) {
 	t.Chdir(t.TempDir())
+	require.NoError(t, os.MkdirAll(".s1graph/test", 0o700))
 	assert.Equal(t, outcome{}, s1graph(t, "alerts", "list", "--instance", "test"))
 	assert.Contains(t, invocation{width: 80}.s1graph(t, "alerts", "list", "--instance", "test").stdout, "No such alerts")
 	assert.Equal(t, outcome{0, "No alert was given up.\n", ""}, s1graph(t, "alerts", "retry", "--instance", "test"))
+	assert.NoFileExists(t, ".s1graph/test/alerts.db")
+}
+
+func TestOfAFolderThatIsNotThereNobodySaysThatAllWasDelivered(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, command := range []string{"list", "retry"} {
+		got := s1graph(t, "alerts", command, "--instance", "tset")
+		assert.Equal(t, outcome{2, "", "s1graph: .s1graph/tset: there is no run yet; run s1graph run first, or give another --instance or --dir\n"}, got)
+	}
 	assert.NoDirExists(t, ".s1graph")
 }
 
