@@ -105,6 +105,8 @@ func TestAfterARestartTheLastRunOnDiskCountsWhileItIsYoungEnough(t *testing.T) {
 func TestTheStatusTellsHowEachInstanceIsDoing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := start(t, func(ctx context.Context, o connector.Options) (connector.Summary, error) {
+			o.Progress(connector.Event{Step: "sites", State: "running", Rows: 6, Total: 6})
+			o.Progress(connector.Event{Step: "sites", State: "ok"})
 			o.Progress(connector.Event{Step: "agents", State: "running", Rows: 10, Total: 40})
 			if o.Config.Instance == "globex" {
 				return lasting(time.Hour)(ctx, o)
@@ -123,7 +125,9 @@ func TestTheStatusTellsHowEachInstanceIsDoing(t *testing.T) {
 		assert.Equal(t, "the console is down", acme.LastRun.Error)
 		assert.Equal(t, s.started.Add(time.Minute).UTC(), acme.NextRun)
 		assert.Equal(t, "running", globex.State)
-		assert.Equal(t, []poll.StepProgress{{Step: "agents", State: "running", Rows: 10, Total: 40}}, globex.Steps)
+		assert.Equal(t, []poll.StepProgress{
+			{Step: "agents", State: "running", Rows: 10, Total: 40}, {Step: "sites", State: "ok", Rows: 6, Total: 6},
+		}, globex.Steps)
 		assert.Nil(t, globex.LastRun)
 		assert.NotContains(t, answer.Body.String(), "token of")
 	})

@@ -273,7 +273,12 @@ func innermost(fault any) (value any, stack []byte) {
 func (i *instance) progress(e connector.Event) {
 	i.change(func(s *status) {
 		// Who looks at the status has the old list, so that is left as it is.
-		events := slices.DeleteFunc(slices.Clone(s.progress), func(known connector.Event) bool { return known.Step == e.Step })
+		events := slices.DeleteFunc(slices.Clone(s.progress), func(known connector.Event) bool {
+			if known.Step == e.Step && e.Total == 0 { // a step that has ended says no more how much it has read
+				e.Rows, e.Total = max(e.Rows, known.Rows), known.Total
+			}
+			return known.Step == e.Step
+		})
 		s.progress = append(events, e)
 		slices.SortFunc(s.progress, func(a, b connector.Event) int { return cmp.Compare(a.Step, b.Step) })
 	})
