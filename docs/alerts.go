@@ -241,7 +241,7 @@ posture:
 	d.table([]string{"attribute", "property of the agent", "demand"}, postureSettings())
 	d.line("- `groups` are IDs of groups; without it the policy is for all devices. What it leaves out is not looked at.\n" +
 		"- A device is judged by the agent that protects it; of several, by the one that was last active. It must meet all policies of that agent's group. " +
-		"What the agent does not say does not meet a demand.\n" +
+		"What the agent does not say does not meet a demand. When what is demanded changes, that is a baseline: nothing has happened to any device.\n" +
 		"- Each run judges anew, and keeps the verdicts in `current/" + "posture.jsonl`. `s1graph posture` prints them. In Neo4j they are `compliant` and " +
 		"`nonCompliantReasons` of the device, for `s1graph query noncompliant-devices`. They make no change.\n" +
 		"- Falling out and coming back are told by `use: device not compliant`.")
