@@ -289,7 +289,7 @@ func TestServersThatComeAndGo(t *testing.T) {
 	})
 
 	t.Run("a database in read-only mode is told when it is opened", func(t *testing.T) {
-		// It is not killed before: what was not ended tidily is not mended in this mode.
+		// It is not killed before: started in this mode after a kill it was seen not to answer.
 		require.NoError(t, server.Restart(t.Context(), map[string]string{"server.databases.default_to_read_only": "true"}))
 		c := neo4jstore.Config{URI: server.URI, Username: server.Username, Password: server.Password, Scope: "x"}
 		_, err := neo4jstore.Open(t.Context(), c)

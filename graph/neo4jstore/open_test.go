@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,6 +60,6 @@ func TestTheDocumentsNameTheOldestVersion(t *testing.T) {
 	for _, path := range []string{"README.md", "docs/queries.md"} {
 		b, err := os.ReadFile(filepath.Join("..", "..", path))
 		require.NoError(t, err)
-		assert.Contains(t, string(b), "Neo4j "+neo4jstore.MinimumVersion+" or later", path)
+		assert.Regexp(t, `Neo4j (from )?`+regexp.QuoteMeta(neo4jstore.MinimumVersion)+` (or later|on)\b`, string(b), path)
 	}
 }

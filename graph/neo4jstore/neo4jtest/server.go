@@ -200,6 +200,8 @@ func (s *Server) writeSettings() error {
 		"dbms.security.auth_enabled":     "true",
 		"dbms.usage_report.enabled":      "false",
 		"db.tx_log.preallocate":          "false", // 256 MiB a database, which tests do not fill
+
+		"internal.server.bolt.thread_pool_shutdown_wait_time": "0s", // twice 5 s at the end, with nothing left to do
 	}
 	maps.Copy(settings, s.options.Settings)
 	var b bytes.Buffer
