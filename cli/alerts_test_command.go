@@ -27,8 +27,8 @@ func (c *commands) alertsTest() *cli.Command {
     s1graph alerts test "agent gone"
     s1graph alerts test "agent gone" --send
 
-The last changes are those of the last run that found any. It is as if all had happened in it: every entity that is in a state would have come into it. What the rules
-remember stays as it is.`,
+The last changes are those of the last run that found any. It is as if all had happened in it: every entity that is
+in a state would have come into it. What the rules remember stays as it is.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "send", Usage: "send it to the rule's destinations, past the queue", DisableDefaultText: true},
 		}, folderFlags()...),
