@@ -13,8 +13,9 @@ build: ## build ./s1graph
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
 
+# A package has more time than it needs, for machines that are slow or have much else to do.
 test: ## run all tests with the race detector
-	go test $(RACE) ./...
+	go test $(RACE) -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
