@@ -41,8 +41,8 @@ func Diff(ctx context.Context, before, after Snapshot, o DiffOptions, emit func(
 		o.Same = func(string) bool { return false }
 	}
 	d := &differ{
-		before:  side{before, typesByName(before)},
-		after:   side{after, typesByName(after)},
+		before:  side{before, TypesByName(before)},
+		after:   side{after, TypesByName(after)},
 		options: o,
 		emit:    emit,
 		ends:    map[string]string{},
@@ -76,14 +76,6 @@ type differ struct {
 type side struct {
 	Snapshot
 	types map[string]*Type
-}
-
-func typesByName(s Snapshot) map[string]*Type {
-	types := map[string]*Type{}
-	for _, t := range s.Types() {
-		types[t.Name] = t
-	}
-	return types
 }
 
 // types are the types of both sides, entities before relationships.

@@ -8,6 +8,15 @@ import (
 	"strings"
 )
 
+// TypesByName are the types of a snapshot as Decode wants them.
+func TypesByName(s Snapshot) map[string]*Type {
+	types := map[string]*Type{}
+	for _, t := range s.Types() {
+		types[t.Name] = t
+	}
+	return types
+}
+
 // Keys yields the keys that a snapshot has of a type, in ascending order.
 func Keys(ctx context.Context, s Snapshot, typeName string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {

@@ -56,10 +56,7 @@ type Input struct {
 // NewInput makes an Input ready to use of what the connector knows.
 func NewInput(ctx context.Context, in Input) (*Input, error) {
 	in.tables = newTables()
-	in.types = make(map[string]*graph.Type)
-	for _, t := range in.Last.Types() {
-		in.types[t.Name] = t
-	}
+	in.types = graph.TypesByName(in.Last)
 	return &in, in.readAccountsBefore(ctx)
 }
 

@@ -200,10 +200,7 @@ func (l *endList) clear() { *l = endList{bytes: l.bytes[:0]} }
 
 // records yields the records of a type, decoded.
 func (p *page) records(typeName string) iter.Seq2[graph.Record, error] {
-	types := map[string]*graph.Type{}
-	for _, t := range p.source.Graph.Types() {
-		types[t.Name] = t
-	}
+	types := graph.TypesByName(p.source.Graph)
 	return func(yield func(graph.Record, error) bool) {
 		for e, err := range graph.All(p.ctx, p.source.Graph, typeName) {
 			var r graph.Record

@@ -37,10 +37,7 @@ type altered struct {
 // whether it stays.
 func alter(ctx context.Context, g graph.Snapshot, change func(r *graph.Record, number int) (changed, stays bool)) (graph.Snapshot, error) {
 	a := altered{g, map[string]map[string]*graph.Encoded{}}
-	types := map[string]*graph.Type{}
-	for _, t := range g.Types() {
-		types[t.Name] = t
-	}
+	types := graph.TypesByName(g)
 	for _, t := range g.Types() {
 		a.records[t.Name] = map[string]*graph.Encoded{}
 		number := 0

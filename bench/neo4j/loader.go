@@ -60,10 +60,7 @@ func (l *loader) ask(ctx context.Context, cypher string) ([]*neo4j.Record, error
 
 func (l *loader) load(ctx context.Context, g graph.Snapshot) (measure, error) {
 	types := slices.Clone(g.Types())
-	byName := map[string]*graph.Type{}
-	for _, t := range types {
-		byName[t.Name] = t
-	}
+	byName := graph.TypesByName(g)
 	var m measure
 	for _, relationships := range []bool{false, true} {
 		for _, t := range types {
