@@ -25,14 +25,9 @@ func (w Withheld) IsEmpty() bool { return len(w.Deletions)+len(w.Outside) == 0 }
 // ReadWithheld reads what the last committed run of an instance withheld. The error is fs.ErrNotExist where
 // there is no run yet.
 func ReadWithheld(c *config.Config) (Withheld, error) {
-	path := filepath.Join(c.Dir, "summary.json")
-	content, err := os.ReadFile(path)
+	summary, err := ReadSummary(c.Dir)
 	if err != nil {
 		return Withheld{}, err
-	}
-	var summary Summary
-	if err := json.Unmarshal(content, &summary); err != nil {
-		return Withheld{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return Withheld{Run: summary.Run, Deletions: summary.WithheldDeletions, Outside: summary.KeptOutside}, nil
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,17 +143,13 @@ func (f *follower) judge(ctx context.Context, run *jsonstore.Run, summary *Summa
 // to be read, which does not know yet which stores stayed behind.
 func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 	if summary == nil {
-		path := filepath.Join(run.Dir(), "summary.json")
-		content, err := os.ReadFile(path)
+		own, err := ReadSummary(run.Dir())
 		if err != nil {
 			return alerts.Run{}, err
 		}
-		summary = new(Summary)
-		if err := json.Unmarshal(content, summary); err != nil {
-			return alerts.Run{}, fmt.Errorf("%s: %w", path, err)
-		}
+		summary = &own
 	}
-	manifest, types := run.Manifest(), typesByName(run)
+	manifest, types := run.Manifest(), graph.TypesByName(run)
 	judged := alerts.Run{
 		ID: manifest.ID, StartedAt: manifest.StartedAt, Graph: run, Types: types,
 		Changes: func(ctx context.Context) iter.Seq2[alerts.Event, error] {
@@ -173,14 +168,6 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 		judged.Posture = func(context.Context) iter.Seq2[posture.Verdict, error] { return ReadPosture(run) }
 	}
 	return judged, nil
-}
-
-func typesByName(s graph.Snapshot) map[string]*graph.Type {
-	types := make(map[string]*graph.Type)
-	for _, t := range s.Types() {
-		types[t.Name] = t
-	}
-	return types
 }
 
 // isFresh says whether all records of a type are as this run found them.
@@ -210,7 +197,7 @@ func (s *sync) judgePosture(ctx context.Context, draft *jsonstore.Draft) error {
 	if len(s.config.Posture) == 0 {
 		return nil
 	}
-	verdicts := posture.Judge(ctx, s.config.Posture, draft, typesByName(draft), s.state.AgentsReadAt)
+	verdicts := posture.Judge(ctx, s.config.Posture, draft, graph.TypesByName(draft), s.state.AgentsReadAt)
 	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, verdicts) })
 }
 

@@ -1,6 +1,9 @@
 package connector
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -104,6 +107,21 @@ var jupiterOneStatus = map[steps.State]string{
 	steps.Failed:  "failure",
 	steps.Refused: "failure",
 	steps.Skipped: "disabled",
+}
+
+// ReadSummary reads the summary.json of an instance's directory, which is its last committed run's, or of the directory
+// of one run. It needs no lock. The error is fs.ErrNotExist where there is none.
+func ReadSummary(dir string) (Summary, error) {
+	path := filepath.Join(dir, "summary.json")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return Summary{}, err
+	}
+	var summary Summary
+	if err := json.Unmarshal(content, &summary); err != nil {
+		return Summary{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return summary, nil
 }
 
 // summaryFile is what stands in summary.json.

@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/sourcegraph/conc/panics"
 
 	"s1graph/config"
@@ -79,9 +76,8 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 // lastCommitted is what the last committed run says of itself. Where that cannot be read, it is as if there were
 // none: the next sync has its own means to find out.
 func (i *instance) lastCommitted() connector.Summary {
-	var summary connector.Summary
-	content, err := os.ReadFile(filepath.Join(i.settings.Dir, "summary.json"))
-	if err != nil || json.Unmarshal(content, &summary) != nil {
+	summary, err := connector.ReadSummary(i.settings.Dir)
+	if err != nil {
 		return connector.Summary{}
 	}
 	return summary
