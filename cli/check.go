@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/urfave/cli/v2"
 
 	"s1graph/alerts/delivery"
@@ -57,7 +55,7 @@ func (c *commands) doCheck(ctx *cli.Context) error {
 		return err
 	}
 	if ctx.Bool("json") {
-		err = c.printFindingsJSON(findings)
+		err = c.printJSON(map[string]any{"findings": findings})
 	} else {
 		err = c.printFindings(settings, findings)
 	}
@@ -80,17 +78,6 @@ func (c *commands) quietly(l config.Log) *slog.Logger {
 		return slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	return c.logger(l, nil)
-}
-
-func (c *commands) printFindingsJSON(findings []check.Finding) error {
-	document, err := json.Marshal(map[string]any{"findings": findings}, json.Deterministic(true), jsontext.WithIndent("  "))
-	if err != nil {
-		return err
-	}
-	if _, err := c.out.Write(append(c.out.json(document), '\n')); err != nil {
-		return err
-	}
-	return c.out.flush()
 }
 
 // printFindings prints the table, and under it a line for each fault and warning that says what to do.

@@ -81,7 +81,7 @@ func (c *commands) sync(ctx *cli.Context) error {
 		err = &ending{failed, fmt.Errorf("%s, and the last graph stands; run it again", summary.Error)}
 	}
 	if ctx.Bool("json") {
-		return endRun(settings, summary, err, c.printSummaryJSON(summary))
+		return endRun(settings, summary, err, c.printJSON(summary))
 	}
 	report := &report{screen: c.out, summary: summary, changes: changes, settings: settings, dryRun: ctx.Bool("dry-run"), failed: err != nil}
 	report.print()
@@ -132,8 +132,9 @@ func endRun(settings *config.Config, summary connector.Summary, err, unprinted e
 	return nil
 }
 
-func (c *commands) printSummaryJSON(summary connector.Summary) error {
-	document, err := json.Marshal(summary, json.Deterministic(true), jsontext.WithIndent("  "))
+// printJSON prints one document.
+func (c *commands) printJSON(v any) error {
+	document, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
 	if err != nil {
 		return err
 	}
