@@ -188,9 +188,10 @@ func TestTheSampleOfAWebhookHasNothingThatIsNotDocumented(t *testing.T) {
 // rest.
 func TestTheReceiverOfTheDocumentTakesWhatIsSignedAndNothingElse(t *testing.T) {
 	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("there is no python3 to run the document's receiver with")
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skip("there is no python3 to run the document's receiver with: apt-get install python3")
 	}
+	require.NoError(t, err)
 	receivers := blocks(alertsDocument(t), "python")
 	require.Len(t, receivers, 1)
 	dir := t.TempDir()
