@@ -119,7 +119,7 @@ func TestKilledAtAnyMomentTheLastRunStands(t *testing.T) {
 		requireNames(t, s.TempDir())
 		require.NoError(t, s.Close())
 		if s.Recovered() == "" {
-			names := []string{"changes", "current", "graph", "lock", "runs", "summary.json"}
+			names := []string{"changes", "current", "graph", "identity.json", "lock", "runs", "summary.json"}
 			if m.Sequence == 1 {
 				names = names[1:]
 			}

@@ -3,6 +3,7 @@ package jsonstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -70,10 +71,19 @@ func (l *lock) release() error {
 	return errors.Join(os.RemoveAll(l.holder), l.flock.Unlock())
 }
 
-// replaceFile writes a file so that who reads it sees either the old content or the new.
+// replaceFile writes a file so that who reads it sees either the old content or the new, after a loss of power too.
 func replaceFile(path string, content []byte) error {
-	if err := os.WriteFile(path+".new", content, fileMode); err != nil {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) { // a killed process left it
 		return err
 	}
-	return os.Rename(path+".new", path)
+	f, err := create(fresh)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
 }

@@ -13,6 +13,7 @@
 //	DIR/changes/<id>.jsonl   the change log: changes.jsonl of each committed run that changed something, which stays
 //	                   there when the run is removed; see ChangeLog
 //	DIR/tmp            what does not outlive the process
+//	DIR/identity.json  tells the directory from all others; see Identity
 //	DIR/lock           held by the one process that writes; lock.json says which
 //
 // Killed at any moment, the last committed run stands, and what the killed process left is removed when
@@ -62,6 +63,7 @@ type Store struct {
 	last    *Run
 	draft   *Draft // that is neither committed nor aborted
 
+	identity  Identity
 	recovered string // what Recovered says
 	sequence  int64  // the highest of all runs
 }
@@ -90,7 +92,11 @@ func Open(dir string, o Options) (*Store, error) {
 	if s.lock, err = takeLock(dir, o.Clock()); err != nil {
 		return nil, err
 	}
-	if err := s.recover(); err != nil {
+	err = s.identify()
+	if err == nil {
+		err = s.recover()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -98,6 +104,9 @@ func Open(dir string, o Options) (*Store, error) {
 
 // Dir is the directory.
 func (s *Store) Dir() string { return s.dir }
+
+// Identity is the directory's. The key in it is not to be changed.
+func (s *Store) Identity() Identity { return s.identity }
 
 // TempDir is a directory for files that do not outlive the process; it is emptied when the Store is opened and
 // closed.

@@ -134,7 +134,7 @@ func TestCloseAbortsTheDraft(t *testing.T) {
 	_, err = s.Begin(time.Now())
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
-	requireNames(t, dir, "lock", "runs")
+	requireNames(t, dir, "identity.json", "lock", "runs")
 	requireNames(t, filepath.Join(dir, "runs"))
 }
 
