@@ -63,6 +63,7 @@ type Neo4j struct {
 	Password     Secret // read from PasswordFile where one is given
 	PasswordFile string
 	Database     string // empty: the user's home database
+	Insecure     bool   // the network is trusted with what bolt and neo4j send to another machine in the clear
 }
 
 // Log says what is logged.

@@ -118,7 +118,7 @@ tagAccountName: true
 description: |
   Europe and Africa
 store: neo4j
-neo4j: {uri: bolt+s://db.example.net:7687, username: s1graph, passwordFile: db.password, database: assets}
+neo4j: {uri: bolt+s://db.example.net:7687, username: s1graph, passwordFile: db.password, database: assets, insecure: true}
 dir: graph
 applications: inventory
 skip: [threats, applications]
@@ -143,7 +143,7 @@ log: {level: debug, format: json}
 		DeletionGuard: config.DeletionGuard{Percent: 12.5},
 		ChangesKept:   48 * time.Hour,
 		Neo4j: config.Neo4j{
-			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets",
+			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,
 		},
 		PageDeadline: 90 * time.Second,
 		RateLimits:   map[string]float64{"/agents": 12.5, "/threats": 3},

@@ -339,6 +339,10 @@ func (l *loader) settleNeo4j() {
 	if !c.Password.IsSet() && c.PasswordFile == "" {
 		l.fault(l.where("neo4j.password"), "must be set: by %s, or a file by --neo4j-password-file, NEO4J_PASSWORD_FILE or neo4j.passwordFile in %s", PasswordVariable, DefaultFile)
 	}
+	if host, clear := sendsInTheClear(c.URI); clear && !c.Insecure && !l.broken["neo4j.insecure"] {
+		l.fault(l.where("neo4j.uri"), "must have a scheme that encrypts (neo4j+s, bolt+s, neo4j+ssc or bolt+ssc), since the password and the graph go to %s; "+
+			"if you trust the network between, say so by --neo4j-insecure, NEO4J_INSECURE=true or neo4j.insecure: true in %s", host, DefaultFile)
+	}
 }
 
 func (l *loader) checkRest() {

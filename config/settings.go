@@ -126,6 +126,9 @@ var settings = []Setting{
 	{Key: "neo4j.database", Kind: Text, Group: Database, variable: "NEO4J_DATABASE",
 		Doc:   "name of the database; the user's home database if none is given",
 		apply: text(func(d *draft) *string { return &d.Neo4j.Database })},
+	{Key: "neo4j.insecure", Kind: Flag, Group: Database, variable: "NEO4J_INSECURE",
+		Doc:   "trust the network between here and the database: bolt and neo4j send password and graph unencrypted",
+		apply: flag(func(d *draft) *bool { return &d.Neo4j.Insecure })},
 
 	{Key: "interval", Kind: Text, Group: Polling,
 		Doc:   "time between two polls, such as 30m, a cron expression such as 0 */2 * * *, in local time, or DISABLED",

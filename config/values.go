@@ -219,6 +219,21 @@ func isNeo4jURI(text string) error {
 	return nil
 }
 
+// sendsInTheClear says whether what is sent to a database can be read on its way to another machine, and which machine that is.
+func sendsInTheClear(uri string) (host string, clear bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "bolt" && u.Scheme != "neo4j" {
+		return "", false
+	}
+	return u.Host, !IsLoopback(u.Hostname())
+}
+
+// IsLoopback says whether a host is this machine for certain: localhost, 127.0.0.0/8 or ::1. A name that a server
+// resolves to one of these addresses proves nothing.
+func IsLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}
+
 // isAddress takes HOST:PORT, :PORT for all addresses of the machine, and off.
 func isAddress(text string) error {
 	if strings.EqualFold(text, "off") {

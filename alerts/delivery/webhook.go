@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -55,7 +54,7 @@ func webhookURL(to config.Destination) (*url.URL, error) {
 	switch {
 	case err != nil || u.Hostname() == "":
 		return nil, errors.New("a destination of format json needs an address like https://host/path")
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && config.IsLoopback(u.Hostname()):
 		return u, nil
 	case u.Scheme == "http":
 		return nil, errors.New("alerts are posted through https only, but to this machine itself")
@@ -109,9 +108,4 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return max(0, at.Sub(now))
 	}
 	return 0
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
