@@ -14,8 +14,8 @@ build: ## build ./s1graph
 RACE := $(shell command -v "$$(go env CC)" >/dev/null 2>&1 && echo -race)
 
 # A package has more time than it needs, for machines that are slow or have much else to do.
-test: ## run all tests with the race detector
-	go test $(RACE) -timeout 20m ./...
+test: ## run all tests with the race detector, and say which were skipped and why
+	go run ./gotest/run $(RACE) -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +21,7 @@ import (
 
 // notRun are the commands of the README that the test does not run, and why. A command that is not among them is run.
 var notRun = map[string]string{
+	"make test": "it runs this test",
 	"install -m 600 /dev/stdin sentinelone.token":                                                     "somebody pastes a token",
 	"export SENTINELONE_URL=https://example.sentinelone.net SENTINELONE_TOKEN_FILE=sentinelone.token": "it names a tenant",
 	"./s1graph check": "it needs a tenant",
@@ -105,6 +107,38 @@ func TestTheCommandsOfTheREADMEDoWhatItSays(t *testing.T) {
 			assert.NoError(t, err)
 		}
 	}
+}
+
+func TestTheREADMENamesTheTwoCommandsThatANewcomerTypes(t *testing.T) {
+	_, tryIt, _ := strings.Cut(readFile(t, "README.md"), "\n## Try it\n")
+	tryIt, _, _ = strings.Cut(tryIt, "\n## ")
+	assert.Contains(t, tryIt, "\ngo run . run --replay testdata/recordings/acme\n")
+	assert.Contains(t, tryIt, "\nmake test\n")
+	assert.Contains(t, readFile(t, "Makefile"), "\ntest: ## run all tests with the race detector, and say which were skipped and why\n\tgo run ./gotest/run ")
+}
+
+// TestTheTestsNeedGoAlone holds them to what the README says: whatever they need besides, they ask gotest for, which skips
+// them and says so. sh is wherever make is.
+func TestTheTestsNeedGoAlone(t *testing.T) {
+	asks := regexp.MustCompile(`exec\.LookPath\(|"CI"|\.Skip(f|Now)?\(`)
+	starts := regexp.MustCompile(`exec\.Command(?:Context)?\((?:t\.Context\(\), |ctx, )?"([^"]*)"`)
+	sources := 0
+	require.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") && path != filepath.FromSlash("graph/neo4jstore/neo4jtest/testing.go") {
+			return err
+		}
+		if path == "readme_test.go" || strings.HasPrefix(path, "gotest") {
+			return nil
+		}
+		sources++
+		source := readFile(t, path)
+		assert.Empty(t, asks.FindString(source), "%s: gotest.Program or gotest.Missing skips a test", path)
+		for _, program := range starts.FindAllStringSubmatch(source, -1) {
+			assert.Contains(t, []string{"go", "sh"}, program[1], "%s: gotest.Program finds a program, or skips the test", path)
+		}
+		return nil
+	}))
+	assert.NotZero(t, sources)
 }
 
 func TestTheSettingsOfTheREADMEAreRight(t *testing.T) {

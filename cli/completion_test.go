@@ -16,17 +16,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/gotest"
 	"s1graph/queries"
 )
 
 // completionOf is a shell, and a file with the script for it.
 func completionOf(t *testing.T, name string) (shell, script string) {
 	t.Helper()
-	shell, err := exec.LookPath(name)
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skipf("there is no %s: apt-get install %s", name, name)
-	}
-	require.NoError(t, err)
+	shell = gotest.Program(t, name, name)
 	got := s1graph(t, "completion", name)
 	require.Zero(t, got.code, got.stderr)
 	script = filepath.Join(t.TempDir(), "s1graph."+name)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/config"
+	"s1graph/gotest"
 )
 
 func manualPage(t *testing.T) string {
@@ -45,11 +46,7 @@ func TestTheManualPageHasEveryCommandAndFlag(t *testing.T) {
 }
 
 func TestTheManualPageHasNoFault(t *testing.T) {
-	mandoc, err := exec.LookPath("mandoc")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("there is no mandoc: apt-get install mandoc")
-	}
-	require.NoError(t, err)
+	mandoc := gotest.Program(t, "mandoc", "mandoc")
 	file := filepath.Join(t.TempDir(), "s1graph.1")
 	require.NoError(t, os.WriteFile(file, []byte(manualPage(t)), 0o600))
 	out, _ := exec.CommandContext(t.Context(), mandoc, "-T", "lint", "-W", "warning", file).CombinedOutput()
@@ -57,7 +54,7 @@ func TestTheManualPageHasNoFault(t *testing.T) {
 		assert.Contains(t, line, "missing date", "it is the same whenever it is made")
 	}
 
-	out, err = exec.CommandContext(t.Context(), mandoc, "-T", "ascii", file).Output()
+	out, err := exec.CommandContext(t.Context(), mandoc, "-T", "ascii", file).Output()
 	require.NoError(t, err)
 	assert.Contains(t, string(out), "s1graph alerts test \"agent gone\" --send\n", "what is to be typed is there as it is")
 }

@@ -9,16 +9,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"s1graph/gotest"
 )
 
 // analyze asks systemd-analyze about the unit file, with a program that is there in the place of s1graph.
 func analyze(t *testing.T, unitFile string, args ...string) (string, error) {
 	t.Helper()
-	program, err := exec.LookPath("systemd-analyze")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("there is no systemd-analyze: apt-get install systemd")
-	}
-	require.NoError(t, err)
+	program := gotest.Program(t, "systemd", "systemd-analyze")
 	file := filepath.Join(t.TempDir(), "s1graph.service")
 	unitFile = strings.ReplaceAll(unitFile, "/usr/local/bin/s1graph", program)
 	require.NoError(t, os.WriteFile(file, []byte(unitFile), 0o600))

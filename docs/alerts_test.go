@@ -23,6 +23,7 @@ import (
 	"s1graph/alerts/outbox"
 	"s1graph/config"
 	"s1graph/docs"
+	"s1graph/gotest"
 	"s1graph/s1"
 )
 
@@ -187,11 +188,7 @@ func TestTheSampleOfAWebhookHasNothingThatIsNotDocumented(t *testing.T) {
 // TestTheReceiverOfTheDocument runs it as it is written: it prints what is signed with its secret, once, and refuses the
 // rest.
 func TestTheReceiverOfTheDocumentTakesWhatIsSignedAndNothingElse(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("there is no python3 to run the document's receiver with: apt-get install python3")
-	}
-	require.NoError(t, err)
+	python := gotest.Program(t, "python3", "python3")
 	receivers := blocks(alertsDocument(t), "python")
 	require.Len(t, receivers, 1)
 	dir := t.TempDir()

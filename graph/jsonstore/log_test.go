@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/gotest"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 )
@@ -173,7 +174,7 @@ func TestTheLogMayLieOnAnotherDisk(t *testing.T) {
 	dir := t.TempDir()
 	elsewhere, err := os.MkdirTemp(otherDisk, "s1graph-*")
 	if err != nil {
-		t.Skip("there is no other file system at " + otherDisk)
+		gotest.Missing(t, errors.New("there is no other file system at "+otherDisk))
 	}
 	defer os.RemoveAll(elsewhere)
 	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, "changes")))

@@ -35,6 +35,7 @@ func run(ctx context.Context, version, at string) error {
 		Version: version,
 		Time:    committed,
 		Files: map[string]string{
+			"LICENSE":              "LICENSE",
 			"README.md":            "README.md",
 			"s1graph.example.yaml": "s1graph.example.yaml",
 			"s1graph.service":      "deploy/s1graph.service",

@@ -1,0 +1,134 @@
+package gotest_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/gotest"
+)
+
+// printed is what go run ./gotest/run prints of a module of these files, without the times, and its exit code.
+func printed(t *testing.T, files map[string]string) (string, int) {
+	t.Helper()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "run")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./run").CombinedOutput()
+	require.NoError(t, err, string(out))
+	files["go.mod"] = "module m\n\ngo 1.26.0\n"
+	for name, content := range files {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	c := exec.CommandContext(t.Context(), program, "-vet=off", "-count=1", "./...")
+	c.Dir = dir
+	c.Env = append(os.Environ(), "GOFLAGS=")
+	out, err = c.Output()
+	var exit *exec.ExitError
+	if err != nil {
+		require.ErrorAs(t, err, &exit)
+	}
+	return regexp.MustCompile(`\d+\.\d+s`).ReplaceAllString(string(out), "0s"), c.ProcessState.ExitCode()
+}
+
+func TestWhatWasSkippedStandsBeforeTheLineOfThePackage(t *testing.T) {
+	out, code := printed(t, map[string]string{
+		"a/a_test.go": `package a
+import "testing"
+func TestA(t *testing.T) { t.Log("is here"); t.Skip("there is no\nfish") }
+func TestB(t *testing.T) { t.Run("one", func(t *testing.T) { t.Skip("there is no zsh") }) }
+func TestC(t *testing.T) { t.SkipNow() }
+func TestD(t *testing.T) { println("not of interest"); t.Log("nor is this") }
+func TestE(t *testing.T) { for range 5 { t.Run("x", func(t *testing.T) { t.Skipf("no %s", "Neo4j") }) } }
+`,
+		"b/b_test.go": "package b\n",
+	})
+	assert.Zero(t, code)
+	assert.Contains(t, out, `skip	m/a	TestC: it does not say why
+skip	m/a	TestE/x, TestE/x#01, TestE/x#02 and 2 more: no Neo4j
+skip	m/a	TestA: there is no fish
+skip	m/a	TestB/one: there is no zsh
+ok  	m/a	0s
+`)
+	assert.Contains(t, out, "ok  	m/b	0s [no tests to run]\n")
+	assert.NotContains(t, out, "of interest")
+}
+
+func TestOfWhatFailedAllIsPrintedAndOfTheRestTheirLines(t *testing.T) {
+	out, code := printed(t, map[string]string{
+		"a/a_test.go": `package a
+import "testing"
+func TestA(t *testing.T) { t.Run("part", func(t *testing.T) { t.Error("wrong") }) }
+func TestB(t *testing.T) { t.Log("not of interest") }
+`,
+		"b/b_test.go": `package b
+import "testing"
+func TestA(t *testing.T) { t.Log("before"); var m map[string]int; m["a"] = 1 }
+`,
+		"c/c_test.go": "package c\nfunc f() int {}\n",
+		"d/d_test.go": "package d\nimport \"testing\"\nfunc TestA(t *testing.T) {}\n",
+	})
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, `--- FAIL: TestA (0s)
+    a_test.go:3: wrong
+--- FAIL: TestA/part (0s)
+FAIL
+FAIL	m/a	0s
+`)
+	assert.Contains(t, out, "panic: assignment to entry in nil map")
+	assert.Contains(t, out, "/b/b_test.go:3 ")
+	assert.Contains(t, out, "c_test.go:2:15: missing return")
+	assert.Contains(t, out, "FAIL	m/c [build failed]\n")
+	assert.Regexp(t, "(?m)^ok  \tm/d\t0s\nFAIL\n\\z", out)
+	assert.NotContains(t, out, "not of interest")
+	assert.NotContains(t, out, "=== ")
+}
+
+// stub is a test that notes how it was ended.
+type stub struct {
+	testing.TB
+	skipped, failed any
+}
+
+func (t *stub) Helper() {}
+
+func (t *stub) Skip(args ...any) {
+	t.skipped = args[0]
+	runtime.Goexit()
+}
+
+func (t *stub) Fatal(args ...any) {
+	t.failed = args[0]
+	runtime.Goexit()
+}
+
+// asked is how a test ended that asked for a program, and the program it got.
+func asked(names ...string) (t stub, program string) {
+	var done sync.WaitGroup
+	done.Go(func() { program = gotest.Program(&t, "golang", names...) })
+	done.Wait()
+	return t, program
+}
+
+func TestAProgramThatIsNotHereSkipsATestAndFailsItInCI(t *testing.T) {
+	t.Setenv("CI", "")
+	got, _ := asked("no-such-program", "nor-this")
+	assert.EqualError(t, got.skipped.(error), "there is no no-such-program or nor-this: apt-get install golang")
+	assert.Nil(t, got.failed)
+
+	t.Setenv("CI", "true")
+	got, _ = asked("no-such-program")
+	assert.EqualError(t, got.failed.(error), "there is no no-such-program: apt-get install golang")
+	assert.Nil(t, got.skipped)
+
+	got, program := asked("no-such-program", "go")
+	assert.Equal(t, stub{}, got)
+	assert.Equal(t, "go", filepath.Base(program))
+}
