@@ -184,7 +184,7 @@ var classes = map[string]class{
 
 var propertyName = regexp.MustCompile(`^(_|tag\.)?[A-Za-z0-9. -]+$`)
 
-// complaints says all that JupiterOne's data model and design.md find wrong with an entity.
+// complaints says in what an entity is not as JupiterOne's data model wants it, or as docs/data-model.md says.
 func complaints(line []byte) []string {
 	var found []string
 	complain := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
