@@ -66,12 +66,13 @@ type sync struct {
 	alerts    *follower        // nil where nobody is told of anything
 	state     state
 	results   []steps.Result
+	mixed     bool // the token changed while the steps ran, and the new one does not see what the old one saw
 }
 
 // state is what a run leaves for the next one, beside the graph.
 type state struct {
 	Host  string      `json:"host"`  // of the console
-	Scope steps.Scope `json:"scope"` // what the run could see
+	Scope steps.Scope `json:"scope"` // what the run could see when it began
 
 	// Applications is the source that was found, so that it is kept; auto while none was.
 	Applications string `json:"applications"`
@@ -239,6 +240,7 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err := s.runSteps(ctx, in, builder); err != nil {
 		return err
 	}
+	s.checkTokens(in)
 	types := s.typeStates(in)
 	r := &resolver{
 		in: in, last: s.last, draft: draft, builder: builder, types: types, byName: s.last.byName,
@@ -264,9 +266,7 @@ func (s *sync) input(ctx context.Context) (*steps.Input, error) {
 	if err != nil && !s1.IsRefused(err) && !s1.IsNotFound(err) {
 		return nil, err
 	}
-	if user.APIToken != nil && user.APIToken.ExpiresAt > 0 {
-		s.summary.TokenExpiresAt = time.UnixMilli(int64(user.APIToken.ExpiresAt)).UTC()
-	}
+	s.noteExpiry(user)
 	scope, err := steps.NewScope(user, s.filters())
 	if err != nil {
 		return nil, &UsageError{err}
@@ -278,7 +278,7 @@ func (s *sync) input(ctx context.Context) (*steps.Input, error) {
 	if found := s.last.state.Applications; applications == steps.AutoSource && found != "" {
 		applications = found
 	}
-	s.state = state{Host: s.client.Host(), Scope: scope, Version: s.o.Version}
+	s.state = state{Host: s.client.Host(), Scope: scope, Applications: applications, Version: s.o.Version}
 	in, err := steps.NewInput(ctx, steps.Input{
 		Client: s.client, Scope: scope, Last: s.last, Logger: s.o.Logger, Applications: applications,
 	})
@@ -379,7 +379,7 @@ func (s *sync) typeStates(in *steps.Input) map[string]*typeState {
 		for _, t := range result.Step.Types {
 			state := &typeState{Type: t, written: *t, before: s.last.count(t.Name)}
 			state.skipped = result.State == steps.Skipped
-			state.incomplete = result.State == steps.Failed || result.State == steps.Refused || in.Scope.Unknown && !state.skipped
+			state.incomplete = result.State == steps.Failed || result.State == steps.Refused || (in.Scope.Unknown || s.mixed) && !state.skipped
 			if last := s.last.byName[t.Name]; state.skipped && last != nil {
 				state.written = *last
 			}
@@ -392,7 +392,9 @@ func (s *sync) typeStates(in *steps.Input) map[string]*typeState {
 
 // conclude fills in the summary but for the changes.
 func (s *sync) conclude(in *steps.Input, r *resolver) {
-	s.state.Applications = in.Applications
+	if !s.mixed {
+		s.state.Applications = in.Applications
+	}
 	for name, t := range r.types {
 		counts := s.summary.Entities
 		if t.Relationship {

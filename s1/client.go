@@ -59,6 +59,7 @@ type Config struct {
 type Client struct {
 	base     url.URL // scheme, host and the path of the API, without a slash at its end
 	token    TokenSource
+	tokens   tokens // that were used
 	http     http.Client
 	deadline time.Duration
 	limiter  *Limiter
@@ -102,6 +103,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		base:     *base,
 		token:    cfg.Token,
+		tokens:   tokens{asking: make(chan struct{}, 1)},
 		deadline: orDefault(cfg.PageDeadline, time.Minute),
 		limiter:  cfg.Limiter,
 		slots:    make(chan struct{}, orDefault(cfg.Concurrency, 12)),
@@ -140,25 +142,37 @@ func (c *Client) Host() string { return c.base.Host }
 // Close closes the connections that are kept for the next request.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// User reads /user: who the token belongs to and what it may see.
+const userPath = "/user"
+
+// User reads /user: who the token belongs to and what it may see. A token that takes this one's place later is
+// told by TokenChanges.
 func (c *Client) User(ctx context.Context) (User, error) {
-	const path = "/user"
 	var user User
-	err := c.get(ctx, request{path: path}, func(body io.Reader) error {
-		user = User{}
+	token, err := c.ask(ctx, c.token, request{path: userPath}, readUser(&user))
+	if err == nil {
+		c.tokens.begin(token, &user)
+	} else {
+		c.tokens.begin(token, nil)
+	}
+	if err := c.record(Answer{Path: userPath, Rows: []User{user}, Total: 1}, err); err != nil {
+		return User{}, err
+	}
+	return user, nil
+}
+
+// readUser reads the body of an answer of /user.
+func readUser(user *User) func(io.Reader) error {
+	return func(body io.Reader) error {
+		*user = User{}
 		_, err := readEnvelope(body, func(d *jsontext.Decoder) error {
 			row, err := d.ReadValue()
 			if err != nil {
 				return err
 			}
-			return decodeRow(row, &user)
+			return decodeRow(row, user)
 		})
 		return err
-	})
-	if err := c.record(Answer{Path: path, Rows: []User{user}, Total: 1}, err); err != nil {
-		return User{}, err
 	}
-	return user, nil
 }
 
 // Count asks how many rows the list has under the given filters, without reading them.

@@ -34,36 +34,48 @@ type request struct {
 	page  int // of a list, from 1; 0 where there are no pages
 }
 
-// get sends GET requests until one is answered with 200 and read has read its body, or until trying
-// again is of no use. read is called once for each such answer; it starts afresh each time.
+// get asks for r as ask does, and finds out what the token may see where that took another one's place.
 func (c *Client) get(ctx context.Context, r request, read func(io.Reader) error) error {
-	token, err := c.token.Token(ctx, "")
-	if err != nil {
+	token, err := c.ask(ctx, c.token, r, read)
+	if token == "" || IsUnauthorized(err) {
 		return err
+	}
+	if failed := c.note(ctx, token); err == nil {
+		err = failed
+	}
+	return err
+}
+
+// ask sends GET requests until one is answered with 200 and read has read its body, or until trying
+// again is of no use. read is called once for each such answer; it starts afresh each time. It says with which token
+// the last request was sent, "" where none was.
+func (c *Client) ask(ctx context.Context, source TokenSource, r request, read func(io.Reader) error) (token string, err error) {
+	if token, err = source.Token(ctx, ""); err != nil {
+		return "", err
 	}
 	renewed := false
 	left := newPatience()
 	var before *fault // of the last try
 	for try := 1; ; try++ {
 		if err := c.admit(ctx, r.path); err != nil {
-			return err
+			return token, err
 		}
 		f, took := c.attempt(ctx, c.newRequest(r, token), read)
 		c.logAttempt(ctx, r, try, f, took)
 		observeAttempt(ctx, r, f, before)
 		if before = f; f == nil {
-			return nil
+			return token, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return token, err
 		}
 		f.err.Path = r.path
 		f.err.Detail = withoutToken(f.err.Detail, token)
 		if f.err.Status == http.StatusUnauthorized && !renewed {
 			renewed = true
-			newer, err := c.token.Token(ctx, token)
+			newer, err := source.Token(ctx, token)
 			if err != nil {
-				return err
+				return token, err
 			}
 			if newer != token {
 				token = newer
@@ -72,7 +84,7 @@ func (c *Client) get(ctx context.Context, r request, read func(io.Reader) error)
 		}
 		wait, more := left.next(f)
 		if !more {
-			return f.err
+			return token, f.err
 		}
 		if f.err.Status == http.StatusTooManyRequests || f.retryAfter > 0 {
 			c.limiter.holdBack(r.path, c.now().Add(wait))
@@ -80,7 +92,7 @@ func (c *Client) get(ctx context.Context, r request, read func(io.Reader) error)
 		c.logger.WarnContext(ctx, "asking again", slog.String("path", r.path), slog.Int("status", f.err.Status),
 			slog.String("reason", f.err.Detail), slog.Duration("wait", wait.Round(time.Millisecond)))
 		if err := c.sleep(ctx, wait); err != nil {
-			return err
+			return token, err
 		}
 	}
 }

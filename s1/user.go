@@ -28,6 +28,21 @@ func (u *User) RoleNames() []string {
 	return slices.Compact(names)
 }
 
+// seesSameAs says whether both may see the same accounts and sites, as far as /user tells it of both.
+func (u *User) seesSameAs(other *User) bool {
+	return u.Scope != "" && u.Scope == other.Scope && slices.Equal(u.scopeIDs(), other.scopeIDs())
+}
+
+// scopeIDs are the IDs of the accounts or sites that the user may see, sorted.
+func (u *User) scopeIDs() []string {
+	var ids []string
+	for _, role := range u.ScopeRoles {
+		ids = append(ids, role.ID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // APIToken says how long the token lives, and never what it is.
 type APIToken struct {
 	CreatedAt Time `json:"createdAt,omitzero"`

@@ -63,6 +63,7 @@ func (s *Server) Break(f Fault) (mend func()) {
 
 // Effect is what a fault does to a request.
 type Effect struct {
+	first   func(*Server)                                                          // before the request is looked at
 	instead func(http.ResponseWriter, *http.Request)                               // in place of an answer
 	hide    []string                                                               // IDs of rows that are kept out of the list
 	change  func(*pageOfRows)                                                      // before the page is written
@@ -89,6 +90,15 @@ func StatusWith(status int, header http.Header, body string) Effect {
 		}
 		rw.WriteHeader(status)
 		_, _ = rw.Write([]byte(body))
+	}}
+}
+
+// Revoke has the console take the given tokens alone from this request on, which it refuses already if it
+// has another one. Before that meanwhile is called, which may put a new token where the client looks for it.
+func Revoke(meanwhile func(), tokens ...Token) Effect {
+	return Effect{first: func(s *Server) {
+		meanwhile()
+		s.Accept(tokens...)
 	}}
 }
 

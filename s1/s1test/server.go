@@ -171,6 +171,11 @@ func (s *Server) Methods() []string {
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, Base)
 	harm := s.observe(path, r)
+	for _, e := range harm {
+		if e.first != nil {
+			e.first(s)
+		}
+	}
 	if s.tenant.Latency > 0 {
 		if s.tenant.Wait(r.Context(), s.tenant.Latency) != nil {
 			return

@@ -1,0 +1,42 @@
+package connector
+
+import (
+	"time"
+
+	"s1graph/s1"
+	"s1graph/steps"
+)
+
+// noteExpiry puts into the summary when the user's token expires, if the console tells.
+func (s *sync) noteExpiry(user s1.User) {
+	if user.APIToken != nil && user.APIToken.ExpiresAt > 0 {
+		s.summary.TokenExpiresAt = time.UnixMilli(int64(user.APIToken.ExpiresAt)).UTC()
+	}
+}
+
+// checkTokens looks whether the token changed while the steps ran. Where it may see anything else now than when the
+// run began, nobody can say what each list lacks, so all that was read is incomplete. The scope that is kept for the
+// next run stays the one that this run began with: what a narrower token does not see is outside for that run then,
+// and what a wider one sees is a baseline.
+func (s *sync) checkTokens(in *steps.Input) {
+	for _, change := range s.client.TokenChanges() {
+		s.noteExpiry(change.User)
+		if change.SameScope || in.Scope.Unknown { // nothing of an unknown scope counts as gone anyhow
+			continue
+		}
+		s.mixed = true
+		scope, err := steps.NewScope(change.User, s.filters())
+		switch {
+		case change.Err != nil:
+			s.notice("The API token changed while this run read, and the console does not say what the new one may see (%v), so nothing counts as gone: ask it with s1graph api user, and run again.", change.Err)
+			continue
+		case err == nil && scope.Unknown:
+			s.notice("The API token changed while this run read, and the console does not say what the new one may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
+		default:
+			s.notice("The API token changed while this run read, and the new one sees another part of the tenant than the old one, so nothing counts as gone: run again to read all with the new token, or give its service user the scope that the old one had.")
+		}
+		if err == nil && !in.Scope.Covers(scope, in.AccountBefore) {
+			s.last.incomparable = true // what comes into view was there before
+		}
+	}
+}
