@@ -99,7 +99,10 @@ const (
 
 // Sources is where a Config comes from.
 type Sources struct {
-	File        string            // the file of --config; empty: S1GRAPH_CONFIG, else DefaultFile if there is one
+	// File is the file of --config; empty: S1GRAPH_CONFIG, else DefaultFile if there is one. That one is refused where
+	// another user than this one and root owns it or can write to it.
+	File string
+
 	Environment []string          // NAME=value, as of os.Environ; empty values count as unset
 	Flags       map[string]string // values given by flags, by Setting.Key; lists joined with commas
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -66,8 +67,11 @@ func (r *reading) readFile() {
 		path = DefaultFile
 	}
 	r.path = path
+	if !named && r.refuses(os.Lstat(path)) || !named && r.refuses(os.Stat(path)) {
+		return
+	}
 	content, info, err := read(path, "it")
-	if errors.Is(err, fs.ErrNotExist) && !named {
+	if errors.Is(err, fs.ErrNotExist) && !named || err == nil && !named && r.refuses(info, nil) {
 		return
 	}
 	if err != nil {
@@ -92,6 +96,26 @@ func (r *reading) readFile() {
 	if r.hasSecrets && seenByOthers(info) {
 		r.warn("%s holds secrets and can be read by other users of this machine: chmod 600 %s", path, path)
 	}
+}
+
+// refuses says whether a file, or a link to one, that nobody named must not be read, and notes why: it may say where
+// the token is sent (url, proxy) and who may listen (caFile), and anybody can put a file into a folder that is
+// shared. What cannot be looked at is left to reading, which tells of it.
+func (r *reading) refuses(info fs.FileInfo, err error) bool {
+	if err != nil {
+		return false
+	}
+	reason := distrusted(info)
+	if kind := info.Mode().Type(); reason == "" && kind != 0 && kind != fs.ModeDir && kind != fs.ModeSymlink {
+		reason = "it is no plain file" // reading a pipe could take for ever
+	}
+	if reason == "" {
+		return false
+	}
+	r.refused = true
+	r.fault(r.path, "must be named by --config or %s to be read, since %s, and it could send the token elsewhere: "+
+		"if you trust it say --config %s, else remove it or work in another folder", FileVariable, reason, r.path)
+	return true
 }
 
 // document reads one layer of the configuration file.

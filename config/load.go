@@ -45,6 +45,9 @@ func (f Faults) Error() string {
 // a variable names, or the only one. An error is of type Faults and has all of them.
 func Load(s Sources) (*Config, error) {
 	r := newReading(s)
+	if r.refused {
+		return nil, r.faults
+	}
 	loaded := r.settle(r.choose(false))
 	if len(r.faults) > 0 {
 		return nil, r.faults
@@ -62,6 +65,7 @@ type reading struct {
 	hasSecrets bool     // the file has some in it
 	warnings   []string
 	faults     Faults
+	refused    bool // the file is not to be read: what it would have set is no fault beside that
 }
 
 func newReading(s Sources) *reading {

@@ -18,6 +18,9 @@ type Service struct {
 // by the Warnings of the first of them alone. An error is of type Faults and has all of them.
 func LoadService(s Sources) (*Service, error) {
 	r := newReading(s)
+	if r.refused {
+		return nil, r.faults
+	}
 	loaded := r.settle(r.choose(true))
 	if len(loaded) > 1 {
 		r.refuseForSeveral()
