@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,11 +31,8 @@ func (i Identity) String() string { return i.ID }
 var identityID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func (i Identity) check() error {
-	switch {
-	case !identityID.MatchString(i.ID) || len(i.Key) != 32 || i.Format < 1:
+	if !identityID.MatchString(i.ID) || len(i.Key) != 32 || i.Format < 1 {
 		return errors.New("it is no identity of a folder of s1graph")
-	case i.Format > folderFormat:
-		return fmt.Errorf("it is of format %d, and this s1graph knows the formats up to %d: use a newer s1graph", i.Format, folderFormat)
 	}
 	return nil
 }
@@ -57,13 +53,13 @@ func readIdentity(dir string) (Identity, error) {
 		return Identity{}, err
 	}
 	var i Identity
-	if err = json.Unmarshal(b, &i); err == nil {
+	if err = json.Unmarshal(b, &i); err == nil && i.Format > folderFormat && identityID.MatchString(i.ID) {
+		return Identity{}, &NewerError{path, i.Format, folderFormat}
+	}
+	if err == nil {
 		err = i.check()
 	}
-	if err != nil {
-		return Identity{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return i, nil
+	return i, err
 }
 
 // identify reads the directory's identity, and makes one where there is none. The caller has the lock.

@@ -68,16 +68,16 @@ func takeLock(dir string, now time.Time) (*lock, error) {
 }
 
 func (l *lock) release() error {
-	return errors.Join(os.RemoveAll(l.holder), l.flock.Unlock())
+	err := os.Remove(l.holder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, l.flock.Unlock())
 }
 
 // replaceFile writes a file so that who reads it sees either the old content or the new, after a loss of power too.
 func replaceFile(path string, content []byte) error {
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) { // a killed process left it
-		return err
-	}
-	f, err := create(fresh)
+	f, err := createNew(path)
 	if err != nil {
 		return err
 	}
@@ -85,5 +85,15 @@ func replaceFile(path string, content []byte) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(fresh, path)
+	return os.Rename(f.Name(), path)
+}
+
+// createNew makes the file that is to take the place of path once it is whole. What a killed process left of it is
+// removed, and no link is followed.
+func createNew(path string) (*os.File, error) {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return create(fresh)
 }

@@ -205,15 +205,14 @@ func (s *Store) logChanges(r *Run) error {
 	return syncDir(filepath.Dir(to))
 }
 
-// copyFile makes a copy that is there whole or not at all. What is left of one that a kill cut off is overwritten
-// by the next.
+// copyFile makes a copy that is there whole or not at all.
 func copyFile(from, to string) error {
 	source, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	unfinished, err := os.OpenFile(to+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	unfinished, err := createNew(to)
 	if err != nil {
 		return err
 	}
@@ -221,7 +220,7 @@ func copyFile(from, to string) error {
 	if err := errors.Join(err, unfinished.Sync(), unfinished.Close()); err != nil {
 		return err
 	}
-	return os.Rename(to+".new", to)
+	return os.Rename(unfinished.Name(), to)
 }
 
 // forgetUncommitted removes from the log what is of no committed run: a run's entry can outlive a loss of power that the link
@@ -264,7 +263,7 @@ func loggedNames(dir string) ([]string, error) {
 	var ids []string
 	for _, e := range entries {
 		id, isLog := strings.CutSuffix(e.Name(), loggedSuffix)
-		if _, ok := sequenceOf(id); ok && isLog && !startOf(id).IsZero() {
+		if _, ok := sequenceOf(id); ok && isLog && e.Type().IsRegular() && !startOf(id).IsZero() {
 			ids = append(ids, id)
 		}
 	}

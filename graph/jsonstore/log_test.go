@@ -169,18 +169,25 @@ func TestARunThatIsNotCommittedIsNotInTheLog(t *testing.T) {
 	assert.Empty(t, logged(t, dir))
 }
 
-func TestTheLogMayLieOnAnotherDisk(t *testing.T) {
+func TestWhereNoHardLinkReachesTheChangesAreCopiedIntoTheLog(t *testing.T) {
 	const otherDisk = "/dev/shm"
-	dir := t.TempDir()
 	elsewhere, err := os.MkdirTemp(otherDisk, "s1graph-*")
 	if err != nil {
 		gotest.Missing(t, errors.New("there is no other file system at "+otherDisk))
 	}
 	defer os.RemoveAll(elsewhere)
-	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, "changes")))
+	dir := t.TempDir()
 	s := open(t, dir)
 	id := commitChanges(t, s, noon, renamed("1"))
-	requireNames(t, elsewhere, id+".jsonl")
+	require.NoError(t, s.Close())
+	run := filepath.Join(dir, "runs", id)
+	require.NoError(t, os.CopyFS(filepath.Join(elsewhere, id), os.DirFS(run)))
+	require.NoError(t, os.RemoveAll(run))
+	require.NoError(t, os.Symlink(filepath.Join(elsewhere, id), run))
+	require.NoError(t, os.Remove(inLog(dir, id)))
+
+	reopened(t, dir)
+	requireNames(t, filepath.Join(dir, "changes"), id+".jsonl")
 	assert.Equal(t, []string{id + " sentinelone_group:1"}, logged(t, dir))
 }
 

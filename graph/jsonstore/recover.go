@@ -21,14 +21,13 @@ func (e *BlockedError) Error() string {
 
 // recover brings the directory into the state after the last commit.
 func (s *Store) recover() error {
-	if err := os.RemoveAll(s.TempDir()); err != nil {
+	if err := s.removeTemp(); err != nil {
 		return err
 	}
-	if err := os.Mkdir(s.TempDir(), dirMode); err != nil {
-		return err
-	}
-	if err := s.checkLinks(); err != nil {
-		return err
+	for _, d := range []string{s.path("runs"), s.TempDir()} {
+		if err := os.MkdirAll(d, dirMode); err != nil {
+			return err
+		}
 	}
 	link, err := os.Readlink(s.path("current"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -46,11 +45,12 @@ func (s *Store) recover() error {
 	return err
 }
 
-// isLost says whether a run or the link to it is not to be had any more, unlike one that cannot be read just now or by
-// this user.
+// isLost says whether a run or the link to it is not to be had any more, unlike one that cannot be read just now, by
+// this user or by this version.
 func isLost(err error) bool {
 	_, ofFile := errors.AsType[*fs.PathError](err)
-	return errors.Is(err, fs.ErrNotExist) || !ofFile
+	_, newer := errors.AsType[*NewerError](err)
+	return errors.Is(err, fs.ErrNotExist) || !ofFile && !newer
 }
 
 // tidy makes the links anew if they are gone, removes drafts of killed processes, whose sequence numbers are those
@@ -62,8 +62,8 @@ func (s *Store) tidy() error {
 	last := &s.last.manifest
 	s.sequence = last.Sequence
 	err := s.removeRuns(func(id string) bool {
-		n, ok := sequenceOf(id)
-		return !ok || n >= last.Sequence && id != last.ID
+		n, _ := sequenceOf(id)
+		return n >= last.Sequence && id != last.ID
 	})
 	return errors.Join(err, s.forgetUncommitted(), s.logChanges(s.last))
 }
@@ -83,7 +83,7 @@ func (s *Store) fallBack(link string, lost error) error {
 	if err != nil {
 		return err
 	}
-	ids, err := s.runIDs()
+	ids, err := runIDs(s.dir)
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,8 @@ func (s *Store) recovery(link string, lost error) string {
 }
 
 // runIDs are the IDs of what lies in runs, the oldest first.
-func (s *Store) runIDs() ([]string, error) {
-	entries, err := os.ReadDir(s.path("runs"))
+func runIDs(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "runs"))
 	if err != nil {
 		return nil, err
 	}

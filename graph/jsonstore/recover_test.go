@@ -171,9 +171,9 @@ func TestWhatIsInTheWayOfALinkIsNamedAndLeftAlone(t *testing.T) {
 	copyFollowing(t, dir, followed)
 	for want, dir := range map[string]string{
 		"current, graph, summary.json": followed,
-		"current":                      with(t, "current", "runs/000003"),
-		"graph":                        with(t, "graph/mine", "a file of someone else"),
-		"summary.json":                 with(t, "summary.json", "{}"),
+		"current":                      oursWith(t, "current", "runs/000003"),
+		"graph":                        oursWith(t, "graph/mine", "a file of someone else"),
+		"summary.json":                 oursWith(t, "summary.json", "{}"),
 	} {
 		_, err := jsonstore.Open(dir, jsonstore.Options{})
 		var blocked *jsonstore.BlockedError
@@ -200,14 +200,20 @@ func TestWhatIsInTheWayOfALinkIsNamedAndLeftAlone(t *testing.T) {
 	storetest.RequireSame(t, numbered(3), last)
 }
 
-// with is a directory with one file.
-func with(t *testing.T, path, content string) string {
+// oursWith is a Store's directory to which somebody added a file.
+func oursWith(t *testing.T, path, content string) string {
 	t.Helper()
 	dir := t.TempDir()
-	path = filepath.Join(dir, path)
+	reopened(t, dir)
+	put(t, filepath.Join(dir, path), content)
+	return dir
+}
+
+// put makes a file and the folder that it is in.
+func put(t *testing.T, path, content string) {
+	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-	return dir
 }
 
 // copyFollowing copies what lies in a directory, with files and directories in the place of links.

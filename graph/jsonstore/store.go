@@ -70,8 +70,8 @@ type Store struct {
 
 // Open makes the directory if there is none, takes its lock, removes what a killed process left, and reads
 // the last committed run. If that is lost, the newest run that can be read counts as the last one, and Recovered
-// says so; damage to what a run holds is found by its methods. If another process holds the lock the error is a
-// *LockedError, and if something that is no link is where a link must be, a *BlockedError.
+// says so; damage to what a run holds is found by its methods. A directory that Inspect refuses is left as it is, with
+// the same error. If another process holds the lock the error is a *LockedError.
 func Open(dir string, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -83,10 +83,11 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []string{dir, filepath.Join(dir, "runs")} {
-		if err := os.MkdirAll(d, dirMode); err != nil {
-			return nil, err
-		}
+	if err := Inspect(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, err
 	}
 	s := &Store{dir: dir, options: o}
 	if s.lock, err = takeLock(dir, o.Clock()); err != nil {
@@ -108,8 +109,8 @@ func (s *Store) Dir() string { return s.dir }
 // Identity is the directory's. The key in it is not to be changed.
 func (s *Store) Identity() Identity { return s.identity }
 
-// TempDir is a directory for files that do not outlive the process; it is emptied when the Store is opened and
-// closed.
+// TempDir is a directory for files that do not outlive the process: the spill files of a graph.Builder. They are
+// removed when the Store is opened and closed.
 func (s *Store) TempDir() string { return filepath.Join(s.dir, "tmp") }
 
 // Last is the last committed run, or nil if there is none.
@@ -126,7 +127,7 @@ func (s *Store) Close() error {
 	if s.draft != nil {
 		err = s.draft.Abort()
 	}
-	return errors.Join(err, os.RemoveAll(s.TempDir()), s.lock.release())
+	return errors.Join(err, s.removeTemp(), s.lock.release())
 }
 
 // Prune removes the runs that are neither the last one nor its predecessor nor among keep, which are IDs.
@@ -153,17 +154,21 @@ func (s *Store) Run(id string) (*Run, error) {
 func (s *Store) runDir(id string) string { return filepath.Join(s.dir, "runs", id) }
 
 func (s *Store) removeRuns(which func(id string) bool) error {
-	entries, err := os.ReadDir(s.path("runs"))
-	if err != nil {
+	return removeMade(s.path("runs"), madeInRuns, func(e fs.DirEntry) bool { return e.IsDir() && which(e.Name()) })
+}
+
+// removeTemp removes what we made in TempDir, and the directory if nothing else is in it.
+func (s *Store) removeTemp() error {
+	if err := removeMade(s.TempDir(), madeInTmp, func(fs.DirEntry) bool { return true }); err != nil {
 		return err
 	}
-	var errs []error
-	for _, e := range entries {
-		if which(e.Name()) {
-			errs = append(errs, os.RemoveAll(s.runDir(e.Name())))
-		}
+	if only, err := hasOnly(s.TempDir(), madeInTmp); err != nil || !only {
+		return err
 	}
-	return errors.Join(errs...)
+	if err := os.Remove(s.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
@@ -176,7 +181,7 @@ var linked = map[string]string{
 
 // fixLinks makes the links that lead through current.
 func (s *Store) fixLinks() error {
-	if err := s.checkLinks(); err != nil {
+	if err := checkLinks(s.dir); err != nil {
 		return err
 	}
 	for name, target := range linked {
@@ -188,19 +193,20 @@ func (s *Store) fixLinks() error {
 }
 
 // checkLinks refuses what is not ours where links must be.
-func (s *Store) checkLinks() error {
+func checkLinks(dir string) error {
 	blocked := &BlockedError{}
 	for _, name := range []string{"current", "graph", "summary.json"} {
-		info, err := os.Lstat(s.path(name))
+		path := filepath.Join(dir, name)
+		info, err := os.Lstat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
 			return err
 		}
-		target, _ := os.Readlink(s.path(name)) // "" where it is no link
+		target, _ := os.Readlink(path) // "" where it is no link
 		if info.Mode().Type() != fs.ModeSymlink || linked[name] != "" && target != linked[name] {
-			blocked.Paths = append(blocked.Paths, s.path(name))
+			blocked.Paths = append(blocked.Paths, path)
 		}
 	}
 	if len(blocked.Paths) > 0 {
@@ -241,12 +247,12 @@ const idTime = "20060102T150405Z"
 
 // sequenceOf reads the sequence number from a run's ID.
 func sequenceOf(id string) (int64, bool) {
-	if id != filepath.Base(id) {
+	if !madeInRuns.MatchString(id) {
 		return 0, false
 	}
-	n, rest, _ := strings.Cut(id, "-")
+	n, _, _ := strings.Cut(id, "-")
 	sequence, err := strconv.ParseInt(n, 10, 64)
-	return sequence, err == nil && strings.Count(rest, "-") == 1
+	return sequence, err == nil
 }
 
 // Precedes says whether the run of an ID began before another run of the directory, be it of a history that is no
