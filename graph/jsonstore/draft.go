@@ -227,6 +227,7 @@ func (d *Draft) finish(info CommitInfo) (*Run, error) {
 		return nil, err
 	}
 	m := &d.manifest
+	m.Format = manifestFormat
 	m.FinishedAt, m.State = d.store.options.Clock().UTC(), info.State
 	m.Types, m.Contents = d.Types(), map[string]Content{}
 	for name, t := range d.tables {
@@ -236,10 +237,12 @@ func (d *Draft) finish(info CommitInfo) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, content := range map[string][]byte{"summary.json": info.Summary, "run.json": manifest} {
-		if err := os.WriteFile(filepath.Join(d.dir, name), content, fileMode); err != nil {
-			return nil, err
-		}
+	if err := os.WriteFile(filepath.Join(d.dir, "summary.json"), info.Summary, fileMode); err != nil {
+		return nil, err
+	}
+	// It is there whole or not at all: what has none is the draft of a killed process.
+	if err := replaceFile(filepath.Join(d.dir, "run.json"), manifest); err != nil {
+		return nil, err
 	}
 	if err := errors.Join(syncTree(d.dir), syncDir(filepath.Dir(d.dir))); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package jsonstore_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"os"
@@ -76,4 +77,31 @@ func TestAPrintedIdentityTellsNoKey(t *testing.T) {
 	i := identityOf(t, t.TempDir())
 	assert.Equal(t, i.ID, fmt.Sprint(i))
 	assert.Equal(t, i.ID, fmt.Sprintf("%+v", i))
+}
+
+func TestARunOfANewerVersionIsRefusedAndNothingTakesItsPlace(t *testing.T) {
+	dir, ids := threeRuns(t)
+	newest := manifestPath(dir, ids[2])
+	rewrite(func([]byte) []byte { return []byte(`{"format":3,"id":["not as we know it"]}`) })(t, newest)
+	for _, links := range []string{"with the link", "without the link"} {
+		for range 2 {
+			_, err := jsonstore.Open(dir, jsonstore.Options{})
+			var newer *jsonstore.NewerError
+			require.ErrorAs(t, err, &newer, links)
+			assert.Equal(t, newest+" is of format 3, and this s1graph knows the formats up to 2: use a newer s1graph", err.Error())
+			requireNames(t, filepath.Join(dir, "runs"), ids...)
+		}
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "current")))
+	}
+}
+
+func TestARunSaysWhichFormatItHas(t *testing.T) {
+	dir, ids := threeRuns(t)
+	last, _ := reopened(t, dir)
+	assert.Equal(t, 2, last.Manifest().Format)
+
+	rewrite(func(b []byte) []byte { return bytes.Replace(b, []byte(`"format": 2,`), nil, 1) })(t, manifestPath(dir, ids[2]))
+	last, recovered := reopened(t, dir)
+	assert.Empty(t, recovered)
+	assert.Equal(t, 1, last.Manifest().Format, "what was written before there was a format")
 }

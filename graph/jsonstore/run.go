@@ -20,8 +20,12 @@ import (
 	"s1graph/graph"
 )
 
+// manifestFormat is the version of run.json, and of the files that it speaks of.
+const manifestFormat = 2
+
 // Manifest is what a run says of itself.
 type Manifest struct {
+	Format     int       `json:"format"` // version of the run's files; 1 where run.json has none, as it once was
 	ID         string    `json:"id"`
 	Previous   string    `json:"previous,omitzero"` // ID of the run that was the last one before; empty for the first
 	Sequence   int64     `json:"sequence"`          // 1 for the first run
@@ -82,7 +86,7 @@ type Run struct {
 var _ graph.Snapshot = (*Run)(nil)
 
 // OpenRun opens a run by its directory, without the lock: whoever reads a run that another process may prune must be
-// ready for its files to vanish.
+// ready for its files to vanish. The error is a *NewerError if a newer version wrote the run.
 func OpenRun(dir string) (*Run, error) {
 	path := filepath.Join(dir, "run.json")
 	b, err := os.ReadFile(path)
@@ -90,6 +94,13 @@ func OpenRun(dir string) (*Run, error) {
 		return nil, &DamagedError{File: path, Reason: err}
 	}
 	r := &Run{dir: dir, tables: map[string]*table{}}
+	r.manifest.Format = 1
+	var of struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(b, &of); err == nil && of.Format > manifestFormat {
+		return nil, &NewerError{path, of.Format, manifestFormat}
+	}
 	if err := json.Unmarshal(b, &r.manifest); err != nil {
 		return nil, &DamagedError{File: path, Reason: err}
 	}
