@@ -128,6 +128,9 @@ func advice(err error) string {
 }
 
 func adviceOn(e *s1.Error) string {
+	if errors.Is(e, s1.ErrBeyondBound) { // says it itself
+		return ""
+	}
 	switch e.Status {
 	case 0:
 		return "check the address, the network and the proxy, and run it again"

@@ -21,7 +21,7 @@ type Error struct {
 	Path   string // below the API's own, such as /agents
 	Detail string // a sentence, without control characters
 
-	// Cause is what broke where Status is 0, such as io.ErrUnexpectedEOF; else nil.
+	// Cause is what broke where Status is 0, such as io.ErrUnexpectedEOF, or ErrBeyondBound; else nil.
 	Cause error
 }
 

@@ -38,7 +38,7 @@ func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope,
 		case "data":
 			misfit = data(d)
 			var final *Error
-			if errors.As(misfit, &final) && d.StackDepth() == 1 {
+			if errors.As(misfit, &final) && d.StackDepth() == 1 && !errors.Is(misfit, ErrBeyondBound) {
 				return nil // the list "errors" may say more
 			}
 			return misfit
@@ -73,7 +73,7 @@ func (e *envelope) readPagination(d *jsontext.Decoder) error {
 	}
 	err = decodeRow(value, &pagination)
 	e.cursor = pagination.NextCursor
-	if pagination.TotalItems.Known {
+	if pagination.TotalItems.Known && pagination.TotalItems.Value >= 0 {
 		e.total = int(pagination.TotalItems.Value)
 	}
 	return err
@@ -132,16 +132,16 @@ func passOver(d *jsontext.Decoder, why string) error {
 	return &Error{Status: http.StatusOK, Detail: why}
 }
 
-// readRows appends the rows of a list to rows. The data is the list, or, where list is not "", an
-// object that has the list under this name. null is an empty list.
-func readRows[T any](d *jsontext.Decoder, list string, rows *[]T) error {
+// readRows appends the rows of a list to rows, and not more than most of them. The data is the list, or, where list is
+// not "", an object that has the list under this name. null is an empty list.
+func readRows[T any](d *jsontext.Decoder, list string, most int, rows *[]T) error {
 	switch kind := d.PeekKind(); {
 	case kind == 'n':
 		return d.SkipValue()
 	case list != "":
 		return readObject(d, func(name string) error {
 			if name == list {
-				return readRows(d, "", rows)
+				return readRows(d, "", most, rows)
 			}
 			return d.SkipValue()
 		})
@@ -155,6 +155,9 @@ func readRows[T any](d *jsontext.Decoder, list string, rows *[]T) error {
 		row, err := d.ReadValue()
 		if err != nil {
 			return err
+		}
+		if len(*rows) == most {
+			return beyondBound("", "the answer has more than %d rows", most)
 		}
 		var zero T
 		*rows = append(*rows, zero)

@@ -2,6 +2,7 @@ package s1
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"iter"
 	"net/http"
@@ -21,13 +22,20 @@ type Page[T any] struct {
 // Pages yields the pages of the list that the endpoint gives under the given filters: the largest that
 // it allows, or of the size that a filter "limit" says. While one page is consumed the next one is
 // fetched. An empty page that names a next one is followed, an empty page that names none is the last:
-// whether a list is whole is told by comparing its rows with Total. After an error nothing more is
-// yielded; it is an *Error, or that of ctx, of the TokenSource or of the Recorder.
+// whether a list is whole is told by comparing its rows with Total. A list that goes on and on beyond its
+// Total ends with an error. After an error nothing more is yielded; it is an *Error, or that of ctx, of
+// the TokenSource or of the Recorder.
 func Pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) iter.Seq2[Page[T], error] {
-	read := func(d *jsontext.Decoder, rows *[]T) error { return readRows(d, e.List, rows) }
+	// A page may have some more rows than were asked for: nobody says that it must not.
+	most := orDefault(2*e.MaxLimit, maxValues)
+	read := func(d *jsontext.Decoder, rows *[]T) error { return readRows(d, e.List, most, rows) }
 	return func(yield func(Page[T], error) bool) {
-		number := 0
+		number, given := 0, 0
 		for page, err := range pages(ctx, c, e, filters, read) {
+			given += max(1, len(page.Rows)) // or empty pages would have no end
+			if err == nil && page.Total >= 0 && given-page.Total > page.Total/10+mostBeyondTotal {
+				err = beyondBound(e.Path, "page %d: the list goes on where %d rows were promised and %d pages came", number+1, page.Total, number+1)
+			}
 			// Pages are recorded when they are taken, so that a recording does not depend on how far ahead
 			// the list was read.
 			err = c.record(Answer{Path: e.Path, Filters: filters, Page: number, Rows: page.Rows, Total: page.Total}, err)
@@ -42,6 +50,10 @@ func Pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 		}
 	}
 }
+
+// mostBeyondTotal is by how many rows, beside a tenth, a list may be longer than its first page said: the tenant
+// moves while it is read, and rows come twice.
+const mostBeyondTotal = 1000
 
 // List yields the rows of Pages one by one.
 func List[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) iter.Seq2[T, error] {
@@ -112,7 +124,7 @@ func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters ur
 		if e.MaxLimit > 0 && !query.Has("limit") {
 			query.Set("limit", strconv.Itoa(e.MaxLimit))
 		}
-		seen := map[string]bool{}
+		seen := map[[sha256.Size]byte]bool{} // the names of the pages, which may be long
 		total, rowsBefore := -1, 0
 		for number := 1; ; number++ {
 			var page fetchedPage[T]
@@ -127,15 +139,29 @@ func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters ur
 				total = around.total
 			}
 			page.Total = total
-			if page.err == nil && seen[around.cursor] {
-				page.err = &Error{Status: http.StatusOK, Path: e.Path, Detail: "the console named a page that it has already given; the list would never end"}
+			next := sha256.Sum256([]byte(around.cursor))
+			if page.err == nil {
+				page.err = checkNext(e.Path, number, around.cursor, seen[next])
 			}
 			if !yield(page) || page.err != nil || around.cursor == "" {
 				return
 			}
-			seen[around.cursor] = true
+			seen[next] = true
 			query.Set("cursor", around.cursor)
 			rowsBefore = len(page.Rows)
 		}
 	}
+}
+
+// checkNext refuses the name of a next page that leads nowhere.
+func checkNext(path string, page int, cursor string, seen bool) error {
+	switch {
+	case seen:
+		return &Error{Status: http.StatusOK, Path: path, Detail: "the console named a page that it has already given; the list would never end"}
+	case len(cursor) > maxCursorBytes:
+		return beyondBound(path, "page %d: the name of the next page has more than %d KiB", page, maxCursorBytes>>10)
+	case cursor != "" && page == maxPages:
+		return beyondBound(path, "the list has more than %d pages", maxPages)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/s1"
+	"s1graph/s1/s1test"
 )
 
 // threePages serves agents 1 to 5 on three pages and notes the queries.
@@ -135,6 +137,86 @@ func TestACursorThatRepeatsIsAnError(t *testing.T) {
 			_, err := ids(t.Context(), client, nil)
 			require.ErrorContains(t, err, "sentinelone api 200 on /agents: the console named a page that it has already given")
 		})
+	}
+}
+
+func TestAListThatGoesOnBeyondItsTotalEnds(t *testing.T) {
+	for name, test := range map[string]struct {
+		effect s1test.Effect
+		rows   int // on each page
+	}{
+		"with rows":          {s1test.EndlessList(), 100},
+		"without rows":       {s1test.EndlessEmptyPages(), 0},
+		"with rows, in vain": {s1test.EndlessList(), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			console := s1test.New(s1test.Tenant{Agents: 500})
+			console.Break(s1test.Fault{Path: "/agents", Effect: test.effect})
+			client, _ := connect(t, serve(t, console.ServeHTTP).URL, func(cfg *s1.Config) { cfg.Token = s1.StaticToken(s1test.DefaultToken) })
+
+			got, err := ids(t.Context(), client, url.Values{"limit": {strconv.Itoa(max(1, test.rows))}})
+
+			require.ErrorIs(t, err, s1.ErrBeyondBound)
+			require.ErrorContains(t, err, "sentinelone api 200 on /agents: page ")
+			assert.Regexp(t, `the list goes on where \d+ rows were promised and \d+ pages came, which no console sends`, err.Error())
+			total := console.Totals().Agents
+			assert.LessOrEqual(t, len(got), total+total/10+1000)
+			assert.LessOrEqual(t, console.Requests()["/agents"], (total+total/10+1000)/max(1, test.rows)+3)
+		})
+	}
+}
+
+// paging is a console without a network: it answers with the pages that next makes, by their number from 1.
+type paging func(number int) string
+
+func (p paging) RoundTrip(r *http.Request) (*http.Response, error) {
+	number, _ := strconv.Atoi(strings.TrimLeft(r.URL.Query().Get("cursor"), "x"))
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(p(number + 1)))}, nil
+}
+
+func TestAListOfWhichNobodySaysHowLongItIsEndsToo(t *testing.T) {
+	pages := 0
+	client, _ := connect(t, "https://acme.sentinelone.example", func(cfg *s1.Config) {
+		cfg.Transport = paging(func(number int) string {
+			pages++
+			return fmt.Sprintf(`{"data":[],"pagination":{"nextCursor":"%d"}}`, number)
+		})
+	})
+	_, err := ids(t.Context(), client, nil)
+	require.ErrorIs(t, err, s1.ErrBeyondBound)
+	require.ErrorContains(t, err, "sentinelone api 200 on /agents: the list has more than 100000 pages")
+	assert.Equal(t, 100_000, pages)
+}
+
+func TestTheNameOfTheNextPageHasABound(t *testing.T) {
+	for length, beyond := range map[int]bool{8 << 10: false, 8<<10 + 1: true} {
+		client, _ := connect(t, "https://acme.sentinelone.example", func(cfg *s1.Config) {
+			cfg.Transport = paging(func(number int) string {
+				if number == 2 {
+					return answer(1, "", "2")
+				}
+				return answer(1, strings.Repeat("x", length-1)+"1", "1")
+			})
+		})
+		_, err := ids(t.Context(), client, nil)
+		if beyond {
+			require.ErrorContains(t, err, "sentinelone api 200 on /agents: page 1: the name of the next page has more than 8 KiB")
+			continue
+		}
+		require.NoError(t, err)
+	}
+}
+
+func TestATotalIsNeverTakenForMoreThanAPromise(t *testing.T) {
+	for total, want := range map[string]int{"-5": -1, "9223372036854775807": math.MaxInt64, "1e300": -1, `"7"`: -1, "99999999999999999999": -1} {
+		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"data":[{"id":"1"}],"pagination":{"nextCursor":null,"totalItems":%s}}`, total)
+		})
+		client, _ := connect(t, server.URL, nil)
+		for page, err := range s1.Pages(t.Context(), client, s1.Agents, nil) {
+			require.NoError(t, err)
+			assert.Equal(t, want, page.Total, total)
+		}
 	}
 }
 

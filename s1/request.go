@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,6 +26,10 @@ const (
 
 	// maxWait is how long 429 may hold back one request in all.
 	maxWait = 10 * time.Minute
+
+	// maxRetryAfter is how long a console may make a request wait before it is sent again. Who asks for more is
+	// not waited for: the next run asks anew.
+	maxRetryAfter = 5 * time.Minute
 )
 
 // request is what is asked for.
@@ -70,6 +75,9 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 			return token, err
 		}
 		f.err.Path = r.path
+		if r.page > 0 && errors.Is(f.err, ErrBeyondBound) {
+			f.err.Detail = fmt.Sprintf("page %d: %s", r.page, f.err.Detail)
+		}
 		f.err.Detail = withoutToken(f.err.Detail, token)
 		if f.err.Status == http.StatusUnauthorized && !renewed {
 			renewed = true
@@ -86,7 +94,7 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		if !more {
 			return token, f.err
 		}
-		if f.err.Status == http.StatusTooManyRequests || f.retryAfter > 0 {
+		if f.err.Status == http.StatusTooManyRequests { // which is about the token; all else is about this request
 			c.limiter.holdBack(r.path, c.now().Add(wait))
 		}
 		c.logger.WarnContext(ctx, "asking again", slog.String("path", r.path), slog.Int("status", f.err.Status),
@@ -140,6 +148,10 @@ func (p *patience) next(f *fault) (wait time.Duration, more bool) {
 	}
 	switch {
 	case !f.again:
+		return 0, false
+	case f.retryAfter > maxRetryAfter:
+		f.err.Detail += fmt.Sprintf(" (the console asks to wait %s before the next request, and %s is the most that is waited: run again later, and ask SentinelOne's support if it stays)",
+			inWords(f.retryAfter), maxRetryAfter)
 		return 0, false
 	case f.err.Status == http.StatusTooManyRequests:
 		if p.waited+wait > maxWait {
@@ -233,7 +245,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 			retryAfter: c.retryAfter(resp.Header.Get("Retry-After")),
 		}
 	}
-	if err := read(resp.Body); err != nil {
+	if err := read(Bounded(resp.Body)); err != nil {
 		return c.broken(ctx, err)
 	}
 	// A body that is read to its end lets the connection serve the next request. What follows the
@@ -258,6 +270,8 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 	var unknownHost *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	switch {
+	case isHeaderTooLong(err):
+		return &fault{err: beyondBound("", "the headers of the answer have more than %d KiB", maxHeaderBytes>>10)}
 	case ctx.Err() != nil:
 		e.Cause = nil // it is not the caller's context that ended
 		e.Detail = fmt.Sprintf("no whole answer within %s", c.deadline)
@@ -278,13 +292,32 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 	return &fault{err: e, again: true}
 }
 
-// retryAfter reads the header of that name: seconds, or a date. 0: there is none, or it says nothing.
+// isHeaderTooLong says whether headers went beyond Transport.MaxResponseHeaderBytes. net/http has no type for that.
+func isHeaderTooLong(err error) bool {
+	return strings.Contains(err.Error(), "server response headers exceeded")
+}
+
+// retryAfter reads the header of that name: seconds, or a date. 0: there is none, or it says nothing, or it lies in
+// the past.
 func (c *Client) retryAfter(header string) time.Duration {
-	if seconds, err := strconv.ParseUint(strings.TrimSpace(header), 10, 31); err == nil {
+	header = strings.TrimSpace(header)
+	seconds, err := strconv.ParseUint(header, 10, 64)
+	switch {
+	case err == nil && seconds < uint64(math.MaxInt64/time.Second):
 		return time.Duration(seconds) * time.Second
+	case err == nil, errors.Is(err, strconv.ErrRange):
+		return math.MaxInt64
 	}
 	if at, err := http.ParseTime(header); err == nil {
 		return max(0, at.Sub(c.now()))
 	}
 	return 0
+}
+
+// inWords is a time that somebody else thought of, and that may be the longest there is.
+func inWords(d time.Duration) string {
+	if d == math.MaxInt64 {
+		return "more than 290 years"
+	}
+	return d.Round(time.Second).String()
 }
