@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io/fs"
 	"strings"
@@ -10,20 +11,30 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
 )
 
 func (c *commands) acceptDeletions() *cli.Command {
 	return &cli.Command{
 		Name:  "accept-deletions",
-		Usage: "let the next run delete what the last one withheld",
-		Description: `Example:
+		Usage: "let a run delete what the last one withheld",
+		Description: `Examples:
 
     s1graph accept-deletions --instance acme
+    s1graph accept-deletions --instance acme --out-of-scope
 
 A run that would delete much of a type withholds that, since a fault of the console is more likely than a tenant
-that is gone. This shows what the last run withheld, asks, and lets the next run delete that much, once. It needs
-neither the console nor its token, and may be said while s1graph poll runs; a SIGHUP makes that run at once.`,
+that is gone. This lists what the last run withheld, asks, and lets the next run delete just that, if it is still
+missing, with what was derived from it alone. It waits until the lists are read whole. Whatever else is gone, the
+next run judges as ever.
+
+What lies outside the scope that is read now is kept too. --out-of-scope lists that, and lets the next run delete it.
+
+Neither the console nor its token is needed, and it may be said while s1graph poll runs; a SIGHUP makes that run
+at once.`,
 		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "out-of-scope", Usage: "what is kept because it lies out of scope, in place of what the guard withheld", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, settingFlags(config.Graph, config.Logging)...),
 		Action: func(ctx *cli.Context) error {
@@ -34,24 +45,43 @@ neither the console nor its token, and may be said while s1graph poll runs; a SI
 			if err != nil {
 				return err
 			}
-			return c.accept(settings, ctx.Bool("yes"))
+			return c.accept(ctx.Context, settings, ctx.Bool("out-of-scope"), ctx.Bool("yes"))
 		},
 	}
 }
 
-func (c *commands) accept(settings *config.Config, unasked bool) error {
+func (c *commands) accept(ctx context.Context, settings *config.Config, outOfScope, unasked bool) error {
 	withheld, err := connector.ReadWithheld(settings)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return misuse("there is no run in %s yet, so nothing is withheld: is that the right --instance or --dir?", settings.Dir)
-	case err != nil:
-		return err
-	case withheld.IsEmpty():
-		c.out.line("Nothing is withheld: run %s deleted all that was gone.", withheld.Run)
-		return c.out.flush()
 	}
-	c.withheldTable(withheld)
-	if err := c.out.flush(); err != nil {
+	if err != nil {
+		return err
+	}
+	id := withheld.Run.Manifest().ID
+	kept, other := withheld.Deletions, withheld.OutOfScope
+	title, none := "Withheld by the deletion guard in run %s:", "Nothing is withheld by the deletion guard in run %s."
+	aside := "Out of scope are %d more, which this leaves alone: see --out-of-scope."
+	if outOfScope {
+		kept, other = other, kept
+		title, none = "Out of scope in run %s, and kept:", "Nothing is out of scope in run %s."
+		aside = "The deletion guard withholds %d more, which this leaves alone: leave --out-of-scope out."
+	}
+	if len(withheld.Waiting) > 0 {
+		c.out.line("Accepted before, and waiting for a run that reads these lists whole:")
+		c.keptTable(ctx, withheld.Run, withheld.Waiting)
+		c.out.line("")
+	}
+	if len(kept) == 0 {
+		c.out.line(none, id)
+	} else {
+		c.out.line(title, id)
+		c.keptTable(ctx, withheld.Run, kept)
+	}
+	if n := numberOf(other); n > 0 {
+		c.out.line(aside, n)
+	}
+	if err := c.out.flush(); err != nil || len(kept) == 0 {
 		return err
 	}
 	if !unasked {
@@ -59,24 +89,41 @@ func (c *commands) accept(settings *config.Config, unasked bool) error {
 			return err
 		}
 	}
-	if err := connector.AcceptDeletions(settings, withheld); err != nil {
+	if err := connector.AcceptDeletions(settings, withheld, outOfScope); err != nil {
 		return err
 	}
-	c.out.line("Accepted: the next run of %s deletes that much and no more, once, if it is gone then too.", escape(settings.Instance))
+	c.out.line("Accepted for %s. The next run that reads these lists whole deletes what is\nstill missing of these %d, and what was derived from that alone. It judges\nwhatever else is gone as ever.", escape(settings.Instance), numberOf(kept))
 	return c.out.flush()
 }
 
-func (c *commands) withheldTable(w connector.Withheld) {
-	var rows [][]any
-	for _, name := range sortedKeys(w.Deletions) {
-		rows = append(rows, []any{name, w.Deletions[name], "withheld by the deletion guard"})
+func numberOf(kept []connector.KeptType) (n int64) {
+	for _, t := range kept {
+		n += t.Number
 	}
-	for _, name := range sortedKeys(w.Outside) {
-		rows = append(rows, []any{name, w.Outside[name], "outside the scope that is read now"})
-	}
-	c.out.line("Kept by run %s, though not found:", w.Run)
-	c.out.table([]string{"type", "number", "why"}, rows)
+	return n
 }
+
+// keptTable prints how much there is of each type, and what the first few are called.
+func (c *commands) keptTable(ctx context.Context, run *jsonstore.Run, kept []connector.KeptType) {
+	called := newNames(ctx, run)
+	var rows [][]any
+	for _, t := range kept {
+		var some []string
+		for _, key := range t.Keys {
+			if _, _, ofRelationship := graph.RelationshipEnds(key); !ofRelationship {
+				some = append(some, called.of(key))
+			}
+		}
+		if int64(len(some)) < t.Number && len(some) > 0 {
+			some = append(some, "…")
+		}
+		rows = append(rows, []any{t.Type, t.Number, shorten(escape(strings.Join(some, ", ")), mostOfNames)})
+	}
+	c.out.table([]string{"type", "number", "names"}, rows)
+}
+
+// mostOfNames is how many columns names take, so that a line has no more than 80.
+const mostOfNames = 30
 
 // agree asks on a terminal.
 func (c *commands) agree() error {

@@ -219,8 +219,10 @@ func jsonEscape(r rune) string {
 }
 
 // clip cuts a text that is longer than a line can take.
-func clip(s string) string {
-	const most = 100
+func clip(s string) string { return shorten(s, 100) }
+
+// shorten cuts a text that has more than so many characters.
+func shorten(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {
 		return s
 	}

@@ -1,79 +1,214 @@
 package connector
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-
-	"github.com/go-json-experiment/json"
+	"slices"
+	"time"
 
 	"s1graph/config"
+	"s1graph/graph/jsonstore"
 )
 
 // Withheld is what the last committed run of an instance kept although it was not found, by type.
 type Withheld struct {
-	Run       string           `json:"run"`       // ID of the run
-	Deletions map[string]int64 `json:"deletions"` // that the deletion guard withheld
-	Outside   map[string]int64 `json:"outside"`   // entities outside the scope that is read
+	Run        *jsonstore.Run
+	Deletions  []KeptType // that the deletion guard withheld
+	OutOfScope []KeptType // of what lies outside the scope that is read
+	Waiting    []KeptType // of what was accepted before, and waits until its list is read whole
 }
 
-// IsEmpty says whether nothing was kept.
-func (w Withheld) IsEmpty() bool { return len(w.Deletions)+len(w.Outside) == 0 }
+// KeptType is what was kept of one type.
+type KeptType struct {
+	Type   string
+	Number int64
+	Keys   []string // the first few
+}
 
 // ReadWithheld reads what the last committed run of an instance withheld. The error is fs.ErrNotExist where
-// there is no run yet.
+// there is no run yet, and a *UsageError where an earlier version of s1graph wrote the last one.
 func ReadWithheld(c *config.Config) (Withheld, error) {
 	summary, err := ReadSummary(c.Dir)
 	if err != nil {
 		return Withheld{}, err
 	}
-	return Withheld{Run: summary.Run, Deletions: summary.WithheldDeletions, Outside: summary.KeptOutside}, nil
+	run, err := jsonstore.OpenRun(filepath.Join(c.Dir, "runs", summary.Run))
+	if err != nil {
+		return Withheld{}, err
+	}
+	if _, listed := run.Manifest().Files[withheldFile]; !listed && len(summary.WithheldDeletions)+len(summary.KeptOutside) > 0 {
+		return Withheld{}, &UsageError{fmt.Errorf("an earlier version of s1graph wrote the last run, %s, and did not list what it withheld: sync once more, and say it again", summary.Run)}
+	}
+	w := Withheld{Run: run}
+	kept := keysOf(run, withheldFile)
+	w.Deletions, err = keptTypes(filterKeys(kept, func(k listedKey) bool { return !k.OutOfScope }))
+	if err == nil {
+		w.OutOfScope, err = keptTypes(filterKeys(kept, func(k listedKey) bool { return k.OutOfScope }))
+	}
+	if err == nil {
+		w.Waiting, err = keptTypes(keysOf(run, waitingFile))
+	}
+	return w, err
 }
 
-// AcceptDeletions lets the next run that is committed delete what w says, once, and what is made of that. It
-// needs no lock: an instance may be synced meanwhile. The run after w.Run heeds it alone, so that neither a
-// crash nor a late hand makes it pass twice.
-func AcceptDeletions(c *config.Config, w Withheld) error {
-	content, err := json.Marshal(w, json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	path := acceptedFile(c.Dir)
-	fresh := path + ".new"
-	if err := os.WriteFile(fresh, append(content, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(fresh, path)
-}
-
-func acceptedFile(dir string) string { return filepath.Join(dir, "accepted.json") }
-
-// readAccepted reads which deletions of the run before this one were accepted; nil: none.
-func readAccepted(dir, lastRun string) (map[string]int64, error) {
-	content, err := os.ReadFile(acceptedFile(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var w Withheld
-	if err := json.Unmarshal(content, &w); err != nil {
-		return nil, fmt.Errorf("%s: %w; remove it, and say s1graph accept-deletions again", acceptedFile(dir), err)
-	}
-	if w.Run != lastRun || lastRun == "" {
-		return nil, nil
-	}
-	accepted := make(map[string]int64)
-	for _, kept := range []map[string]int64{w.Deletions, w.Outside} {
-		for name, n := range kept {
-			accepted[name] += n
+func keptTypes(keys keySequence) ([]KeptType, error) {
+	const few = 3
+	var types []KeptType
+	for k, err := range keys {
+		if err != nil {
+			return nil, err
+		}
+		if len(types) == 0 || types[len(types)-1].Type != k.Type {
+			types = append(types, KeptType{Type: k.Type})
+		}
+		t := &types[len(types)-1]
+		if t.Number++; len(t.Keys) < few {
+			t.Keys = append(t.Keys, k.Key)
 		}
 	}
-	return accepted, nil
+	return types, nil
 }
 
-// forgetAccepted removes what was used; it counts for one run alone, whether it can be removed or not.
-func forgetAccepted(dir string) { _ = os.Remove(acceptedFile(dir)) }
+// Accepted deletions stand in files of this folder of the instance's directory until a committed run has taken them
+// over. A file is named after the run that withheld them.
+const acceptedDir = "accepted"
+
+// acceptedJSON is what earlier versions wrote in its place: numbers instead of keys.
+const acceptedJSON = "accepted.json"
+
+// AcceptDeletions lets a run that is committed from now on delete what the deletion guard withheld in w.Run, or
+// with outOfScope what that run kept out of scope: those keys, where it reads the lists of their types whole and does
+// not find them. It needs no lock: an instance may be synced meanwhile.
+func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
+	root, err := os.OpenRoot(c.Dir) // what another owner of the directory put there leads nowhere else
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.Mkdir(acceptedDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	name := path.Join(acceptedDir, w.Run.Manifest().ID)
+	if outOfScope {
+		name += "-out-of-scope"
+	}
+	f, err := root.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	keys := filterKeys(keysOf(w.Run, withheldFile), func(k listedKey) bool { return k.OutOfScope == outOfScope })
+	if err := errors.Join(writeKeys(f, keys), f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, root.Remove(name+".new"))
+	}
+	return root.Rename(name+".new", name+".jsonl")
+}
+
+// acceptance is what was accepted so far and neither let go nor found to be back.
+type acceptance struct {
+	keys  keySet
+	all   keySequence // the same as a sequence
+	taken []string    // the files that this run takes over; they may go once it is committed
+}
+
+// readAccepted reads what was accepted: what the last run says waits, and what was accepted since. What cannot be
+// read is said and not accepted.
+func (s *sync) readAccepted() error {
+	root, err := os.OpenRoot(s.config.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := root.Lstat(acceptedJSON); err == nil {
+		s.accepted.taken = append(s.accepted.taken, acceptedJSON)
+		s.notice("%s was written by an earlier version of s1graph, which accepted numbers and not keys: it is void. If what is withheld is really gone, say s1graph accept-deletions again.", filepath.Join(s.config.Dir, acceptedJSON))
+	}
+	s.accepted.all = noKeys
+	add := func(what string, keys keySequence) {
+		if _, err := keySetOf(keys); err != nil {
+			s.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: say s1graph accept-deletions again.", what, err)
+			return
+		}
+		s.accepted.all = unionOfKeys(s.accepted.all, keys)
+	}
+	if s.last.run != nil {
+		add(s.last.run.Dir(), keysOf(s.last.run, waitingFile))
+	}
+	files, err := fs.Glob(root.FS(), acceptedDir+"/*.jsonl")
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		s.accepted.taken = append(s.accepted.taken, name)
+		if !slices.Contains(s.last.state.Taken, name) { // else that run's process was killed before it removed it
+			add(name, s.keysInFile(name))
+		}
+	}
+	s.accepted.keys, err = keySetOf(s.accepted.all)
+	return err
+}
+
+// keysInFile yields the keys in a file of the directory.
+func (s *sync) keysInFile(name string) keySequence {
+	return keysIn(func() (io.ReadCloser, error) { return os.OpenInRoot(s.config.Dir, name) })
+}
+
+// forgetAccepted removes the files that the committed run took over.
+func (s *sync) forgetAccepted() {
+	root, err := os.OpenRoot(s.config.Dir)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	for _, name := range s.accepted.taken {
+		_ = root.Remove(name) // the run knows that it was taken over, whether it can be removed or not
+	}
+}
+
+// listKeys writes the run's lists of keys: what it withheld, what was accepted and waits on, and what went because it
+// was accepted.
+func (s *sync) listKeys(ctx context.Context, draft *jsonstore.Draft, r *resolver) error {
+	waiting := filterKeys(s.accepted.all, r.waits)
+	types, err := keptTypes(waiting)
+	if err != nil {
+		return err
+	}
+	for _, t := range types {
+		s.notice("%d accepted deletions of %s wait for a run that reads all of that list.", t.Number, t.Type)
+	}
+	s.state.Taken = s.accepted.taken
+	err = errors.Join(
+		writeKeysFile(draft, withheldFile, r.withheldKeys(ctx)),
+		writeKeysFile(draft, waitingFile, waiting),
+		writeKeysFile(draft, releasedFile, unionOfKeys(s.stillReleased(), r.releasedKeys(ctx))),
+	)
+	for _, t := range r.types {
+		if t.released > 0 {
+			s.state.ReleasedAt = s.summary.StartedAt
+		}
+	}
+	return err
+}
+
+// releasedFor is how long a run that follows another one goes on listing what that one released, for a store that
+// has not got so far. After that the store's own guard judges it.
+const releasedFor = 7 * 24 * time.Hour
+
+// stillReleased is what runs up to the last one released and Neo4j may hold still.
+func (s *sync) stillReleased() keySequence {
+	before := s.last.state.ReleasedAt
+	if s.last.run == nil || s.neo4j.holds(s.last.id()) || s.summary.StartedAt.Sub(before).Abs() > releasedFor {
+		return noKeys
+	}
+	keys := keysOf(s.last.run, releasedFile)
+	if _, err := keySetOf(keys); err != nil {
+		return noKeys // it is damaged: Neo4j's guard judges without it
+	}
+	s.state.ReleasedAt = before
+	return keys
+}

@@ -12,27 +12,29 @@ import (
 )
 
 // findOutside adds to outside what this run's rows do not tell all about, of one type. Of what has a list
-// of its own these are the missing things that say that they belong elsewhere. Of what is made of others,
-// it is all that has to do with an agent outside, missing or not.
-func (r *resolver) findOutside(ctx context.Context, name string, missing map[string]bool) error {
-	switch name {
-	case entities.Device.GraphType().Name:
-		return r.in.DevicesBefore(ctx, func(agentID, device string) {
-			if r.outside[entities.AgentKey(agentID)] {
-				r.outside[strings.Clone(device)] = true
+// of its own these are the missing things that say that they belong elsewhere, unless it was accepted that those
+// go. Of what is made of others, it is all that has to do with an agent outside, missing or not.
+func (r *resolver) findOutside(ctx context.Context, s *typeState, missing map[string]bool) error {
+	accepted := func(key string) bool { return s.readWhole() && r.accepted.hasOutOfScope(s.Name, key) }
+	if len(judgedAfter(s.Name)) > 0 {
+		unrelated := maps.Clone(missing)
+		err := r.eachSource(ctx, s.Name, func(source, key string) {
+			delete(unrelated, key)
+			if r.outside[source] {
+				r.outside[strings.Clone(key)] = true
 			}
 		})
-	case entities.User.GraphType().Name:
-		return r.findOutsideOf(ctx, relationships.UserOwnsDevice.GraphType().Name, missing, func(from, to string) (thing, device string) {
-			return from, to
-		})
-	case entities.Application.GraphType().Name:
-		return r.findOutsideOf(ctx, relationships.DeviceHasApplication.GraphType().Name, missing, func(from, to string) (thing, device string) {
-			return to, from
-		})
+		if s.Name != entities.Device.GraphType().Name {
+			for key := range unrelated { // they cannot be judged
+				if !accepted(key) {
+					r.outside[key] = true
+				}
+			}
+		}
+		return err
 	}
 	for _, keys := range batches(missing) {
-		for encoded, err := range r.last.Fetch(ctx, name, keys) {
+		for encoded, err := range r.last.Fetch(ctx, s.Name, keys) {
 			if err != nil {
 				return err
 			}
@@ -40,7 +42,7 @@ func (r *resolver) findOutside(ctx context.Context, name string, missing map[str
 			if err != nil {
 				return err
 			}
-			if r.in.Outside(&record) {
+			if r.in.Outside(&record) && !accepted(record.Key) {
 				r.outside[record.Key] = true
 			}
 		}
@@ -48,21 +50,18 @@ func (r *resolver) findOutside(ctx context.Context, name string, missing map[str
 	return nil
 }
 
-// findOutsideOf finds the users or applications of devices outside, by their relationship. A missing one
-// that has none cannot be judged, and counts as outside.
-func (r *resolver) findOutsideOf(ctx context.Context, relationship string, missing map[string]bool, sort func(from, to string) (thing, device string)) error {
-	unrelated := maps.Clone(missing)
-	err := r.eachEdge(ctx, relationship, func(from, to string) {
-		thing, device := sort(from, to)
-		delete(unrelated, thing)
-		if r.outside[device] {
-			r.outside[strings.Clone(thing)] = true
-		}
-	})
-	for key := range unrelated {
-		r.outside[key] = true
+// eachSource calls each with what a thing was made of in the last graph, and the thing: the agents of devices, and
+// the devices of users and applications.
+func (r *resolver) eachSource(ctx context.Context, name string, each func(source, key string)) error {
+	switch name {
+	case entities.Device.GraphType().Name:
+		return r.in.DevicesBefore(ctx, func(agentID, device string) { each(entities.AgentKey(agentID), device) })
+	case entities.User.GraphType().Name:
+		return r.eachEdge(ctx, relationships.UserOwnsDevice.GraphType().Name, func(user, device string) { each(device, user) })
+	case entities.Application.GraphType().Name:
+		return r.eachEdge(ctx, relationships.DeviceHasApplication.GraphType().Name, each)
 	}
-	return err
+	return nil
 }
 
 // eachEdge calls each with the ends of every relationship of a type in the last graph.

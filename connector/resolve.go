@@ -2,7 +2,6 @@ package connector
 
 import (
 	"context"
-	"hash/maphash"
 	"iter"
 	"slices"
 
@@ -20,6 +19,8 @@ import (
 //	incomplete type    all of it stays, rows add and update
 //	complete type      what lies outside the scope stays, and what the guard withholds; the rest is gone
 //
+// What somebody accepted of a complete type is gone too, if this run's rows lack it still.
+//
 // Entities come first, since a relationship needs both its ends in the graph that results.
 type resolver struct {
 	in      *steps.Input
@@ -28,13 +29,15 @@ type resolver struct {
 	builder *graph.Builder
 	guard   guard
 
-	accepted map[string]int64 // deletions of the last run that somebody accepted, by type; nil: nobody did
+	accepted keySet // what may go whatever the guard says, or although it lies out of scope
 
 	types  map[string]*typeState
 	byName map[string]*graph.Type // of both graphs, for reading records
 
 	nodes    nodeSet
 	outside  map[string]bool   // keys of entities of the last graph that this run's rows do not tell all about
+	released map[string]bool   // keys of entities of the last graph that go because that was accepted
+	waiting  map[string]bool   // keys that were accepted and lie outside in this run
 	rekeyed  map[string]string // entity key before -> key now
 	same     map[string]bool   // types of which the graph that results holds what the last one held
 	dangling int64
@@ -48,18 +51,23 @@ type typeState struct {
 	skipped        bool
 	incomplete     bool // not all of it was read
 	derived        bool // made of a type whose deletions were withheld
-	accepted       bool // its deletions were accepted, or it is made of a type of which they were
 	keepProperties bool // this run's rows say less than is known from before
+
+	subject relationships.End // of a relationship, the end that it is a fact about
 
 	fresh    int64 // records made of this run's rows
 	before   int64 // records of the last graph
 	records  int64 // records of the graph that results
 	withheld int64
+	released int64 // records of the last graph that go because that was accepted
 	outside  int64 // records of the last graph that stay because they lie outside the scope
 }
 
-// keepsAll says whether nothing of the type may be deleted.
-func (s *typeState) keepsAll() bool { return s.skipped || s.incomplete || s.derived }
+// readWhole says whether this run's rows are all that there is of the type.
+func (s *typeState) readWhole() bool { return !s.skipped && !s.incomplete }
+
+// keepsAll says whether nothing of the type may be deleted, but what is made of accepted things.
+func (s *typeState) keepsAll() bool { return !s.readWhole() || s.derived }
 
 // guard withholds deletions that look like a fault.
 type guard struct {
@@ -75,16 +83,6 @@ func (g guard) withholds(gone, judged, fresh int64) bool {
 		return false
 	}
 	return fresh == 0 || gone > g.count && float64(gone) > g.percent/100*float64(judged)
-}
-
-// lets says whether the guard lets so many deletions of a type pass: because they are few, or because they
-// were accepted. What is made of an accepted type goes with it, however much that is; of the type itself not
-// many more than were accepted, as those would be another fault.
-func (r *resolver) lets(s *typeState, gone, judged int64) bool {
-	if n, ok := r.accepted[s.Name]; ok {
-		return gone <= n+r.guard.count || !r.guard.withholds(gone, judged, s.fresh)
-	}
-	return s.accepted || !r.guard.withholds(gone, judged, s.fresh)
 }
 
 // madeOf names, for entity types that have no list of their own, the types that they are made of.
@@ -129,6 +127,8 @@ func entityOrder() []string {
 func (r *resolver) resolve(ctx context.Context) error {
 	r.nodes = newNodeSet()
 	r.outside = make(map[string]bool)
+	r.released = make(map[string]bool)
+	r.waiting = make(map[string]bool)
 	r.rekeyed = make(map[string]string)
 	r.same = make(map[string]bool)
 	for _, name := range entityOrder() {
@@ -145,26 +145,26 @@ func (r *resolver) resolve(ctx context.Context) error {
 }
 
 func (r *resolver) resolveEntities(ctx context.Context, s *typeState) error {
-	_, s.accepted = r.accepted[s.Name]
 	for _, source := range madeOf(s.Name) {
 		s.derived = s.derived || r.types[source].withheld > 0 || r.types[source].derived
-		s.accepted = s.accepted || r.types[source].accepted
 	}
 	if err := r.writeFresh(ctx, s, r.builder.Sorted(ctx, s.Name)); err != nil {
 		return err
 	}
-	outside, gone, err := r.missing(ctx, s)
+	gone, err := r.missing(ctx, s)
+	if err == nil {
+		err = r.release(ctx, s, gone)
+	}
 	if err != nil {
 		return err
 	}
-	s.outside = outside
-	if n := int64(len(gone)); !r.lets(s, n, s.before-outside) {
+	if n := int64(len(gone)); !s.keepsAll() && r.guard.withholds(n, s.before-s.outside-s.released, s.fresh) {
 		s.withheld = n
 	}
 	// Where rows tell only part of what is known, as of accounts, no lack of a row means anything.
 	all := s.keepsAll() || s.withheld > 0 || s.keepProperties
 	if all || len(r.outside) > 0 {
-		keep := func(key string) bool { return all || r.outside[key] }
+		keep := func(key string) bool { return (all || r.outside[key]) && !r.released[key] }
 		if err := r.carry(ctx, s, keep); err != nil {
 			return err
 		}
@@ -178,32 +178,36 @@ func (r *resolver) resolveEntities(ctx context.Context, s *typeState) error {
 	return nil
 }
 
-// missing returns how many records of the last graph lie outside the scope, and the keys of those that
-// are gone: this run's rows lack them, and they should be among them. Rekeyed ones are not gone.
-func (r *resolver) missing(ctx context.Context, s *typeState) (outside int64, gone map[string]bool, err error) {
+// missing counts the records of the last graph that lie outside the scope, and returns the keys of those that are
+// gone: this run's rows lack them, and they should be among them. Rekeyed ones are not gone.
+func (r *resolver) missing(ctx context.Context, s *typeState) (gone map[string]bool, err error) {
 	gone = make(map[string]bool)
 	if s.before == 0 {
-		return 0, gone, nil
+		return gone, nil
 	}
 	r.same[s.Name], err = graph.Compare(ctx, r.last, r.draft, s.Name, func(key string) { gone[key] = true })
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	if !r.in.SeesAll() && r.accepted == nil {
-		if err := r.findOutside(ctx, s.Name, gone); err != nil {
-			return 0, nil, err
+	if !r.in.SeesAll() {
+		if err := r.findOutside(ctx, s, gone); err != nil {
+			return nil, err
 		}
 	}
 	for key := range gone {
 		if r.outside[key] {
-			outside++
+			s.outside++
+			r.wait(s, key)
 			delete(gone, key)
 		}
 	}
-	if s.keepsAll() {
-		return outside, nil, nil
+	switch {
+	case !s.readWhole():
+		return nil, nil
+	case s.derived:
+		return gone, nil
 	}
-	return outside, gone, r.matchRekeyed(ctx, s.Name, gone)
+	return gone, r.matchRekeyed(ctx, s.Name, gone)
 }
 
 // writeFresh writes what this run's rows made of a type; of a skipped type that is nothing.
@@ -283,36 +287,27 @@ func (r *resolver) decode(e graph.Encoded) (graph.Record, error) {
 
 func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subject relationships.End) error {
 	start, end := r.types[s.From], r.types[s.To]
+	s.subject = subject
 	s.incomplete = s.incomplete || start.incomplete || end.incomplete
 	s.derived = start.withheld > 0 || end.withheld > 0 || start.derived || end.derived
-	_, s.accepted = r.accepted[s.Name]
-	s.accepted = s.accepted || start.accepted || end.accepted
 	if err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end)); err != nil {
 		return err
 	}
 	if s.before == 0 {
 		return nil
 	}
-	hasEnds := func(key string) bool {
-		from, to, ok := graph.RelationshipEnds(key)
-		return ok && r.nodes.has(from) && r.nodes.has(to)
-	}
 	if s.keepsAll() {
-		return r.carry(ctx, s, hasEnds)
-	}
-	isOutside := func(key string) bool {
-		from, to, _ := graph.RelationshipEnds(key)
-		if subject == relationships.To {
-			return r.outside[to]
-		}
-		return r.outside[from]
+		return r.carry(ctx, s, r.hasEnds)
 	}
 	var gone, outside int64
 	same, err := graph.Compare(ctx, r.last, r.draft, s.Name, func(key string) {
 		switch {
-		case !hasEnds(key): // goes with its node, whatever is known of the relationship
-		case isOutside(key):
+		case !r.hasEnds(key): // goes with its node, whatever is known of the relationship
+		case r.isOutside(s, key):
 			outside++
+			r.wait(s, key)
+		case r.accepted.has(s.Name, key):
+			s.released++
 		default:
 			gone++
 		}
@@ -321,14 +316,34 @@ func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subje
 		return err
 	}
 	r.same[s.Name] = same
-	if !r.lets(s, gone, s.before-outside) {
+	if r.guard.withholds(gone, s.before-outside-s.released, s.fresh) {
 		s.withheld = gone
-		return r.carry(ctx, s, hasEnds)
 	}
-	if outside > 0 {
-		return r.carry(ctx, s, func(key string) bool { return hasEnds(key) && isOutside(key) })
+	if s.withheld > 0 || outside > 0 {
+		return r.carry(ctx, s, func(key string) bool {
+			return r.hasEnds(key) && (r.isOutside(s, key) || s.withheld > 0 && !r.accepted.has(s.Name, key))
+		})
 	}
 	return nil
+}
+
+// hasEnds says whether both ends of a relationship are in the graph that results.
+func (r *resolver) hasEnds(key string) bool {
+	from, to, ok := graph.RelationshipEnds(key)
+	return ok && r.nodes.has(from) && r.nodes.has(to)
+}
+
+// isOutside says whether a record of the last graph lies outside the scope: a relationship does where the entity
+// does that it is a fact about.
+func (r *resolver) isOutside(s *typeState, key string) bool {
+	if !s.Relationship {
+		return r.outside[key]
+	}
+	from, to, _ := graph.RelationshipEnds(key)
+	if s.subject == relationships.To {
+		return r.outside[to]
+	}
+	return r.outside[from]
 }
 
 // withEnds yields the relationships made of this run's rows that have both ends in the graph. Those
@@ -351,21 +366,4 @@ func (r *resolver) withEnds(ctx context.Context, s, start, end *typeState) iter.
 			}
 		}
 	}
-}
-
-// nodeSet holds the keys of the entities of the graph that results, as hashes: 8 bytes and some a key.
-// The hash's seed is random, so that nobody can choose names that collide.
-type nodeSet struct {
-	seed   maphash.Seed
-	hashes map[uint64]struct{}
-}
-
-func newNodeSet() nodeSet {
-	return nodeSet{seed: maphash.MakeSeed(), hashes: make(map[uint64]struct{})}
-}
-
-func (s nodeSet) add(key string) { s.hashes[maphash.String(s.seed, key)] = struct{}{} }
-func (s nodeSet) has(key string) bool {
-	_, found := s.hashes[maphash.String(s.seed, key)]
-	return found
 }

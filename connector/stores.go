@@ -82,7 +82,8 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 		Verify:    s.o.Verify,
 		Aside:     []neo4jstore.Aside{s.postureAside()},
 		Complete:  func(name string) bool { return state.Complete[name] },
-		Withholds: s.guardOfStores().withholds,
+		Withholds: s.guard().withholds,
+		Accepted:  s.released(run),
 		Progress:  func(name string, done, total int64) { s.o.Progress(storeEvent(name, done, total, started)) },
 	})
 	n.result.Seconds += time.Since(started).Seconds()
@@ -131,12 +132,19 @@ func (s *sync) postureAside() neo4jstore.Aside {
 	return neo4jstore.Aside{Type: entities.Device.GraphType().Name, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
 }
 
-// guardOfStores is the deletion guard of what a store holds: what was accepted has gone from the graph already,
-// and a store may hold it still.
-func (s *sync) guardOfStores() guard {
-	g := s.guard()
-	g.off = g.off || s.accepted != nil
-	return g
+// holds says whether the database is known to hold a run and nothing else.
+func (n *neo4j) holds(runID string) bool { return n != nil && n.keep == runID && !n.result.Behind }
+
+// released says what the run lists as released; nil: nothing. What cannot be read the store's guard judges.
+func (s *sync) released(run *jsonstore.Run) func(typeName, key string) bool {
+	keys, err := keySetOf(keysOf(run, releasedFile))
+	if err != nil {
+		s.o.Logger.Warn("what was accepted to be deleted cannot be read, so that the guard judges it in stores", "error", err)
+	}
+	if keys.isEmpty() {
+		return nil
+	}
+	return keys.has
 }
 
 // storeEvent says how far a type is in the database.

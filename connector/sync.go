@@ -61,9 +61,9 @@ type sync struct {
 	store     *jsonstore.Store
 	last      *lastRun
 	client    *s1.Client
-	accepted  map[string]int64 // deletions that the last run withheld and somebody accepted, by type; nil: nobody did
-	neo4j     *neo4j           // nil where only graph files are written
-	alerts    *follower        // nil where nobody is told of anything
+	accepted  acceptance
+	neo4j     *neo4j    // nil where only graph files are written
+	alerts    *follower // nil where nobody is told of anything
 	state     state
 	results   []steps.Result
 	mixed     bool // the token changed while the steps ran, and the new one does not see what the old one saw
@@ -90,6 +90,9 @@ type state struct {
 	Policies     string    `json:"policies,omitempty"`    // hash of what posture demanded; "" where it demanded nothing
 
 	Tag string `json:"tag,omitempty"` // the account name on every entity
+
+	Taken      []string  `json:"taken,omitempty"`     // files of accepted deletions that the run took over
+	ReleasedAt time.Time `json:"releasedAt,omitzero"` // when the newest was released of what the run lists as released
 
 	Version string `json:"version,omitempty"` // of s1graph
 }
@@ -212,7 +215,7 @@ func (s *sync) openLast(ctx context.Context) (err error) {
 	for _, name := range slices.Sorted(maps.Keys(s.last.damaged)) {
 		s.notice("The last run's %s were damaged (%v): what could be read was kept, and the type is written anew.", name, s.last.damaged[name])
 	}
-	if s.accepted, err = readAccepted(s.config.Dir, s.last.id()); err != nil {
+	if err := s.readAccepted(); err != nil {
 		return err
 	}
 	host := s.last.state.Host
@@ -244,12 +247,15 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	types := s.typeStates(in)
 	r := &resolver{
 		in: in, last: s.last, draft: draft, builder: builder, types: types, byName: s.last.byName,
-		guard: s.guard(), accepted: s.accepted,
+		guard: s.guard(), accepted: s.accepted.keys,
 	}
 	if err := r.resolve(ctx); err != nil {
 		return err
 	}
 	s.conclude(in, r)
+	if err := s.listKeys(ctx, draft, r); err != nil {
+		return err
+	}
 	if err := s.compare(ctx, draft, r); err != nil {
 		return err
 	}
@@ -506,7 +512,7 @@ func (s *sync) commit(draft *jsonstore.Draft) error {
 	if err := draft.Commit(jsonstore.CommitInfo{State: state, Summary: document}); err != nil {
 		return err
 	}
-	forgetAccepted(s.config.Dir)
+	s.forgetAccepted()
 	return nil
 }
 

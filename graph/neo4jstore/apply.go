@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 
@@ -38,8 +36,11 @@ type Target struct {
 	// nil: all are complete. Withholds says whether it is too much to delete gone of the held records of a type,
 	// so that left remain; nil: nothing is too much. It is not asked about relationships that go with their
 	// entity, nor about types that Graph does not know.
+	// Accepted says of a record that Graph lacks that it may be deleted whatever these two say; such records are
+	// neither gone nor held to Withholds. nil: of none.
 	Complete  func(typeName string) bool
 	Withholds func(gone, held, left int64) bool
+	Accepted  func(typeName, key string) bool
 
 	// Progress is called after each batch with how many records of a type were written, and how many are to be;
 	// 0 where that is not known. It is called from another goroutine, one call at a time, and never after Apply.
@@ -199,7 +200,7 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 		if err := w.aside(a.keptAside); err != nil {
 			return err
 		}
-		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 })
+		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 }, nil)
 	})
 	if err != nil {
 		return err
@@ -233,11 +234,11 @@ func (a *apply) compare(ctx context.Context) error {
 		if err := w.aside(a.asideOf(before)); err != nil {
 			return err
 		}
-		mayRemove, err := a.judge(ctx, before, counts)
+		withheld, err := a.judge(ctx, before, counts)
 		if err != nil {
 			return err
 		}
-		return w.remove(before, mayRemove)
+		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 }, withheld)
 	})
 	a.result.Compared = a.marker.exists() || before.isAny()
 	if err != nil {
@@ -292,137 +293,6 @@ func (a *apply) tidy(ctx context.Context) error {
 		}
 	}
 	return a.sweep(ctx, findGone, "n", parameters{})
-}
-
-// judge says of which types what is gone may be removed, and notes of the others how much is withheld.
-func (a *apply) judge(ctx context.Context, before *held, counts map[string]graph.Counts) (func(t *graph.Type) bool, error) {
-	known := map[string]bool{}
-	for _, t := range a.types {
-		known[t.Name] = true
-	}
-	withheld := map[string]bool{}
-	types := before.Types()
-	slices.SortStableFunc(types, entitiesFirst)
-	records := map[string]int64{}
-	for _, t := range types {
-		records[t.Name] = before.types[t.Name].records
-	}
-	for _, t := range types {
-		c := counts[t.Name]
-		gone := c.Deleted
-		if t.Relationship && gone > 0 {
-			var err error
-			if gone, err = a.goneAlone(ctx, before, t, withheld); err != nil {
-				return nil, err
-			}
-		}
-		switch {
-		case gone == 0:
-		case !a.target.Complete(t.Name), withheld[t.From], withheld[t.To],
-			known[t.Name] && a.target.Withholds(gone, records[t.Name], records[t.Name]-c.Deleted+c.Created):
-			withheld[t.Name] = true
-			a.withhold(t.Name, gone)
-		}
-	}
-	return func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 && !withheld[t.Name] }, nil
-}
-
-func entitiesFirst(a, b *graph.Type) int {
-	switch {
-	case a.Relationship == b.Relationship:
-		return 0
-	case b.Relationship:
-		return -1
-	}
-	return 1
-}
-
-// goneAlone counts the relationships of a type that are gone although both their entities stay: in the target, or
-// because their types' deletions are withheld.
-func (a *apply) goneAlone(ctx context.Context, before *held, t *graph.Type, withheld map[string]bool) (int64, error) {
-	var n int64
-	err := chunked(a.missing(ctx, before, t.Name), func(keys []string) error {
-		var from, to []string
-		for _, key := range keys {
-			f, t, _ := graph.RelationshipEnds(key)
-			from, to = append(from, f), append(to, t)
-		}
-		fromStays, err := a.stays(ctx, t.From, from)
-		if err != nil {
-			return err
-		}
-		toStays, err := a.stays(ctx, t.To, to)
-		if err != nil {
-			return err
-		}
-		for i := range keys {
-			if (withheld[t.From] || fromStays[from[i]]) && (withheld[t.To] || toStays[to[i]]) {
-				n++
-			}
-		}
-		return nil
-	})
-	return n, err
-}
-
-// missing yields the keys that before has of a type and the target lacks, once the writer has compared them.
-func (a *apply) missing(ctx context.Context, before graph.Snapshot, typeName string) iter.Seq2[string, error] {
-	if keys, all := a.gone.of(typeName); all {
-		return func(yield func(string, error) bool) {
-			for _, key := range keys {
-				if !yield(key, nil) {
-					return
-				}
-			}
-		}
-	}
-	return graph.Missing(ctx, before, a.target.Graph, typeName)
-}
-
-// goneKeys remembers keys by type, as long as they are not so many that memory would not be bounded; then it is
-// cheaper to compare again.
-type goneKeys struct {
-	types map[string][]string
-	many  map[string]bool // types of which it does not know all
-	room  int             // for so many more
-}
-
-func newGoneKeys() *goneKeys {
-	return &goneKeys{types: map[string][]string{}, many: map[string]bool{}, room: 100_000}
-}
-
-func (g *goneKeys) add(typeName, key string) {
-	if g.room == 0 {
-		g.many[typeName] = true
-		return
-	}
-	g.room--
-	g.types[typeName] = append(g.types[typeName], strings.Clone(key))
-}
-
-// of gives the keys of a type, and says whether these are all.
-func (g *goneKeys) of(typeName string) (keys []string, all bool) {
-	return g.types[typeName], !g.many[typeName]
-}
-
-// stays says which of the keys the target has.
-func (a *apply) stays(ctx context.Context, typeName string, keys []string) (map[string]bool, error) {
-	stays := map[string]bool{}
-	for e, err := range a.target.Graph.Fetch(ctx, typeName, slices.Compact(slices.Sorted(slices.Values(keys)))) {
-		if err != nil {
-			return nil, err
-		}
-		stays[e.Key] = true
-	}
-	return stays, nil
-}
-
-// withhold notes that n records of a type keep what they should lose.
-func (a *apply) withhold(typeName string, n int64) {
-	if a.result.Withheld == nil {
-		a.result.Withheld = map[string]int64{}
-	}
-	a.result.Withheld[typeName] += n
 }
 
 // sweep removes what a statement finds as name, if it finds anything, batch by batch.

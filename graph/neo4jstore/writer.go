@@ -168,15 +168,19 @@ func (w *writer) write(before, after graph.Snapshot, same func(typeName string) 
 	})
 }
 
-// remove removes what the target lacks, of the types that may be removed from: relationships first.
-func (w *writer) remove(before graph.Snapshot, mayRemove func(t *graph.Type) bool) error {
+// remove removes what the target lacks, of the types that have some: relationships first. Of withheld types that is
+// only what was accepted; the relationships of a node go with it.
+func (w *writer) remove(before graph.Snapshot, has func(t *graph.Type) bool, withheld map[string]bool) error {
 	types := slices.Clone(before.Types())
 	slices.SortStableFunc(types, func(a, b *graph.Type) int { return entitiesFirst(b, a) })
 	for _, t := range types {
-		if !mayRemove(t) {
+		if !has(t) {
 			continue
 		}
 		for key, err := range w.missing(w.ctx, before, t.Name) {
+			if err == nil && withheld[t.Name] && !w.accepted(t.Name, key) {
+				continue
+			}
 			if err == nil {
 				err = w.add(w.types[t.Name], remove, reference(t, key), len(key))
 			}
