@@ -143,6 +143,64 @@ func TestTheGuardHoldsWhenNeo4jIsHealed(t *testing.T) {
 	d.assertHolds(t, c.dir)
 }
 
+// Neo4j is several runs behind, and the one that it holds is not kept any more. In one of those runs somebody accepted
+// deletions, and in another all were let pass.
+func TestNeo4jLetsGoWhatWasAcceptedInRunsThatItMissedAndNothingElse(t *testing.T) {
+	for name, adjust := range map[string]func(*connector.Options){
+		"read back": func(*connector.Options) {},
+		"verified":  func(o *connector.Options) { o.Verify = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDatabase(t)
+			c := newConsole(t, little())
+			filesOnly := func(o *connector.Options) { o.Config.Instance = d.scope }
+			first := c.mustSync(d.write)
+			threats := "MATCH (n:sentinelone_threat {_scope: $scope}) RETURN count(n)"
+			agents := "MATCH (n:sentinelone_agent {_scope: $scope}) RETURN count(n)"
+			mend := c.loseThreats()
+			require.Equal(t, connector.Partial, c.sync(filesOnly).Status)
+			c.accept()
+			c.mustSync(filesOnly)
+			c.lose(0, 30)
+			c.mustSync(filesOnly, func(o *connector.Options) { o.AllowMassDelete = true })
+			c.mustSync(filesOnly)
+			require.NoDirExists(t, filepath.Join(c.dir, "runs", first.Run))
+
+			behind := c.sync(d.write, adjust)
+			require.NoError(t, behind.err)
+			assert.Zero(t, d.count(t, threats))
+			assert.Equal(t, first.Entities["sentinelone_agent"], d.count(t, agents), "nobody accepted those")
+			assert.True(t, behind.Stores[0].Behind)
+
+			c.mustSync(d.write, func(o *connector.Options) { o.AllowMassDelete = true })
+			d.assertHolds(t, c.dir)
+
+			// Once Neo4j has let it go, no run lists it any more: a fault there is judged by the guard.
+			mend()
+			c.mustSync(d.write)
+			assert.Positive(t, d.count(t, threats))
+			assert.NoFileExists(t, filepath.Join(c.dir, "current", "released.jsonl"))
+		})
+	}
+}
+
+func TestNeo4jFollowsARunInWhichDeletionsWereAccepted(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(d.write)
+	c.loseThreats()
+	c.lose(0, 20)
+	partial := c.sync(d.write)
+	require.Len(t, partial.WithheldDeletions, 2)
+	assert.False(t, partial.Stores[0].Behind)
+	withheld := c.accept()
+	require.Len(t, withheld.Deletions, 2)
+	c.mustSync(d.write)
+	d.assertHolds(t, c.dir)
+	c.mustSync(d.write)
+	assert.NoFileExists(t, filepath.Join(c.dir, "current", "released.jsonl"))
+}
+
 // Another process that writes to the instance's scope is one of the faults that come in the middle of an apply.
 func TestAFaultInTheMiddleLeavesNeo4jBehindUntilTheNextRun(t *testing.T) {
 	d := newDatabase(t)

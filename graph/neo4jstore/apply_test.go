@@ -268,6 +268,44 @@ func TestTheGuardWithholdsDeletions(t *testing.T) {
 	requireClean(t, server, store.Scope(), numbered(10, "Linux"))
 }
 
+// What was accepted is deleted whatever the guard says of its type, or though the type was not read whole; nothing
+// else of it is.
+func TestAcceptedDeletionsPassTheGuardAndNothingElseDoes(t *testing.T) {
+	t.Parallel()
+	for name, hold := range map[string]func(*neo4jstore.Target){
+		"the guard withholds":     func(t *neo4jstore.Target) { t.Withholds = func(gone, held, left int64) bool { return true } },
+		"the type was not whole":  func(t *neo4jstore.Target) { t.Complete = func(string) bool { return false } },
+		"the guard lets few pass": func(t *neo4jstore.Target) { t.Withholds = func(gone, held, left int64) bool { return gone > 2 } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, store := scoped(t)
+			full := snapshot(record(group, "1"), record(agent, "1"), record(agent, "2"), record(agent, "3"), record(agent, "4"), record(threat, "9"),
+				record(hasAgent, "1|1"), record(hasAgent, "1|2"), record(hasAgent, "1|3"), record(hasThreat, "1|9"), record(hasThreat, "4|9"))
+			less := snapshot(record(group, "1"), record(agent, "4"), record(threat, "9"))
+			left := snapshot(record(group, "1"), record(agent, "2"), record(agent, "3"), record(agent, "4"), record(threat, "9"),
+				record(hasAgent, "1|2"), record(hasAgent, "1|3"))
+			accepted := map[string]bool{"sentinelone_agent:1": true, "sentinelone_agent:4|has|sentinelone_threat:9": true}
+			apply(t, store, target("1", full))
+
+			guarded := target("2", less)
+			hold(&guarded)
+			guarded.Accepted = func(_, key string) bool { return accepted[key] }
+			result := apply(t, store, guarded)
+			if name == "the guard lets few pass" {
+				assert.Empty(t, result.Withheld, "what was accepted does not count")
+				requireClean(t, server, store.Scope(), less)
+				return
+			}
+			assert.Equal(t, map[string]int64{agent.Name: 2, hasAgent.Name: 2}, result.Withheld)
+			require.Equal(t, cleanly(t, server, left), written(t, server, store.Scope()))
+			guarded.Accepted = nil
+			assert.Equal(t, map[string]int64{agent.Name: 2, hasAgent.Name: 2}, apply(t, store, guarded).Withheld)
+			require.Equal(t, cleanly(t, server, left), written(t, server, store.Scope()))
+		})
+	}
+}
+
 func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
 	t.Parallel()
 	server, store := scoped(t)
