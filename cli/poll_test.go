@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -90,9 +91,9 @@ func TestWithheldDeletionsPassOnceTheyAreAccepted(t *testing.T) {
 	require.Zero(t, with.s1graph(t, "run").code)
 	nothing := with.s1graph(t, "accept-deletions")
 	assert.Zero(t, nothing.code, nothing.stderr)
-	assert.Regexp(t, `^Nothing is withheld: run 000001-\S+ deleted all that was gone\.\n$`, nothing.stdout)
+	assert.Regexp(t, `^Nothing is withheld by the deletion guard in run 000001-\S+\.\n$`, nothing.stdout)
 
-	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
+	mend := server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
 	partial := with.s1graph(t, "run")
 	require.Equal(t, 3, partial.code, partial.stderr)
 	assert.Contains(t, partial.stdout, "Withheld: 12 deletions of sentinelone_threat")
@@ -100,9 +101,11 @@ func TestWithheldDeletionsPassOnceTheyAreAccepted(t *testing.T) {
 	unasked := away.s1graph(t, "accept-deletions")
 	assert.Equal(t, 2, unasked.code)
 	assert.Contains(t, unasked.stderr, "say --yes")
-	assert.Regexp(t, `(?m)^sentinelone_threat +12 +withheld by the deletion guard$`, unasked.stdout)
+	assert.Regexp(t, `^Withheld by the deletion guard in run 000002-\S+:\n`, unasked.stdout)
+	assert.Regexp(t, `(?m)^sentinelone_threat +12 +\S.*, .*…$`, unasked.stdout)
 
-	away.width = 100
+	away.width = 80
+	away.environment = append(away.environment, "NO_COLOR=1")
 	away.stdin = "no\n"
 	refused := away.s1graph(t, "accept-deletions")
 	assert.Equal(t, 2, refused.code)
@@ -112,9 +115,60 @@ func TestWithheldDeletionsPassOnceTheyAreAccepted(t *testing.T) {
 	away.stdin = "yes\n"
 	accepted := away.s1graph(t, "accept-deletions")
 	assert.Zero(t, accepted.code, accepted.stderr)
-	assert.Contains(t, accepted.stdout, "Accepted: the next run of test deletes that much and no more, once")
+	assert.Contains(t, accepted.stdout, "Accepted for test. The next run that reads these lists whole deletes what is\nstill missing of these 12, and what was derived from that alone.")
+	t.Log(accepted.stdout)
+	for line := range strings.Lines(accepted.stdout) {
+		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
+	}
+
+	mend()
+	mend = server.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(403)})
+	waiting := with.s1graph(t, "run")
+	assert.Equal(t, 3, waiting.code)
+	assert.Contains(t, waiting.stdout, "! 12 accepted deletions of sentinelone_threat wait for a run that reads all of that list.")
+	assert.Regexp(t, `^Accepted before, and waiting for a run that reads these lists whole:\nTYPE +NUMBER +NAMES\nsentinelone_threat +12 [^\n]*\n\nNothing is withheld`, with.s1graph(t, "accept-deletions").stdout)
+	mend()
+	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
 	assert.Zero(t, with.s1graph(t, "run").code)
 	assert.Regexp(t, `^Nothing is withheld`, away.s1graph(t, "accept-deletions").stdout)
+}
+
+func TestWhatLiesOutOfScopeIsAcceptedByAFlagOfItsOwn(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	narrowed := []string{"run", "--sites", server.SiteID(0)}
+	require.Equal(t, 3, with.s1graph(t, narrowed...).code)
+	plain := with.s1graph(t, "accept-deletions", "--yes")
+	assert.Zero(t, plain.code, plain.stderr)
+	assert.Regexp(t, `^Nothing is withheld by the deletion guard in run 000002-\S+\.\nOut of scope are \d+ more, which this leaves alone: see --out-of-scope\.\n$`, plain.stdout)
+
+	unasked := with.s1graph(t, "accept-deletions", "--out-of-scope")
+	assert.Equal(t, 2, unasked.code)
+	assert.Regexp(t, `^Out of scope in run 000002-\S+, and kept:\n`, unasked.stdout)
+	t.Log(unasked.stdout)
+	assert.Regexp(t, `(?m)^sentinelone_site +2 +\S`, unasked.stdout)
+	assert.Zero(t, with.s1graph(t, narrowed...).code)
+	before := summaryOf(t, with.s1graph(t, append(narrowed, "--json")...))
+	assert.EqualValues(t, 3, before.Entities["sentinelone_site"])
+
+	assert.Zero(t, with.s1graph(t, "accept-deletions", "--out-of-scope", "--yes").code)
+	after := summaryOf(t, with.s1graph(t, append(narrowed, "--json")...))
+	assert.EqualValues(t, 1, after.Entities["sentinelone_site"])
+	assert.Empty(t, after.KeptOutside)
+}
+
+func TestWhatAnEarlierVersionWithheldIsNotListedAndSaidSo(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
+	require.Equal(t, 3, with.s1graph(t, "run").code)
+	manifest := ".s1graph/test/current/run.json"
+	content, err := os.ReadFile(manifest)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(manifest, bytes.ReplaceAll(content, []byte("withheld.jsonl"), []byte("other.jsonl")), 0o600))
+	got := with.s1graph(t, "accept-deletions", "--yes")
+	assert.Equal(t, 2, got.code)
+	assert.Regexp(t, `^s1graph: an earlier version of s1graph wrote the last run, 000002-\S+, and did not list what it withheld: sync once more, and say it again\n$`, got.stderr)
 }
 
 func TestAcceptDeletionsKnowsWhereThereIsNoRun(t *testing.T) {

@@ -104,7 +104,7 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	}
 	keys := filterKeys(keysOf(w.Run, withheldFile), func(k listedKey) bool { return k.OutOfScope == outOfScope })
 	if err := errors.Join(writeKeys(f, keys), f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, root.Remove(name+".new"))
+		return fmt.Errorf("nothing was accepted, say it again: %w", errors.Join(err, root.Remove(name+".new")))
 	}
 	return root.Rename(name+".new", name+".jsonl")
 }
@@ -144,6 +144,9 @@ func (s *sync) readAccepted() error {
 		return err
 	}
 	for _, name := range files {
+		if info, err := root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+			continue // not ours
+		}
 		s.accepted.taken = append(s.accepted.taken, name)
 		if !slices.Contains(s.last.state.Taken, name) { // else that run's process was killed before it removed it
 			add(name, s.keysInFile(name))

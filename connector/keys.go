@@ -6,7 +6,6 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
-	"io/fs"
 	"iter"
 
 	"github.com/go-json-experiment/json"
@@ -85,16 +84,16 @@ func keysOf(run *jsonstore.Run, name string) keySequence {
 	if run == nil {
 		return noKeys
 	}
+	if _, listed := run.Manifest().Files[name]; !listed {
+		return noKeys
+	}
 	return keysIn(func() (io.ReadCloser, error) { return run.Open(name) })
 }
 
-// keysIn yields the keys in what open opens; none where that is not there.
+// keysIn yields the keys in what open opens.
 func keysIn(open func() (io.ReadCloser, error)) keySequence {
 	return func(yield func(listedKey, error) bool) {
 		f, err := open()
-		if errors.Is(err, fs.ErrNotExist) {
-			return
-		}
 		if err != nil {
 			yield(listedKey{}, err)
 			return
