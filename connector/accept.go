@@ -86,7 +86,10 @@ const acceptedJSON = "accepted.json"
 // with outOfScope what that run kept out of scope: those keys, where it reads the lists of their types whole and does
 // not find them. It needs no lock: an instance may be synced meanwhile.
 func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
-	root, err := os.OpenRoot(c.Dir) // what another owner of the directory put there leads nowhere else
+	if err := jsonstore.Inspect(c.Dir); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(c.Dir)
 	if err != nil {
 		return err
 	}
@@ -98,6 +101,7 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	if outOfScope {
 		name += "-out-of-scope"
 	}
+	name += ".jsonl"
 	f, err := root.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -106,7 +110,7 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	if err := errors.Join(writeKeys(f, keys), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("nothing was accepted, say it again: %w", errors.Join(err, root.Remove(name+".new")))
 	}
-	return root.Rename(name+".new", name+".jsonl")
+	return root.Rename(name+".new", name)
 }
 
 // acceptance is what was accepted so far and neither let go nor found to be back.

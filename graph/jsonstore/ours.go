@@ -33,10 +33,10 @@ func (e *NewerError) Error() string {
 	return fmt.Sprintf("%s is of format %d, and this s1graph knows the formats up to %d: use a newer s1graph", e.File, e.Format, e.Known)
 }
 
-// made has what we make in a directory, by name, with its kind. alerts.db and accepted.json are the business of others:
-// here they are only told from a stranger's files.
+// made has what we make in a directory, by name, with its kind. alerts.db and what is accepted are the business of
+// others: here they are only told from a stranger's files.
 var made = map[string]fs.FileMode{
-	"runs": fs.ModeDir, "tmp": fs.ModeDir, "changes": fs.ModeDir,
+	"runs": fs.ModeDir, "tmp": fs.ModeDir, "changes": fs.ModeDir, "accepted": fs.ModeDir,
 	"current": fs.ModeSymlink, "graph": fs.ModeSymlink, "summary.json": fs.ModeSymlink,
 	"identity.json": 0, "identity.json.new": 0,
 	"lock": 0, "lock.json": 0, "lock.json.new": 0,
@@ -49,6 +49,7 @@ var (
 	madeInTmp    = regexp.MustCompile(`^(current|(spill|salvaged)-[0-9]+)$`)
 	madeInRuns   = regexp.MustCompile(`^[0-9]{6,}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$`)
 	madeInLogged = regexp.MustCompile(strings.TrimSuffix(madeInRuns.String(), "$") + `\.jsonl(\.new)?$`)
+	madeAccepted = regexp.MustCompile(strings.TrimSuffix(madeInRuns.String(), "$") + `(-out-of-scope)?\.jsonl(\.new)?$`)
 )
 
 // Inspect says whether Open may take the directory, which need not be there, and changes nothing. It is ours if it has
@@ -185,6 +186,8 @@ func isLeftover(dir string, e fs.DirEntry) (bool, error) {
 		return hasOnly(path, madeInTmp)
 	case "changes":
 		return hasOnly(path, madeInLogged)
+	case "accepted":
+		return hasOnly(path, madeAccepted)
 	case "lock.json": // the name is not ours alone, and the file is written over
 		holder := &LockedError{}
 		b, err := os.ReadFile(path)

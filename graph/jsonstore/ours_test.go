@@ -111,6 +111,7 @@ func TestAFolderThatHoldsNothingOfOthersIsTaken(t *testing.T) {
 		"a process killed before it was": {"lock": "", "lock.json": `{"pid":12,"host":"h","since":"2026-11-22T16:48:00Z"}`, "identity.json.new": `{"id`},
 		"a first run that was killed":    {"lock": "", "runs/" + someRun + "/graph/": "", "tmp/spill-123": "x", "tmp/current": ""},
 		"a first run that failed":        {"lock": "", "runs/": "", "alerts.db": "bolt", "alerts.db.lock": "", "alerts.db.new-17": ""},
+		"accepted deletions":             {"accepted/" + someRun + ".jsonl": "{}", "accepted/" + someRun + "-out-of-scope.jsonl.new": "{"},
 		"runs without a run.json": {"lock": "", "runs/" + someRun + "/graph/": "", "changes/" + someRun + ".jsonl": "{}\n",
 			"changes/" + someRun + ".jsonl.new": "{"},
 	} {
