@@ -30,6 +30,7 @@ type Config struct {
 	Skip         []string // IDs of steps
 
 	DeletionGuard DeletionGuard
+	RunDeadline   time.Duration // for one run as a whole; 0: there is none
 
 	ChangesKept time.Duration // for which the changes of past runs are kept
 
@@ -79,6 +80,7 @@ func Default() Config {
 		Store:         "json",
 		Applications:  "auto",
 		DeletionGuard: DeletionGuard{Percent: 20, Count: 10},
+		RunDeadline:   6 * time.Hour,
 		ChangesKept:   30 * 24 * time.Hour,
 		Neo4j:         Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,

@@ -92,6 +92,7 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		Dir:           filepath.Join(".s1graph", "example.sentinelone.net"),
 		Applications:  "auto",
 		DeletionGuard: config.DeletionGuard{Percent: 20, Count: 10},
+		RunDeadline:   6 * time.Hour,
 		ChangesKept:   30 * 24 * time.Hour,
 		Neo4j:         config.Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,
@@ -125,6 +126,7 @@ skip: [threats, applications]
 deletionGuard:
   percent: 12.5
   count: 0
+runDeadline: 90m
 changesKept: 48h
 interval: 4h
 log: {level: debug, format: json}
@@ -141,6 +143,7 @@ log: {level: debug, format: json}
 		Interval: every(t, "4h"), Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
 		Skip:          []string{"applications", "threats"},
 		DeletionGuard: config.DeletionGuard{Percent: 12.5},
+		RunDeadline:   90 * time.Minute,
 		ChangesKept:   48 * time.Hour,
 		Neo4j: config.Neo4j{
 			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,

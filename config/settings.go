@@ -113,6 +113,9 @@ var settings = []Setting{
 	{Key: "deletionGuard.count", Kind: Number, Group: Sync,
 		Doc:   "so many deletions of a type are never too many, unless they are all of it",
 		apply: whole(0, func(d *draft) *int { return &d.DeletionGuard.Count })},
+	{Key: "runDeadline", Kind: Duration, Group: Sync,
+		Doc:   "how long a run may take before it ends and commits nothing, such as 6h",
+		apply: atLeast(time.Minute, func(d *draft) *time.Duration { return &d.RunDeadline })},
 
 	{Key: "neo4j.uri", Kind: Text, Group: Database, variable: "NEO4J_URI",
 		Doc:   "address of the database, such as neo4j://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io",

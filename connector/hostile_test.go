@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,6 +77,61 @@ func TestAHostileListCostsItsStepAloneAndNeitherMemoryNorDisk(t *testing.T) {
 			assertSame(t, c.clean(), c.graph())
 		})
 	}
+}
+
+func TestARunThatTakesTooLongEndsAndCommitsNothing(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"at first": "/user", "in the middle": "/agents"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			c.mustSync()
+			before, runs := readFiles(t, filepath.Join(c.dir, "graph")), entriesOf(t, filepath.Join(c.dir, "runs"))
+			c.SetDay(3)
+			mend := c.Break(s1test.Fault{Path: path, Effect: s1test.Unavailable("300")})
+
+			result := c.sync(func(o *connector.Options) {
+				o.Config.RunDeadline = 300 * time.Millisecond
+				o.Sleep = func(ctx context.Context, _ time.Duration) error { // for ever, as seen from here
+					<-ctx.Done()
+					return ctx.Err()
+				}
+			})
+
+			var late *connector.DeadlineError
+			require.ErrorAs(t, result.err, &late)
+			assert.Equal(t, connector.Failed, result.Status)
+			assert.Equal(t, "the run took longer than runDeadline allows, 300ms, and was ended: nothing was committed, nothing is lost, and the last graph stands; "+
+				"see which step took so long, and raise runDeadline (--run-deadline) if the tenant needs more time", result.Error)
+			assert.Empty(t, result.Run)
+			assert.Equal(t, before, readFiles(t, filepath.Join(c.dir, "graph")))
+			assert.Equal(t, runs, entriesOf(t, filepath.Join(c.dir, "runs")))
+			mend()
+			c.mustSync()
+			assertSame(t, c.clean(), c.graph())
+		})
+	}
+}
+
+func TestAnInterruptedRunIsNotCalledLate(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	ctx, cancel := context.WithCancel(t.Context())
+	c.OnRequest(func(*http.Request) { cancel() })
+	_, err := connector.Sync(ctx, c.options())
+	require.ErrorIs(t, err, context.Canceled)
+	assert.NotContains(t, err.Error(), "runDeadline")
+}
+
+// entriesOf are the names in a folder.
+func entriesOf(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
 }
 
 // diskUsage is how many bytes the files of a folder have.

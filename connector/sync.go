@@ -32,10 +32,13 @@ func Model() []*graph.Type {
 
 // Sync reads the tenant once and commits what it found. The Summary says how far it came, with an error
 // too. The error is nil where the run was committed, even if only in part; a *UsageError is a fault of
-// the caller, a *jsonstore.LockedError another run's claim on the directory.
+// the caller, a *jsonstore.LockedError another run's claim on the directory, a *DeadlineError the end of a
+// run that took too long.
 func Sync(ctx context.Context, o Options) (Summary, error) {
 	s := newSync(o)
-	err := s.run(ctx)
+	bounded, cancel := withDeadline(ctx, o.Config.RunDeadline)
+	defer cancel()
+	err := orDeadline(bounded, s.run(bounded))
 	switch {
 	case errors.Is(err, context.Canceled):
 		s.summary.Status, s.summary.Error = Failed, "interrupted: nothing was committed"

@@ -60,3 +60,33 @@ func TestATenantIsSyncedAndItsRequestsAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// A console that makes one instance wait and wait costs that instance's run, at the deadline, and the others only the
+// time until then.
+func TestARunThatTakesTooLongMakesRoomForTheNext(t *testing.T) {
+	slow := s1test.New(s1test.Tenant{Seed: 1, Agents: 20})
+	slow.Break(s1test.Fault{Path: "/agents", Effect: s1test.Unavailable("299")})
+	quick := s1test.New(s1test.Tenant{Seed: 2, Agents: 20})
+	bubble(t, func(t *testing.T) {
+		withToken := func(c *config.Config) {
+			c.Token, c.RunDeadline = config.NewSecret(s1test.DefaultToken), 10*time.Minute
+		}
+		s := start(t, func(ctx context.Context, o connector.Options) (connector.Summary, error) {
+			o.Transport = direct{map[string]http.Handler{"slow": slow, "quick": quick}[o.Config.Instance]}
+			return connector.Sync(ctx, o)
+		}, poll.Config{Settings: &config.Service{AtOnce: 1}}, instance(t, "slow", withToken), instance(t, "quick", withToken))
+		s.after(11 * time.Minute)
+
+		last := s.of("slow").LastRun
+		require.NotNil(t, last)
+		assert.Equal(t, connector.Failed, last.Status)
+		assert.Contains(t, last.Error, "the run took longer than runDeadline allows, 10m0s")
+		assert.Equal(t, 10*time.Minute, last.FinishedAt.Sub(last.StartedAt))
+		good := s.of("quick").LastRun
+		require.NotNil(t, good)
+		assert.Equal(t, connector.Complete, good.Status)
+
+		s.after(10 * time.Minute)
+		assert.Len(t, s.began("slow"), 2, "it is tried again")
+	})
+}
