@@ -7,6 +7,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
 	"s1graph/cli"
 )
 
@@ -14,6 +16,10 @@ import (
 var version string
 
 func main() {
+	// Nine tenths of what the unit, the container or the pod may have, unless GOMEMLIMIT says otherwise: the garbage
+	// collector works harder as they are reached, in place of the kernel killing the process. Where no limit can be
+	// found there is none.
+	_, _ = memlimit.Set()
 	// Who prints into a closed pipe gets an error, and not the signal that would end a run in the middle or
 	// take its exit code away.
 	signal.Ignore(syscall.SIGPIPE)

@@ -118,6 +118,18 @@ func TestTheServiceGivesTheTokenAsACredential(t *testing.T) {
 	assert.Equal(t, []string{"%S/" + service["StateDirectory"][0]}, service["WorkingDirectory"])
 }
 
+func TestTheMemoryIsBoundedWhereverItRuns(t *testing.T) {
+	// How much it is, the program finds out by itself: see TestTheMemoryOfTheProgramFollowsTheLimitOfItsControlGroup.
+	assert.Equal(t, []string{"1G"}, unit(t)["Service"]["MemoryMax"])
+	for _, file := range manifests {
+		assert.Equal(t, "1Gi", deploy(t, file).container.Resources.Limits.Memory, file)
+	}
+	assert.Contains(t, strings.Join(commandsIn(t, "Dockerfile"), "\n"), " --memory 1g ")
+	for _, file := range []string{"s1graph.service", "Dockerfile", "kubernetes/poll.yaml", "kubernetes/cronjob.yaml"} {
+		assert.NotContains(t, content(t, file), "GOMEMLIMIT", "%s: a second number would have to follow the first", file)
+	}
+}
+
 // commandsIn are what the comment at the top of a file tells people to type.
 func commandsIn(t *testing.T, file string) []string {
 	t.Helper()

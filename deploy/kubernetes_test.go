@@ -110,6 +110,7 @@ type container struct {
 		ReadOnlyRootFilesystem   bool
 		Capabilities             struct{ Drop []string }
 	}
+	Resources    struct{ Limits struct{ Memory string } }
 	VolumeMounts []struct {
 		Name, MountPath string
 		ReadOnly        bool
