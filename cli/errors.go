@@ -107,10 +107,11 @@ func advice(err error) string {
 	var locked *jsonstore.LockedError
 	var blocked *jsonstore.BlockedError
 	var database *neo4jstore.OpenError
+	var marker *neo4jstore.MarkerError
 	var late *connector.DeadlineError
 	var api *s1.Error
 	switch {
-	case errors.As(err, &end), errors.As(err, &usage), errors.As(err, &database), errors.As(err, &late):
+	case errors.As(err, &end), errors.As(err, &usage), errors.As(err, &database), errors.As(err, &marker), errors.As(err, &late):
 		return ""
 	case errors.As(err, &api): // before what broke the connection
 		return adviceOn(api)

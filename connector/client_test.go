@@ -12,6 +12,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph"
 	"s1graph/s1"
 	"s1graph/s1/s1test"
 )
@@ -68,4 +69,10 @@ type answering func(*http.Request) string
 
 func (f answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(f(r))), Request: r}, nil
+}
+
+// They become parts of paths and of Neo4j's statements.
+func TestTheModelsNamesAreNamesAlone(t *testing.T) {
+	t.Parallel()
+	assert.NoError(t, graph.CheckTypes(connector.Model()))
 }

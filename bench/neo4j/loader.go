@@ -40,8 +40,12 @@ func (l *loader) empty(ctx context.Context) error {
 	}
 	constraints, err := l.ask(ctx, "SHOW CONSTRAINTS YIELD name")
 	for _, c := range constraints {
+		name, _ := c.Values[0].(string)
 		if err == nil {
-			_, err = l.ask(ctx, fmt.Sprintf("DROP CONSTRAINT `%s`", c.Values[0]))
+			err = graph.CheckName(name)
+		}
+		if err == nil {
+			_, err = l.ask(ctx, "DROP CONSTRAINT "+name)
 		}
 	}
 	return err
@@ -86,6 +90,9 @@ func (l *loader) load(ctx context.Context, g graph.Snapshot) (measure, error) {
 }
 
 func (l *loader) loadType(ctx context.Context, g graph.Snapshot, t *graph.Type, types map[string]*graph.Type) (n int64, took time.Duration, err error) {
+	if err := t.Check(); err != nil {
+		return 0, 0, err
+	}
 	cypher := fmt.Sprintf("UNWIND $rows AS row CREATE (n:%s:%s) SET n = row", t.Class, t.Name)
 	constraint := fmt.Sprintf("CREATE CONSTRAINT IF NOT EXISTS FOR (n:%s) REQUIRE (n._scope, n._key) IS UNIQUE", t.Name)
 	if t.Relationship {

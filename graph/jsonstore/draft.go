@@ -110,6 +110,9 @@ func (d *Draft) table(typeName string) *table {
 // readable until the last of the new ones is written. If the records end in an error the type is as it was before;
 // after an error of the disk the draft can only be aborted.
 func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (int64, error) {
+	if err := t.Check(); err != nil {
+		return 0, err
+	}
 	before := d.table(t.Name)
 	root := d.dir
 	if before != nil {

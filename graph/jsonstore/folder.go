@@ -10,7 +10,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -211,8 +210,8 @@ func (r *folderReader) decodeList(d *jsontext.Decoder, relationships bool) error
 func (r *folderReader) take(raw []byte, relationship bool) error {
 	record, err := graph.Decode(raw, r.types)
 	if err != nil {
-		if !r.define(raw, relationship) {
-			return err
+		if defined, failed := r.define(raw, relationship); !defined {
+			return cmpErr(failed, err)
 		}
 		if record, err = graph.Decode(raw, r.types); err != nil {
 			return err
@@ -233,25 +232,31 @@ func (r *folderReader) take(raw []byte, relationship bool) error {
 	return b.Add(graph.Row{List: record.Type.Name, ID: record.Key, Records: []graph.Record{record}})
 }
 
-// typeName is what a type may be called: it becomes part of file names.
-var typeName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
-
-// define makes a type that is not in the model, as the record says, and says whether there was one to make.
-func (r *folderReader) define(raw []byte, relationship bool) bool {
+// define makes a type that is not in the model, as the record says, and says whether there was one to make. The error
+// is about a name that no type and no class may have.
+func (r *folderReader) define(raw []byte, relationship bool) (bool, error) {
 	var head struct {
 		Type  string         `json:"_type"`
 		Class jsontext.Value `json:"_class"`
 	}
-	if json.Unmarshal(raw, &head) != nil || r.types[head.Type] != nil || !typeName.MatchString(head.Type) {
-		return false
+	if json.Unmarshal(raw, &head) != nil || head.Type == "" || r.types[head.Type] != nil {
+		return false, nil
 	}
 	t := &graph.Type{Name: head.Type, Relationship: relationship}
 	var classes []string
 	if json.Unmarshal(head.Class, &t.Class) != nil && json.Unmarshal(head.Class, &classes) == nil && len(classes) > 0 {
 		t.Class = classes[0]
 	}
+	if err := graph.CheckName(t.Name); err != nil {
+		return false, fmt.Errorf("_type: %w", err)
+	}
+	if t.Class != "" {
+		if err := graph.CheckName(t.Class); err != nil {
+			return false, fmt.Errorf("_class: %w", err)
+		}
+	}
 	r.types[t.Name] = t
-	return true
+	return true, nil
 }
 
 func (r *folderReader) close() error {

@@ -107,10 +107,11 @@ func OpenRun(dir string) (*Run, error) {
 	if r.manifest.ID != filepath.Base(dir) {
 		return nil, &DamagedError{File: path, Reason: fmt.Errorf("it is of the run %q", r.manifest.ID)}
 	}
+	// Names of types and steps are parts of paths here, and of statements elsewhere.
+	if err := graph.CheckTypes(r.manifest.Types); err != nil {
+		return nil, &DamagedError{File: path, Reason: err}
+	}
 	for _, t := range r.manifest.Types {
-		if t == nil {
-			return nil, &DamagedError{File: path, Reason: errors.New("it has a type without a name")}
-		}
 		r.tables[t.Name] = &table{dir: dir, typ: t, content: r.manifest.Contents[t.Name]}
 	}
 	return r, nil

@@ -129,6 +129,9 @@ type apply struct {
 const attempts = 3
 
 func (a *apply) run(ctx context.Context) (Result, error) {
+	if err := a.target.checkNames(); err != nil {
+		return a.result, fmt.Errorf("neo4j: %w", err)
+	}
 	for _, t := range a.target.Graph.Types() {
 		a.types = append(a.types, known{*t, a.target.Declared[t.Name]})
 	}
@@ -163,7 +166,7 @@ func (a *apply) attempt(ctx context.Context) (err error) {
 			return nil
 		}
 		if a.target.Kept != nil {
-			if before, ok := a.target.Kept(a.marker.run); ok {
+			if before, ok := a.target.Kept(a.marker.run); ok && graph.CheckTypes(before.Types()) == nil {
 				return a.follow(ctx, kept{before})
 			}
 		}

@@ -61,7 +61,7 @@ func (a *apply) asideOf(before *held) asideSource {
 // heldAside takes it from the database.
 func (a *apply) heldAside(ctx context.Context, s *Aside) iter.Seq2[AsideValues, error] {
 	return func(yield func(AsideValues, error) bool) {
-		cypher := statementsOf(&graph.Type{Name: s.Type}, nil).aside
+		cypher := asideOfType(s.Type)
 		for after := ""; ; {
 			records, err := a.store.read(ctx, cypher, parameters{
 				"scope": a.store.config.Scope, "after": after, "limit": pageRows, "names": s.Properties})

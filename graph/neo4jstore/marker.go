@@ -106,14 +106,14 @@ func (s *Store) marker(ctx context.Context) (m *marker, err error) {
 	err = s.write(ctx, func(tx neo4j.ManagedTransaction) error {
 		records, err := collect(ctx, tx, readMarker, parameters{"scope": s.config.Scope})
 		if err == nil {
-			m, err = decodeMarker(records)
+			m, err = decodeMarker(s.config.Scope, records)
 		}
 		return err
 	})
 	return m, err
 }
 
-func decodeMarker(records []*neo4j.Record) (*marker, error) {
+func decodeMarker(scope string, records []*neo4j.Record) (*marker, error) {
 	m := &marker{}
 	if len(records) == 0 {
 		return m, nil
@@ -126,7 +126,10 @@ func decodeMarker(records []*neo4j.Record) (*marker, error) {
 	m.batch, _ = v["batch"].(int64)
 	types, _ := v["types"].(string)
 	if err := json.Unmarshal([]byte(types), &m.types); err != nil {
-		return nil, fmt.Errorf("the property types of the scope's S1GraphScope node: %w", err)
+		return nil, &MarkerError{Scope: scope, Err: err}
+	}
+	if err := graph.CheckTypes(typesOf(m.types)); err != nil {
+		return nil, &MarkerError{Scope: scope, Err: err}
 	}
 	return m, nil
 }
@@ -167,7 +170,7 @@ func (l *lease) take(ctx context.Context, run string, types []known) error {
 		if err != nil {
 			return err
 		}
-		m, err := decodeMarker(records)
+		m, err := decodeMarker(l.store.config.Scope, records)
 		if err != nil {
 			return err
 		}
@@ -229,7 +232,7 @@ func (l *lease) batch(ctx context.Context, work func(tx neo4j.ManagedTransaction
 		if err != nil {
 			return err
 		}
-		m, err := decodeMarker(records)
+		m, err := decodeMarker(l.store.config.Scope, records)
 		if err == nil && (m.token != l.token || m.batch != l.batches+1) {
 			err = &FencedError{Scope: l.store.config.Scope}
 		}

@@ -2,7 +2,6 @@ package neo4jstore
 
 import (
 	"fmt"
-	"strings"
 
 	"s1graph/graph"
 )
@@ -17,14 +16,12 @@ const (
 )
 
 func keyConstraint(typeName string) string {
-	return fmt.Sprintf("CREATE CONSTRAINT %s IF NOT EXISTS FOR (n:%s) REQUIRE (n._scope, n._key) IS UNIQUE", quote(constraintPrefix+typeName), quote(typeName))
+	return fmt.Sprintf("CREATE CONSTRAINT %s IF NOT EXISTS FOR (n:%s) REQUIRE (n._scope, n._key) IS UNIQUE", constraintPrefix+typeName, quote(typeName))
 }
 
-// quote makes a label, a relationship type or a name of any text.
-func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
-
 // statements are those of one type. What differs from one batch to the next is a parameter, so that the server
-// plans each once. Each that writes is given $scope and $rows and returns how many rows it found what it needs for.
+// plans each once. The names in them are those of types and classes, which were checked; what the tenant's data names,
+// such as properties, is a parameter. Each that writes is given $scope and $rows and returns how many rows it found what it needs for.
 type statements struct {
 	create string // rows are property maps
 	update string // rows are {key, set}, and of a relationship {from, to} too; null in set removes a property
@@ -35,7 +32,6 @@ type statements struct {
 	keys     string // a page: key that the next page comes after, key, _digest
 	contents string // a page: key that the next page comes after, key, all properties, whether the class is right
 	fetch    string // of rows, which are keys or {key, from, to}: key, all properties
-	aside    string // of entities, a page: key, the values of the properties $names
 }
 
 func statementsOf(t, before *graph.Type) statements {
@@ -48,7 +44,7 @@ func statementsOf(t, before *graph.Type) statements {
 	if before != nil && before.Class != t.Class {
 		relabel += " REMOVE n:" + quote(before.Class)
 	}
-	page := fmt.Sprintf("MATCH (n:%s) WHERE n._scope = $scope AND n._key > $after WITH n ORDER BY n._scope, n._key LIMIT $limit ", label)
+	page := pageOf(t.Name)
 	return statements{
 		create: fmt.Sprintf("UNWIND $rows AS row CREATE (n:%s:%s) SET n = row RETURN count(n)", class, label),
 		update: fmt.Sprintf("UNWIND $rows AS row MATCH (n:%s {_scope: $scope, _key: row.key}) SET n += row.set %s RETURN count(n)", label, relabel),
@@ -61,8 +57,17 @@ func statementsOf(t, before *graph.Type) statements {
 		keys:     page + "RETURN n._key AS after, n._key AS key, n._digest",
 		contents: page + fmt.Sprintf("RETURN n._key AS after, n._key AS key, properties(n), n:%s", class),
 		fetch:    one + " RETURN row, properties(n)",
-		aside:    page + "RETURN n._key, [name IN $names | n[name]]",
 	}
+}
+
+// pageOf begins a statement that reads a page of the entities of a type.
+func pageOf(typeName string) string {
+	return fmt.Sprintf("MATCH (n:%s) WHERE n._scope = $scope AND n._key > $after WITH n ORDER BY n._scope, n._key LIMIT $limit ", quote(typeName))
+}
+
+// asideOfType reads a page of entities: key, the values of the properties $names.
+func asideOfType(typeName string) string {
+	return pageOf(typeName) + "RETURN n._key, [name IN $names | n[name]]"
 }
 
 func relationshipStatements(t *graph.Type) statements {
