@@ -28,6 +28,9 @@ const (
 	// maxPages is how many pages a list may have, so that one of which nobody says how long it is ends too.
 	maxPages = 100_000
 
+	// maxTotal is how many rows a list may promise: sums of promises stay numbers.
+	maxTotal = 1_000_000_000
+
 	// maxCursorBytes is how long the name of the next page may be; it becomes part of an address.
 	maxCursorBytes = 8 << 10
 

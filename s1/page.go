@@ -73,6 +73,9 @@ func (e *envelope) readPagination(d *jsontext.Decoder) error {
 	}
 	err = decodeRow(value, &pagination)
 	e.cursor = pagination.NextCursor
+	if pagination.TotalItems.Value > maxTotal {
+		return beyondBound("", "the answer promises more than %d rows", maxTotal)
+	}
 	if pagination.TotalItems.Known && pagination.TotalItems.Value >= 0 {
 		e.total = int(pagination.TotalItems.Value)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -208,12 +207,20 @@ func TestTheNameOfTheNextPageHasABound(t *testing.T) {
 }
 
 func TestATotalIsNeverTakenForMoreThanAPromise(t *testing.T) {
-	for total, want := range map[string]int{"-5": -1, "9223372036854775807": math.MaxInt64, "1e300": -1, `"7"`: -1, "99999999999999999999": -1} {
+	const refused = -2
+	for total, want := range map[string]int{
+		"-5": -1, "1000000000": 1e9, "1000000001": refused, "9223372036854775807": refused, "1e300": -1, `"7"`: -1, "99999999999999999999": -1,
+	} {
 		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"data":[{"id":"1"}],"pagination":{"nextCursor":null,"totalItems":%s}}`, total)
 		})
 		client, _ := connect(t, server.URL, nil)
 		for page, err := range s1.Pages(t.Context(), client, s1.Agents, nil) {
+			if want == refused {
+				require.ErrorIs(t, err, s1.ErrBeyondBound)
+				require.ErrorContains(t, err, "page 1: the answer promises more than 1000000000 rows")
+				continue
+			}
 			require.NoError(t, err)
 			assert.Equal(t, want, page.Total, total)
 		}
