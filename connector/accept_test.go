@@ -2,10 +2,12 @@ package connector_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -305,6 +307,54 @@ func TestWhatWasAcceptedWaitsUntilItsListIsReadWhole(t *testing.T) {
 	}
 }
 
+func TestWhatIsBackInAListThatWasNotReadWholeIsAcceptedNoMore(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, busy())
+	c.mustSync()
+	mend := c.lose(0, 60)
+	c.sync()
+	c.accept()
+	mend()
+	unanswered := c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Status(500), Match: byID})
+	mend = c.lose(0, 1)
+	assert.Equal(t, "failed", c.sync().step("agents").State)
+	unanswered()
+	mend()
+
+	c.lose(0, 60)
+	result := c.sync()
+	assert.Equal(t, map[string]int64{"sentinelone_agent": 59}, result.WithheldDeletions)
+	assert.EqualValues(t, 1, result.Changes["sentinelone_agent"].Deleted)
+}
+
+// A process that is killed at any moment neither loses what was accepted nor lets anything else go.
+func TestKilledAtRandomMomentsOnlyWhatWasAcceptedGoes(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync()
+	full := c.graph()
+	c.loseThreats()
+	c.sync()
+	c.accept()
+	started := time.Now()
+	require.NoError(t, c.child("S1GRAPH_TEST_DRY=1").Run())
+	whole := time.Since(started)
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 8 {
+		child := c.child()
+		require.NoError(t, child.Start())
+		moment := time.AfterFunc(time.Duration(random.Float64()*float64(whole)), func() { _ = child.Process.Kill() })
+		_ = child.Wait() // killed, or done before
+		moment.Stop()
+		gone := lackingThough(full, c.graph())
+		if len(gone) > 0 {
+			assert.Equal(t, ofType(full, "sentinelone_threat"), gone)
+		}
+	}
+	c.mustSync()
+	assertSame(t, c.clean(), c.graph())
+}
+
 func TestWhatIsAcceptedWhileARunIsUnderWayHoldsForTheNextOne(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())
@@ -435,6 +485,30 @@ func TestWhatTheGuardWithheldAndWhatLiesOutOfScopeAreAcceptedApart(t *testing.T)
 	c.acceptOutOfScope()
 	assert.Empty(t, c.mustSync(narrowed).KeptOutside)
 	assertSame(t, c.clean(narrowed), c.graph())
+}
+
+// A store that comes back within a week finds what it may let go.
+func TestRunsListWhatWasReleasedForAWeek(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	start := time.Now()
+	after := func(days int) func(*connector.Options) {
+		return func(o *connector.Options) { o.Clock = func() time.Time { return start.AddDate(0, 0, days) } }
+	}
+	c.mustSync(after(0))
+	c.loseThreats()
+	c.sync(after(0))
+	c.accept()
+	c.mustSync(after(0))
+	released := filepath.Join(c.dir, "current", "released.jsonl")
+	for _, day := range []int{3, 7} {
+		c.mustSync(after(day))
+		content, err := os.ReadFile(released)
+		require.NoError(t, err)
+		assert.Equal(t, 30, strings.Count(string(content), "\n"))
+	}
+	c.mustSync(after(8))
+	assert.NoFileExists(t, released)
 }
 
 func TestTheSummarySaysWhenTheTokenExpires(t *testing.T) {

@@ -235,7 +235,8 @@ func syncAsChild(arguments string) int {
 	settings := config.Default()
 	settings.URL, settings.Token = url, config.NewSecret(s1test.DefaultToken)
 	settings.Instance, settings.Dir = "test", dir
-	if _, err := connector.Sync(context.Background(), connector.Options{Config: &settings}); err != nil {
+	o := connector.Options{Config: &settings, DryRun: os.Getenv("S1GRAPH_TEST_DRY") != ""}
+	if _, err := connector.Sync(context.Background(), o); err != nil {
 		fmt.Println(err)
 		return 1
 	}

@@ -200,6 +200,8 @@ func keySetOf(keys keySequence) (keySet, error) {
 
 func (s keySet) isEmpty() bool { return len(s.all) == 0 }
 
+func (s keySet) hasAny(typeName string) bool { return len(s.all[typeName].hashes) > 0 }
+
 func (s keySet) has(typeName, key string) bool {
 	keys, found := s.all[typeName]
 	return found && keys.has(key)

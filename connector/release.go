@@ -22,10 +22,13 @@ func (r *resolver) release(ctx context.Context, s *typeState, gone map[string]bo
 	}
 	for key := range gone {
 		// What a type is made of is withheld anew: what else of it was accepted waits until that is settled.
-		if derived[key] || !s.derived && r.accepted.has(s.Name, key) {
+		switch {
+		case derived[key] || !s.derived && r.accepted.has(s.Name, key):
 			r.released[key] = true
 			s.released++
 			delete(gone, key)
+		case s.derived:
+			r.wait(s, key)
 		}
 	}
 	return nil
@@ -60,19 +63,29 @@ func (r *resolver) madeOfReleased(ctx context.Context, s *typeState, gone map[st
 	return derived, err
 }
 
-// wait notes of a record that lies outside that it was accepted.
+// wait notes of a record that this run's rows lack and that this run cannot judge, that it was accepted.
 func (r *resolver) wait(s *typeState, key string) {
 	if r.accepted.has(s.Name, key) {
 		r.waiting[key] = true
 	}
 }
 
-// waits says whether what was accepted cannot be judged yet. What can be judged is released, or is back, and then it
-// is no longer accepted.
-func (r *resolver) waits(k listedKey) bool {
-	s := r.types[k.Type]
-	return s != nil && (s.keepsAll() || !k.OutOfScope && r.waiting[k.Key])
+// waitAll does so for all relationships of a type that this run's rows lack.
+func (r *resolver) waitAll(ctx context.Context, s *typeState) error {
+	if !r.accepted.hasAny(s.Name) {
+		return nil
+	}
+	_, err := graph.Compare(ctx, r.last, r.draft, s.Name, func(key string) {
+		if r.hasEnds(key) {
+			r.wait(s, key)
+		}
+	})
+	return err
 }
+
+// waits says whether what was accepted waits for another run. What does not wait was released, or is back, and then
+// it is no longer accepted.
+func (r *resolver) waits(k listedKey) bool { return r.waiting[k.Key] }
 
 // withheldKeys lists what of the last graph stays although this run's rows lack it: what the guard withheld, and
 // what lies out of scope. It agrees with what is counted of both.

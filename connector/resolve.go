@@ -37,7 +37,7 @@ type resolver struct {
 	nodes    nodeSet
 	outside  map[string]bool   // keys of entities of the last graph that this run's rows do not tell all about
 	released map[string]bool   // keys of entities of the last graph that go because that was accepted
-	waiting  map[string]bool   // keys that were accepted and lie outside in this run
+	waiting  map[string]bool   // keys that were accepted, are missing, and cannot be judged by this run
 	rekeyed  map[string]string // entity key before -> key now
 	same     map[string]bool   // types of which the graph that results holds what the last one held
 	dangling int64
@@ -195,9 +195,12 @@ func (r *resolver) missing(ctx context.Context, s *typeState) (gone map[string]b
 		}
 	}
 	for key := range gone {
-		if r.outside[key] {
-			s.outside++
+		outside := r.outside[key]
+		if outside || !s.readWhole() {
 			r.wait(s, key)
+		}
+		if outside {
+			s.outside++
 			delete(gone, key)
 		}
 	}
@@ -297,6 +300,9 @@ func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subje
 		return nil
 	}
 	if s.keepsAll() {
+		if err := r.waitAll(ctx, s); err != nil {
+			return err
+		}
 		return r.carry(ctx, s, r.hasEnds)
 	}
 	var gone, outside int64

@@ -302,7 +302,7 @@ func (s *sync) compareScopes(in *steps.Input) {
 	before := s.last.state.Scope
 	if !in.Scope.Covers(before, in.AccountBefore) {
 		s.summary.Status = Partial
-		s.notice("This run sees less of the tenant than the last one: what lies outside is kept as it was.")
+		s.notice("This run sees less of the tenant than the last one: what lies outside is kept as it was. If it is really gone, let it go with s1graph accept-deletions --out-of-scope.")
 	}
 	if !before.Covers(in.Scope, in.AccountBefore) {
 		s.last.incomparable = true
