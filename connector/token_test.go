@@ -352,3 +352,26 @@ func requireNotice(t *testing.T, o outcome, start string) {
 	require.True(t, slices.ContainsFunc(o.Notices, func(notice string) bool { return strings.HasPrefix(notice, start) }),
 		"no notice begins with %q: %q", start, o.Notices)
 }
+
+// What was accepted to be deleted waits too, and no permission to delete much applies.
+func TestARunWhoseTokenChangesDeletesNothingThatWasAccepted(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, tenSites())
+	file, fromFile := c.withToken(wholeTenant("whole"))
+	c.mustSync(fromFile)
+	before := c.graph()
+	c.lose(0, 60)
+	require.Equal(t, connector.Partial, c.sync(fromFile).Status)
+	c.accept()
+	c.swap(file, s1test.Fault{Path: "/threats"}, c.sites("of-nine", 0, 9))
+	mixed := c.sync(fromFile, func(o *connector.Options) { o.AllowMassDelete = true })
+	require.NoError(t, mixed.err)
+	assert.Equal(t, connector.Partial, mixed.Status)
+	assert.Empty(t, lacking(before, c.graph()))
+
+	c.use(file, wholeTenant("whole-again"))()
+	c.Accept(wholeTenant("whole-again"), wholeTenant(s1test.DefaultToken))
+	passed := c.mustSync(fromFile)
+	assert.EqualValues(t, 60, passed.Changes["sentinelone_agent"].Deleted)
+	assertSame(t, c.clean(), c.graph())
+}
