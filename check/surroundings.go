@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"s1graph/connector"
 	"s1graph/graph/neo4jstore"
 )
 
@@ -16,6 +17,10 @@ import (
 func (c *checker) directory(context.Context) {
 	const subject = "directory"
 	dir := c.Config.Dir
+	if err := connector.CheckFolder(c.Config); err != nil {
+		c.fault(subject, err.Error(), "") // it says what to do
+		return
+	}
 	there := dir
 	for {
 		info, err := os.Stat(there)

@@ -51,6 +51,9 @@ at once.`,
 }
 
 func (c *commands) accept(ctx context.Context, settings *config.Config, outOfScope, unasked bool) error {
+	if err := connector.CheckFolder(settings); err != nil {
+		return err
+	}
 	withheld, err := connector.ReadWithheld(settings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return misuse("there is no run in %s yet, so nothing is withheld: is that the right --instance or --dir?", settings.Dir)

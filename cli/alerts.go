@@ -14,6 +14,7 @@ import (
 
 	"s1graph/alerts/outbox"
 	"s1graph/config"
+	"s1graph/connector"
 )
 
 func (c *commands) alerts() *cli.Command {
@@ -115,6 +116,9 @@ They keep their IDs. s1graph poll sends them within half a minute, and else the 
 			if len(dead) == 0 {
 				c.out.line("No alert was given up.")
 				return c.out.flush()
+			}
+			if err := connector.CheckFolder(settings); err != nil {
+				return err
 			}
 			n := 0
 			err = outbox.In(settings.Dir).Update(ctx.Context, func(tx *outbox.Tx) error {

@@ -50,6 +50,7 @@ func (c *commands) conclude(ctx context.Context, err error) int {
 	var end *ending
 	var faults config.Faults
 	var usage *connector.UsageError
+	var newer *jsonstore.NewerError
 	if flushed := c.out.flush(); err == nil {
 		err = flushed
 	}
@@ -72,7 +73,7 @@ func (c *commands) conclude(ctx context.Context, err error) int {
 	switch {
 	case errors.As(err, &end):
 		return end.code
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &newer):
 		return misused
 	}
 	return failed
@@ -104,6 +105,7 @@ func withAdvice(what, advice string) string {
 func advice(err error) string {
 	var end *ending
 	var usage *connector.UsageError
+	var newer *jsonstore.NewerError
 	var locked *jsonstore.LockedError
 	var blocked *jsonstore.BlockedError
 	var database *neo4jstore.OpenError
@@ -111,7 +113,7 @@ func advice(err error) string {
 	var late *connector.DeadlineError
 	var api *s1.Error
 	switch {
-	case errors.As(err, &end), errors.As(err, &usage), errors.As(err, &database), errors.As(err, &marker), errors.As(err, &late):
+	case errors.As(err, &end), errors.As(err, &usage), errors.As(err, &database), errors.As(err, &marker), errors.As(err, &late), errors.As(err, &newer):
 		return ""
 	case errors.As(err, &api): // before what broke the connection
 		return adviceOn(api)

@@ -110,7 +110,9 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 		o.Alerts = told.engine
 	}
 	summary, err := connector.Sync(ctx.Context, o)
-	told.deliver(ctx.Context, &summary)
+	if usage := (*connector.UsageError)(nil); !errors.As(err, &usage) { // the folder may be somebody else's, and is left as it is
+		told.deliver(ctx.Context, &summary)
+	}
 	return summary, err
 }
 

@@ -266,7 +266,7 @@ func TestAnotherConsoleBehindTheSameDirectoryIsWrongUsage(t *testing.T) {
 	_, other := console(t, tenant)
 	got := other.s1graph(t, "run", "--dir", dir)
 	assert.Equal(t, 2, got.code)
-	assert.Regexp(t, `^s1graph: .* holds the graph of 127\.0\.0\.1:\d+, and this run would read 127\.0\.0\.1:\d+: give another --instance or --dir\n$`, got.stderr)
+	assert.Regexp(t, `^s1graph: .* holds the graph of the console 127\.0\.0\.1:\d+, and this run would read the console 127\.0\.0\.1:\d+: give another --instance or --dir\n$`, got.stderr)
 }
 
 func TestARecordingReplaysToTheSameGraph(t *testing.T) {
@@ -285,7 +285,7 @@ func TestARecordingReplaysToTheSameGraph(t *testing.T) {
 
 	mixed := s1graph(t, "run", "--replay", "recordings/small", "--log-level", "error")
 	assert.Equal(t, 2, mixed.code)
-	assert.Regexp(t, `^s1graph: \.s1graph/test holds the graph of 127\.0\.0\.1:\d+, and this run would read \S+: give another --instance or --dir\n$`, mixed.stderr)
+	assert.Regexp(t, `^s1graph: \.s1graph/test holds the graph of the console 127\.0\.0\.1:\d+, and this run would replay a recording of test\.sentinelone\.example: give another --instance or --dir\n$`, mixed.stderr)
 
 	missing := s1graph(t, "run", "--replay", "recordings/none")
 	assert.Equal(t, 2, missing.code)

@@ -86,7 +86,7 @@ const acceptedJSON = "accepted.json"
 // with outOfScope what that run kept out of scope: those keys, where it reads the lists of their types whole and does
 // not find them. It needs no lock: an instance may be synced meanwhile.
 func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
-	if err := jsonstore.Inspect(c.Dir); err != nil {
+	if err := CheckFolder(c); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(c.Dir)

@@ -74,8 +74,9 @@ type sync struct {
 
 // state is what a run leaves for the next one, beside the graph.
 type state struct {
-	Host  string      `json:"host"`  // of the console
-	Scope steps.Scope `json:"scope"` // what the run could see when it began
+	Host   string      `json:"host"`             // of the console
+	Source string      `json:"source,omitempty"` // console or replay; "" where an older version committed the run
+	Scope  steps.Scope `json:"scope"`            // what the run could see when it began
 
 	// Applications is the source that was found, so that it is kept; auto while none was.
 	Applications string `json:"applications"`
@@ -140,12 +141,15 @@ func (s *sync) run(ctx context.Context) (err error) {
 		return &UsageError{fmt.Errorf("%s would be replayed and recorded over at once: give --record another folder", s.o.Record)}
 	}
 	s.summary.StartedAt = s.clock().UTC()
+	if err := CheckFolder(s.config); err != nil { // before an alert is queued in it
+		return err
+	}
 	s.openAlerts()
 	if err := s.connect(); err != nil {
 		return err
 	}
 	defer s.client.Close()
-	if s.store, err = jsonstore.Open(s.config.Dir, jsonstore.Options{Instance: s.config.Instance, Clock: s.clock}); err != nil {
+	if err := s.openStore(); err != nil {
 		return err
 	}
 	defer s.store.Close()
@@ -204,7 +208,7 @@ func (s *sync) connect() (err error) {
 	return err
 }
 
-// openLast opens the last committed run, and refuses to go on where it is another console's.
+// openLast opens the last committed run, and refuses to go on where it is of something else than this run reads.
 func (s *sync) openLast(ctx context.Context) (err error) {
 	s.last, err = openLast(ctx, s.store)
 	if err != nil {
@@ -221,11 +225,7 @@ func (s *sync) openLast(ctx context.Context) (err error) {
 	if err := s.readAccepted(); err != nil {
 		return err
 	}
-	host := s.last.state.Host
-	if host != "" && host != s.client.Host() {
-		return &UsageError{fmt.Errorf("%s holds the graph of %s, and this run would read %s: give another --instance or --dir", s.config.Dir, host, s.client.Host())}
-	}
-	return nil
+	return s.checkOrigin()
 }
 
 func (s *sync) notice(format string, args ...any) {
@@ -287,7 +287,7 @@ func (s *sync) input(ctx context.Context) (*steps.Input, error) {
 	if found := s.last.state.Applications; applications == steps.AutoSource && found != "" {
 		applications = found
 	}
-	s.state = state{Host: s.client.Host(), Scope: scope, Applications: applications, Version: s.o.Version}
+	s.state = state{Host: s.client.Host(), Source: s.source(), Scope: scope, Applications: applications, Version: s.o.Version}
 	in, err := steps.NewInput(ctx, steps.Input{
 		Client: s.client, Scope: scope, Last: s.last, Logger: s.o.Logger, Applications: applications,
 	})

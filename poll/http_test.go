@@ -18,6 +18,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph"
+	"s1graph/graph/jsonstore"
 	"s1graph/poll"
 )
 
@@ -92,6 +93,9 @@ func TestAfterARestartTheLastRunOnDiskCountsWhileItIsYoungEnough(t *testing.T) {
 			StartedAt: time.Now().Add(-61 * time.Minute), FinishedAt: time.Now().Add(-time.Hour),
 		})
 		require.NoError(t, err)
+		before, err := jsonstore.Open(acme.Dir, jsonstore.Options{})
+		require.NoError(t, err)
+		require.NoError(t, before.Close())
 		require.NoError(t, os.WriteFile(filepath.Join(acme.Dir, "summary.json"), summary, 0o600))
 		s := start(t, failing, poll.Config{}, acme)
 		s.after(0)

@@ -65,6 +65,9 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1),
 		status: status{activity: waiting},
 	}
+	if err := connector.CheckFolder(settings); err != nil {
+		return nil, err
+	}
 	var err error
 	if i.alerting, err = i.openAlerting(); err != nil {
 		return nil, err

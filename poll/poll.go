@@ -52,7 +52,8 @@ type Service struct {
 }
 
 // New makes a Service of the instances that have a schedule, and reads what is known of their last runs. The
-// error is ErrDisabled where there is none, or tells what is wrong with rules and destinations of alerts.
+// error is ErrDisabled where there is none, or tells what is wrong with rules and destinations of alerts, or with the
+// folder of an instance.
 func New(c Config) (*Service, error) {
 	s := &Service{Config: c, log: c.Logger, metrics: newMetrics(c.Version)}
 	if s.log == nil {

@@ -71,9 +71,9 @@ func (o *Outbox) Update(ctx context.Context, do func(*Tx) error) error {
 // View runs do in a transaction that only reads; without a file it sees an empty outbox. For the rest it is
 // as Update.
 func (o *Outbox) View(ctx context.Context, do func(*Tx) error) error {
-	info, err := os.Stat(o.path)
+	info, err := plain(o.path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && info.Mode().IsRegular() && info.Size() == 0:
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
 		return do(&Tx{})
 	case err != nil:
 		return fmt.Errorf("outbox: %w", err)
@@ -88,6 +88,9 @@ func (o *Outbox) View(ctx context.Context, do func(*Tx) error) error {
 // process ends, however that comes about; release gives it back before.
 func (o *Outbox) TakeDelivery() (release func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(o.path), dirMode); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	if _, err := plain(o.path + ".lock"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	lock := flock.New(o.path+".lock", flock.SetPermissions(fileMode))
@@ -216,10 +219,20 @@ func (o *Outbox) open(ctx context.Context, readOnly bool) (*file, error) {
 	}
 }
 
+// plain looks at a file, and refuses what is none: a link would be followed, and a pipe waited for. The error is
+// fs.ErrNotExist if there is nothing.
+func plain(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no plain file: move it away", path)
+	}
+	return info, err
+}
+
 // create makes an empty file where there is none. It is made under another name first: bbolt refuses for ever
 // a file whose first pages were cut off by a kill.
 func (o *Outbox) create() error {
-	if _, err := os.Stat(o.path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := plain(o.path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	dir := filepath.Dir(o.path)

@@ -63,7 +63,7 @@ func Inspect(dir string) error {
 	}
 	info, err := os.Stat(dir)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // who makes it is told what is in the way
 		return nil
 	case err != nil:
 		return err

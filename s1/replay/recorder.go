@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -83,6 +84,9 @@ func makeEmpty(dir string) error {
 		if name := entry.Name(); name != metaFile && name != answersFile && name != rowsFolder {
 			return fmt.Errorf("the folder holds %q, which is no part of a recording; name a new or an empty folder", name)
 		}
+		if err := checkMade(dir, entry); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{answersFile, rowsFolder, metaFile} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -90,6 +94,31 @@ func makeEmpty(dir string) error {
 		}
 	}
 	return os.Chmod(dir, 0o700)
+}
+
+// rowsFile is what fileName gives.
+var rowsFile = regexp.MustCompile(`^[A-Za-z-]+(-[0-9a-f]{16})?\.jsonl$`)
+
+// checkMade refuses what is called like a part of a recording, and holds what no Recorder made.
+func checkMade(dir string, entry fs.DirEntry) error {
+	path := filepath.Join(dir, entry.Name())
+	info, err := entry.Info()
+	if err != nil {
+		return err
+	}
+	if entry.Name() != rowsFolder {
+		return refuseKind(path, info, 0)
+	}
+	if err := refuseKind(path, info, fs.ModeDir); err != nil {
+		return err
+	}
+	rows, err := os.ReadDir(path)
+	for _, file := range rows {
+		if !rowsFile.MatchString(file.Name()) || !file.Type().IsRegular() {
+			return fmt.Errorf("the folder holds %q, which is no part of a recording; name a new or an empty folder", filepath.Join(rowsFolder, file.Name()))
+		}
+	}
+	return err
 }
 
 // Record adds a page, a count, the user or an error to the recording. A list that is read anew replaces
@@ -194,7 +223,7 @@ func (r *Recorder) Close() error {
 // readMeta reads meta.json.
 func readMeta(dir string) (Meta, error) {
 	var content metaContent
-	raw, err := os.ReadFile(filepath.Join(dir, metaFile))
+	raw, err := readPlain(filepath.Join(dir, metaFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Meta{}, fmt.Errorf("%s is no recording: it has no %s", dir, metaFile)

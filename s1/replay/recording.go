@@ -29,7 +29,8 @@ type Recording struct {
 	derived map[question][]*row // the lists that were not recorded as they were asked for
 }
 
-// Open reads what there is in the recording in dir; its rows stay on disk.
+// Open reads what there is in the recording in dir; its rows stay on disk. A recording in which a link, a pipe or a
+// device is in the place of a file is refused.
 func Open(dir string) (*Recording, error) {
 	meta, err := readMeta(dir)
 	if err != nil {
@@ -39,7 +40,7 @@ func Open(dir string) (*Recording, error) {
 		dir: dir, meta: meta,
 		answers: map[question]*answer{}, byPath: map[string][]*answer{}, derived: map[question][]*row{},
 	}
-	f, err := os.Open(filepath.Join(dir, answersFile))
+	f, err := openPlain(filepath.Join(dir, answersFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the recording %s was never finished: it has no %s", dir, answersFile)
 	}
@@ -51,7 +52,7 @@ func Open(dir string) (*Recording, error) {
 		var a answer
 		err := json.UnmarshalDecode(decoder, &a)
 		if errors.Is(err, io.EOF) && decoder.StackDepth() == 0 {
-			return r, nil
+			return r, r.checkFiles()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name(), err)
@@ -97,7 +98,7 @@ func (r *Recording) lines(a *answer, from position, yield func(at position, line
 	if from.line >= a.Rows {
 		return nil
 	}
-	f, err := os.Open(r.path(a))
+	f, err := r.openRows(a)
 	if err != nil {
 		return err
 	}
@@ -122,6 +123,14 @@ func (r *Recording) lines(a *answer, from position, yield func(at position, line
 type position struct {
 	line   int
 	offset int64
+}
+
+// openRows opens an answer's file.
+func (r *Recording) openRows(a *answer) (*os.File, error) {
+	if err := checkFolder(filepath.Join(r.dir, rowsFolder)); err != nil {
+		return nil, err
+	}
+	return openPlain(r.path(a))
 }
 
 // path is that of an answer's file.

@@ -488,6 +488,19 @@ func TestAFolderThatHoldsSomethingElseIsNotRecordedInto(t *testing.T) {
 	require.ErrorContains(t, err, `the folder holds "notes.txt", which is no part of a recording`)
 	_, err = replay.Open(recording)
 	require.NoError(t, err, "nothing was taken from it")
+
+	for _, path := range []string{"rows/notes.txt", "rows/mine/accounts.jsonl", "answers.jsonl/accounts.jsonl"} {
+		recording = record(t, newConsole(), func(client *s1.Client) { everything(t, client) })
+		if strings.HasPrefix(path, "answers") {
+			require.NoError(t, os.Remove(filepath.Join(recording, "answers.jsonl")))
+		}
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(recording, path)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(recording, path), []byte("x"), 0o600))
+		before := files(t, recording)
+		_, err = replay.NewRecorder(recording, meta)
+		require.Error(t, err, path)
+		assert.Equal(t, before, files(t, recording), path)
+	}
 }
 
 func TestAnOlderRecordingIsReplaced(t *testing.T) {

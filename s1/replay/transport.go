@@ -160,7 +160,7 @@ func (r *Recording) readRows(rows []*row) (lines [][]byte, err error) {
 	var f *os.File
 	for i, row := range rows {
 		if i == 0 || row.in != rows[i-1].in {
-			if f, err = os.Open(r.path(row.in)); err != nil {
+			if f, err = r.openRows(row.in); err != nil {
 				return nil, err
 			}
 			defer f.Close()
