@@ -11,7 +11,7 @@ import (
 	"s1graph/connector"
 )
 
-// deliverAgain is how long nothing is delivered after the queue could not be read or written.
+// deliverAgain is how long nothing is delivered after delivering ended by a fault.
 const deliverAgain = time.Minute
 
 // alerting is what an instance's runs are judged by, and who tells people of it; nil where nobody is to be told of
@@ -84,8 +84,19 @@ func (a *alerting) counts() (counts []outbox.Count) {
 	return counts
 }
 
-// deliver delivers alerts until ctx ends. What cannot be read or written is tried again after a while: messages wait
-// on disk.
+// held says whether alerts are held back; nil where they are not.
+func (a *alerting) held() *HeldStatus {
+	if a == nil {
+		return nil
+	}
+	since, why := a.deliverer.Held()
+	if since.IsZero() {
+		return nil
+	}
+	return &HeldStatus{since.UTC(), why}
+}
+
+// deliver delivers alerts until ctx ends. A fault is tried again after a while: messages wait on disk.
 func (i *instance) deliver(ctx context.Context) {
 	for {
 		err := i.alerting.deliverer.Run(ctx)

@@ -98,7 +98,7 @@ type gauges struct {
 	service *Service
 	descriptions
 
-	ready, age, failedInRow, runSeconds, stepSeconds, entities, relationships, withheld, behind, tokenDays, alertsQueued, alertsDead *prometheus.Desc
+	ready, age, failedInRow, runSeconds, stepSeconds, entities, relationships, withheld, behind, tokenDays, alertsQueued, alertsDead, alertsHeld *prometheus.Desc
 }
 
 type descriptions []*prometheus.Desc
@@ -124,6 +124,7 @@ func newGauges(s *Service) *gauges {
 	g.tokenDays = describe("s1graph_token_expires_in_days", "Days until the API token expires; negative once it has.")
 	g.alertsQueued = describe("s1graph_alerts_queued", "Alerts that wait to be delivered.", "destination")
 	g.alertsDead = describe("s1graph_alerts_dead", "Alerts that could not be delivered and are kept: see s1graph alerts list.", "destination")
+	g.alertsHeld = describe("s1graph_alerts_held", "1 where alerts are not sent since alerts.db cannot be read or written, else 0.")
 	return g
 }
 
@@ -165,6 +166,9 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		for _, c := range i.alerting.counts() {
 			tell(g.alertsQueued, float64(c.Queued), c.Destination)
 			tell(g.alertsDead, float64(c.Dead), c.Destination)
+		}
+		if i.alerting != nil {
+			tell(g.alertsHeld, number(i.alerting.held() != nil))
 		}
 		last := state.last
 		if last.StartedAt.IsZero() {

@@ -37,7 +37,15 @@ type InstanceStatus struct {
 	Skipped        int64     `json:"skipped"`      // runs that were due and did not take place
 	TokenExpiresAt time.Time `json:"tokenExpiresAt,omitzero"`
 
-	Alerts []QueueStatus `json:"alerts,omitempty"` // by destination
+	Alerts     []QueueStatus `json:"alerts,omitempty"`     // by destination
+	AlertsHeld *HeldStatus   `json:"alertsHeld,omitempty"` // nil where they are not
+}
+
+// HeldStatus says that alerts are not sent since the outbox cannot be read or written, so that it could not be noted
+// that they were.
+type HeldStatus struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
 }
 
 // QueueStatus is how many alerts wait for a destination.
@@ -93,6 +101,7 @@ func (i *instance) describe(now time.Time) InstanceStatus {
 	for _, c := range i.alerting.counts() {
 		d.Alerts = append(d.Alerts, QueueStatus(c))
 	}
+	d.AlertsHeld = i.alerting.held()
 	if !state.last.StartedAt.IsZero() {
 		d.LastRun = &state.last
 	}

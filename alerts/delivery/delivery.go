@@ -60,6 +60,7 @@ type Config struct {
 type Deliverer struct {
 	Config
 	workers []*worker
+	turn    hold // while the right to deliver cannot be taken
 	close   func()
 }
 
@@ -113,11 +114,12 @@ func New(c Config) (*Deliverer, error) {
 
 // Run delivers until ctx ends: what is due, as soon as it is, and what is new when Wake is called and every
 // 30 s. A send that is under way then has 5 s to finish. Only one process at a time delivers from an outbox;
-// Run waits for its turn. Each destination has a worker of its own, and waits for no other.
+// Run waits for its turn. Each destination has a worker of its own, and waits for no other. While the outbox cannot be
+// read or written nothing is sent, which Held tells: Run tries again after pauses that grow.
 func (d *Deliverer) Run(ctx context.Context) error {
-	release, err := d.takeTurn(ctx)
-	if err != nil || release == nil {
-		return err
+	release := d.takeTurn(ctx)
+	if release == nil {
+		return nil
 	}
 	defer d.close()
 	d.warnOfStrangers()
@@ -152,7 +154,8 @@ func (d *Deliverer) Drain(ctx context.Context) (left int, err error) {
 			all.Go(func() { faults[i] = w.drain(ctx) })
 		}
 		all.Wait()
-		if err := errors.Join(append(faults, release())...); err != nil {
+		faults = slices.CompactFunc(append(faults, release()), func(a, b error) bool { return a != nil && b != nil && a.Error() == b.Error() })
+		if err := errors.Join(faults...); err != nil {
 			return 0, err
 		}
 	}
@@ -187,15 +190,22 @@ func (d *Deliverer) Send(ctx context.Context, m outbox.Message) error {
 	return fmt.Errorf("there is no destination %q", m.Destination)
 }
 
-// takeTurn returns nil and no error when ctx ended before the turn came.
-func (d *Deliverer) takeTurn(ctx context.Context) (release func() error, err error) {
+// takeTurn returns nil when ctx ended before the turn came.
+func (d *Deliverer) takeTurn(ctx context.Context) (release func() error) {
 	for {
 		release, err := d.Outbox.TakeDelivery()
-		if release != nil || err != nil {
-			return release, err
+		pause := turnEvery
+		if err == nil {
+			d.turn.end(d)
+		} else {
+			d.turn.begin(d, err, false)
+			pause = d.turn.until().Sub(d.Clock())
 		}
-		if d.Wait(ctx, turnEvery) != nil {
-			return nil, nil
+		if release != nil {
+			return release
+		}
+		if d.Wait(ctx, pause) != nil {
+			return nil
 		}
 	}
 }
@@ -209,8 +219,7 @@ func (d *Deliverer) warnOfStrangers() {
 		return err
 	})
 	if err != nil {
-		d.Logger.Error("alerts cannot be read", "error", err)
-		return
+		return // which the workers meet too
 	}
 	for _, c := range counts {
 		known := slices.ContainsFunc(d.Destinations, func(to config.Destination) bool { return to.Name == c.Destination })

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -25,7 +26,9 @@ const (
 )
 
 // worker delivers to one destination, one message at a time. What it knows beside the outbox is gone with the
-// process, and is only how long the destination is left alone.
+// process: how long the destination is left alone, and how the last attempt ended, while that cannot be written down.
+// Each attempt is claimed in the outbox before it is made, in one transaction with the end of the attempt before it. So
+// nothing is sent by who cannot write, and a process that is killed repeats one attempt of each destination at most.
 type worker struct {
 	*Deliverer
 	name   string
@@ -33,6 +36,10 @@ type worker struct {
 
 	failures int       // in a row
 	restsTo  time.Time // nothing is sent before
+
+	hold       hold
+	unwritten  func(*outbox.Tx) error // notes how the last attempt ended; nil where that is on disk
+	unreadable string                 // what was last said of entries that cannot be read
 
 	waiting sync.Mutex
 	stop    context.CancelFunc // ends the wait that is under way or comes next; nil before the first
@@ -47,14 +54,12 @@ func (w *worker) run(ctx context.Context) {
 		w.waiting.Unlock()
 
 		next, sent, err := w.round(ctx)
-		if err != nil && ctx.Err() == nil {
-			w.Logger.Error("alerts cannot be delivered", "destination", w.name, "error", err)
-		}
 		if err != nil || !sent {
 			_ = w.Wait(looked, w.pause(next))
 		}
 		cancel()
 	}
+	_ = w.write(context.WithoutCancel(ctx), nil) // the disk may have come back since the last try
 }
 
 // drain works until nothing is due.
@@ -94,61 +99,133 @@ func (w *worker) round(ctx context.Context) (next time.Time, sent bool, err erro
 }
 
 func (w *worker) sendDue(ctx context.Context) (next time.Time, sent bool, err error) {
+	if until := w.hold.until(); until.After(w.Clock()) {
+		return until, false, nil
+	}
+	if w.unwritten == nil && w.restsTo.After(w.Clock()) {
+		return w.restsTo, false, nil
+	}
+	next, sent, err = w.try(ctx)
+	switch {
+	case err == nil:
+		w.hold.end(w.Deliverer, "destination", w.name)
+	case ctx.Err() == nil: // else it is no fault of the outbox
+		w.hold.begin(w.Deliverer, err, sent, "destination", w.name)
+		next = w.hold.until()
+	}
+	return next, sent, err
+}
+
+// try sends some of what is due and can be claimed; err is the first error of the outbox.
+func (w *worker) try(ctx context.Context) (next time.Time, sent bool, err error) {
+	if err := w.write(ctx, nil); err != nil {
+		return time.Time{}, false, err
+	}
 	if w.restsTo.After(w.Clock()) {
 		return w.restsTo, false, nil
 	}
-	var due []outbox.Entry
-	err = w.Outbox.View(ctx, func(tx *outbox.Tx) (err error) {
-		due, next, err = tx.Due(w.name, w.Clock(), mostAtATime)
-		return err
-	})
-	if err != nil {
-		return time.Time{}, false, err
-	}
+	due, next, err := w.due(ctx)
 	for _, e := range due {
 		if ctx.Err() != nil || w.restsTo.After(w.Clock()) {
 			break
 		}
-		if err := w.deliver(ctx, e); err != nil {
-			return time.Time{}, sent, err
+		claimed, fault := w.claim(ctx, e)
+		if fault != nil { // another one may be smaller, and find room
+			err = cmp.Or(err, fault)
+			continue
 		}
-		sent = true
+		if claimed {
+			w.deliver(ctx, e)
+			sent = true
+		}
 	}
-	return next, sent, nil
+	return next, sent, cmp.Or(err, w.write(context.WithoutCancel(ctx), nil))
 }
 
-// deliver makes one attempt at e and notes how it went; the error is the outbox's. Where ctx ended before
-// there was an answer nothing is noted: the attempt is repeated when there is somebody to make it.
-func (w *worker) deliver(ctx context.Context, e outbox.Entry) error {
+// due is some of what may be sent now, and when something else will be. What cannot be read of it is told of once.
+func (w *worker) due(ctx context.Context) (due []outbox.Entry, next time.Time, err error) {
+	var unreadable error
+	err = w.Outbox.View(ctx, func(tx *outbox.Tx) error {
+		due, next, unreadable = tx.Due(w.name, w.Clock(), mostAtATime)
+		return nil
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	said := ""
+	if unreadable != nil {
+		said = unreadable.Error()
+	}
+	if said != "" && said != w.unreadable {
+		w.Logger.Error("alerts that cannot be read are passed over", "destination", w.name, "error", said)
+	}
+	w.unreadable = said
+	return due, next, nil
+}
+
+// claim notes that an attempt at e is about to be made. That it can is the proof that its end can be noted too, as
+// far as there is one. It returns false where e waits no more.
+func (w *worker) claim(ctx context.Context, e outbox.Entry) (claimed bool, err error) {
+	now := w.Clock()
+	err = w.write(ctx, func(tx *outbox.Tx) (err error) {
+		claimed, err = tx.Claim(e, now, now.Add(w.backoff(e.Attempts, mostPause)))
+		return err
+	})
+	return claimed, err
+}
+
+// write notes how the last attempt ended, if that is not on disk yet, and what also does, if it is not nil, in one
+// transaction.
+func (w *worker) write(ctx context.Context, also func(*outbox.Tx) error) error {
+	if w.unwritten == nil && also == nil {
+		return nil
+	}
+	err := w.Outbox.Update(ctx, func(tx *outbox.Tx) error {
+		for _, do := range []func(*outbox.Tx) error{w.unwritten, also} {
+			if do == nil {
+				continue
+			}
+			if err := do(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		w.unwritten = nil
+	}
+	return err
+}
+
+// deliver makes one attempt at e, which is claimed, and remembers how it went until that is written. Where ctx ended
+// before there was an answer the claim is taken back: the attempt is repeated when there is somebody to make it.
+func (w *worker) deliver(ctx context.Context, e outbox.Entry) {
 	fault := w.attempt(ctx, e.Message)
 	if fault != nil && fault.cut {
-		return nil
+		w.unwritten = func(tx *outbox.Tx) error { return tx.Unclaim(e) }
+		return
 	}
 	now := w.Clock()
 	status, level := StatusDelivered, w.Logger.Info
-	note := func(tx *outbox.Tx) error { return tx.Delivered(e) }
 	args := []any{"destination", w.name, "rule", e.Rule, "id", e.ID}
 	switch {
 	case fault == nil:
 		w.failures, w.restsTo = 0, time.Time{}
+		w.unwritten = func(tx *outbox.Tx) error { return tx.Delivered(e) }
 	case fault.permanent || !e.First.IsZero() && now.Sub(e.First) >= giveUpAfter:
 		status, level = StatusDead, w.Logger.Error
-		note = func(tx *outbox.Tx) error { return tx.Bury(e, now, fault.reason) }
+		w.unwritten = func(tx *outbox.Tx) error { return tx.Bury(e, now, fault.reason) }
 		args = append(args, "reason", fault.reason)
 		w.rest(fault)
 	default:
 		status, level = StatusFailed, w.Logger.Warn
 		next := now.Add(max(w.backoff(e.Attempts, mostPause), min(fault.after, mostAfter)))
-		note = func(tx *outbox.Tx) error { return tx.Failed(e, now, next, fault.reason) }
+		w.unwritten = func(tx *outbox.Tx) error { return tx.Failed(e, now, next, fault.reason) }
 		args = append(args, "reason", fault.reason, "attempts", e.Attempts+1, "next", next.UTC().Format(time.RFC3339))
 		w.rest(fault)
 	}
-	if err := w.Outbox.Update(context.WithoutCancel(ctx), note); err != nil {
-		return err
-	}
 	level("alert "+status, args...)
 	w.Observe(w.name, e.Rule, status)
-	return nil
 }
 
 // attempt sends m. It does not outlast the time that a send has, nor the end of ctx by more than the grace. A panic is
@@ -190,10 +267,10 @@ func (w *worker) rest(f *fault) {
 
 // backoff is the pause after so many failures and one more: it doubles up to most, less up to a half by
 // chance, so that those who failed together do not come back together.
-func (w *worker) backoff(failures int, most time.Duration) time.Duration {
+func (d *Deliverer) backoff(failures int, most time.Duration) time.Duration {
 	pause := most
 	if failures < 16 {
 		pause = min(firstPause<<failures, most)
 	}
-	return pause - time.Duration(w.Rand()*float64(pause)/2)
+	return pause - time.Duration(d.Rand()*float64(pause)/2)
 }

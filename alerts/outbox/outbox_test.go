@@ -312,6 +312,48 @@ func TestAnAttemptAtWhatWaitsNoMoreIsNotNoted(t *testing.T) {
 	})
 }
 
+func TestAClaimIsAnAttemptUntilItsEndIsNotedOrItIsTakenBack(t *testing.T) {
+	box := newBox(t)
+	update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.Enqueue(message("soc", "1", "a"))) })
+	var before outbox.Entry
+	view(t, box, func(tx *outbox.Tx) { before = only(t, tx, "soc") })
+	claim := func() (claimed bool) {
+		update(t, box, func(tx *outbox.Tx) {
+			var err error
+			claimed, err = tx.Claim(before, noon, noon.Add(time.Minute))
+			require.NoError(t, err)
+		})
+		return claimed
+	}
+	require.True(t, claim())
+	view(t, box, func(tx *outbox.Tx) {
+		e := only(t, tx, "soc")
+		assert.Equal(t, before.Message, e.Message)
+		assert.Equal(t, 1, e.Attempts)
+		assert.Zero(t, e.First, "it is not known that it failed")
+		assert.Equal(t, "an attempt was begun at 2026-03-14T12:00:00Z, and its end is not known", e.LastError)
+		due, next, err := tx.Due("soc", noon.Add(59*time.Second), 1)
+		require.NoError(t, err)
+		assert.Empty(t, due)
+		assert.Equal(t, noon.Add(time.Minute), next)
+	})
+	update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.Unclaim(before)) })
+	view(t, box, func(tx *outbox.Tx) { assert.Equal(t, before, only(t, tx, "soc")) })
+
+	require.True(t, claim())
+	update(t, box, func(tx *outbox.Tx) {
+		require.NoError(t, tx.Failed(before, noon, noon.Add(time.Hour), "no answer in time"))
+	})
+	view(t, box, func(tx *outbox.Tx) {
+		assert.Equal(t, 1, only(t, tx, "soc").Attempts, "it is one attempt")
+		assert.Equal(t, noon, only(t, tx, "soc").First)
+	})
+
+	update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.Delivered(before)) })
+	assert.False(t, claim(), "it waits no more")
+	view(t, box, func(tx *outbox.Tx) { assert.Empty(t, ids(tx.Queued(""))) })
+}
+
 func TestDestinationsAreCounted(t *testing.T) {
 	box := newBox(t)
 	update(t, box, func(tx *outbox.Tx) {

@@ -42,7 +42,7 @@ type Entry struct {
 	Message
 
 	Seq       uint64    // place in the queue: ascending, unique in the outbox
-	Attempts  int       // that have failed
+	Attempts  int       // that have failed, and one that was begun and of which no end is known
 	First     time.Time // when the first of them was; zero where there was none
 	Next      time.Time // when the next is due; zero: now
 	LastError string    // of the last attempt; it never has a URL or a secret
@@ -116,13 +116,16 @@ func (tx *Tx) Dead(destination string) ([]Entry, error) { return tx.entries(dead
 // Due is what may be sent to destination now, in order, most entries at once: what is due, and has nothing
 // before it of the same key that waits. next is when something else will be due: zero where nothing will
 // before one of these was delivered or has failed. What would be due in more than a day is due: nobody waits so long,
-// so the clock was put back since.
+// so the clock was put back since. Entries that cannot be read are passed over, and err tells of them.
 func (tx *Tx) Due(destination string, now time.Time, most int) (due []Entry, next time.Time, err error) {
 	seen := map[string]bool{}
+	var faults []error
 	for place, value := range tx.each(waiting, destinationPrefix(destination)) {
 		var s state
 		if err := json.Unmarshal(value, &s); err != nil {
-			return nil, time.Time{}, fmt.Errorf("entry of the queue of %s: %w", destination, err)
+			_, seq := readPlace(place)
+			faults = append(faults, fmt.Errorf("entry %d of the outbox for %s: %w", seq, destination, err))
+			continue
 		}
 		if seen[s.Key] {
 			continue
@@ -136,60 +139,15 @@ func (tx *Tx) Due(destination string, now time.Time, most int) (due []Entry, nex
 		}
 		e, err := tx.entry(place, s)
 		if err != nil {
-			return nil, time.Time{}, err
+			faults = append(faults, err)
+			continue
 		}
 		due = append(due, e)
 		if len(due) == most {
 			break
 		}
 	}
-	return due, next, nil
-}
-
-// Delivered takes e out: it has arrived.
-func (tx *Tx) Delivered(e Entry) error { return tx.remove(waiting, e) }
-
-// Drop takes e out of what was given up.
-func (tx *Tx) Drop(e Entry) error { return tx.remove(dead, e) }
-
-// Failed notes an attempt at e, at the time at, and when to try again. e is as it was read; it is nothing
-// where e waits no more.
-func (tx *Tx) Failed(e Entry, at, next time.Time, reason string) error {
-	s := e.failed(at, reason)
-	s.Next = next.UTC()
-	return tx.attempted(e, waiting, s)
-}
-
-// Bury notes an attempt at e, at the time at, that was the last one, as Failed does.
-func (tx *Tx) Bury(e Entry, at time.Time, reason string) error {
-	s := e.failed(at, reason)
-	s.DeadSince = at.UTC()
-	return tx.attempted(e, dead, s)
-}
-
-// Retry lets messages that were given up wait again, at their old places: those of the destination and the
-// IDs given, or all where these are empty. It returns how many there were.
-func (tx *Tx) Retry(destination string, ids ...string) (int, error) {
-	given, err := tx.Dead(destination)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, e := range given {
-		if len(ids) > 0 && !slices.Contains(ids, e.ID) {
-			continue
-		}
-		from, err := tx.writable(dead)
-		if err != nil {
-			return 0, err
-		}
-		place := placeOf(e.Destination, e.Seq)
-		if err := errors.Join(from.Delete(place), tx.put(waiting, place, state{Key: e.Key, At: e.At})); err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return n, nil
+	return due, next, errors.Join(faults...)
 }
 
 // Counts is how many messages there are, by destination, of all that have any.
@@ -313,34 +271,6 @@ func (tx *Tx) entry(place []byte, s state) (Entry, error) {
 	return e, nil
 }
 
-// attempted moves e from what waits into a bucket, unless another process has taken it out meanwhile.
-func (tx *Tx) attempted(e Entry, to []byte, s state) error {
-	from, err := tx.writable(waiting)
-	if err != nil {
-		return err
-	}
-	place := placeOf(e.Destination, e.Seq)
-	if from.Get(place) == nil {
-		return nil
-	}
-	return errors.Join(from.Delete(place), tx.put(to, place, s))
-}
-
-func (tx *Tx) remove(bucket []byte, e Entry) error {
-	place := placeOf(e.Destination, e.Seq)
-	var faults []error
-	for name, key := range map[string][]byte{
-		string(bucket): place, string(messages): place, string(known): idKey(e.Destination, e.ID),
-	} {
-		b, err := tx.writable([]byte(name))
-		if err == nil {
-			err = b.Delete(key)
-		}
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
-}
-
 func (tx *Tx) put(bucket, key []byte, value any) error {
 	b, err := tx.writable(bucket)
 	if err != nil {
@@ -386,14 +316,6 @@ func walk(b *bbolt.Bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
 			key, value = b.Cursor().Seek(append(key, 0))
 		}
 	}
-}
-
-func (e Entry) failed(at time.Time, reason string) state {
-	s := state{Key: e.Key, At: e.At, Attempts: e.Attempts + 1, First: e.First, LastError: reason}
-	if s.First.IsZero() {
-		s.First = at.UTC()
-	}
-	return s
 }
 
 func destinationPrefix(name string) []byte { return append([]byte(name), 0) }
