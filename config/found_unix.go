@@ -20,7 +20,7 @@ func distrusted(info fs.FileInfo) string {
 	case !known:
 		return ""
 	case owner.Uid != 0 && int64(owner.Uid) != int64(os.Geteuid()):
-		return fmt.Sprintf("it belongs to another user (uid %d)", owner.Uid)
+		return fmt.Sprintf("it belongs to the user with the number %d", owner.Uid)
 	case info.Mode().Type() == fs.ModeSymlink: // the mode of which means nothing
 		return ""
 	case info.Mode().Perm()&0o022 != 0:

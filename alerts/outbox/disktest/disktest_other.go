@@ -7,7 +7,7 @@ import "testing"
 // Run skips the test.
 func Run(t *testing.T, _ func(t *testing.T)) {
 	t.Helper()
-	unable(t, "that is known for Linux alone")
+	unable(t, "this is not Linux")
 }
 
 // Disk is a file system that cannot be made here.
