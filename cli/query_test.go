@@ -38,7 +38,8 @@ func inNeo4j(t *testing.T, records ...graph.Record) (invocation, string) {
 	_, err = store.Apply(t.Context(), neo4jstore.Target{RunID: "1", Graph: storetest.NewSnapshot(connector.Model(), records...)})
 	require.NoError(t, err)
 	t.Chdir(t.TempDir())
-	return invocation{environment: []string{"NEO4J_URI=" + server.URI, "NEO4J_USER=" + server.Username, "NEO4J_PASSWORD=" + server.Password}}, scope
+	return invocation{environment: []string{"NEO4J_URI=" + server.URI, "NEO4J_USER=" + server.Username, "NEO4J_PASSWORD=" + server.Password,
+		"NEO4J_INSECURE=true"}}, scope // NEO4J_TEST_URI may name a server elsewhere
 }
 
 // entity is a record with a name and other properties.

@@ -35,7 +35,8 @@ func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
 	scope := server.Scope(t)
 	_, who := console(t, s1test.Tenant{Seed: 1, Agents: 10})
 	who.environment = append(who.environment, "S1GRAPH_INSTANCE="+scope,
-		"NEO4J_URI="+server.URI, "NEO4J_USERNAME="+server.Username, "NEO4J_PASSWORD="+server.Password)
+		"NEO4J_URI="+server.URI, "NEO4J_USERNAME="+server.Username, "NEO4J_PASSWORD="+server.Password,
+		"NEO4J_INSECURE=true") // NEO4J_TEST_URI may name a server elsewhere
 	assert.Equal(t, 0, who.s1graph(t, "run", "--store", "neo4j").code)
 
 	who.width = 100
