@@ -292,7 +292,7 @@ type keySet map[string]bool
 
 func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule) error {
 	t := stateOf{
-		evaluation: e, typeName: typeName, class: model[typeName].Class, rules: rules,
+		evaluation: e, typeName: typeName, class: dataModel[typeName].Class, rules: rules,
 		silent: !e.preview && e.run.Baseline != nil && e.run.Baseline(typeName),
 		seen:   map[*rule]keySet{},
 		reads:  map[string]bool{},

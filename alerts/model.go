@@ -7,7 +7,9 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/relationships"
+	"s1graph/steps"
 )
 
 // kinds are the properties of a type, or of several types together: what values they have. One that differs from type
@@ -16,34 +18,36 @@ type kinds map[string]graph.ValueKind
 
 // modelType is what rules may know of an entity or relationship type.
 type modelType struct {
-	*graph.Type
+	*model.Description
 	properties kinds
 }
 
-// model has all types, by name.
-var model = func() map[string]modelType {
+// dataModel has all types, by name.
+var dataModel = func() map[string]modelType {
 	types := make(map[string]modelType)
-	add := func(t *graph.Type, properties []entities.PropertyDescription) {
-		m := modelType{t, kinds{}}
-		for _, p := range properties {
+	for _, d := range steps.Model() {
+		m := modelType{d, kinds{}}
+		for _, p := range d.Properties {
 			m.properties[p.Name] = p.Kind
 		}
-		types[t.Name] = m
-	}
-	for _, d := range entities.All() {
-		add(d.Type, d.Properties)
-	}
-	for _, d := range relationships.All() {
-		add(d.Type, d.Properties)
+		types[d.Name] = m
 	}
 	return types
 }()
 
+// placeOf says which properties of a type name where it stands.
+func placeOf(typeName string) model.Place {
+	if m, known := dataModel[typeName]; known {
+		return m.Place
+	}
+	return model.Place{}
+}
+
 // typeNames are the names of the types that fit, sorted.
 func typeNames(fits func(*graph.Type) bool) []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(model)) {
-		if fits(model[name].Type) {
+	for _, name := range slices.Sorted(maps.Keys(dataModel)) {
+		if fits(dataModel[name].Type) {
 			names = append(names, name)
 		}
 	}
@@ -57,7 +61,7 @@ func isAny(*graph.Type) bool      { return true }
 func propertiesOf(types []string) kinds {
 	all := kinds{}
 	for _, name := range types {
-		for property, kind := range model[name].properties {
+		for property, kind := range dataModel[name].properties {
 			if known, found := all[property]; found && known != kind {
 				kind = graph.AbsentKind
 			}

@@ -87,7 +87,7 @@ var ops = []string{string(graph.Created), string(graph.Updated), string(graph.De
 func classes() []string {
 	var all []string
 	for _, name := range typeNames(isAny) {
-		all = append(all, model[name].Class)
+		all = append(all, dataModel[name].Class)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

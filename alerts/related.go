@@ -1,14 +1,15 @@
 package alerts
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 )
 
 // history is what a run's changes tell that its graph does not: what was connected with what until this run. It is
@@ -257,18 +258,23 @@ func (r *resolver) fetchAgents(ctx context.Context, links []link) error {
 	return nil
 }
 
-// describesBetter is the order by which a device is described by one of its agents.
+// describesBetter says whether a device that both agents are on is described by a.
 func describesBetter(a, b *record) bool {
-	return cmp.Or(
-		cmp.Compare(a.get("lastActiveDate").Int64(), b.get("lastActiveDate").Int64()),
-		cmp.Compare(a.get("id").Text(), b.get("id").Text()),
-	) > 0
+	rank := func(r *record) model.Rank {
+		return entities.AgentRank(r.get("lastActiveDate").Int64(), r.get("id").Text())
+	}
+	return rank(a).Compare(rank(b)) > 0
 }
 
 // place says where the subject belongs, by what is known so far: itself, its agent, its group, its site, its device.
 func (l *link) place() {
-	for to, property := range map[relation]string{toGroup: "groupId", toSite: "siteId", toAccount: "accountId"} {
-		for _, r := range []*record{l.now(), l.related[toAgent], l.related[toGroup], l.related[toSite], l.related[toDevice]} {
+	for _, r := range []*record{l.now(), l.related[toAgent], l.related[toGroup], l.related[toSite], l.related[toDevice]} {
+		if r == nil {
+			continue
+		}
+		typeName, _, _ := strings.Cut(r.key, ":")
+		place := placeOf(typeName)
+		for to, property := range map[relation]string{toGroup: place.Group, toSite: place.Site, toAccount: place.Account} {
 			if id := r.get(property).Text(); id != "" && l.keys[to] == "" {
 				l.keys[to] = relations[to].typeName + ":" + id
 			}

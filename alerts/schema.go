@@ -48,7 +48,7 @@ func newSchema(kind Kind, allowed []string) *schema {
 		s.names[changedRecord] = nameTypes(allowed)
 	}
 	for _, r := range relations {
-		s.structs[r.typeName] = recordFields(model[r.typeName].properties)
+		s.structs[r.typeName] = recordFields(dataModel[r.typeName].properties)
 		s.names[r.typeName] = r.typeName
 	}
 	return s

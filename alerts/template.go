@@ -56,7 +56,7 @@ func roots(c *condition) map[string]root {
 		all["Before"], all["After"] = root{properties}, root{properties}
 	}
 	for _, r := range relations {
-		all[capital(r.name)] = root{model[r.typeName].properties}
+		all[capital(r.name)] = root{dataModel[r.typeName].properties}
 	}
 	return all
 }

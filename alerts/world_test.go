@@ -20,11 +20,11 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/storetest"
 	"s1graph/posture"
-	"s1graph/relationships"
+	"s1graph/steps"
 )
 
 // model are all types.
-var model = slices.Concat(entities.GraphTypes(), relationships.GraphTypes())
+var model = steps.GraphTypes()
 
 func typesByName() map[string]*graph.Type {
 	types := map[string]*graph.Type{}

@@ -28,7 +28,7 @@ const serviceUsers = "in the console, Settings > Users > Service Users"
 func (c *checker) console(ctx context.Context) {
 	c.address()
 	subjects := []string{"token", "role", "scope", "token expiry"}
-	for _, l := range lists {
+	for _, l := range lists() {
 		subjects = append(subjects, l.subject())
 	}
 	subjects = append(subjects, "rate limits")

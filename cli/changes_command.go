@@ -14,9 +14,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"s1graph/config"
-	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/steps"
 )
 
 func (c *commands) changes() *cli.Command {
@@ -87,7 +87,7 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (*changeFilter, error) {
 		}
 	}
 	var known []string
-	for _, t := range connector.Model() {
+	for _, t := range steps.GraphTypes() {
 		known = append(known, t.Name)
 	}
 	ops := []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), string(graph.Rekeyed)}

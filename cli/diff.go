@@ -9,9 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/steps"
 )
 
 func (c *commands) diff() *cli.Command {
@@ -77,7 +77,7 @@ func (c *commands) printDiff(ctx *cli.Context, from, to string) (different bool,
 }
 
 func openFolder(path string) (*jsonstore.Folder, error) {
-	folder, err := jsonstore.OpenFolder(path, connector.Model())
+	folder, err := jsonstore.OpenFolder(path, steps.GraphTypes())
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errors.New("there is no such folder")
 	}

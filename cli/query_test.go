@@ -18,13 +18,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"s1graph/cli"
-	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/graph/neo4jstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/graph/storetest"
 	"s1graph/queries"
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 // inNeo4j puts a graph into Neo4j, and returns the invocation that leads to it and the graph's scope.
@@ -35,7 +35,7 @@ func inNeo4j(t *testing.T, records ...graph.Record) (invocation, string) {
 	store, err := neo4jstore.Open(t.Context(), neo4jstore.Config{URI: server.URI, Username: server.Username, Password: server.Password, Scope: scope})
 	require.NoError(t, err)
 	defer store.Close(context.Background())
-	_, err = store.Apply(t.Context(), neo4jstore.Target{RunID: "1", Graph: storetest.NewSnapshot(connector.Model(), records...)})
+	_, err = store.Apply(t.Context(), neo4jstore.Target{RunID: "1", Graph: storetest.NewSnapshot(steps.GraphTypes(), records...)})
 	require.NoError(t, err)
 	t.Chdir(t.TempDir())
 	return invocation{environment: []string{"NEO4J_URI=" + server.URI, "NEO4J_USER=" + server.Username, "NEO4J_PASSWORD=" + server.Password,
@@ -44,7 +44,7 @@ func inNeo4j(t *testing.T, records ...graph.Record) (invocation, string) {
 
 // entity is a record with a name and other properties.
 func entity(typeName, id, name string, properties map[string]graph.Value) graph.Record {
-	for _, typ := range connector.Model() {
+	for _, typ := range steps.GraphTypes() {
 		if typ.Name == typeName {
 			r := graph.Record{Type: typ, Key: typeName + ":" + id}
 			for name, value := range properties {
@@ -59,7 +59,7 @@ func entity(typeName, id, name string, properties map[string]graph.Value) graph.
 }
 
 func relationship(typeName string, from, to graph.Record) graph.Record {
-	for _, typ := range connector.Model() {
+	for _, typ := range steps.GraphTypes() {
 		if typ.Name == typeName {
 			return graph.Record{Type: typ, Key: graph.RelationshipKey(from.Key, typ.Class, to.Key), From: from.Key, To: to.Key}
 		}

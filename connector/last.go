@@ -9,6 +9,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/steps"
 )
 
 // lastRun is the last committed run as a snapshot, empty where there is none. What of it is damaged is
@@ -29,7 +30,7 @@ var _ graph.Snapshot = (*lastRun)(nil)
 // openLast checks the last run file by file, and salvages what is damaged.
 func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
 	l := &lastRun{run: store.Last(), byName: make(map[string]*graph.Type)}
-	for _, t := range Model() {
+	for _, t := range steps.GraphTypes() {
 		l.byName[t.Name] = t
 	}
 	if l.run == nil {

@@ -8,7 +8,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
-	"s1graph/relationships"
+	"s1graph/model"
 )
 
 // findOutside adds to outside what this run's rows do not tell all about, of one type. Of what has a list
@@ -16,7 +16,7 @@ import (
 // go. Of what is made of others, it is all that has to do with an agent outside, missing or not.
 func (r *resolver) findOutside(ctx context.Context, s *typeState, missing map[string]bool) error {
 	accepted := func(key string) bool { return s.readWhole() && r.accepted.hasOutOfScope(s.Name, key) }
-	if len(judgedAfter(s.Name)) > 0 {
+	if placedBy[s.Name] != nil {
 		unrelated := maps.Clone(missing)
 		err := r.eachSource(ctx, s.Name, func(source, key string) {
 			delete(unrelated, key)
@@ -42,7 +42,7 @@ func (r *resolver) findOutside(ctx context.Context, s *typeState, missing map[st
 			if err != nil {
 				return err
 			}
-			if r.in.Outside(&record) && !accepted(record.Key) {
+			if r.in.OutOfScope(&record) && !accepted(record.Key) {
 				r.outside[record.Key] = true
 			}
 		}
@@ -53,15 +53,16 @@ func (r *resolver) findOutside(ctx context.Context, s *typeState, missing map[st
 // eachSource calls each with what a thing was made of in the last graph, and the thing: the agents of devices, and
 // the devices of users and applications.
 func (r *resolver) eachSource(ctx context.Context, name string, each func(source, key string)) error {
-	switch name {
-	case entities.Device.GraphType().Name:
+	d := placedBy[name]
+	switch {
+	case d == nil:
+		return nil
+	case name == entities.Device.GraphType().Name: // a device also names agents that no longer protect it
 		return r.in.DevicesBefore(ctx, func(agentID, device string) { each(entities.AgentKey(agentID), device) })
-	case entities.User.GraphType().Name:
-		return r.eachEdge(ctx, relationships.UserOwnsDevice.GraphType().Name, func(user, device string) { each(device, user) })
-	case entities.Application.GraphType().Name:
-		return r.eachEdge(ctx, relationships.DeviceHasApplication.GraphType().Name, each)
+	case d.Places == model.From:
+		return r.eachEdge(ctx, d.Name, func(from, to string) { each(to, from) })
 	}
-	return nil
+	return r.eachEdge(ctx, d.Name, each)
 }
 
 // eachEdge calls each with the ends of every relationship of a type in the last graph.

@@ -38,7 +38,7 @@ func (r *resolver) release(ctx context.Context, s *typeState, gone map[string]bo
 // that stays. Of users whose device is not known it is told only where no agent stays.
 func (r *resolver) madeOfReleased(ctx context.Context, s *typeState, gone map[string]bool) (map[string]bool, error) {
 	derived := make(map[string]bool)
-	if len(r.released) == 0 || len(judgedAfter(s.Name)) == 0 {
+	if len(r.released) == 0 || placedBy[s.Name] == nil {
 		return derived, nil
 	}
 	held := make(map[string]bool)
@@ -56,7 +56,7 @@ func (r *resolver) madeOfReleased(ctx context.Context, s *typeState, gone map[st
 		}
 	})
 	stays := func(source string) bool { return r.types[source].records > 0 }
-	if sources := madeOf(s.Name); len(sources) > 0 && !slices.ContainsFunc(sources, stays) {
+	if sources := derivedFrom[s.Name]; len(sources) > 0 && !slices.ContainsFunc(sources, stays) {
 		maps.Copy(derived, unrelated)
 	}
 	maps.DeleteFunc(derived, func(key string, _ bool) bool { return held[key] })

@@ -5,10 +5,9 @@ import (
 	"iter"
 	"slices"
 
-	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
-	"s1graph/relationships"
+	"s1graph/model"
 	"s1graph/steps"
 )
 
@@ -53,7 +52,7 @@ type typeState struct {
 	derived        bool // made of a type whose deletions were withheld
 	keepProperties bool // this run's rows say less than is known from before
 
-	subject relationships.End // of a relationship, the end that it is a fact about
+	subject model.End // of a relationship, the end that it is a fact about
 
 	fresh    int64 // records made of this run's rows
 	before   int64 // records of the last graph
@@ -85,26 +84,40 @@ func (g guard) withholds(gone, judged, fresh int64) bool {
 	return fresh == 0 || gone > g.count && float64(gone) > g.percent/100*float64(judged)
 }
 
-// madeOf names, for entity types that have no list of their own, the types that they are made of.
-func madeOf(name string) []string {
-	switch name {
-	case entities.Device.GraphType().Name:
-		return []string{entities.Agent.GraphType().Name}
-	case entities.User.GraphType().Name:
-		return []string{entities.Agent.GraphType().Name, entities.Device.GraphType().Name}
+// derivedFrom names, for entity types that have no list of their own, the types that they are derived from.
+var derivedFrom = func() map[string][]string {
+	sources := make(map[string][]string)
+	for _, d := range steps.Entities() {
+		for _, source := range d.DerivedFrom {
+			sources[d.Name] = append(sources[d.Name], source.Name)
+		}
 	}
-	return nil
+	return sources
+}()
+
+// placedBy has, by entity type, the relationship type by which an entity stands where another one does.
+var placedBy = func() map[string]*model.Description {
+	placed := make(map[string]*model.Description)
+	for _, d := range steps.Relationships() {
+		switch d.Places {
+		case model.From:
+			placed[d.From] = d
+		case model.To:
+			placed[d.To] = d
+		}
+	}
+	return placed
+}()
+
+// otherEnd is the type of the end that stands somewhere by itself.
+func otherEnd(d *model.Description) string {
+	if d.Places == model.To {
+		return d.From
+	}
+	return d.To
 }
 
-// judgedAfter names the types that must be settled before it is known what of a type lies outside.
-func judgedAfter(name string) []string {
-	if name == entities.Application.GraphType().Name {
-		return []string{entities.Device.GraphType().Name}
-	}
-	return madeOf(name)
-}
-
-// entityOrder are the entity types, each after those that it depends on.
+// entityOrder are the entity types, each after those that it is derived from or placed by.
 func entityOrder() []string {
 	var order []string
 	var add func(name string)
@@ -112,13 +125,16 @@ func entityOrder() []string {
 		if slices.Contains(order, name) {
 			return
 		}
-		for _, source := range judgedAfter(name) {
+		for _, source := range derivedFrom[name] {
 			add(source)
+		}
+		if d := placedBy[name]; d != nil {
+			add(otherEnd(d))
 		}
 		order = append(order, name)
 	}
-	for _, t := range entities.GraphTypes() {
-		add(t.Name)
+	for _, d := range steps.Entities() {
+		add(d.Name)
 	}
 	return order
 }
@@ -136,8 +152,8 @@ func (r *resolver) resolve(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, d := range relationships.All() {
-		if err := r.resolveRelationships(ctx, r.types[d.Type.Name], d.Subject); err != nil {
+	for _, d := range steps.Relationships() {
+		if err := r.resolveRelationships(ctx, r.types[d.Name], d.Subject); err != nil {
 			return err
 		}
 	}
@@ -145,7 +161,7 @@ func (r *resolver) resolve(ctx context.Context) error {
 }
 
 func (r *resolver) resolveEntities(ctx context.Context, s *typeState) error {
-	for _, source := range madeOf(s.Name) {
+	for _, source := range derivedFrom[s.Name] {
 		s.derived = s.derived || r.types[source].withheld > 0 || r.types[source].derived
 	}
 	if err := r.writeFresh(ctx, s, r.builder.Sorted(ctx, s.Name)); err != nil {
@@ -267,7 +283,7 @@ func (r *resolver) join(s *typeState, fresh, carried graph.Encoded) (graph.Encod
 		return fresh, err
 	}
 	const seen = "lastSeenOn"
-	if len(madeOf(s.Name)) > 0 && other.Get(seen).Int64() > record.Get(seen).Int64() {
+	if len(derivedFrom[s.Name]) > 0 && other.Get(seen).Int64() > record.Get(seen).Int64() {
 		record, other = other, record // the agent that describes it was not read
 	}
 	record.Type = &s.written
@@ -288,7 +304,7 @@ func (r *resolver) decode(e graph.Encoded) (graph.Record, error) {
 	return graph.Decode(e.JSON, r.byName)
 }
 
-func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subject relationships.End) error {
+func (r *resolver) resolveRelationships(ctx context.Context, s *typeState, subject model.End) error {
 	start, end := r.types[s.From], r.types[s.To]
 	s.subject = subject
 	s.incomplete = s.incomplete || start.incomplete || end.incomplete
@@ -346,7 +362,7 @@ func (r *resolver) isOutside(s *typeState, key string) bool {
 		return r.outside[key]
 	}
 	from, to, _ := graph.RelationshipEnds(key)
-	if s.subject == relationships.To {
+	if s.subject == model.To {
 		return r.outside[to]
 	}
 	return r.outside[from]

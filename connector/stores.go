@@ -12,7 +12,7 @@ import (
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
 	"s1graph/posture"
-	"s1graph/relationships"
+	"s1graph/steps"
 )
 
 // StoreResult is what a sync did to one store besides the graph files.
@@ -178,16 +178,10 @@ func (n *neo4j) report() {
 // declared are the properties that the data model has, by type.
 func declared() map[string][]string {
 	names := make(map[string][]string)
-	add := func(t *graph.Type, properties []entities.PropertyDescription) {
-		for _, p := range properties {
-			names[t.Name] = append(names[t.Name], p.Name)
+	for _, d := range steps.Model() {
+		for _, p := range d.Properties {
+			names[d.Name] = append(names[d.Name], p.Name)
 		}
-	}
-	for _, d := range entities.All() {
-		add(d.Type, d.Properties)
-	}
-	for _, d := range relationships.All() {
-		add(d.Type, d.Properties)
 	}
 	return names
 }
@@ -200,7 +194,7 @@ func Wipe(ctx context.Context, o Options) (StoreResult, error) {
 		return StoreResult{}, err
 	}
 	defer func() { _ = store.Close(context.WithoutCancel(ctx)) }()
-	result, err := store.Wipe(ctx, Model(), func(name string, done, total int64) {
+	result, err := store.Wipe(ctx, steps.GraphTypes(), func(name string, done, total int64) {
 		if o.Progress != nil {
 			o.Progress(storeEvent(name, done, total, started))
 		}

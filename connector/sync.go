@@ -19,16 +19,10 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
-	"s1graph/relationships"
 	"s1graph/s1"
 	"s1graph/s1/replay"
 	"s1graph/steps"
 )
-
-// Model returns all types of the data model, entities first, each sorted by name.
-func Model() []*graph.Type {
-	return slices.Concat(entities.GraphTypes(), relationships.GraphTypes())
-}
 
 // Sync reads the tenant once and commits what it found. The Summary says how far it came, with an error
 // too. The error is nil where the run was committed, even if only in part; a *UsageError is a fault of
@@ -238,7 +232,7 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err != nil {
 		return err
 	}
-	builder, err := graph.NewBuilder(graph.BuilderConfig{Dir: s.store.TempDir(), Types: Model()})
+	builder, err := graph.NewBuilder(graph.BuilderConfig{Dir: s.store.TempDir(), Types: steps.GraphTypes()})
 	if err != nil {
 		return err
 	}
@@ -386,7 +380,7 @@ func (s *sync) typeStates(in *steps.Input) map[string]*typeState {
 	types := make(map[string]*typeState)
 	for _, result := range s.results {
 		for _, t := range result.Step.Types {
-			state := &typeState{Type: t, written: *t, before: s.last.count(t.Name)}
+			state := &typeState{Type: t.Type, written: *t.Type, before: s.last.count(t.Name)}
 			state.skipped = result.State == steps.Skipped
 			state.incomplete = result.State == steps.Failed || result.State == steps.Refused || (in.Scope.Unknown || s.mixed) && !state.skipped
 			if last := s.last.byName[t.Name]; state.skipped && last != nil {
@@ -458,7 +452,7 @@ func (s *sync) established(types map[string]*typeState) map[string]bool {
 			sources[result.Step.ID] = append(sources[result.Step.ID], entityTypes(s.results, id)...)
 		}
 	}
-	for _, t := range Model() { // entities come first
+	for _, t := range steps.GraphTypes() { // entities come first
 		state := types[t.Name]
 		whole := !state.skipped && !state.incomplete
 		if t.Relationship {

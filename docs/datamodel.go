@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"s1graph/entities"
 	"s1graph/graph"
-	"s1graph/relationships"
+	"s1graph/model"
+	"s1graph/steps"
 )
 
 // WriteDataModel writes the document, in Markdown, in one call of w.Write.
@@ -19,13 +21,14 @@ func WriteDataModel(w io.Writer) error {
 	d.introduce()
 	d.draw()
 	d.listEntities()
-	for _, e := range entities.All() {
-		d.describeEntity(&e)
+	for _, e := range steps.Entities() {
+		d.describeEntity(e)
 	}
 	d.listRelationships()
-	for _, r := range relationships.All() {
-		d.describeRelationship(&r)
+	for _, r := range steps.Relationships() {
+		d.describeRelationship(r)
 	}
+	d.listLists()
 	d.line("## Tables")
 	for _, t := range entities.Tables() {
 		d.line("### " + t.Title)
@@ -82,10 +85,10 @@ func (d *document) introduce() {
 // draw writes the picture of types and relationships.
 func (d *document) draw() {
 	d.WriteString("```mermaid\nflowchart LR\n")
-	for _, e := range entities.All() {
+	for _, e := range steps.Entities() {
 		fmt.Fprintf(d, "    %s[\"%s<br/>%s\"]\n", short(e.Type.Name), e.Type.Name, e.Type.Class)
 	}
-	for _, r := range relationships.All() {
+	for _, r := range steps.Relationships() {
 		fmt.Fprintf(d, "    %s -->|%s| %s\n", short(r.Type.From), r.Type.Class, short(r.Type.To))
 	}
 	d.WriteString("```\n\n")
@@ -96,13 +99,13 @@ func short(typeName string) string { return strings.TrimPrefix(typeName, "sentin
 func (d *document) listEntities() {
 	d.line("## Entities")
 	var rows [][]string
-	for _, e := range entities.All() {
+	for _, e := range steps.Entities() {
 		rows = append(rows, []string{link(e.Type.Name), e.Type.Class, e.Source, "`" + e.Type.Step + "`"})
 	}
 	d.table([]string{"type", "class", "from", "step"}, rows)
 }
 
-func (d *document) describeEntity(e *entities.Description) {
+func (d *document) describeEntity(e *model.Description) {
 	d.line("### " + e.Type.Name)
 	d.line(e.Doc)
 	d.line(fmt.Sprintf("- Class: %s\n- From: %s\n- Key: `%s:` and %s", e.Type.Class, e.Source, e.Type.Name, e.Key))
@@ -118,13 +121,13 @@ func (d *document) listRelationships() {
 	d.line("The key of a relationship is the key of the entity that it starts at, its class in lower case and the key of the entity that it " +
 		"ends at, joined by bars.")
 	var rows [][]string
-	for _, r := range relationships.All() {
+	for _, r := range steps.Relationships() {
 		rows = append(rows, []string{link(r.Type.Name), link(r.Type.From), r.Type.Class, link(r.Type.To), "`" + r.Type.Step + "`"})
 	}
 	d.table([]string{"type", "from", "class", "to", "step"}, rows)
 }
 
-func (d *document) describeRelationship(r *relationships.Description) {
+func (d *document) describeRelationship(r *model.Description) {
 	d.line("### " + r.Type.Name)
 	d.line(r.Doc)
 	if len(r.Properties) == 1 {
@@ -134,9 +137,37 @@ func (d *document) describeRelationship(r *relationships.Description) {
 	d.table(propertyHeader, propertyRows(r.Properties))
 }
 
+// listLists says what the steps read.
+func (d *document) listLists() {
+	d.line("## Lists")
+	d.line("What the steps read of the Management API, always with GET. The filters are on the state of things: without them a list " +
+		"leaves some out. What a whole list lacks is asked for by ID before it counts as gone, where the list can be asked so.")
+	var rows [][]string
+	add := func(step string, l *steps.List, standsInFor string) {
+		asked := ""
+		if l.Ask != "" {
+			asked = "`" + l.Ask + "`"
+		}
+		filters, err := url.QueryUnescape(l.Filters.Encode())
+		if err != nil || filters != "" {
+			filters = "`" + filters + "`"
+		}
+		rows = append(rows, []string{"`" + step + "`", "`" + l.Path + "`", filters, asked, standsInFor})
+	}
+	for _, step := range steps.All() {
+		for _, l := range step.Lists {
+			add(step.ID, &l, "")
+			if l.StandsIn != nil {
+				add(step.ID, l.StandsIn, "`"+l.Path+"`")
+			}
+		}
+	}
+	d.table([]string{"step", "list", "filters", "asked by ID with", "stands in for"}, rows)
+}
+
 var propertyHeader = []string{"property", "type", "what it is", "volatile, for it"}
 
-func propertyRows(properties []entities.PropertyDescription) [][]string {
+func propertyRows(properties []model.PropertyDescription) [][]string {
 	rows := make([][]string, len(properties))
 	for i, p := range properties {
 		text := p.Doc

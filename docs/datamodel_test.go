@@ -12,7 +12,7 @@ import (
 
 	"s1graph/docs"
 	"s1graph/entities"
-	"s1graph/relationships"
+	"s1graph/steps"
 )
 
 func TestTheDocumentIsWhatTheCodeSays(t *testing.T) {
@@ -27,14 +27,14 @@ func TestTheDocumentNamesEveryTypeAndProperty(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, docs.WriteDataModel(&b))
 	text := b.String()
-	for _, e := range entities.All() {
+	for _, e := range steps.Entities() {
 		assert.Contains(t, text, "\n### "+e.Type.Name+"\n")
 		for _, p := range e.Properties {
 			assert.Contains(t, text, "| `"+p.Name+"` | "+p.Kind.String()+" | "+p.Doc)
 			assert.Contains(t, text, p.Volatile)
 		}
 	}
-	for _, r := range relationships.All() {
+	for _, r := range steps.Relationships() {
 		assert.Contains(t, text, "\n### "+r.Type.Name+"\n")
 	}
 	for _, table := range entities.Tables() {

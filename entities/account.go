@@ -3,11 +3,12 @@ package entities
 import (
 	"cmp"
 
+	"s1graph/model"
 	"s1graph/s1"
 )
 
 // Account is what a customer has at SentinelOne; its sites stand below it.
-var Account = define(Kind[s1.Account]{
+var Account = model.Entity[s1.Account]{
 	Type:     accountType,
 	Class:    "Account",
 	Step:     "accounts",
@@ -15,54 +16,56 @@ var Account = define(Kind[s1.Account]{
 	Doc:      "An account of the tenant. A site-scoped token may not read accounts: they are then made of what /sites says of them.",
 	KeyDoc:   "the account's id",
 	Revision: 1,
+	Place:    model.Place{Account: model.Own},
+	Card:     []string{"accountType", "state"},
 	Key:      func(a *s1.Account) string { return AccountKey(a.ID) },
-	Properties: []Property[s1.Account]{
-		Text("id", "The account's id.", func(a *s1.Account) string { return a.ID }),
-		Text("name", "Name of the account, else its id.",
+	Properties: []model.Property[s1.Account]{
+		model.Text("id", "The account's id.", func(a *s1.Account) string { return a.ID }),
+		model.Text("name", "Name of the account, else its id.",
 			func(a *s1.Account) string { return cmp.Or(a.Name, a.ID) }).Required(),
-		Text("displayName", "As name.",
+		model.Text("displayName", "As name.",
 			func(a *s1.Account) string { return cmp.Or(a.Name, a.ID) }).Required(),
-		Text("vendor", "Always SentinelOne.",
+		model.Text("vendor", "Always SentinelOne.",
 			func(*s1.Account) string { return "SentinelOne" }).Required(),
-		Text("accountType", "Trial or paid.", func(a *s1.Account) string { return a.AccountType }),
-		Text("usageType", "customer or mssp (a provider who serves others).",
+		model.Text("accountType", "Trial or paid.", func(a *s1.Account) string { return a.AccountType }),
+		model.Text("usageType", "customer or mssp (a provider who serves others).",
 			func(a *s1.Account) string { return a.UsageType }),
-		Text("billingMode", "subscription or consumption.",
+		model.Text("billingMode", "subscription or consumption.",
 			func(a *s1.Account) string { return a.BillingMode }),
-		Text("state", "active, expired or deleted.", func(a *s1.Account) string { return a.State }),
-		Flag("active", "Whether state is active.",
+		model.Text("state", "active, expired or deleted.", func(a *s1.Account) string { return a.State }),
+		model.Flag("active", "Whether state is active.",
 			func(a *s1.Account) s1.Flag { return activeState(a.State) }),
-		Flag("isDefault", "Whether this is the tenant's default account.",
+		model.Flag("isDefault", "Whether this is the tenant's default account.",
 			func(a *s1.Account) s1.Flag { return a.IsDefault }),
-		Text("externalId", "Identifier that the customer gave the account.",
+		model.Text("externalId", "Identifier that the customer gave the account.",
 			func(a *s1.Account) string { return a.ExternalID }),
-		Text("salesforceId", "The vendor's customer number.",
+		model.Text("salesforceId", "The vendor's customer number.",
 			func(a *s1.Account) string { return a.SalesforceID }),
-		Text("creator", "Who created the account.", func(a *s1.Account) string { return a.Creator }),
-		Text("creatorId", "Id of the console user who created the account.",
+		model.Text("creator", "Who created the account.", func(a *s1.Account) string { return a.Creator }),
+		model.Text("creatorId", "Id of the console user who created the account.",
 			func(a *s1.Account) string { return a.CreatorID }),
-		Moment("createdAt", "When the account was created.",
+		model.Moment("createdAt", "When the account was created.",
 			func(a *s1.Account) s1.Time { return a.CreatedAt }),
-		Moment("updatedAt", "When the console last wrote to the account.",
+		model.Moment("updatedAt", "When the console last wrote to the account.",
 			func(a *s1.Account) s1.Time { return a.UpdatedAt }).Volatile(bookkeeping),
-		Moment("expiration", "When the account expires.",
+		model.Moment("expiration", "When the account expires.",
 			func(a *s1.Account) s1.Time { return a.Expiration }),
-		Flag("unlimitedExpiration", "Whether the account never expires.",
+		model.Flag("unlimitedExpiration", "Whether the account never expires.",
 			func(a *s1.Account) s1.Flag { return a.UnlimitedExpiration }),
-		Whole("totalLicenses", "Number of licences bought.",
+		model.Whole("totalLicenses", "Number of licences bought.",
 			func(a *s1.Account) s1.Int { return a.TotalLicenses }),
-		Set("licenseBundles", "Names of the licensed bundles.",
+		model.Set("licenseBundles", "Names of the licensed bundles.",
 			func(a *s1.Account) []string { return licenseBundles(a.Licenses) }),
-		Set("licenseModules", "Names of the licensed add-on modules.",
+		model.Set("licenseModules", "Names of the licensed add-on modules.",
 			func(a *s1.Account) []string { return licenseModules(a.Licenses) }),
-		Set("licenseSurfaces", "What each bundle covers, as `bundle/surface: count`.",
+		model.Set("licenseSurfaces", "What each bundle covers, as `bundle/surface: count`.",
 			func(a *s1.Account) []string { return licenseSurfaces(a.Licenses) }).Volatile(countOfChildren),
-		Whole("activeAgents", "Number of agents in use.",
+		model.Whole("activeAgents", "Number of agents in use.",
 			func(a *s1.Account) s1.Int { return a.ActiveAgents }).Volatile(countOfChildren),
-		Whole("numberOfSites", "Number of sites.",
+		model.Whole("numberOfSites", "Number of sites.",
 			func(a *s1.Account) s1.Int { return a.NumberOfSites }).Volatile(countOfChildren),
 	},
-})
+}.Define()
 
 const accountType = "sentinelone_account"
 

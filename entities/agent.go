@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"slices"
 
+	"s1graph/model"
 	"s1graph/s1"
 )
 
 // Agent is an installation of SentinelOne on a machine.
-var Agent = define(Kind[s1.Agent]{
+var Agent = model.Entity[s1.Agent]{
 	Type:     agentType,
 	Class:    "HostAgent",
 	Step:     "agents",
@@ -16,13 +17,15 @@ var Agent = define(Kind[s1.Agent]{
 	Doc:      "An agent: one installation of SentinelOne on a machine, decommissioned and uninstalled ones included. Its licence key is never read.",
 	KeyDoc:   "the agent's id",
 	Revision: 1,
+	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
+	Card:     []string{"osName", "agentVersion"},
 	Key:      func(a *s1.Agent) string { return AgentKey(a.ID) },
 	Tags:     agentTags,
 	TagsDoc:  agentTagsDoc,
 	Properties: slices.Concat(
 		agentIdentity, agentState, agentSystem, agentNetwork, agentScans, agentDirectory, agentCloud(),
 	),
-})
+}.Define()
 
 const agentType = "sentinelone_agent"
 
@@ -53,136 +56,136 @@ func agentFunctions(a *s1.Agent) []string {
 	return functions
 }
 
-var agentIdentity = []Property[s1.Agent]{
-	Text("id", "The agent's id.", func(a *s1.Agent) string { return a.ID }),
-	Text("name", "Name of the computer, else the agent's id.",
+var agentIdentity = []model.Property[s1.Agent]{
+	model.Text("id", "The agent's id.", func(a *s1.Agent) string { return a.ID }),
+	model.Text("name", "Name of the computer, else the agent's id.",
 		func(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.ID) }).Required(),
-	Text("displayName", "As name.",
+	model.Text("displayName", "As name.",
 		func(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.ID) }).Required(),
-	Text("uuid", "The agent's UUID, which the agent makes on its machine.",
+	model.Text("uuid", "The agent's UUID, which the agent makes on its machine.",
 		func(a *s1.Agent) string { return a.UUID }),
-	Text("computerName", "Host name as the agent reports it.",
+	model.Text("computerName", "Host name as the agent reports it.",
 		func(a *s1.Agent) string { return a.ComputerName }),
-	Text("externalId", "Identifier that the customer gave the agent.",
+	model.Text("externalId", "Identifier that the customer gave the agent.",
 		func(a *s1.Agent) string { return a.ExternalID }),
-	Set("tags", "The agent's tags as they are, as `key:value`.", agentTagList),
-	Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
-	Text("accountName", "Name of the account.",
+	model.Set("tags", "The agent's tags as they are, as `key:value`.", agentTagList),
+	model.Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
+	model.Text("accountName", "Name of the account.",
 		func(a *s1.Agent) string { return a.AccountName }).Volatile(nameOfParent),
-	Text("siteId", "Id of the site.", func(a *s1.Agent) string { return a.SiteID }),
-	Text("siteName", "Name of the site.",
+	model.Text("siteId", "Id of the site.", func(a *s1.Agent) string { return a.SiteID }),
+	model.Text("siteName", "Name of the site.",
 		func(a *s1.Agent) string { return a.SiteName }).Volatile(nameOfParent),
-	Text("groupId", "Id of the group.", func(a *s1.Agent) string { return a.GroupID }),
-	Text("groupName", "Name of the group.",
+	model.Text("groupId", "Id of the group.", func(a *s1.Agent) string { return a.GroupID }),
+	model.Text("groupName", "Name of the group.",
 		func(a *s1.Agent) string { return a.GroupName }).Volatile(nameOfParent),
-	Moment("groupUpdatedAt", "When the agent's group last changed.",
+	model.Moment("groupUpdatedAt", "When the agent's group last changed.",
 		func(a *s1.Agent) s1.Time { return a.GroupUpdatedAt }).
 		Volatile("moves with every change of the group; a move to another group shows in groupId"),
-	Moment("createdAt", "When the console first wrote the agent down.",
+	model.Moment("createdAt", "When the console first wrote the agent down.",
 		func(a *s1.Agent) s1.Time { return a.CreatedAt }),
-	Moment("registeredAt", "When the agent first reported to the console.",
+	model.Moment("registeredAt", "When the agent first reported to the console.",
 		func(a *s1.Agent) s1.Time { return a.RegisteredAt }),
-	Moment("updatedAt", "When the console last wrote to the agent.",
+	model.Moment("updatedAt", "When the console last wrote to the agent.",
 		func(a *s1.Agent) s1.Time { return a.UpdatedAt }).Volatile(bookkeeping),
 }
 
-var agentState = []Property[s1.Agent]{
-	Set("function", "What the agent does, in JupiterOne's words: activity-monitor, anti-malware and endpoint-protection; "+
+var agentState = []model.Property[s1.Agent]{
+	model.Set("function", "What the agent does, in JupiterOne's words: activity-monitor, anti-malware and endpoint-protection; "+
 		"host-firewall where its firewall control is on.", agentFunctions).Required(),
-	Text("agentVersion", "Version of the agent.", func(a *s1.Agent) string { return a.AgentVersion }),
-	Flag("isUpToDate", "Whether the agent has the latest version.",
+	model.Text("agentVersion", "Version of the agent.", func(a *s1.Agent) string { return a.AgentVersion }),
+	model.Flag("isUpToDate", "Whether the agent has the latest version.",
 		func(a *s1.Agent) s1.Flag { return a.IsUpToDate }).Volatile(vendorRelease),
-	Text("installerType", "Kind of package that the agent was installed from, such as .msi.",
+	model.Text("installerType", "Kind of package that the agent was installed from, such as .msi.",
 		func(a *s1.Agent) string { return a.InstallerType }),
-	Flag("isActive", "Whether the agent is connected to the console.",
+	model.Flag("isActive", "Whether the agent is connected to the console.",
 		func(a *s1.Agent) s1.Flag { return a.IsActive }).Volatile("moves when a machine sleeps and wakes"),
-	Moment("lastActiveDate", "When the agent last reported to the console.",
+	model.Moment("lastActiveDate", "When the agent last reported to the console.",
 		func(a *s1.Agent) s1.Time { return a.LastActiveDate }).Volatile(heartbeat),
-	Moment("lastSeenOn", "lastActiveDate, else registeredAt, else createdAt, else 0.",
+	model.Moment("lastSeenOn", "lastActiveDate, else registeredAt, else createdAt, else 0.",
 		lastSeenOn).Required().Volatile(heartbeat),
-	Flag("isDecommissioned", "Whether the agent was taken out of service.",
+	model.Flag("isDecommissioned", "Whether the agent was taken out of service.",
 		func(a *s1.Agent) s1.Flag { return a.IsDecommissioned }),
-	Flag("isUninstalled", "Whether the agent was uninstalled.",
+	model.Flag("isUninstalled", "Whether the agent was uninstalled.",
 		func(a *s1.Agent) s1.Flag { return a.IsUninstalled }),
-	Flag("isPendingUninstall", "Whether the agent has been told to uninstall itself.",
+	model.Flag("isPendingUninstall", "Whether the agent has been told to uninstall itself.",
 		func(a *s1.Agent) s1.Flag { return a.IsPendingUninstall }),
-	Flag("infected", "Whether the agent has threats that are not mitigated.",
+	model.Flag("infected", "Whether the agent has threats that are not mitigated.",
 		func(a *s1.Agent) s1.Flag { return a.Infected }),
-	Whole("activeThreats", "Number of threats that are not mitigated.",
+	model.Whole("activeThreats", "Number of threats that are not mitigated.",
 		func(a *s1.Agent) s1.Int { return a.ActiveThreats }).Volatile(countOfChildren),
-	Flag("threatRebootRequired", "Whether a threat's mitigation waits for a reboot.",
+	model.Flag("threatRebootRequired", "Whether a threat's mitigation waits for a reboot.",
 		func(a *s1.Agent) s1.Flag { return a.ThreatRebootRequired }),
-	Text("mitigationMode", "What the policy does about threats: detect or protect.",
+	model.Text("mitigationMode", "What the policy does about threats: detect or protect.",
 		func(a *s1.Agent) string { return a.MitigationMode }),
-	Text("mitigationModeSuspicious", "What the policy does about suspicious activity: detect or protect.",
+	model.Text("mitigationModeSuspicious", "What the policy does about suspicious activity: detect or protect.",
 		func(a *s1.Agent) string { return a.MitigationModeSuspicious }),
-	Text("detectionState", "How far detection is switched on, as the vendor has it.",
+	model.Text("detectionState", "How far detection is switched on, as the vendor has it.",
 		func(a *s1.Agent) string { return a.DetectionState }),
-	Text("operationalState", "Whether the agent works or is disabled, as the vendor has it; na where it works.",
+	model.Text("operationalState", "Whether the agent works or is disabled, as the vendor has it; na where it works.",
 		func(a *s1.Agent) string { return a.OperationalState }),
-	Moment("operationalStateExpiration", "When operationalState ends by itself.",
+	model.Moment("operationalStateExpiration", "When operationalState ends by itself.",
 		func(a *s1.Agent) s1.Time { return a.OperationalStateExpiration }),
-	Moment("firstFullModeTime", "When the agent was first fully at work.",
+	model.Moment("firstFullModeTime", "When the agent was first fully at work.",
 		func(a *s1.Agent) s1.Time { return a.FirstFullModeTime }),
-	Moment("policyUpdatedAt", "When the agent last took over a policy.",
+	model.Moment("policyUpdatedAt", "When the agent last took over a policy.",
 		func(a *s1.Agent) s1.Time { return a.PolicyUpdatedAt }).
 		Volatile("moves for all agents of a group at once; what the policy does shows in other properties"),
-	Flag("firewallEnabled", "Whether the agent's firewall control is on.",
+	model.Flag("firewallEnabled", "Whether the agent's firewall control is on.",
 		func(a *s1.Agent) s1.Flag { return a.FirewallEnabled }),
-	Flag("networkQuarantineEnabled", "Whether the agent's firewall rules for quarantine are on.",
+	model.Flag("networkQuarantineEnabled", "Whether the agent's firewall rules for quarantine are on.",
 		func(a *s1.Agent) s1.Flag { return a.NetworkQuarantineEnabled }),
-	Flag("encryptedApplications", "Whether the disk is encrypted.",
+	model.Flag("encryptedApplications", "Whether the disk is encrypted.",
 		func(a *s1.Agent) s1.Flag { return a.EncryptedApplications }),
-	Flag("allowRemoteShell", "Whether the console may open a shell on the machine.",
+	model.Flag("allowRemoteShell", "Whether the console may open a shell on the machine.",
 		func(a *s1.Agent) s1.Flag { return a.AllowRemoteShell }),
-	Flag("inRemoteShellSession", "Whether a shell from the console is open.",
+	model.Flag("inRemoteShellSession", "Whether a shell from the console is open.",
 		func(a *s1.Agent) s1.Flag { return a.InRemoteShellSession }).
 		Volatile("is how the moment of the collection happened to be"),
-	Text("remoteProfilingState", "Whether the vendor's support profiles the agent.",
+	model.Text("remoteProfilingState", "Whether the vendor's support profiles the agent.",
 		func(a *s1.Agent) string { return a.RemoteProfilingState }),
-	Moment("remoteProfilingStateExpiration", "When profiling ends by itself.",
+	model.Moment("remoteProfilingStateExpiration", "When profiling ends by itself.",
 		func(a *s1.Agent) s1.Time { return a.RemoteProfilingStateExpiration }),
-	Text("rangerStatus", "Whether the agent scans its network: Enabled, Disabled or NotApplicable.",
+	model.Text("rangerStatus", "Whether the agent scans its network: Enabled, Disabled or NotApplicable.",
 		func(a *s1.Agent) string { return a.RangerStatus }),
-	Text("rangerVersion", "Version of the network scanner.",
+	model.Text("rangerVersion", "Version of the network scanner.",
 		func(a *s1.Agent) string { return a.RangerVersion }),
-	Text("consoleMigrationStatus", "Whether the agent is being moved to another console: N/A, Pending, Migrated or Failed.",
+	model.Text("consoleMigrationStatus", "Whether the agent is being moved to another console: N/A, Pending, Migrated or Failed.",
 		func(a *s1.Agent) string { return a.ConsoleMigrationStatus }),
-	Set("userActionsNeeded", "What someone must do for the agent to work fully, such as reboot_needed.",
+	model.Set("userActionsNeeded", "What someone must do for the agent to work fully, such as reboot_needed.",
 		func(a *s1.Agent) []string { return a.UserActionsNeeded }),
-	Set("missingPermissions", "Permissions that the agent lacks on a Mac.",
+	model.Set("missingPermissions", "Permissions that the agent lacks on a Mac.",
 		func(a *s1.Agent) []string { return a.MissingPermissions }),
 }
 
-var agentSystem = []Property[s1.Agent]{
-	Text("osName", "Name of the operating system.", func(a *s1.Agent) string { return a.OSName }),
-	Text("osType", "windows, macos, linux or windows_legacy.",
+var agentSystem = []model.Property[s1.Agent]{
+	model.Text("osName", "Name of the operating system.", func(a *s1.Agent) string { return a.OSName }),
+	model.Text("osType", "windows, macos, linux or windows_legacy.",
 		func(a *s1.Agent) string { return a.OSType }),
-	Text("osRevision", "Version or build of the operating system.",
+	model.Text("osRevision", "Version or build of the operating system.",
 		func(a *s1.Agent) string { return a.OSRevision }),
-	Text("osArch", "32 bit, 64 bit or ARM64.", func(a *s1.Agent) string { return a.OSArch }),
-	Moment("osStartTime", "When the machine was last booted.",
+	model.Text("osArch", "32 bit, 64 bit or ARM64.", func(a *s1.Agent) string { return a.OSArch }),
+	model.Moment("osStartTime", "When the machine was last booted.",
 		func(a *s1.Agent) s1.Time { return a.OSStartTime }).Volatile("moves with every boot"),
-	Text("machineType", "desktop, laptop, server, storage, kubernetes node, kubernetes pod, ecs task or unknown.",
+	model.Text("machineType", "desktop, laptop, server, storage, kubernetes node, kubernetes pod, ecs task or unknown.",
 		func(a *s1.Agent) string { return a.MachineType }),
-	Text("modelName", "Maker and model of the machine.", func(a *s1.Agent) string { return a.ModelName }),
-	Text("serialNumber", "Serial number as the firmware has it, fillers included.",
+	model.Text("modelName", "Maker and model of the machine.", func(a *s1.Agent) string { return a.ModelName }),
+	model.Text("serialNumber", "Serial number as the firmware has it, fillers included.",
 		func(a *s1.Agent) string { return a.SerialNumber }),
-	Text("cpuId", "Model of the processor.", func(a *s1.Agent) string { return a.CPUID }),
-	Whole("cpuCount", "Number of processors.", func(a *s1.Agent) s1.Int { return a.CPUCount }),
-	Whole("coreCount", "Number of cores.", func(a *s1.Agent) s1.Int { return a.CoreCount }),
-	Whole("totalMemory", "Memory in megabytes.", func(a *s1.Agent) s1.Int { return a.TotalMemory }),
-	Text("storageName", "Name of the storage that the agent protects.",
+	model.Text("cpuId", "Model of the processor.", func(a *s1.Agent) string { return a.CPUID }),
+	model.Whole("cpuCount", "Number of processors.", func(a *s1.Agent) s1.Int { return a.CPUCount }),
+	model.Whole("coreCount", "Number of cores.", func(a *s1.Agent) s1.Int { return a.CoreCount }),
+	model.Whole("totalMemory", "Memory in megabytes.", func(a *s1.Agent) s1.Int { return a.TotalMemory }),
+	model.Text("storageName", "Name of the storage that the agent protects.",
 		func(a *s1.Agent) string { return a.StorageName }),
-	Text("storageType", "Kind of the storage that the agent protects.",
+	model.Text("storageType", "Kind of the storage that the agent protects.",
 		func(a *s1.Agent) string { return a.StorageType }),
-	Flag("hasContainerizedWorkload", "Whether containers run on the machine.",
+	model.Flag("hasContainerizedWorkload", "Whether containers run on the machine.",
 		func(a *s1.Agent) s1.Flag { return a.HasContainerizedWorkload }).Volatile(workload),
-	Whole("containersCount", "Number of containers on the machine.",
+	model.Whole("containersCount", "Number of containers on the machine.",
 		func(a *s1.Agent) s1.Int { return workloadCounts(a).ContainersCount }).Volatile(workload),
-	Whole("podsCount", "Number of Kubernetes pods on the machine.",
+	model.Whole("podsCount", "Number of Kubernetes pods on the machine.",
 		func(a *s1.Agent) s1.Int { return workloadCounts(a).PodsCount }).Volatile(workload),
-	Whole("tasksCount", "Number of ECS tasks on the machine.",
+	model.Whole("tasksCount", "Number of ECS tasks on the machine.",
 		func(a *s1.Agent) s1.Int { return workloadCounts(a).TasksCount }).Volatile(workload),
 }
 
@@ -193,49 +196,49 @@ func workloadCounts(a *s1.Agent) s1.ContainerizedWorkloadCounts {
 	return *a.ContainerizedWorkloadCounts
 }
 
-var agentNetwork = []Property[s1.Agent]{
-	Text("domain", "Domain or workgroup of the machine.", func(a *s1.Agent) string { return a.Domain }),
-	Text("networkStatus", "connected, connecting, disconnecting or disconnected.",
+var agentNetwork = []model.Property[s1.Agent]{
+	model.Text("domain", "Domain or workgroup of the machine.", func(a *s1.Agent) string { return a.Domain }),
+	model.Text("networkStatus", "connected, connecting, disconnecting or disconnected.",
 		func(a *s1.Agent) string { return a.NetworkStatus }).Volatile("moves when a machine joins and leaves a network"),
-	Text("externalIp", "Address that the console sees the agent come from.",
+	model.Text("externalIp", "Address that the console sees the agent come from.",
 		func(a *s1.Agent) string { return a.ExternalIP }).Volatile(roaming),
-	Text("lastIpToMgmt", "The machine's own address when it last reported.",
+	model.Text("lastIpToMgmt", "The machine's own address when it last reported.",
 		func(a *s1.Agent) string { return a.LastIPToMgmt }).Volatile(roaming),
-	Text("groupIp", "The network that the console sorts the agent into.",
+	model.Text("groupIp", "The network that the console sorts the agent into.",
 		func(a *s1.Agent) string { return a.GroupIP }).Volatile(roaming),
-	Set("macAddresses", "Hardware addresses of the network interfaces, in lower case with colons; never the router's.",
+	model.Set("macAddresses", "Hardware addresses of the network interfaces, in lower case with colons; never the router's.",
 		macAddressesOf).Volatile(interfaces),
-	Set("privateIpAddresses", "The machine's own addresses in private networks.",
+	model.Set("privateIpAddresses", "The machine's own addresses in private networks.",
 		func(a *s1.Agent) []string { return addressesOf(a, isPrivate) }).Volatile(roaming),
-	Set("publicIpAddresses", "The machine's own public addresses and, if public, externalIp.",
+	model.Set("publicIpAddresses", "The machine's own public addresses and, if public, externalIp.",
 		publicAddressesOf).Volatile(roaming),
-	Set("gatewayIpAddresses", "Addresses of the routers that the network interfaces use.",
+	model.Set("gatewayIpAddresses", "Addresses of the routers that the network interfaces use.",
 		gatewayAddressesOf).Volatile(roaming),
-	Set("networkInterfaceNames", "Names of the network interfaces.", func(a *s1.Agent) []string {
+	model.Set("networkInterfaceNames", "Names of the network interfaces.", func(a *s1.Agent) []string {
 		names := make([]string, len(a.NetworkInterfaces))
 		for i := range a.NetworkInterfaces {
 			names[i] = a.NetworkInterfaces[i].Name
 		}
 		return names
 	}).Volatile(interfaces),
-	Flag("locationEnabled", "Whether the policy changes with the network that the machine is in.",
+	model.Flag("locationEnabled", "Whether the policy changes with the network that the machine is in.",
 		func(a *s1.Agent) s1.Flag { return a.LocationEnabled }),
-	Text("locationType", "How the location was found: specific, fallback, not_applicable or not_supported.",
+	model.Text("locationType", "How the location was found: specific, fallback, not_applicable or not_supported.",
 		func(a *s1.Agent) string { return a.LocationType }).Volatile(roaming),
-	Set("locationNames", "Names of the locations that the machine is in.", func(a *s1.Agent) []string {
+	model.Set("locationNames", "Names of the locations that the machine is in.", func(a *s1.Agent) []string {
 		names := make([]string, len(a.Locations))
 		for i := range a.Locations {
 			names[i] = cmp.Or(a.Locations[i].Name, a.Locations[i].ID)
 		}
 		return names
 	}).Volatile(roaming),
-	Flag("proxyConsole", "Whether the agent reaches the console through a proxy.", func(a *s1.Agent) s1.Flag {
+	model.Flag("proxyConsole", "Whether the agent reaches the console through a proxy.", func(a *s1.Agent) s1.Flag {
 		if a.ProxyStates == nil {
 			return s1.Unknown
 		}
 		return a.ProxyStates.Console
 	}).Volatile(roaming),
-	Flag("proxyDeepVisibility", "Whether the agent sends its telemetry through a proxy.", func(a *s1.Agent) s1.Flag {
+	model.Flag("proxyDeepVisibility", "Whether the agent sends its telemetry through a proxy.", func(a *s1.Agent) s1.Flag {
 		if a.ProxyStates == nil {
 			return s1.Unknown
 		}
@@ -243,39 +246,39 @@ var agentNetwork = []Property[s1.Agent]{
 	}).Volatile(roaming),
 }
 
-var agentScans = []Property[s1.Agent]{
-	Text("scanStatus", "State of the last full disk scan: none, started, aborted or finished.",
+var agentScans = []model.Property[s1.Agent]{
+	model.Text("scanStatus", "State of the last full disk scan: none, started, aborted or finished.",
 		func(a *s1.Agent) string { return a.ScanStatus }).Volatile(scanning),
-	Moment("scanStartedAt", "When the last scan began.",
+	model.Moment("scanStartedAt", "When the last scan began.",
 		func(a *s1.Agent) s1.Time { return a.ScanStartedAt }).Volatile(scanning),
-	Moment("scanFinishedAt", "When the last finished scan ended.",
+	model.Moment("scanFinishedAt", "When the last finished scan ended.",
 		func(a *s1.Agent) s1.Time { return a.ScanFinishedAt }).Volatile(scanning),
-	Moment("scanAbortedAt", "When a scan was last aborted.",
+	model.Moment("scanAbortedAt", "When a scan was last aborted.",
 		func(a *s1.Agent) s1.Time { return a.ScanAbortedAt }).Volatile(scanning),
-	Moment("lastSuccessfulScanDate", "When the disk was last scanned in full.",
+	model.Moment("lastSuccessfulScanDate", "When the disk was last scanned in full.",
 		func(a *s1.Agent) s1.Time { return a.LastSuccessfulScanDate }).Volatile(scanning),
-	Moment("fullDiskScanLastUpdatedAt", "When the scan last reported.",
+	model.Moment("fullDiskScanLastUpdatedAt", "When the scan last reported.",
 		func(a *s1.Agent) s1.Time { return a.FullDiskScanLastUpdatedAt }).Volatile(scanning),
-	Text("appsVulnerabilityStatus", "Whether installed applications need a patch: patch_required, up_to_date or not_applicable.",
+	model.Text("appsVulnerabilityStatus", "Whether installed applications need a patch: patch_required, up_to_date or not_applicable.",
 		func(a *s1.Agent) string { return a.AppsVulnerabilityStatus }).Volatile(vendorRelease),
 }
 
-var agentDirectory = []Property[s1.Agent]{
-	Text("lastLoggedInUserName", "Who logged in last.",
+var agentDirectory = []model.Property[s1.Agent]{
+	model.Text("lastLoggedInUserName", "Who logged in last.",
 		func(a *s1.Agent) string { return a.LastLoggedInUserName }).Volatile(someoneLoggedIn),
-	Text("osUsername", "User of the operating system, as the agent reports it.",
+	model.Text("osUsername", "User of the operating system, as the agent reports it.",
 		func(a *s1.Agent) string { return a.OSUsername }).Volatile(someoneLoggedIn),
-	Text("userPrincipalName", "Active Directory's name of who logged in last.",
+	model.Text("userPrincipalName", "Active Directory's name of who logged in last.",
 		func(a *s1.Agent) string { return directoryOf(a).UserPrincipalName }).Volatile(someoneLoggedIn),
-	Text("mail", "Mail address of who logged in last.",
+	model.Text("mail", "Mail address of who logged in last.",
 		func(a *s1.Agent) string { return directoryOf(a).Mail }).Volatile(someoneLoggedIn),
-	Text("lastUserDistinguishedName", "Active Directory's path of who logged in last.",
+	model.Text("lastUserDistinguishedName", "Active Directory's path of who logged in last.",
 		func(a *s1.Agent) string { return directoryOf(a).LastUserDistinguishedName }).Volatile(someoneLoggedIn),
-	Set("lastUserMemberOf", "Active Directory groups of who logged in last.",
+	model.Set("lastUserMemberOf", "Active Directory groups of who logged in last.",
 		func(a *s1.Agent) []string { return directoryOf(a).LastUserMemberOf }).Volatile(someoneLoggedIn),
-	Text("computerDistinguishedName", "The computer's path in Active Directory.",
+	model.Text("computerDistinguishedName", "The computer's path in Active Directory.",
 		func(a *s1.Agent) string { return directoryOf(a).ComputerDistinguishedName }),
-	Set("computerMemberOf", "The computer's groups in Active Directory.",
+	model.Set("computerMemberOf", "The computer's groups in Active Directory.",
 		func(a *s1.Agent) []string { return directoryOf(a).ComputerMemberOf }),
 }
 
@@ -288,33 +291,33 @@ func directoryOf(a *s1.Agent) *s1.ActiveDirectory {
 }
 
 // agentCloud is what clouds and orchestrators say of the machine.
-func agentCloud() []Property[s1.Agent] {
+func agentCloud() []model.Property[s1.Agent] {
 	return append(cloudIdentity(),
-		Set("cloudTags", "Tags of the cloud instance.",
+		model.Set("cloudTags", "Tags of the cloud instance.",
 			cloudList(func(c *s1.CloudProvider) []string { return c.CloudTags })),
-		Text("awsRole", "IAM role of the EC2 instance.",
+		model.Text("awsRole", "IAM role of the EC2 instance.",
 			cloudText(func(c *s1.CloudProvider) string { return c.AWSRole })),
-		Set("awsSecurityGroups", "Security groups of the EC2 instance.",
+		model.Set("awsSecurityGroups", "Security groups of the EC2 instance.",
 			cloudList(func(c *s1.CloudProvider) []string { return c.AWSSecurityGroups })),
-		Set("awsSubnetIds", "Subnets of the EC2 instance.",
+		model.Set("awsSubnetIds", "Subnets of the EC2 instance.",
 			cloudList(func(c *s1.CloudProvider) []string { return c.AWSSubnetIDs })),
-		Text("azureResourceGroup", "Resource group of the Azure machine.",
+		model.Text("azureResourceGroup", "Resource group of the Azure machine.",
 			cloudText(func(c *s1.CloudProvider) string { return c.AzureResourceGroup })),
-		Text("gcpServiceAccount", "Service account of the Google Cloud instance.",
+		model.Text("gcpServiceAccount", "Service account of the Google Cloud instance.",
 			cloudText(func(c *s1.CloudProvider) string { return c.GCPServiceAccount })),
-		Text("clusterName", "Name of the cluster.",
+		model.Text("clusterName", "Name of the cluster.",
 			cloudText(func(c *s1.CloudProvider) string { return c.ClusterName })),
-		Text("kubernetesType", "Kind of Kubernetes, such as EKS.",
+		model.Text("kubernetesType", "Kind of Kubernetes, such as EKS.",
 			cloudText(func(c *s1.CloudProvider) string { return c.KubernetesType })),
-		Text("kubernetesVersion", "Version of Kubernetes.",
+		model.Text("kubernetesVersion", "Version of Kubernetes.",
 			cloudText(func(c *s1.CloudProvider) string { return c.KubernetesVersion })),
-		Text("kubernetesNodeName", "Name of the Kubernetes node.",
+		model.Text("kubernetesNodeName", "Name of the Kubernetes node.",
 			cloudText(func(c *s1.CloudProvider) string { return c.KubernetesNodeName })),
-		Set("kubernetesNodeLabels", "Labels of the Kubernetes node.",
+		model.Set("kubernetesNodeLabels", "Labels of the Kubernetes node.",
 			cloudList(func(c *s1.CloudProvider) []string { return c.KubernetesNodeLabels })),
-		Text("agentNamespace", "Kubernetes namespace that the agent runs in.",
+		model.Text("agentNamespace", "Kubernetes namespace that the agent runs in.",
 			cloudText(func(c *s1.CloudProvider) string { return c.AgentNamespace })),
-		Text("agentPodName", "Kubernetes pod that the agent runs in.",
+		model.Text("agentPodName", "Kubernetes pod that the agent runs in.",
 			cloudText(func(c *s1.CloudProvider) string { return c.AgentPodName })),
 	)
 }

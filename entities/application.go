@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
 )
 
@@ -71,7 +72,7 @@ func FromInventory(app *s1.InventoryApplication, e *s1.InventoryEndpoint) Instal
 }
 
 // Application is a version of an application, however many machines it is installed on.
-var Application = define(Kind[Installation]{
+var Application = model.Entity[Installation]{
 	Type:   applicationType,
 	Class:  "Application",
 	Step:   "applications",
@@ -80,25 +81,26 @@ var Application = define(Kind[Installation]{
 		"the relationship sentinelone_device_has_application.",
 	KeyDoc:   "a hash of name, publisher, version, type and osType",
 	Revision: 1,
+	Card:     []string{"riskLevel", "publisher"},
 	Key:      ApplicationKey,
-	Properties: []Property[Installation]{
-		Text("name", "Name of the application; the key, where the console tells none.",
+	Properties: []model.Property[Installation]{
+		model.Text("name", "Name of the application; the key, where the console tells none.",
 			applicationName).Required(),
-		Text("displayName", "Name and version.", func(i *Installation) string {
+		model.Text("displayName", "Name and version.", func(i *Installation) string {
 			return strings.TrimSpace(applicationName(i) + " " + i.Version)
 		}).Required(),
-		Text("publisher", "Who made the application.", func(i *Installation) string { return i.Publisher }),
-		Text("version", "Version of the application.", func(i *Installation) string { return i.Version }),
-		Text("type", "app, kb, patch, chromeExtension, edgeExtension, firefoxExtension or safariExtension.",
+		model.Text("publisher", "Who made the application.", func(i *Installation) string { return i.Publisher }),
+		model.Text("version", "Version of the application.", func(i *Installation) string { return i.Version }),
+		model.Text("type", "app, kb, patch, chromeExtension, edgeExtension, firefoxExtension or safariExtension.",
 			func(i *Installation) string { return i.Type }),
-		Text("osType", "Operating system that it is for: windows, macos, linux or windows_legacy.",
+		model.Text("osType", "Operating system that it is for: windows, macos, linux or windows_legacy.",
 			func(i *Installation) string { return i.OSType }),
-		Text("riskLevel", "Risk of the application's vulnerabilities: none, low, medium, high or critical.",
+		model.Text("riskLevel", "Risk of the application's vulnerabilities: none, low, medium, high or critical.",
 			func(i *Installation) string { return i.RiskLevel }).Combined(highestRisk),
-		Text("cpe", "Common Platform Enumeration name.",
-			func(i *Installation) string { return i.CPE }).Combined(greatest),
+		model.Text("cpe", "Common Platform Enumeration name.",
+			func(i *Installation) string { return i.CPE }).Combined(model.Greatest),
 	},
-})
+}.Define()
 
 const applicationType = "sentinelone_application"
 
@@ -118,7 +120,7 @@ func applicationName(i *Installation) string {
 // riskLevels in ascending order. A level that is not among them counts as less than none.
 var riskLevels = []string{"none", "low", "medium", "high", "critical"}
 
-var highestRisk = Combination{
+var highestRisk = model.Combination{
 	Doc: "the highest",
 	Of: func(a, b graph.Value) graph.Value {
 		x, y := slices.Index(riskLevels, a.Text()), slices.Index(riskLevels, b.Text())

@@ -50,7 +50,7 @@ func BenchmarkMapInstallations(b *testing.B) {
 	}
 }
 
-func ExampleKind_Entity() {
+func Example() {
 	agent := s1.Agent{ID: "1234567890123456789", ComputerName: "FIN-LT-042", AgentVersion: "23.4.2.216", Infected: s1.False}
 	record := entities.Agent.Entity(&agent)
 	fmt.Println(string(graph.Encode(&record).JSON))

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"s1graph/model"
 	"s1graph/s1"
 )
 
@@ -42,20 +43,20 @@ func cloudList(get func(*s1.CloudProvider) []string) func(*s1.Agent) []string {
 
 // cloudIdentity are the properties that say which cloud instance a machine is; agent and device both
 // have them.
-func cloudIdentity() []Property[s1.Agent] {
-	return []Property[s1.Agent]{
-		Set("cloudProviders", "Clouds that the machine runs in, such as AWS, Azure or GCP.", cloudProviders),
-		Text("cloudAccount", "Account, subscription or project in the cloud.",
+func cloudIdentity() []model.Property[s1.Agent] {
+	return []model.Property[s1.Agent]{
+		model.Set("cloudProviders", "Clouds that the machine runs in, such as AWS, Azure or GCP.", cloudProviders),
+		model.Text("cloudAccount", "Account, subscription or project in the cloud.",
 			cloudText(func(c *s1.CloudProvider) string { return c.CloudAccount })),
-		Text("cloudInstanceId", "Id of the cloud instance.",
+		model.Text("cloudInstanceId", "Id of the cloud instance.",
 			cloudText(func(c *s1.CloudProvider) string { return c.CloudInstanceID })),
-		Text("cloudInstanceSize", "Size of the cloud instance, such as t3.medium.",
+		model.Text("cloudInstanceSize", "Size of the cloud instance, such as t3.medium.",
 			cloudText(func(c *s1.CloudProvider) string { return c.CloudInstanceSize })),
-		Text("cloudImage", "Image that the cloud instance was made from.",
+		model.Text("cloudImage", "Image that the cloud instance was made from.",
 			cloudText(func(c *s1.CloudProvider) string { return c.CloudImage })),
-		Text("cloudLocation", "Region or zone of the cloud instance.",
+		model.Text("cloudLocation", "Region or zone of the cloud instance.",
 			cloudText(func(c *s1.CloudProvider) string { return c.CloudLocation })),
-		Text("cloudNetwork", "Virtual network of the cloud instance.",
+		model.Text("cloudNetwork", "Virtual network of the cloud instance.",
 			cloudText(func(c *s1.CloudProvider) string { return c.CloudNetwork })),
 	}
 }

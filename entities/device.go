@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
 )
 
 // Device is the machine that an agent is installed on. A machine whose agent was installed anew is
 // still the same, and then several agents' rows say something of it.
-var Device = define(Kind[s1.Agent]{
+var Device = model.Entity[s1.Agent]{
 	Type:   deviceType,
 	Class:  "Device",
 	Step:   "agents",
@@ -19,14 +21,16 @@ var Device = define(Kind[s1.Agent]{
 		"greatest lastActiveDate, among equals by the one of the greatest id.",
 	KeyDoc: "a hash of account id, serial number and lower-cased computer name; where the serial number is unknown or a filler (see " +
 		"the table), of account id and the agent's uuid, or its id where it has no uuid",
-	Revision: 1,
-	Key:      DeviceKey,
-	Rank:     func(a *s1.Agent) int64 { return int64(a.LastActiveDate) },
-	Tie:      func(a *s1.Agent) string { return sortableID(a.ID) },
+	Revision:    1,
+	Key:         DeviceKey,
+	Rank:        rankOf,
+	DerivedFrom: []*graph.Type{Agent.GraphType()},
+	Place:       model.Place{Account: "accountId"},
+	Card:        []string{"osName", "modelName"},
 	Properties: slices.Concat(
 		deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity(),
 	),
-})
+}.Define()
 
 const deviceType = "sentinelone_device"
 
@@ -41,103 +45,103 @@ func DeviceKey(a *s1.Agent) string {
 	return hashKey(deviceType, a.AccountID, cmp.Or(a.UUID, a.ID))
 }
 
-var deviceIdentity = []Property[s1.Agent]{
-	Text("name", "Name of the computer, else the agent's uuid, else the agent's id.", deviceName).Required(),
-	Text("displayName", "As name.", deviceName).Required(),
-	Text("computerName", "Host name as the agent reports it.",
+var deviceIdentity = []model.Property[s1.Agent]{
+	model.Text("name", "Name of the computer, else the agent's uuid, else the agent's id.", deviceName).Required(),
+	model.Text("displayName", "As name.", deviceName).Required(),
+	model.Text("computerName", "Host name as the agent reports it.",
 		func(a *s1.Agent) string { return a.ComputerName }),
-	Text("hostname", "The computer name made to fit the data model: characters other than ASCII letters, digits and hyphens "+
+	model.Text("hostname", "The computer name made to fit the data model: characters other than ASCII letters, digits and hyphens "+
 		"become hyphens, at most 63; where fewer than two are left, `device-` and 8 hex digits of the key.", hostname).Required(),
-	Set("fqdn", "Full host name in lower case: the computer name if it is one, else the computer name in domain, where that is "+
+	model.Set("fqdn", "Full host name in lower case: the computer name if it is one, else the computer name in domain, where that is "+
 		"a DNS domain.", fqdnsOf).Required(),
-	Set("deviceId", "UUIDs of the device's agents.",
-		func(a *s1.Agent) []string { return []string{a.UUID} }).Required().Combined(union),
-	Set("formerAgentIds", "Ids of the device's agents that are decommissioned or uninstalled.", func(a *s1.Agent) []string {
+	model.Set("deviceId", "UUIDs of the device's agents.",
+		func(a *s1.Agent) []string { return []string{a.UUID} }).Required().Combined(model.Union),
+	model.Set("formerAgentIds", "Ids of the device's agents that are decommissioned or uninstalled.", func(a *s1.Agent) []string {
 		if IsProtecting(a) {
 			return nil
 		}
 		return []string{a.ID}
-	}).Combined(union),
-	Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
-	Text("domain", "Domain or workgroup of the machine.", func(a *s1.Agent) string { return a.Domain }),
-	Set("userEmails", "Mail address of the owner.", func(a *s1.Agent) []string {
+	}).Combined(model.Union),
+	model.Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
+	model.Text("domain", "Domain or workgroup of the machine.", func(a *s1.Agent) string { return a.Domain }),
+	model.Set("userEmails", "Mail address of the owner.", func(a *s1.Agent) []string {
 		if o := ownerOf(a); o.ad != nil {
 			return mailAddresses(o.ad.Mail)
 		}
 		return nil
 	}).Volatile(someoneLoggedIn),
-	Moment("lastSeenOn", "lastActiveDate of the describing agent, else its registeredAt, else its createdAt, else 0.",
+	model.Moment("lastSeenOn", "lastActiveDate of the describing agent, else its registeredAt, else its createdAt, else 0.",
 		lastSeenOn).Required().Volatile(heartbeat),
 }
 
-var deviceHardware = []Property[s1.Agent]{
-	Text("category", "server, endpoint or other, by machineType (see the table).",
+var deviceHardware = []model.Property[s1.Agent]{
+	model.Text("category", "server, endpoint or other, by machineType (see the table).",
 		func(a *s1.Agent) string { return deviceCategories.of(a.MachineType) }).Required(),
-	Text("machineType", "desktop, laptop, server, storage, kubernetes node, kubernetes pod, ecs task or unknown.",
+	model.Text("machineType", "desktop, laptop, server, storage, kubernetes node, kubernetes pod, ecs task or unknown.",
 		func(a *s1.Agent) string { return a.MachineType }),
-	Text("make", "Maker: what stands before ` - ` in modelName.", func(a *s1.Agent) string {
+	model.Text("make", "Maker: what stands before ` - ` in modelName.", func(a *s1.Agent) string {
 		maker, _ := makeAndModel(a.ModelName)
 		return maker
 	}).Required(),
-	Text("model", "Model: what stands after ` - ` in modelName, or all of it where there is none.", func(a *s1.Agent) string {
+	model.Text("model", "Model: what stands after ` - ` in modelName, or all of it where there is none.", func(a *s1.Agent) string {
 		_, model := makeAndModel(a.ModelName)
 		return model
 	}).Required(),
-	Text("modelName", "Maker and model as the agent reports them.",
+	model.Text("modelName", "Maker and model as the agent reports them.",
 		func(a *s1.Agent) string { return a.ModelName }),
-	Text("serial", "Serial number; empty where it is unknown or a filler (see the table).",
+	model.Text("serial", "Serial number; empty where it is unknown or a filler (see the table).",
 		func(a *s1.Agent) string { return usableSerial(a.SerialNumber) }).Required(),
-	Text("osName", "Name of the operating system.",
+	model.Text("osName", "Name of the operating system.",
 		func(a *s1.Agent) string { return a.OSName }).Required(),
-	Text("osType", "Operating system in JupiterOne's words, by the agent's osType (see the table).",
+	model.Text("osType", "Operating system in JupiterOne's words, by the agent's osType (see the table).",
 		func(a *s1.Agent) string { return osTypes.of(a.OSType) }).Required(),
-	Text("osVersion", "Version or build of the operating system.",
+	model.Text("osVersion", "Version or build of the operating system.",
 		func(a *s1.Agent) string { return a.OSRevision }).Required(),
-	Text("osDetails", "Name, version and architecture of the operating system.", func(a *s1.Agent) string {
+	model.Text("osDetails", "Name, version and architecture of the operating system.", func(a *s1.Agent) string {
 		return strings.Join(slices.DeleteFunc([]string{a.OSName, a.OSRevision, a.OSArch},
 			func(s string) bool { return s == "" }), " ")
 	}).Required(),
-	Text("osArch", "32 bit, 64 bit or ARM64.", func(a *s1.Agent) string { return a.OSArch }),
-	Moment("osStartTime", "When the machine was last booted.",
+	model.Text("osArch", "32 bit, 64 bit or ARM64.", func(a *s1.Agent) string { return a.OSArch }),
+	model.Moment("osStartTime", "When the machine was last booted.",
 		func(a *s1.Agent) s1.Time { return a.OSStartTime }).Volatile("moves with every boot"),
-	Text("cpuId", "Model of the processor.", func(a *s1.Agent) string { return a.CPUID }),
-	Whole("cpuCount", "Number of processors.", func(a *s1.Agent) s1.Int { return a.CPUCount }),
-	Whole("coreCount", "Number of cores.", func(a *s1.Agent) s1.Int { return a.CoreCount }),
-	Whole("totalMemory", "Memory in megabytes.", func(a *s1.Agent) s1.Int { return a.TotalMemory }),
+	model.Text("cpuId", "Model of the processor.", func(a *s1.Agent) string { return a.CPUID }),
+	model.Whole("cpuCount", "Number of processors.", func(a *s1.Agent) s1.Int { return a.CPUCount }),
+	model.Whole("coreCount", "Number of cores.", func(a *s1.Agent) s1.Int { return a.CoreCount }),
+	model.Whole("totalMemory", "Memory in megabytes.", func(a *s1.Agent) s1.Int { return a.TotalMemory }),
 }
 
-var deviceNetwork = []Property[s1.Agent]{
-	Set("ipv4Addresses", "IPv4 addresses of the network interfaces, and the one that last reached the console.",
+var deviceNetwork = []model.Property[s1.Agent]{
+	model.Set("ipv4Addresses", "IPv4 addresses of the network interfaces, and the one that last reached the console.",
 		func(a *s1.Agent) []string { return addressesOf(a, isIPv4) }).Required().Volatile(roaming),
-	Set("ipv6Addresses", "IPv6 addresses of the network interfaces, and the one that last reached the console, without zones.",
+	model.Set("ipv6Addresses", "IPv6 addresses of the network interfaces, and the one that last reached the console, without zones.",
 		func(a *s1.Agent) []string { return addressesOf(a, isIPv6) }).Required().Volatile(roaming),
-	Set("privateIpAddresses", "Those of the addresses that are private (see the table).",
+	model.Set("privateIpAddresses", "Those of the addresses that are private (see the table).",
 		func(a *s1.Agent) []string { return addressesOf(a, isPrivate) }).Required().Volatile(roaming),
-	Set("publicIpAddresses", "Those of the addresses that are not private and, if public, the one that the console sees.",
+	model.Set("publicIpAddresses", "Those of the addresses that are not private and, if public, the one that the console sees.",
 		publicAddressesOf).Required().Volatile(roaming),
-	Set("macAddresses", "Hardware addresses of the network interfaces, in lower case with colons; never the router's.",
+	model.Set("macAddresses", "Hardware addresses of the network interfaces, in lower case with colons; never the router's.",
 		macAddressesOf).Required().Volatile(interfaces),
 }
 
-var deviceProtection = []Property[s1.Agent]{
-	Flag("encrypted", "Whether the disk is encrypted.",
+var deviceProtection = []model.Property[s1.Agent]{
+	model.Flag("encrypted", "Whether the disk is encrypted.",
 		func(a *s1.Agent) s1.Flag { return a.EncryptedApplications }),
-	Flag("firewallEnabled", "Whether the agent's firewall control is on.",
+	model.Flag("firewallEnabled", "Whether the agent's firewall control is on.",
 		func(a *s1.Agent) s1.Flag { return a.FirewallEnabled }),
-	Flag("malwareProtected", "Whether an agent that is neither decommissioned nor uninstalled is on the machine.",
-		func(a *s1.Agent) s1.Flag { return s1.FlagOf(IsProtecting(a)) }).Combined(anyOf),
+	model.Flag("malwareProtected", "Whether an agent that is neither decommissioned nor uninstalled is on the machine.",
+		func(a *s1.Agent) s1.Flag { return s1.FlagOf(IsProtecting(a)) }).Combined(model.AnyOf),
 }
 
 func deviceName(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.UUID, a.ID) }
 
-// sortableID lets ids of different lengths compare as the numbers that they are.
-func sortableID(id string) string {
-	const longest = 20 // digits of the greatest 64-bit number
-	if len(id) >= longest {
-		return id
-	}
-	return strings.Repeat("0", longest-len(id)) + id
+// AgentRank is the order among the agents of one device, and among those that name one person: the agent of the
+// greatest describes the device, and names its owner. It is given the agent's lastActiveDate in milliseconds since
+// 1970, and its ID.
+func AgentRank(lastActive int64, id string) model.Rank {
+	return model.Rank{Number: lastActive, Tie: model.ID(id)}
 }
+
+func rankOf(a *s1.Agent) model.Rank { return AgentRank(int64(a.LastActiveDate), a.ID) }
 
 // translation says what a vendor's word is in the data model.
 type translation struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/steps"
 )
 
 var update = flag.Bool("update", false, "write testdata/mapping.txt anew, where revisions allow it")
@@ -41,7 +41,7 @@ func TestAnotherMappingHasAnotherRevision(t *testing.T) {
 	}
 	records := fixedRecords()
 	var lines strings.Builder
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		hash := sha256.New()
 		for _, r := range records[d.Type.Name] {
 			e := graph.Encode(&r)

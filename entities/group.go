@@ -3,11 +3,12 @@ package entities
 import (
 	"cmp"
 
+	"s1graph/model"
 	"s1graph/s1"
 )
 
 // Group is a part of a site whose agents share a policy.
-var Group = define(Kind[s1.Group]{
+var Group = model.Entity[s1.Group]{
 	Type:     groupType,
 	Class:    "Group",
 	Step:     "groups",
@@ -15,39 +16,41 @@ var Group = define(Kind[s1.Group]{
 	Doc:      "A group of agents that share a policy. Its registration token is never read.",
 	KeyDoc:   "the group's id",
 	Revision: 1,
+	Place:    model.Place{Site: "siteId", Group: model.Own},
+	Card:     []string{"type"},
 	Key:      func(g *s1.Group) string { return GroupKey(g.ID) },
-	Properties: []Property[s1.Group]{
-		Text("id", "The group's id.", func(g *s1.Group) string { return g.ID }),
-		Text("name", "Name of the group, else its id.",
+	Properties: []model.Property[s1.Group]{
+		model.Text("id", "The group's id.", func(g *s1.Group) string { return g.ID }),
+		model.Text("name", "Name of the group, else its id.",
 			func(g *s1.Group) string { return cmp.Or(g.Name, g.ID) }).Required(),
-		Text("displayName", "As name.",
+		model.Text("displayName", "As name.",
 			func(g *s1.Group) string { return cmp.Or(g.Name, g.ID) }).Required(),
-		Text("description", "What the customer wrote about the group.",
+		model.Text("description", "What the customer wrote about the group.",
 			func(g *s1.Group) string { return g.Description }),
-		Text("type", "static (filled by hand), dynamic (by a filter) or pinned.",
+		model.Text("type", "static (filled by hand), dynamic (by a filter) or pinned.",
 			func(g *s1.Group) string { return g.Type }),
-		Flag("isDefault", "Whether new agents of the site come to this group.",
+		model.Flag("isDefault", "Whether new agents of the site come to this group.",
 			func(g *s1.Group) s1.Flag { return g.IsDefault }),
-		Flag("inherits", "Whether the group takes its policy from the site.",
+		model.Flag("inherits", "Whether the group takes its policy from the site.",
 			func(g *s1.Group) s1.Flag { return g.Inherits }),
-		Whole("rank", "Order in which dynamic groups are matched; the lowest wins.",
+		model.Whole("rank", "Order in which dynamic groups are matched; the lowest wins.",
 			func(g *s1.Group) s1.Int { return g.Rank }),
-		Text("filterId", "Id of the filter that fills a dynamic group.",
+		model.Text("filterId", "Id of the filter that fills a dynamic group.",
 			func(g *s1.Group) string { return g.FilterID }),
-		Text("filterName", "Name of the filter that fills a dynamic group.",
+		model.Text("filterName", "Name of the filter that fills a dynamic group.",
 			func(g *s1.Group) string { return g.FilterName }),
-		Text("siteId", "Id of the site.", func(g *s1.Group) string { return g.SiteID }),
-		Text("creator", "Who created the group.", func(g *s1.Group) string { return g.Creator }),
-		Text("creatorId", "Id of the console user who created the group.",
+		model.Text("siteId", "Id of the site.", func(g *s1.Group) string { return g.SiteID }),
+		model.Text("creator", "Who created the group.", func(g *s1.Group) string { return g.Creator }),
+		model.Text("creatorId", "Id of the console user who created the group.",
 			func(g *s1.Group) string { return g.CreatorID }),
-		Moment("createdAt", "When the group was created.",
+		model.Moment("createdAt", "When the group was created.",
 			func(g *s1.Group) s1.Time { return g.CreatedAt }),
-		Moment("updatedAt", "When the console last wrote to the group.",
+		model.Moment("updatedAt", "When the console last wrote to the group.",
 			func(g *s1.Group) s1.Time { return g.UpdatedAt }).Volatile(bookkeeping),
-		Whole("totalAgents", "Number of agents.",
+		model.Whole("totalAgents", "Number of agents.",
 			func(g *s1.Group) s1.Int { return g.TotalAgents }).Volatile(countOfChildren),
 	},
-})
+}.Define()
 
 const groupType = "sentinelone_group"
 

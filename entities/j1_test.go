@@ -16,6 +16,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/steps"
 )
 
 // rule says what is wrong with a value as encoding/json decodes it, or "".
@@ -255,7 +256,7 @@ func complaints(line []byte) []string {
 
 func TestEveryEntityIsWhatJupiterOnesDataModelDemands(t *testing.T) {
 	records := fixedRecords()
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		assert.NotEmpty(t, records[d.Type.Name], "no row of type %s is tried", d.Type.Name)
 	}
 	for _, list := range records {

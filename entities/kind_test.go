@@ -11,12 +11,14 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
+	"s1graph/steps"
 )
 
 func TestTheEightTypesAreThere(t *testing.T) {
 	classes := map[string]string{}
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		classes[d.Type.Name] = d.Type.Class
 	}
 	assert.Equal(t, map[string]string{
@@ -24,7 +26,7 @@ func TestTheEightTypesAreThere(t *testing.T) {
 		"sentinelone_device": "Device", "sentinelone_user": "User", "sentinelone_threat": "Finding", "sentinelone_application": "Application",
 	}, classes)
 	names := make([]string, 0, len(classes))
-	for _, typ := range entities.GraphTypes() {
+	for _, typ := range steps.Entities() {
 		names = append(names, typ.Name)
 		assert.True(t, slices.IsSorted(typ.Volatile))
 	}
@@ -32,7 +34,7 @@ func TestTheEightTypesAreThere(t *testing.T) {
 }
 
 func TestEveryTypeAndPropertyIsDocumented(t *testing.T) {
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		for _, text := range []string{d.Doc, d.Key, d.Source, d.Type.Step} {
 			assert.NotEmpty(t, text, d.Type.Name)
 		}
@@ -45,7 +47,7 @@ func TestEveryTypeAndPropertyIsDocumented(t *testing.T) {
 }
 
 func TestNoSecretIsAProperty(t *testing.T) {
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		for _, p := range d.Properties {
 			name := strings.ToLower(p.Name)
 			for _, secret := range []string{"token", "licensekey", "passphrase", "password", "arguments", "commandline"} {
@@ -56,13 +58,13 @@ func TestNoSecretIsAProperty(t *testing.T) {
 }
 
 func TestRecordsHaveTheDescribedPropertiesInOrder(t *testing.T) {
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		seen := map[string]bool{}
 		for _, r := range fixedRecords()[d.Type.Name] {
 			require.True(t, slices.IsSortedFunc(r.Properties, func(a, b graph.Property) int { return strings.Compare(a.Name, b.Name) }))
 			for _, p := range r.Properties {
 				seen[p.Name] = true
-				i := slices.IndexFunc(d.Properties, func(q entities.PropertyDescription) bool { return q.Name == p.Name })
+				i := slices.IndexFunc(d.Properties, func(q model.PropertyDescription) bool { return q.Name == p.Name })
 				if strings.HasPrefix(p.Name, "tag.") {
 					assert.NotEmpty(t, d.Tags)
 					continue

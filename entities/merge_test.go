@@ -11,12 +11,13 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/s1"
+	"s1graph/steps"
 )
 
 // merged is what the Builder makes of records, each a row of its own.
 func merged(t *testing.T, records ...graph.Record) []graph.Record {
 	t.Helper()
-	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: t.TempDir(), Types: entities.GraphTypes(), MemoryBytes: 1 << 10})
+	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: t.TempDir(), Types: steps.GraphTypes(), MemoryBytes: 1 << 10})
 	require.NoError(t, err)
 	defer b.Close()
 	for i, r := range records {
@@ -24,8 +25,8 @@ func merged(t *testing.T, records ...graph.Record) []graph.Record {
 	}
 	types := map[string]*graph.Type{}
 	var result []graph.Record
-	for _, typ := range entities.GraphTypes() {
-		types[typ.Name] = typ
+	for _, typ := range steps.Entities() {
+		types[typ.Name] = typ.Type
 		for e, err := range b.Sorted(t.Context(), typ.Name) {
 			require.NoError(t, err)
 			r, err := graph.Decode(e.JSON, types)
@@ -130,7 +131,7 @@ func TestCombinationsDoNotDependOnTheOrder(t *testing.T) {
 		graph.IntKind:     {graph.Int(-1), graph.Int(0), graph.Int(7)},
 		graph.StringsKind: {graph.Strings([]string{}), graph.Strings([]string{"a"}), graph.Strings([]string{"a", "b"}), graph.Strings([]string{"c"})},
 	}
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		for _, p := range d.Properties {
 			combine, combined := d.Type.Combine[p.Name]
 			assert.Equal(t, p.Combined != "", combined)

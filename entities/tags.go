@@ -3,15 +3,13 @@ package entities
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"s1graph/model"
 	"slices"
 	"strings"
 
 	"s1graph/graph"
 	"s1graph/s1"
 )
-
-// tagPrefix begins the names of the properties that are made of tags.
-const tagPrefix = "tag."
 
 const agentTagsDoc = "Value of the agent's tag KEY. In KEY, what is not an ASCII letter, digit, point, space or hyphen becomes " +
 	"a hyphen; a key in which no letter or digit is left is written `key-` and 8 hex digits of its SHA-256. Several values of " +
@@ -25,7 +23,7 @@ func agentTags(a *s1.Agent) []graph.Property {
 	}
 	values := make(map[string][]string, len(a.Tags.SentinelOne))
 	for _, t := range a.Tags.SentinelOne {
-		name := tagPrefix + fittedTagKey(t.Key)
+		name := model.TagPrefix + fittedTagKey(t.Key)
 		values[name] = append(values[name], t.Value)
 	}
 	properties := make([]graph.Property, 0, len(values))

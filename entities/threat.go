@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"s1graph/model"
 	"s1graph/s1"
 )
 
 // Threat is something that an agent found.
-var Threat = define(Kind[s1.Threat]{
+var Threat = model.Entity[s1.Threat]{
 	Type:   threatType,
 	Class:  "Finding",
 	Step:   "threats",
@@ -18,69 +19,71 @@ var Threat = define(Kind[s1.Threat]{
 		"agentOsName…) is as it was when the threat was found. Command lines are never read.",
 	KeyDoc:   "the threat's id",
 	Revision: 1,
+	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
+	Card:     []string{"severity", "mitigationStatus"},
 	Key:      func(t *s1.Threat) string { return ThreatKey(t.ID) },
 	Properties: slices.Concat(
 		threatIdentity, threatState, threatFile, threatOrigin, threatTechniques, threatPlace, threatAgentThen, threatAgentNow,
 		threatContainer,
 	),
-})
+}.Define()
 
 const threatType = "sentinelone_threat"
 
 // ThreatKey is the key of the threat with the given id.
 func ThreatKey(id string) string { return idKey(threatType, id) }
 
-var threatIdentity = []Property[s1.Threat]{
-	Text("id", "The threat's id.", func(t *s1.Threat) string { return t.ID }),
-	Text("name", "Name of the threat, else its id.",
+var threatIdentity = []model.Property[s1.Threat]{
+	model.Text("id", "The threat's id.", func(t *s1.Threat) string { return t.ID }),
+	model.Text("name", "Name of the threat, else its id.",
 		func(t *s1.Threat) string { return cmp.Or(threatInfo(t).ThreatName, t.ID) }).Required(),
-	Text("displayName", "As name.",
+	model.Text("displayName", "As name.",
 		func(t *s1.Threat) string { return cmp.Or(threatInfo(t).ThreatName, t.ID) }).Required(),
-	Text("category", "Always endpoint, where in JupiterOne's words findings of agents belong.",
+	model.Text("category", "Always endpoint, where in JupiterOne's words findings of agents belong.",
 		func(*s1.Threat) string { return "endpoint" }).Required(),
-	Text("threatName", "Name of the threat, most often of the file.",
+	model.Text("threatName", "Name of the threat, most often of the file.",
 		func(t *s1.Threat) string { return threatInfo(t).ThreatName }),
-	Text("threatId", "The threat's id, as the agent has it.",
+	model.Text("threatId", "The threat's id, as the agent has it.",
 		func(t *s1.Threat) string { return threatInfo(t).ThreatID }),
-	Text("storyline", "Id of the chain of events that the threat is part of.",
+	model.Text("storyline", "Id of the chain of events that the threat is part of.",
 		func(t *s1.Threat) string { return threatInfo(t).Storyline }),
-	Text("collectionId", "Id that alike threats share.",
+	model.Text("collectionId", "Id that alike threats share.",
 		func(t *s1.Threat) string { return threatInfo(t).CollectionID }),
-	Moment("identifiedAt", "When the agent found the threat.",
+	model.Moment("identifiedAt", "When the agent found the threat.",
 		func(t *s1.Threat) s1.Time { return threatInfo(t).IdentifiedAt }),
-	Moment("createdAt", "When the console wrote the threat down.",
+	model.Moment("createdAt", "When the console wrote the threat down.",
 		func(t *s1.Threat) s1.Time { return threatInfo(t).CreatedAt }),
-	Moment("updatedAt", "When the console last wrote to the threat.",
+	model.Moment("updatedAt", "When the console last wrote to the threat.",
 		func(t *s1.Threat) s1.Time { return threatInfo(t).UpdatedAt }).Volatile(bookkeeping),
 }
 
-var threatState = []Property[s1.Threat]{
-	Text("severity", "critical, high, medium or low (see the table).",
+var threatState = []model.Property[s1.Threat]{
+	model.Text("severity", "critical, high, medium or low (see the table).",
 		func(t *s1.Threat) string { return severityOf(t).name }).Required(),
-	Whole("numericSeverity", "The severity as a number, 1 to 10 (see the table).",
+	model.Whole("numericSeverity", "The severity as a number, 1 to 10 (see the table).",
 		func(t *s1.Threat) s1.Int { return s1.Int{Value: severityOf(t).numeric, Known: true} }).Required(),
-	Flag("open", "Whether incidentStatus is anything but resolved.",
+	model.Flag("open", "Whether incidentStatus is anything but resolved.",
 		func(t *s1.Threat) s1.Flag { return s1.FlagOf(!isResolved(threatInfo(t))) }).Required(),
-	Text("classification", "What the threat is, such as Malware, Ransomware or PUA.",
+	model.Text("classification", "What the threat is, such as Malware, Ransomware or PUA.",
 		func(t *s1.Threat) string { return threatInfo(t).Classification }),
-	Text("classificationSource", "Who classified it: Cloud, Behavioral, Static or Engine.",
+	model.Text("classificationSource", "Who classified it: Cloud, Behavioral, Static or Engine.",
 		func(t *s1.Threat) string { return threatInfo(t).ClassificationSource }),
-	Text("confidenceLevel", "How sure the engine is: malicious, suspicious or n/a.",
+	model.Text("confidenceLevel", "How sure the engine is: malicious, suspicious or n/a.",
 		func(t *s1.Threat) string { return threatInfo(t).ConfidenceLevel }),
-	Text("analystVerdict", "What an analyst says: undefined, true_positive, false_positive or suspicious.",
+	model.Text("analystVerdict", "What an analyst says: undefined, true_positive, false_positive or suspicious.",
 		func(t *s1.Threat) string { return threatInfo(t).AnalystVerdict }),
-	Text("incidentStatus", "State of the incident: unresolved, in_progress or resolved.",
+	model.Text("incidentStatus", "State of the incident: unresolved, in_progress or resolved.",
 		func(t *s1.Threat) string { return threatInfo(t).IncidentStatus }),
-	Text("mitigationStatus", "What has become of the threat: not_mitigated, mitigated or marked_as_benign.",
+	model.Text("mitigationStatus", "What has become of the threat: not_mitigated, mitigated or marked_as_benign.",
 		func(t *s1.Threat) string { return threatInfo(t).MitigationStatus }),
-	Set("mitigationActions", "What was done, and with what result, as `action: status`.", func(t *s1.Threat) []string {
+	model.Set("mitigationActions", "What was done, and with what result, as `action: status`.", func(t *s1.Threat) []string {
 		actions := make([]string, len(t.MitigationStatus))
 		for i, m := range t.MitigationStatus {
 			actions[i] = strings.Trim(m.Action+": "+m.Status, ": ")
 		}
 		return actions
 	}),
-	Moment("mitigationStartedAt", "When the first action began.", func(t *s1.Threat) (first s1.Time) {
+	model.Moment("mitigationStartedAt", "When the first action began.", func(t *s1.Threat) (first s1.Time) {
 		for _, m := range t.MitigationStatus {
 			if at := m.MitigationStartedAt; at != 0 && (first == 0 || at < first) {
 				first = at
@@ -88,82 +91,82 @@ var threatState = []Property[s1.Threat]{
 		}
 		return first
 	}),
-	Moment("mitigationEndedAt", "When the last action ended.", func(t *s1.Threat) (last s1.Time) {
+	model.Moment("mitigationEndedAt", "When the last action ended.", func(t *s1.Threat) (last s1.Time) {
 		for _, m := range t.MitigationStatus {
 			last = max(last, m.MitigationEndedAt)
 		}
 		return last
 	}),
-	Flag("mitigatedPreemptively", "Whether it was stopped before it ran.",
+	model.Flag("mitigatedPreemptively", "Whether it was stopped before it ran.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).MitigatedPreemptively }),
-	Flag("automaticallyResolved", "Whether the console closed the incident by itself.",
+	model.Flag("automaticallyResolved", "Whether the console closed the incident by itself.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).AutomaticallyResolved }),
-	Flag("failedActions", "Whether an action failed.",
+	model.Flag("failedActions", "Whether an action failed.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).FailedActions }),
-	Flag("pendingActions", "Whether an action has not been done yet.",
+	model.Flag("pendingActions", "Whether an action has not been done yet.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).PendingActions }),
-	Flag("rebootRequired", "Whether an action waits for a reboot.",
+	model.Flag("rebootRequired", "Whether an action waits for a reboot.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).RebootRequired }),
-	Flag("reachedEventsLimit", "Whether the threat has more events than the console keeps.",
+	model.Flag("reachedEventsLimit", "Whether the threat has more events than the console keeps.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).ReachedEventsLimit }),
-	Flag("externalTicketExists", "Whether there is a ticket elsewhere.",
+	model.Flag("externalTicketExists", "Whether there is a ticket elsewhere.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).ExternalTicketExists }),
-	Text("externalTicketId", "Id of that ticket.",
+	model.Text("externalTicketId", "Id of that ticket.",
 		func(t *s1.Threat) string { return threatInfo(t).ExternalTicketID }),
 }
 
-var threatFile = []Property[s1.Threat]{
-	Text("filePath", "Where the file was.",
+var threatFile = []model.Property[s1.Threat]{
+	model.Text("filePath", "Where the file was.",
 		func(t *s1.Threat) string { return string(threatInfo(t).FilePath) }),
-	Whole("fileSize", "Size of the file in bytes.",
+	model.Whole("fileSize", "Size of the file in bytes.",
 		func(t *s1.Threat) s1.Int { return threatInfo(t).FileSize }),
-	Text("fileExtension", "Extension of the file's name.",
+	model.Text("fileExtension", "Extension of the file's name.",
 		func(t *s1.Threat) string { return threatInfo(t).FileExtension }),
-	Text("fileExtensionType", "Kind of the file, such as Executable.",
+	model.Text("fileExtensionType", "Kind of the file, such as Executable.",
 		func(t *s1.Threat) string { return threatInfo(t).FileExtensionType }),
-	Text("fileVerificationType", "Whether the file is signed, and the signature good.",
+	model.Text("fileVerificationType", "Whether the file is signed, and the signature good.",
 		func(t *s1.Threat) string { return threatInfo(t).FileVerificationType }),
-	Text("md5", "MD5 of the file.", func(t *s1.Threat) string { return threatInfo(t).MD5 }),
-	Text("sha1", "SHA-1 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA1 }),
-	Text("sha256", "SHA-256 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA256 }),
-	Text("cloudFilesHashVerdict", "What the vendor's cloud says of the file's hash.",
+	model.Text("md5", "MD5 of the file.", func(t *s1.Threat) string { return threatInfo(t).MD5 }),
+	model.Text("sha1", "SHA-1 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA1 }),
+	model.Text("sha256", "SHA-256 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA256 }),
+	model.Text("cloudFilesHashVerdict", "What the vendor's cloud says of the file's hash.",
 		func(t *s1.Threat) string { return threatInfo(t).CloudFilesHashVerdict }),
-	Flag("isFileless", "Whether the threat has no file.",
+	model.Flag("isFileless", "Whether the threat has no file.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).IsFileless }),
-	Text("publisherName", "Who signed the file.",
+	model.Text("publisherName", "Who signed the file.",
 		func(t *s1.Threat) string { return threatInfo(t).PublisherName }),
-	Text("certificateId", "Id of the certificate that the file is signed with.",
+	model.Text("certificateId", "Id of the certificate that the file is signed with.",
 		func(t *s1.Threat) string { return threatInfo(t).CertificateID }),
-	Flag("isValidCertificate", "Whether that certificate is valid.",
+	model.Flag("isValidCertificate", "Whether that certificate is valid.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).IsValidCertificate }),
 }
 
-var threatOrigin = []Property[s1.Threat]{
-	Set("detectionEngines", "Engines that found the threat.",
+var threatOrigin = []model.Property[s1.Threat]{
+	model.Set("detectionEngines", "Engines that found the threat.",
 		func(t *s1.Threat) []string { return threatInfo(t).DetectionEngines }),
-	Set("engines", "Engines that found the threat, as older consoles call them.",
+	model.Set("engines", "Engines that found the threat, as older consoles call them.",
 		func(t *s1.Threat) []string { return threatInfo(t).Engines }),
-	Text("detectionType", "static (by the file) or dynamic (by behaviour).",
+	model.Text("detectionType", "static (by the file) or dynamic (by behaviour).",
 		func(t *s1.Threat) string { return threatInfo(t).DetectionType }),
-	Text("initiatedBy", "What made the agent look, such as agent_policy or full_disk_scan.",
+	model.Text("initiatedBy", "What made the agent look, such as agent_policy or full_disk_scan.",
 		func(t *s1.Threat) string { return threatInfo(t).InitiatedBy }),
-	Text("initiatingUserId", "Id of the console user who made the agent look.",
+	model.Text("initiatingUserId", "Id of the console user who made the agent look.",
 		func(t *s1.Threat) string { return threatInfo(t).InitiatingUserID }),
-	Text("initiatingUsername", "Name of the console user who made the agent look.",
+	model.Text("initiatingUsername", "Name of the console user who made the agent look.",
 		func(t *s1.Threat) string { return threatInfo(t).InitiatingUsername }),
-	Text("originatorProcess", "Process that brought the threat.",
+	model.Text("originatorProcess", "Process that brought the threat.",
 		func(t *s1.Threat) string { return threatInfo(t).OriginatorProcess }),
-	Text("processUser", "User whom the process ran as.",
+	model.Text("processUser", "User whom the process ran as.",
 		func(t *s1.Threat) string { return threatInfo(t).ProcessUser }),
-	Text("browserType", "Browser that brought the threat.",
+	model.Text("browserType", "Browser that brought the threat.",
 		func(t *s1.Threat) string { return threatInfo(t).BrowserType }),
 }
 
-var threatTechniques = []Property[s1.Threat]{
-	Set("mitreTactics", "MITRE ATT&CK tactics that the indicators point to.", func(t *s1.Threat) []string {
+var threatTechniques = []model.Property[s1.Threat]{
+	model.Set("mitreTactics", "MITRE ATT&CK tactics that the indicators point to.", func(t *s1.Threat) []string {
 		return fromTactics(t, func(tactic *s1.Tactic) []string { return []string{tactic.Name} })
 	}),
-	Set("mitreTechniques", "MITRE ATT&CK techniques that the indicators point to.", func(t *s1.Threat) []string {
+	model.Set("mitreTechniques", "MITRE ATT&CK techniques that the indicators point to.", func(t *s1.Threat) []string {
 		return fromTactics(t, func(tactic *s1.Tactic) []string {
 			names := make([]string, len(tactic.Techniques))
 			for i := range tactic.Techniques {
@@ -172,7 +175,7 @@ var threatTechniques = []Property[s1.Threat]{
 			return names
 		})
 	}),
-	Set("references", "Links to the techniques.", func(t *s1.Threat) []string {
+	model.Set("references", "Links to the techniques.", func(t *s1.Threat) []string {
 		return fromTactics(t, func(tactic *s1.Tactic) []string {
 			links := make([]string, len(tactic.Techniques))
 			for i := range tactic.Techniques {
@@ -181,7 +184,7 @@ var threatTechniques = []Property[s1.Threat]{
 			return links
 		})
 	}),
-	Set("indicators", "What the threat did, as `category: description`.", func(t *s1.Threat) []string {
+	model.Set("indicators", "What the threat did, as `category: description`.", func(t *s1.Threat) []string {
 		indicators := make([]string, len(t.Indicators))
 		for i, in := range t.Indicators {
 			indicators[i] = strings.Trim(in.Category+": "+in.Description, ": ")
@@ -190,107 +193,107 @@ var threatTechniques = []Property[s1.Threat]{
 	}),
 }
 
-var threatPlace = []Property[s1.Threat]{
-	Text("agentId", "Id of the agent.", func(t *s1.Threat) string { return agentNow(t).AgentID }),
-	Text("agentUuid", "UUID of the agent.",
+var threatPlace = []model.Property[s1.Threat]{
+	model.Text("agentId", "Id of the agent.", func(t *s1.Threat) string { return agentNow(t).AgentID }),
+	model.Text("agentUuid", "UUID of the agent.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentUUID, agentNow(t).AgentUUID) }),
-	Text("accountId", "Id of the account.",
+	model.Text("accountId", "Id of the account.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AccountID, agentNow(t).AccountID) }),
-	Text("accountName", "Name of the account.",
+	model.Text("accountName", "Name of the account.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AccountName, agentNow(t).AccountName) }).Volatile(nameOfParent),
-	Text("siteId", "Id of the site.",
+	model.Text("siteId", "Id of the site.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).SiteID, agentNow(t).SiteID) }),
-	Text("siteName", "Name of the site.",
+	model.Text("siteName", "Name of the site.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).SiteName, agentNow(t).SiteName) }).Volatile(nameOfParent),
-	Text("groupId", "Id of the group.",
+	model.Text("groupId", "Id of the group.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).GroupID, agentNow(t).GroupID) }),
-	Text("groupName", "Name of the group.",
+	model.Text("groupName", "Name of the group.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).GroupName, agentNow(t).GroupName) }).Volatile(nameOfParent),
 }
 
-var threatAgentThen = []Property[s1.Threat]{
-	Text("agentVersion", "Version of the agent.",
+var threatAgentThen = []model.Property[s1.Threat]{
+	model.Text("agentVersion", "Version of the agent.",
 		func(t *s1.Threat) string { return agentThen(t).AgentVersion }),
-	Text("agentOsName", "Operating system of the machine.",
+	model.Text("agentOsName", "Operating system of the machine.",
 		func(t *s1.Threat) string { return agentThen(t).AgentOSName }),
-	Text("agentOsRevision", "Version or build of the operating system.",
+	model.Text("agentOsRevision", "Version or build of the operating system.",
 		func(t *s1.Threat) string { return agentThen(t).AgentOSRevision }),
-	Text("agentDomain", "Domain or workgroup of the machine.",
+	model.Text("agentDomain", "Domain or workgroup of the machine.",
 		func(t *s1.Threat) string { return agentThen(t).AgentDomain }),
-	Text("agentMitigationMode", "What the policy did about threats: detect or protect.",
+	model.Text("agentMitigationMode", "What the policy did about threats: detect or protect.",
 		func(t *s1.Threat) string { return agentThen(t).AgentMitigationMode }),
-	Text("agentDetectionState", "How far detection was switched on.",
+	model.Text("agentDetectionState", "How far detection was switched on.",
 		func(t *s1.Threat) string { return agentThen(t).AgentDetectionState }),
-	Text("agentIpV4", "IPv4 addresses of the machine.",
+	model.Text("agentIpV4", "IPv4 addresses of the machine.",
 		func(t *s1.Threat) string { return agentThen(t).AgentIPV4 }),
-	Text("agentIpV6", "IPv6 addresses of the machine.",
+	model.Text("agentIpV6", "IPv6 addresses of the machine.",
 		func(t *s1.Threat) string { return agentThen(t).AgentIPV6 }),
-	Text("externalIp", "Address that the console saw the agent come from.",
+	model.Text("externalIp", "Address that the console saw the agent come from.",
 		func(t *s1.Threat) string { return agentThen(t).ExternalIP }),
-	Text("agentLastLoggedInUserName", "Who had logged in last.",
+	model.Text("agentLastLoggedInUserName", "Who had logged in last.",
 		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUserName }),
-	Text("agentLastLoggedInUpn", "Active Directory's name of who had logged in last.",
+	model.Text("agentLastLoggedInUpn", "Active Directory's name of who had logged in last.",
 		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUPN }),
-	Text("agentLastLoggedInUserMail", "Mail address of who had logged in last.",
+	model.Text("agentLastLoggedInUserMail", "Mail address of who had logged in last.",
 		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUserMail }),
-	Moment("agentRegisteredAt", "When the agent first reported to the console.",
+	model.Moment("agentRegisteredAt", "When the agent first reported to the console.",
 		func(t *s1.Threat) s1.Time { return agentThen(t).AgentRegisteredAt }),
 }
 
-var threatAgentNow = []Property[s1.Threat]{
-	Text("agentComputerName", "Host name of the machine today.",
+var threatAgentNow = []model.Property[s1.Threat]{
+	model.Text("agentComputerName", "Host name of the machine today.",
 		func(t *s1.Threat) string { return agentNow(t).AgentComputerName }).Volatile(otherEntity),
-	Set("targets", "As agentComputerName, where JupiterOne looks for it.",
+	model.Set("targets", "As agentComputerName, where JupiterOne looks for it.",
 		func(t *s1.Threat) []string { return []string{agentNow(t).AgentComputerName} }).Volatile(otherEntity),
-	Text("agentMachineType", "Kind of the machine today.",
+	model.Text("agentMachineType", "Kind of the machine today.",
 		func(t *s1.Threat) string { return agentNow(t).AgentMachineType }).Volatile(otherEntity),
-	Text("agentOsType", "Operating system of the machine today: windows, macos, linux or windows_legacy.",
+	model.Text("agentOsType", "Operating system of the machine today: windows, macos, linux or windows_legacy.",
 		func(t *s1.Threat) string { return agentNow(t).AgentOSType }).Volatile(otherEntity),
-	Flag("agentInfected", "Whether the agent has threats today that are not mitigated.",
+	model.Flag("agentInfected", "Whether the agent has threats today that are not mitigated.",
 		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentInfected }).Volatile(otherEntity),
-	Flag("agentIsActive", "Whether the agent is connected to the console today.",
+	model.Flag("agentIsActive", "Whether the agent is connected to the console today.",
 		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentIsActive }).Volatile(otherEntity),
-	Flag("agentIsDecommissioned", "Whether the agent is out of service today.",
+	model.Flag("agentIsDecommissioned", "Whether the agent is out of service today.",
 		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentIsDecommissioned }).Volatile(otherEntity),
-	Text("agentNetworkStatus", "Network state of the machine today.",
+	model.Text("agentNetworkStatus", "Network state of the machine today.",
 		func(t *s1.Threat) string { return agentNow(t).AgentNetworkStatus }).Volatile(otherEntity),
-	Text("storageName", "Name of the storage that the threat was on.",
+	model.Text("storageName", "Name of the storage that the threat was on.",
 		func(t *s1.Threat) string { return agentNow(t).StorageName }).Volatile(otherEntity),
-	Text("storageType", "Kind of the storage that the threat was on.",
+	model.Text("storageType", "Kind of the storage that the threat was on.",
 		func(t *s1.Threat) string { return agentNow(t).StorageType }).Volatile(otherEntity),
 }
 
-var threatContainer = []Property[s1.Threat]{
-	Text("containerId", "Id of the container.",
+var threatContainer = []model.Property[s1.Threat]{
+	model.Text("containerId", "Id of the container.",
 		func(t *s1.Threat) string { return container(t).ID }),
-	Text("containerName", "Name of the container.",
+	model.Text("containerName", "Name of the container.",
 		func(t *s1.Threat) string { return container(t).Name }),
-	Text("containerImage", "Image of the container.",
+	model.Text("containerImage", "Image of the container.",
 		func(t *s1.Threat) string { return container(t).Image }),
-	Set("containerLabels", "Labels of the container.",
+	model.Set("containerLabels", "Labels of the container.",
 		func(t *s1.Threat) []string { return container(t).Labels }),
-	Flag("isContainerQuarantine", "Whether the container is cut off from the network.", func(t *s1.Threat) s1.Flag {
+	model.Flag("isContainerQuarantine", "Whether the container is cut off from the network.", func(t *s1.Threat) s1.Flag {
 		return max(container(t).IsContainerQuarantine, kubernetes(t).IsContainerQuarantine)
 	}),
-	Text("kubernetesCluster", "Name of the Kubernetes cluster.",
+	model.Text("kubernetesCluster", "Name of the Kubernetes cluster.",
 		func(t *s1.Threat) string { return kubernetes(t).Cluster }),
-	Text("kubernetesNamespace", "Kubernetes namespace.",
+	model.Text("kubernetesNamespace", "Kubernetes namespace.",
 		func(t *s1.Threat) string { return kubernetes(t).Namespace }),
-	Set("kubernetesNamespaceLabels", "Labels of the namespace.",
+	model.Set("kubernetesNamespaceLabels", "Labels of the namespace.",
 		func(t *s1.Threat) []string { return kubernetes(t).NamespaceLabels }),
-	Text("kubernetesControllerKind", "Kind of the Kubernetes controller, such as Deployment.",
+	model.Text("kubernetesControllerKind", "Kind of the Kubernetes controller, such as Deployment.",
 		func(t *s1.Threat) string { return kubernetes(t).ControllerKind }),
-	Text("kubernetesControllerName", "Name of the Kubernetes controller.",
+	model.Text("kubernetesControllerName", "Name of the Kubernetes controller.",
 		func(t *s1.Threat) string { return kubernetes(t).ControllerName }),
-	Set("kubernetesControllerLabels", "Labels of the controller.",
+	model.Set("kubernetesControllerLabels", "Labels of the controller.",
 		func(t *s1.Threat) []string { return kubernetes(t).ControllerLabels }),
-	Text("kubernetesPod", "Name of the Kubernetes pod.",
+	model.Text("kubernetesPod", "Name of the Kubernetes pod.",
 		func(t *s1.Threat) string { return kubernetes(t).Pod }),
-	Set("kubernetesPodLabels", "Labels of the pod.",
+	model.Set("kubernetesPodLabels", "Labels of the pod.",
 		func(t *s1.Threat) []string { return kubernetes(t).PodLabels }),
-	Text("kubernetesNode", "Name of the Kubernetes node.",
+	model.Text("kubernetesNode", "Name of the Kubernetes node.",
 		func(t *s1.Threat) string { return kubernetes(t).Node }),
-	Set("kubernetesNodeLabels", "Labels of the node.",
+	model.Set("kubernetesNodeLabels", "Labels of the node.",
 		func(t *s1.Threat) []string { return kubernetes(t).NodeLabels }),
 }
 

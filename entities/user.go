@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"strings"
 
+	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
 )
 
 // User is a person who owns a device. Only rows for which UserKey is not empty have one.
-var User = define(Kind[s1.Agent]{
+var User = model.Entity[s1.Agent]{
 	Type:   userType,
 	Class:  "User",
 	Step:   "agents",
@@ -17,54 +19,56 @@ var User = define(Kind[s1.Agent]{
 		"name the same person, the row of the greatest lastActiveDate counts, among equals the one of the greatest id.",
 	KeyDoc: "a hash of account id and user principal name, else of account id and mail address, else of the device's key and the " +
 		"login name: a user who has no more than that is known on that device only; the case of the names does not matter",
-	Revision: 1,
-	Key:      UserKey,
-	Rank:     func(a *s1.Agent) int64 { return int64(a.LastActiveDate) },
-	Tie:      func(a *s1.Agent) string { return sortableID(a.ID) },
-	Properties: []Property[s1.Agent]{
-		Text("name", "Common name in Active Directory, else the user principal name or mail address, else the login name.",
-			userName).Required().Combined(greatest),
-		Text("displayName", "As name.", userName).Required().Combined(greatest),
-		Text("firstName", "Always empty: the console does not tell.",
+	Revision:    1,
+	Key:         UserKey,
+	Rank:        rankOf,
+	DerivedFrom: []*graph.Type{Agent.GraphType(), Device.GraphType()},
+	Place:       model.Place{Account: "accountId"},
+	Card:        []string{"email"},
+	Properties: []model.Property[s1.Agent]{
+		model.Text("name", "Common name in Active Directory, else the user principal name or mail address, else the login name.",
+			userName).Required().Combined(model.Greatest),
+		model.Text("displayName", "As name.", userName).Required().Combined(model.Greatest),
+		model.Text("firstName", "Always empty: the console does not tell.",
 			func(*s1.Agent) string { return "" }).Required(),
-		Text("lastName", "Always empty: the console does not tell.",
+		model.Text("lastName", "Always empty: the console does not tell.",
 			func(*s1.Agent) string { return "" }).Required(),
-		Set("email", "Mail address, in lower case.", userMail).Required().Combined(union),
-		Set("emailDomain", "What follows the @ in email.", func(a *s1.Agent) []string {
+		model.Set("email", "Mail address, in lower case.", userMail).Required().Combined(model.Union),
+		model.Set("emailDomain", "What follows the @ in email.", func(a *s1.Agent) []string {
 			var domains []string
 			for _, address := range userMail(a) {
 				domains = append(domains, address[strings.LastIndexByte(address, '@')+1:])
 			}
 			return domains
-		}).Combined(union),
-		Set("username", "Names that the person logs in with: user principal name, in lower case, and login name.",
+		}).Combined(model.Union),
+		model.Set("username", "Names that the person logs in with: user principal name, in lower case, and login name.",
 			func(a *s1.Agent) []string {
 				return []string{userPrincipalName(a), loginOf(a)}
-			}).Required().Combined(union).Volatile(loginName),
-		Set("shortLoginId", "The same without domains, in lower case.", func(a *s1.Agent) []string {
+			}).Required().Combined(model.Union).Volatile(loginName),
+		model.Set("shortLoginId", "The same without domains, in lower case.", func(a *s1.Agent) []string {
 			return []string{
 				strings.ToLower(shortLogin(userPrincipalName(a))),
 				strings.ToLower(shortLogin(loginOf(a))),
 			}
-		}).Required().Combined(union).Volatile(loginName),
-		Text("userPrincipalName", "Name in Active Directory, such as jane@acme.example, in lower case.", userPrincipalName),
-		Text("distinguishedName", "Path in Active Directory.",
-			func(a *s1.Agent) string { return userDirectory(a).LastUserDistinguishedName }).Combined(greatest),
-		Set("memberOf", "Groups in Active Directory.",
-			func(a *s1.Agent) []string { return userDirectory(a).LastUserMemberOf }).Combined(union),
-		Flag("isLocal", "Whether the user is known on one device only.",
+		}).Required().Combined(model.Union).Volatile(loginName),
+		model.Text("userPrincipalName", "Name in Active Directory, such as jane@acme.example, in lower case.", userPrincipalName),
+		model.Text("distinguishedName", "Path in Active Directory.",
+			func(a *s1.Agent) string { return userDirectory(a).LastUserDistinguishedName }).Combined(model.Greatest),
+		model.Set("memberOf", "Groups in Active Directory.",
+			func(a *s1.Agent) []string { return userDirectory(a).LastUserMemberOf }).Combined(model.Union),
+		model.Flag("isLocal", "Whether the user is known on one device only.",
 			func(a *s1.Agent) s1.Flag { return s1.FlagOf(ownerOf(a).id == "") }),
-		Text("computerName", "Host name of that device.", func(a *s1.Agent) string {
+		model.Text("computerName", "Host name of that device.", func(a *s1.Agent) string {
 			if ownerOf(a).id != "" {
 				return ""
 			}
 			return a.ComputerName
 		}),
-		Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
-		Moment("lastSeenOn", "When a device of the user was last heard of.",
-			lastSeenOn).Combined(latest).Volatile(heartbeat),
+		model.Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
+		model.Moment("lastSeenOn", "When a device of the user was last heard of.",
+			lastSeenOn).Combined(model.Latest).Volatile(heartbeat),
 	},
-})
+}.Define()
 
 const userType = "sentinelone_user"
 

@@ -3,7 +3,6 @@
 package posture
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -16,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/relationships"
 )
 
@@ -71,10 +71,9 @@ type judge struct {
 
 // judged is what the agent that counts so far says of a device.
 type judged struct {
-	lastActive int64
-	agent      string // id
-	applies    bool   // whether there is a policy
-	reasons    []string
+	rank    model.Rank // of the agent
+	applies bool       // whether there is a policy
+	reasons []string
 }
 
 // batch is how many records are asked for at once.
@@ -124,8 +123,8 @@ func (j *judge) readSome(edges []edge) error {
 
 // take judges a device by an agent, if no later one has been seen.
 func (j *judge) take(device string, agent *graph.Record) {
-	d := judged{lastActive: agent.Get("lastActiveDate").Int64(), agent: strings.Clone(agent.Get("id").Text())}
-	if other, seen := j.devices[device]; seen && d.compare(other) < 0 {
+	d := judged{rank: entities.AgentRank(agent.Get("lastActiveDate").Int64(), agent.Get("id").Text())}
+	if other, seen := j.devices[device]; seen && d.rank.Compare(other.rank) < 0 {
 		return
 	}
 	for _, p := range j.policies {
@@ -137,11 +136,6 @@ func (j *judge) take(device string, agent *graph.Record) {
 	slices.Sort(d.reasons)
 	d.reasons = slices.Compact(d.reasons)
 	j.devices[strings.Clone(device)] = d
-}
-
-// compare orders agents as the data model does, in which IDs are numbers.
-func (d judged) compare(other judged) int {
-	return cmp.Or(cmp.Compare(d.lastActive, other.lastActive), cmp.Compare(len(d.agent), len(other.agent)), strings.Compare(d.agent, other.agent))
 }
 
 // tell yields the verdicts with the names of the devices.

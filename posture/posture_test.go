@@ -21,10 +21,11 @@ import (
 	"s1graph/graph/storetest"
 	"s1graph/posture"
 	"s1graph/relationships"
+	"s1graph/steps"
 )
 
 var (
-	model = slices.Concat(entities.GraphTypes(), relationships.GraphTypes())
+	model = steps.GraphTypes()
 	now   = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 )
 

@@ -21,6 +21,7 @@ import (
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/graph/storetest"
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 // today is when the questions are asked: two days after the tenant's first.
@@ -180,7 +181,7 @@ func (e *entity) judged() (reasons []string, judged bool) {
 }
 
 func snapshot(records []graph.Record) graph.Snapshot {
-	return storetest.NewSnapshot(connector.Model(), records...)
+	return storetest.NewSnapshot(steps.GraphTypes(), records...)
 }
 
 // collect is the graph of a tenant on a day.
@@ -218,7 +219,7 @@ func decode(t *testing.T, snapshot graph.Snapshot) []graph.Record {
 
 func modelTypes() map[string]*graph.Type {
 	types := map[string]*graph.Type{}
-	for _, t := range connector.Model() {
+	for _, t := range steps.GraphTypes() {
 		types[t.Name] = t
 	}
 	return types

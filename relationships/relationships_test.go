@@ -16,12 +16,13 @@ import (
 	"s1graph/graph"
 	"s1graph/relationships"
 	"s1graph/s1"
+	"s1graph/steps"
 )
 
 func TestTheEightTypesAreThere(t *testing.T) {
 	type ends struct{ from, class, to, subject, step string }
 	got := map[string]ends{}
-	for _, d := range relationships.All() {
+	for _, d := range steps.Relationships() {
 		got[d.Type.Name] = ends{d.Type.From, d.Type.Class, d.Type.To, string(d.Subject), d.Type.Step}
 	}
 	assert.Equal(t, map[string]ends{
@@ -38,7 +39,7 @@ func TestTheEightTypesAreThere(t *testing.T) {
 
 func TestTypesAreNamedAfterTheirEndsAndClass(t *testing.T) {
 	var names []string
-	for _, typ := range relationships.GraphTypes() {
+	for _, typ := range steps.Relationships() {
 		names = append(names, typ.Name)
 		to, _ := strings.CutPrefix(typ.To, "sentinelone_")
 		assert.Equal(t, typ.From+"_"+strings.ToLower(typ.Class)+"_"+to, typ.Name)
@@ -48,7 +49,7 @@ func TestTypesAreNamedAfterTheirEndsAndClass(t *testing.T) {
 }
 
 func TestEveryTypeAndPropertyIsDocumented(t *testing.T) {
-	for _, d := range relationships.All() {
+	for _, d := range steps.Relationships() {
 		assert.NotEmpty(t, d.Doc)
 		assert.Positive(t, d.Revision)
 		for _, p := range d.Properties {
@@ -119,7 +120,7 @@ func TestAnotherMappingHasAnotherRevision(t *testing.T) {
 		}
 	}
 	var lines strings.Builder
-	for _, d := range relationships.All() {
+	for _, d := range steps.Relationships() {
 		hash := sha256.New()
 		for _, r := range fixedRecords(d.Type) {
 			e := graph.Encode(&r)
@@ -197,7 +198,7 @@ func BenchmarkMapGroupsOfAgents(b *testing.B) {
 	}
 }
 
-func ExampleKind_Between() {
+func Example() {
 	record := relationships.GroupHasAgent.Between(entities.GroupKey("551799242253151036"), entities.AgentKey("1234567890123456789"), nil)
 	fmt.Println(record.Key)
 	// Output:

@@ -3,19 +3,20 @@ package steps
 import (
 	"context"
 	"errors"
-	"net/url"
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
 )
 
 var accounts = Step{
 	ID:    "accounts",
 	Name:  "Accounts",
-	Types: []*graph.Type{entities.Account.GraphType()},
+	Lists: []List{accountList},
+	Types: []*model.Description{entities.Account.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
-		err := accountList.collect(ctx, in, out)
+		err := accountsList.collect(ctx, in, out)
 		if isSiteScoped(err) {
 			in.AccountsOfSites = true
 			return sitesOfAccounts.collect(ctx, in, out)
@@ -24,12 +25,10 @@ var accounts = Step{
 	},
 }
 
-var accountList = &list[s1.Account]{
+var accountsList = &list[s1.Account]{
+	List:     accountList,
 	endpoint: s1.Accounts,
-	filters:  url.Values{"states": {"active,expired"}},
-	scope:    accountScope,
 	entity:   entities.Account.GraphType(),
-	ask:      "ids",
 	id:       func(row *s1.Account) string { return row.ID },
 	updated:  func(row *s1.Account) s1.Time { return row.UpdatedAt },
 	records: func(row *s1.Account) []graph.Record {
@@ -39,9 +38,8 @@ var accountList = &list[s1.Account]{
 
 // sitesOfAccounts makes accounts of what /sites says of them, for tokens that may not read /accounts.
 var sitesOfAccounts = &list[s1.Site]{
+	List:     siteList,
 	endpoint: s1.Sites,
-	filters:  siteList.filters,
-	scope:    siteScope,
 	id:       func(row *s1.Site) string { return row.ID },
 	updated:  func(row *s1.Site) s1.Time { return row.UpdatedAt },
 	records: func(row *s1.Site) []graph.Record {

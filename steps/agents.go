@@ -2,10 +2,10 @@ package steps
 
 import (
 	"context"
-	"net/url"
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
 )
@@ -14,27 +14,25 @@ var agents = Step{
 	ID:        "agents",
 	Name:      "Agents",
 	DependsOn: []string{"sites", "groups"},
-	Types: []*graph.Type{
-		entities.Agent.GraphType(),
-		entities.Device.GraphType(),
-		entities.User.GraphType(),
-		relationships.GroupHasAgent.GraphType(),
-		relationships.AgentProtectsDevice.GraphType(),
-		relationships.UserOwnsDevice.GraphType(),
+	Lists:     []List{agentList},
+	Types: []*model.Description{
+		entities.Agent.Description(),
+		entities.Device.Description(),
+		entities.User.Description(),
+		relationships.GroupHasAgent.Description(),
+		relationships.AgentProtectsDevice.Description(),
+		relationships.UserOwnsDevice.Description(),
 	},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		l := &list[s1.Agent]{
+			List:     agentList,
 			endpoint: s1.Agents,
-			// Without these the list hides what was decommissioned or uninstalled.
-			filters: url.Values{"isDecommissioned": {"true,false"}, "isUninstalled": {"true,false"}},
-			scope:   groupScope,
-			chains:  in.split,
-			entity:  entities.Agent.GraphType(),
-			ask:     "ids",
-			id:      func(row *s1.Agent) string { return row.ID },
-			updated: func(row *s1.Agent) s1.Time { return row.UpdatedAt },
+			chains:   in.split,
+			entity:   entities.Agent.GraphType(),
+			id:       func(row *s1.Agent) string { return row.ID },
+			updated:  func(row *s1.Agent) s1.Time { return row.UpdatedAt },
 			records: func(row *s1.Agent) []graph.Record {
-				in.tables.addAgent(row)
+				in.lookups.addAgent(row)
 				return agentRecords(row)
 			},
 		}
@@ -65,7 +63,7 @@ func agentRecords(row *s1.Agent) []graph.Record {
 }
 
 func emitOwners(in *Input, out *Emitter) error {
-	for device, user := range in.tables.owners() {
+	for device, user := range in.lookups.owners() {
 		if user == "" {
 			continue
 		}

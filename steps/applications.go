@@ -12,6 +12,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
 )
@@ -28,7 +29,8 @@ var applications = Step{
 	ID:        "applications",
 	Name:      "Applications",
 	DependsOn: []string{"agents"},
-	Types:     []*graph.Type{entities.Application.GraphType(), relationships.DeviceHasApplication.GraphType()},
+	Lists:     []List{installedList},
+	Types:     []*model.Description{entities.Application.Description(), relationships.DeviceHasApplication.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		source, err := findSource(ctx, in)
 		if err != nil {
@@ -43,21 +45,17 @@ var applications = Step{
 
 func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 	return &list[s1.InstalledApplication]{
+		List:     installedList,
 		endpoint: s1.InstalledApplications,
-		filters:  installedFilters,
-		scope:    groupScope,
 		chains:   in.split,
 		id:       func(row *s1.InstalledApplication) string { return row.ID },
 		updated:  func(row *s1.InstalledApplication) s1.Time { return row.UpdatedAt },
 		records: func(row *s1.InstalledApplication) []graph.Record {
 			installation := entities.FromInstalled(row)
-			return installationRecords(out, in.tables.device(row.AgentID), &installation)
+			return installationRecords(out, in.lookups.device(row.AgentID), &installation)
 		},
 	}
 }
-
-// installedFilters asks for all: without them the list leaves decommissioned agents out.
-var installedFilters = url.Values{"agentIsDecommissioned": {"true,false"}}
 
 func installationRecords(out *Emitter, device string, installation *entities.Installation) []graph.Record {
 	application := entities.Application.Entity(installation)
@@ -74,8 +72,8 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 	if in.Applications != AutoSource {
 		return in.Applications, nil
 	}
-	filters := in.Scope.query(groupScope)
-	installed, err := s1.Count(ctx, in.Client, s1.InstalledApplications, withFilters(filters, installedFilters))
+	filters := in.Scope.query(inventoryList.Scope)
+	installed, err := s1.Count(ctx, in.Client, s1.InstalledApplications, withFilters(in.Scope.query(installedList.Scope), installedList.Filters))
 	if err != nil && !s1.IsNotFound(err) {
 		return "", err
 	}
@@ -106,11 +104,11 @@ func withFilters(filters, more url.Values) url.Values {
 // three such requests a second, so a handful at once is plenty.
 func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
 	const atOnce = 4
-	filters := in.Scope.query(groupScope)
+	filters := in.Scope.query(inventoryList.Scope)
 	lists := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithCancelOnError().WithFirstError()
 	apps := &list[s1.InventoryApplication]{
+		List:     inventoryList,
 		endpoint: s1.Inventory,
-		scope:    groupScope,
 		id:       func(row *s1.InventoryApplication) string { return row.ApplicationName + "\x00" + row.ApplicationVendor },
 		updated:  func(*s1.InventoryApplication) s1.Time { return 0 },
 		records: func(row *s1.InventoryApplication) []graph.Record {
@@ -126,18 +124,18 @@ func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
 // collectEndpoints reads which agents have one application of the inventory.
 func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.InventoryApplication, filters url.Values) error {
 	endpoints := &list[s1.InventoryEndpoint]{
+		List:     List{Path: s1.InventoryEndpoints.Path, Scope: byGroup},
 		endpoint: s1.InventoryEndpoints,
 		name:     "?" + app.ApplicationName + "\x00" + app.ApplicationVendor,
 		filters: url.Values{
 			"applicationName":   {app.ApplicationName},
 			"applicationVendor": {app.ApplicationVendor},
 		},
-		scope:   groupScope,
 		id:      func(row *s1.InventoryEndpoint) string { return cmp.Or(row.ID, row.EndpointUUID+" "+row.Version) },
 		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
 		records: func(row *s1.InventoryEndpoint) []graph.Record {
 			installation := entities.FromInventory(app, row)
-			return installationRecords(out, in.tables.deviceOfUUID(row.EndpointUUID), &installation)
+			return installationRecords(out, in.lookups.deviceOfUUID(row.EndpointUUID), &installation)
 		},
 	}
 	if err := endpoints.collect(ctx, in, out); err != nil {

@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,16 +16,15 @@ import (
 
 // list is how one list of the Management API is read whole, and what becomes of its rows.
 type list[T any] struct {
+	List
 	endpoint s1.Endpoint[T]
-	name     string     // tells lists of one endpoint apart; empty where a step reads one
-	filters  url.Values // on the state of things; repeated in questions by ID
-	scope    scopeParameters
+	name     string                                          // tells lists of one endpoint apart; empty where a step reads one
+	filters  url.Values                                      // besides the List's own
 	chains   func(filters url.Values, rows int) []url.Values // nil: never split
 
 	// entity is what a row becomes. Things of this type in the last graph that the list lacks are asked
-	// for with the parameter ask before they count as gone. nil: they are not asked for.
+	// for by ID before they count as gone. nil: they are not asked for.
 	entity *graph.Type
-	ask    string
 
 	id      func(*T) string
 	updated func(*T) s1.Time
@@ -40,10 +40,9 @@ func tolerance(rows int64) int64 { return max(5, rows/1000) }
 // collect reads the list, makes sure that it is whole, and asks for what it lacks. Its error means that
 // nothing may be deleted on the strength of this list.
 func (l *list[T]) collect(ctx context.Context, in *Input, out *Emitter) error {
-	filters := in.Scope.query(l.scope)
-	for name, values := range l.filters {
-		filters[name] = values
-	}
+	filters := in.Scope.query(l.Scope)
+	maps.Copy(filters, l.Filters)
+	maps.Copy(filters, l.filters)
 	if err := l.read(ctx, in, out, filters); err != nil {
 		return err
 	}
@@ -125,14 +124,14 @@ func (l *list[T]) emit(out *Emitter, rows []T) error {
 	return nil
 }
 
-func (l *list[T]) title() string { return l.endpoint.Path + l.name }
+func (l *list[T]) title() string { return l.Path + l.name }
 
 func (l *list[T]) distinct(out *Emitter) int64 { return out.distinct(l.title()) }
 
 func (l *list[T]) checkWhole(out *Emitter, promised int64) error {
 	got := l.distinct(out)
 	if missing := promised - got; missing > tolerance(promised) || -missing > tolerance(promised) {
-		return fmt.Errorf("%s gave %d rows where %d were promised: the console's answer is not whole, so nothing of it counts as gone; run again", l.endpoint.Path, got, promised)
+		return fmt.Errorf("%s gave %d rows where %d were promised: the console's answer is not whole, so nothing of it counts as gone; run again", l.Path, got, promised)
 	}
 	return nil
 }
@@ -147,12 +146,9 @@ func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, fi
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		question := make(url.Values, len(filters)+1)
-		for name, values := range filters {
-			question[name] = values
-		}
+		question := maps.Clone(filters)
 		// Where the scope's filter is the same parameter, ids replaces it: only IDs inside the scope are asked for.
-		question.Set(l.ask, strings.Join(ids, ","))
+		question.Set(l.Ask, strings.Join(ids, ","))
 		for page, err := range s1.Pages(ctx, in.Client, l.endpoint, question) {
 			if err != nil {
 				return fmt.Errorf("asking for %d that the list lacks: %w", len(ids), err)
@@ -164,7 +160,7 @@ func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, fi
 			}
 		}
 		if answered > limit {
-			return fmt.Errorf("%s lacked %d or more that answer when they are asked for by ID: the console's answer is not whole, so nothing of it counts as gone; run again", l.endpoint.Path, answered)
+			return fmt.Errorf("%s lacked %d or more that answer when they are asked for by ID: the console's answer is not whole, so nothing of it counts as gone; run again", l.Path, answered)
 		}
 		return nil
 	}
@@ -197,7 +193,7 @@ func (l *list[T]) inside(ctx context.Context, in *Input, keys []string) (ids []s
 		if err != nil {
 			return nil, err
 		}
-		if !in.Outside(&record) {
+		if !in.OutOfScope(&record) {
 			ids = append(ids, idOf(record.Key))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +21,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/storetest"
-	"s1graph/relationships"
+	"s1graph/model"
 	"s1graph/s1"
 	"s1graph/s1/s1test"
 	"s1graph/steps"
@@ -38,7 +40,7 @@ func run(t testing.TB, url string, list []steps.Step, skip ...string) ([]steps.R
 	})
 	require.NoError(t, err)
 	builder, err := graph.NewBuilder(graph.BuilderConfig{
-		Dir: t.TempDir(), Types: slices.Concat(entities.GraphTypes(), relationships.GraphTypes()),
+		Dir: t.TempDir(), Types: steps.GraphTypes(),
 	})
 	require.NoError(t, err)
 	defer builder.Close()
@@ -123,14 +125,14 @@ func TestARefusedTokenEndsAllSteps(t *testing.T) {
 
 func TestAStepMayNotEmitWhatItDoesNotDeclare(t *testing.T) {
 	site := entities.Site.Entity(&s1.Site{ID: "1", Name: "Berlin"})
-	emits := func(types ...*graph.Type) steps.Step {
+	emits := func(types ...*model.Description) steps.Step {
 		return steps.Step{ID: "s", Types: types, Run: func(_ context.Context, _ *steps.Input, out *steps.Emitter) error {
 			return out.Row("list", "1", 0, site)
 		}}
 	}
-	_, err := run(t, nowhere, []steps.Step{emits(entities.Group.GraphType())})
+	_, err := run(t, nowhere, []steps.Step{emits(entities.Group.Description())})
 	require.ErrorContains(t, err, "step s: it emits a sentinelone_site, which it does not declare")
-	_, err = run(t, nowhere, []steps.Step{emits(entities.Site.GraphType())})
+	_, err = run(t, nowhere, []steps.Step{emits(entities.Site.Description())})
 	require.NoError(t, err)
 }
 
@@ -144,9 +146,22 @@ func TestEachTypeOfTheModelIsDeclaredByTheStepThatItNames(t *testing.T) {
 			assert.Equal(t, s.ID, typ.Step, typ.Name)
 		}
 	}
-	for _, typ := range slices.Concat(entities.GraphTypes(), relationships.GraphTypes()) {
-		assert.NotEmpty(t, declared[typ.Name], "no step declares %s", typ.Name)
+	for folder, types := range map[string][]*model.Description{"entities": steps.Entities(), "relationships": steps.Relationships()} {
+		assert.Len(t, types, declarations(t, "../"+folder), "of %s", folder)
 	}
+}
+
+// declarations counts the types that a folder declares.
+func declarations(t *testing.T, folder string) (n int) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	require.NoError(t, err)
+	for _, file := range files {
+		if content, err := os.ReadFile(file); assert.NoError(t, err) && !strings.HasSuffix(file, "_test.go") {
+			n += strings.Count(string(content), "\n}.Define()\n")
+		}
+	}
+	require.Positive(t, n)
+	return n
 }
 
 // chainsOf are the values of a filter in the first requests of the cursor chains of a list.

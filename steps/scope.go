@@ -9,6 +9,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
 )
 
@@ -92,65 +93,42 @@ func isSubset(part, whole []string) bool {
 // IsAll says whether nothing is outside.
 func (s Scope) IsAll() bool { return len(s.Accounts)+len(s.Sites)+len(s.Groups) == 0 }
 
-// scopeParameters are an endpoint's filters on the scope; empty where it has none of a kind.
-type scopeParameters struct {
-	account, site, group string
-}
-
-// From the API document.
-var (
-	accountScope = scopeParameters{account: "accountIds"}
-	siteScope    = scopeParameters{account: "accountIds", site: "siteIds"}
-	groupScope   = scopeParameters{account: "accountIds", site: "siteIds", group: "groupIds"}
-)
-
 // query returns the filters that the configuration asks for.
-func (s Scope) query(p scopeParameters) url.Values {
-	q := url.Values{}
+func (s Scope) query(p ScopeParameters) url.Values {
 	if s.filters == nil {
-		return q
+		return url.Values{}
 	}
-	for _, f := range []struct {
-		parameter string
-		ids       []string
-	}{{p.account, s.filters.Accounts}, {p.site, s.filters.Sites}, {p.group, s.filters.Groups}} {
-		if f.parameter != "" && len(f.ids) > 0 {
-			q.Set(f.parameter, strings.Join(f.ids, ","))
-		}
-	}
-	return q
+	return p.Query(s.filters.Accounts, s.filters.Sites, s.filters.Groups)
 }
 
 // SeesAll says whether nothing of the tenant is outside what this run can see.
 func (in *Input) SeesAll() bool { return in.Scope.IsAll() && !in.AccountsOfSites }
 
-// Outside says whether a record of the last graph lies outside this run's scope, so that nothing that
-// this run reads says anything about it. It answers for accounts, sites, groups, agents and threats; the
-// other types do not say where they belong.
-func (in *Input) Outside(r *graph.Record) bool {
-	id := idOf(r.Key)
-	account, site, group := r.Get("accountId").Text(), r.Get("siteId").Text(), r.Get("groupId").Text()
-	switch r.Type.Name {
-	case entities.Account.GraphType().Name:
-		return in.AccountsOfSites || in.Scope.outside(accountScope, place{account: id})
-	case entities.Site.GraphType().Name:
-		return in.Scope.outside(siteScope, place{account: account, site: id})
-	case entities.Group.GraphType().Name:
-		return in.Scope.outside(groupScope, place{account: cmp.Or(in.tables.account(site), in.AccountBefore(site)), site: site, group: id})
-	case entities.Agent.GraphType().Name, entities.Threat.GraphType().Name:
-		return in.Scope.outside(groupScope, place{account: account, site: site, group: group})
+// OutOfScope says whether a record of the last graph stands outside this run's scope, so that nothing that
+// this run reads says anything about it. Where its type does not say where it stands it is false.
+func (in *Input) OutOfScope(r *graph.Record) bool {
+	d := in.model[r.Type.Name]
+	if d == nil || d.Place.IsZero() {
+		return false
 	}
-	return false
+	if d.Type == entities.Account.GraphType() && in.AccountsOfSites {
+		return true
+	}
+	at := func(property string) string {
+		if property == model.Own {
+			return idOf(r.Key)
+		}
+		return r.Get(property).Text()
+	}
+	site := at(d.Place.Site)
+	account := at(d.Place.Account)
+	if d.Place.Account == "" {
+		account = cmp.Or(in.lookups.account(site), in.AccountBefore(site))
+	}
+	s := in.Scope
+	return lacks(s.Accounts, account) || d.Place.Site != "" && lacks(s.Sites, site) || d.Place.Group != "" && lacks(s.Groups, at(d.Place.Group))
 }
 
-// place are the IDs that say where a thing belongs; what does not apply or is not known is empty.
-type place struct{ account, site, group string }
-
-// outside judges a thing of a list with these parameters. A thing that does not say where it belongs is
-// outside: it cannot be judged.
-func (s Scope) outside(p scopeParameters, at place) bool {
-	outside := func(parameter string, ids []string, id string) bool {
-		return parameter != "" && len(ids) > 0 && !slices.Contains(ids, id)
-	}
-	return outside(p.account, s.Accounts, at.account) || outside(p.site, s.Sites, at.site) || outside(p.group, s.Groups, at.group)
-}
+// lacks says whether an ID is not in a list, of which an empty one is all. What is unknown is not in it: it cannot be
+// judged.
+func lacks(ids []string, id string) bool { return len(ids) > 0 && !slices.Contains(ids, id) }

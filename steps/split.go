@@ -27,11 +27,11 @@ type part struct {
 
 // parts divides what a list of agents, or of things on agents, is divided by.
 func (in *Input) parts() []part {
-	in.tables.mu.RLock()
-	defer in.tables.mu.RUnlock()
-	weights := maps.Clone(in.tables.sites)
+	in.lookups.mu.RLock()
+	defer in.lookups.mu.RUnlock()
+	weights := maps.Clone(in.lookups.sites)
 	var total int64
-	for id, n := range in.tables.agentsOfSite {
+	for id, n := range in.lookups.agentsOfSite {
 		weights[id] = n
 	}
 	for _, n := range weights {
@@ -54,7 +54,7 @@ func (in *Input) parts() []part {
 
 func (in *Input) groupsOf(site string) []part {
 	var parts []part
-	for id, group := range in.tables.groups {
+	for id, group := range in.lookups.groups {
 		if group.site == site && id != "" {
 			parts = append(parts, part{"groupIds", id, max(group.agents, group.rows)})
 		}

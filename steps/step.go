@@ -7,8 +7,10 @@ package steps
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
 )
 
@@ -17,13 +19,18 @@ type Step struct {
 	ID        string // such as agents; also the name of its folder among the graph files
 	Name      string // such as Agents, for people
 	DependsOn []string
-	Types     []*graph.Type
+
+	// Lists are what Run reads of the console.
+	Lists []List
+
+	// Types are what Run emits. No other step emits any of them.
+	Types []*model.Description
 
 	// Run reads the list and emits the records. Its error says that not all of it was read; what was
 	// emitted before stands.
 	Run func(ctx context.Context, in *Input, out *Emitter) error
 
-	// Seed fills the tables that Run would have filled from the last graph instead. It is called when
+	// Seed fills the lookups that Run would have filled from the last graph instead. It is called when
 	// Run failed or was skipped; nil where a step fills none.
 	Seed func(ctx context.Context, in *Input) error
 }
@@ -31,6 +38,37 @@ type Step struct {
 // All are the steps, in the order in which a table shows them.
 func All() []Step {
 	return []Step{accounts, sites, groups, agents, threats, applications}
+}
+
+// Model is all types of the data model, which are those that the steps emit: entities first, each sorted by name.
+func Model() []*model.Description { return slices.Concat(Entities(), Relationships()) }
+
+// Entities are the entity types of the data model, sorted by name.
+func Entities() []*model.Description { return emitted(false) }
+
+// Relationships are the relationship types of the data model, sorted by name.
+func Relationships() []*model.Description { return emitted(true) }
+
+// GraphTypes are what the graph package is to know of the data model, in the order of Model.
+func GraphTypes() []*graph.Type {
+	var types []*graph.Type
+	for _, d := range Model() {
+		types = append(types, d.Type)
+	}
+	return types
+}
+
+func emitted(relationships bool) []*model.Description {
+	var types []*model.Description
+	for _, step := range All() {
+		for _, d := range step.Types {
+			if d.Relationship == relationships {
+				types = append(types, d)
+			}
+		}
+	}
+	model.SortByName(types)
+	return types
 }
 
 // Input is what the steps of one sync share. It is made by the connector, and lives as long as the sync.
@@ -48,15 +86,20 @@ type Input struct {
 	// then hold what /sites says of them, and must not lose what is known from before.
 	AccountsOfSites bool
 
-	tables         tables
-	types          map[string]*graph.Type // by name, for reading records of Last
-	accountsBefore map[string]string      // IDs of the accounts of the last graph's sites
+	lookups        lookups
+	types          map[string]*graph.Type        // by name, for reading records of Last
+	model          map[string]*model.Description // by name
+	accountsBefore map[string]string             // IDs of the accounts of the last graph's sites
 }
 
 // NewInput makes an Input ready to use of what the connector knows.
 func NewInput(ctx context.Context, in Input) (*Input, error) {
-	in.tables = newTables()
+	in.lookups = newLookups()
 	in.types = graph.TypesByName(in.Last)
+	in.model = make(map[string]*model.Description)
+	for _, d := range Model() {
+		in.model[d.Name] = d
+	}
 	return &in, in.readAccountsBefore(ctx)
 }
 

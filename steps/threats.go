@@ -5,6 +5,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
 )
@@ -13,14 +14,14 @@ var threats = Step{
 	ID:        "threats",
 	Name:      "Threats",
 	DependsOn: []string{"agents"},
-	Types:     []*graph.Type{entities.Threat.GraphType(), relationships.AgentHasThreat.GraphType()},
+	Lists:     []List{threatList},
+	Types:     []*model.Description{entities.Threat.Description(), relationships.AgentHasThreat.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		l := &list[s1.Threat]{
+			List:     threatList,
 			endpoint: s1.Threats,
-			scope:    groupScope,
 			chains:   in.split,
 			entity:   entities.Threat.GraphType(),
-			ask:      "ids",
 			id:       func(row *s1.Threat) string { return row.ID },
 			updated: func(row *s1.Threat) s1.Time {
 				if row.ThreatInfo == nil {

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"s1graph/connector"
 	"s1graph/graph/jsonstore"
+	"s1graph/steps"
 	"s1graph/visualize"
 )
 
@@ -22,7 +22,7 @@ func ExampleWrite() {
 	if err := os.WriteFile(filepath.Join(dir, "agents.json"), []byte(agents), 0o600); err != nil {
 		panic(err)
 	}
-	folder, err := jsonstore.OpenFolder(dir, connector.Model())
+	folder, err := jsonstore.OpenFolder(dir, steps.GraphTypes())
 	if err != nil {
 		panic(err)
 	}

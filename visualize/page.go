@@ -73,7 +73,7 @@ func (p *page) about() about {
 		a.At = s.At.UnixMilli()
 	}
 	for _, t := range p.entities {
-		a.Entities = append(a.Entities, aboutEntity{t.typ.Name, t.typ.Class, len(t.keys), t.gone, onCards[t.typ.Class], t.typ.Volatile, t.counts})
+		a.Entities = append(a.Entities, aboutEntity{t.typ.Name, t.typ.Class, len(t.keys), t.gone, onCards[t.typ.Name], t.typ.Volatile, t.counts})
 	}
 	for _, t := range p.relationships {
 		r := aboutRelationship{t.typ.Name, t.typ.Class, -1, -1, t.count, t.counts}

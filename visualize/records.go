@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"s1graph/graph"
+	"s1graph/steps"
 )
 
 // How many records a block has: what is looked at is unpacked with the whole of its block.
@@ -18,17 +19,14 @@ const (
 	relationshipsPerBlock = 4096
 )
 
-// onCards names the properties that stand below a name, by class.
-var onCards = map[string][]string{
-	"Account":     {"accountType", "state"},
-	"Site":        {"siteType", "state"},
-	"Group":       {"type"},
-	"HostAgent":   {"osName", "agentVersion"},
-	"Device":      {"osName", "modelName"},
-	"User":        {"email"},
-	"Application": {"riskLevel", "publisher"},
-	"Finding":     {"severity", "mitigationStatus"},
-}
+// onCards has the properties that stand below a name, by type.
+var onCards = func() map[string][]string {
+	cards := map[string][]string{}
+	for _, d := range steps.Entities() {
+		cards[d.Name] = d.Card
+	}
+	return cards
+}()
 
 // searched names the properties by whose values entities are found, besides their names and keys.
 var searched = []string{
@@ -63,7 +61,7 @@ func (c *columns) clear() { *c = columns{} }
 // picture, and their properties.
 func (p *page) writeEntities() error {
 	for _, table := range p.entities {
-		card := onCards[table.typ.Class]
+		card := onCards[table.typ.Name]
 		var index, properties columns
 		block := 0
 		flush := func() error {

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/cli"
-	"s1graph/connector"
 	"s1graph/graph/jsonstore"
+	"s1graph/steps"
 	"s1graph/visualize"
 )
 
@@ -74,7 +74,7 @@ func folder(t *testing.T, entities, relationships []record) *jsonstore.Folder {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, list+".json"), content, 0o600))
 	}
-	f, err := jsonstore.OpenFolder(dir, connector.Model())
+	f, err := jsonstore.OpenFolder(dir, steps.GraphTypes())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, f.Close()) })
 	return f

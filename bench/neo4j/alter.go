@@ -8,18 +8,18 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
-	"s1graph/relationships"
+	"s1graph/steps"
 )
 
 // declared is what the data model declares.
 var declared = func() map[string][]string {
 	names := map[string][]string{}
-	for _, d := range entities.All() {
+	for _, d := range steps.Entities() {
 		for _, p := range d.Properties {
 			names[d.Type.Name] = append(names[d.Type.Name], p.Name)
 		}
 	}
-	for _, d := range relationships.All() {
+	for _, d := range steps.Relationships() {
 		for _, p := range d.Properties {
 			names[d.Type.Name] = append(names[d.Type.Name], p.Name)
 		}

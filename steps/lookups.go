@@ -7,14 +7,15 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
 )
 
-// tables answer what a row at hand does not say: a group row has no account, an application row no
+// lookups answer what a row at hand does not say: a group row has no account, an application row no
 // device. The steps that come first fill them; Seed fills them from the last graph where a step did not
 // run to its end. Safe for concurrent use.
-type tables struct {
+type lookups struct {
 	mu            *sync.RWMutex
 	accountOfSite map[string]string   // IDs
 	sites         map[string]int64    // ID of a listed site -> licences in use, a measure of its size
@@ -36,11 +37,11 @@ type agentRef struct {
 	user   string // key of who owns the device, if anybody
 
 	updated    s1.Time // greater wins between versions of one agent
-	lastActive s1.Time // greater wins between agents of one device
+	lastActive s1.Time
 }
 
-func newTables() tables {
-	return tables{
+func newLookups() lookups {
+	return lookups{
 		mu:            new(sync.RWMutex),
 		accountOfSite: make(map[string]string),
 		sites:         make(map[string]int64),
@@ -51,46 +52,46 @@ func newTables() tables {
 	}
 }
 
-func (t *tables) addSite(row *s1.Site) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.accountOfSite[row.ID] = row.AccountID
-	t.sites[row.ID] = row.ActiveLicenses.Value
+func (l *lookups) addSite(row *s1.Site) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accountOfSite[row.ID] = row.AccountID
+	l.sites[row.ID] = row.ActiveLicenses.Value
 }
 
-func (t *tables) account(siteID string) string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.accountOfSite[siteID]
+func (l *lookups) account(siteID string) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.accountOfSite[siteID]
 }
 
-func (t *tables) addGroup(row *s1.Group) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.groups[row.ID] = groupRef{site: row.SiteID, agents: row.TotalAgents.Value, rows: t.groups[row.ID].rows}
+func (l *lookups) addGroup(row *s1.Group) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.groups[row.ID] = groupRef{site: row.SiteID, agents: row.TotalAgents.Value, rows: l.groups[row.ID].rows}
 }
 
 // addAgent keeps the version of the agent that a graph.Builder takes too.
-func (t *tables) addAgent(row *s1.Agent) {
+func (l *lookups) addAgent(row *s1.Agent) {
 	ref := agentRef{
 		device:     entities.DeviceKey(row),
 		user:       entities.UserKey(row),
 		updated:    row.UpdatedAt,
 		lastActive: row.LastActiveDate,
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.agentsOfSite[row.SiteID]++
-	group := t.groups[row.GroupID]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.agentsOfSite[row.SiteID]++
+	group := l.groups[row.GroupID]
 	group.site = row.SiteID
 	group.rows++
-	t.groups[row.GroupID] = group
-	if known, found := t.agents[row.ID]; found && !ref.supersedes(known) {
+	l.groups[row.GroupID] = group
+	if known, found := l.agents[row.ID]; found && !ref.supersedes(known) {
 		return
 	}
-	t.agents[row.ID] = ref
+	l.agents[row.ID] = ref
 	if row.UUID != "" {
-		t.agentOfUUID[row.UUID] = row.ID
+		l.agentOfUUID[row.UUID] = row.ID
 	}
 }
 
@@ -102,43 +103,43 @@ func (r agentRef) supersedes(other agentRef) bool {
 }
 
 // device returns the key of the device that the agent is on, or "".
-func (t *tables) device(agentID string) string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.agents[agentID].device
+func (l *lookups) device(agentID string) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.agents[agentID].device
 }
 
-func (t *tables) deviceOfUUID(uuid string) string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.agents[t.agentOfUUID[uuid]].device
+func (l *lookups) deviceOfUUID(uuid string) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.agents[l.agentOfUUID[uuid]].device
 }
 
-// owners yields device and user keys: the owner of a device is who the agent names that describes it,
-// which is the one with the greatest (lastActiveDate, ID).
-func (t *tables) owners() map[string]string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	describing := make(map[string]string, len(t.agents)) // device key -> agent ID
-	for id, ref := range t.agents {
+// owners yields device and user keys: the owner of a device is whom the agent names that describes it.
+func (l *lookups) owners() map[string]string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	rank := func(id string) model.Rank { return entities.AgentRank(int64(l.agents[id].lastActive), id) }
+	describing := make(map[string]string, len(l.agents)) // device key -> agent ID
+	for id, ref := range l.agents {
 		other, found := describing[ref.device]
-		if !found || ref.lastActive > t.agents[other].lastActive || ref.lastActive == t.agents[other].lastActive && id > other {
+		if !found || rank(id).Compare(rank(other)) > 0 {
 			describing[ref.device] = id
 		}
 	}
 	owners := describing
 	for device, id := range describing {
-		owners[device] = t.agents[id].user
+		owners[device] = l.agents[id].user
 	}
 	return owners
 }
 
 // DevicesNow maps the IDs of all agents that the sync knows of to the keys of their devices.
 func (in *Input) DevicesNow() map[string]string {
-	in.tables.mu.RLock()
-	defer in.tables.mu.RUnlock()
-	devices := make(map[string]string, len(in.tables.agents))
-	for id, ref := range in.tables.agents {
+	in.lookups.mu.RLock()
+	defer in.lookups.mu.RUnlock()
+	devices := make(map[string]string, len(in.lookups.agents))
+	for id, ref := range in.lookups.agents {
 		devices[id] = ref.device
 	}
 	return devices
@@ -175,11 +176,11 @@ func (in *Input) readAccountsBefore(ctx context.Context) error {
 
 // seedSites fills in the accounts of the last graph's sites.
 func seedSites(_ context.Context, in *Input) error {
-	in.tables.mu.Lock()
-	defer in.tables.mu.Unlock()
+	in.lookups.mu.Lock()
+	defer in.lookups.mu.Unlock()
 	for site, account := range in.accountsBefore {
-		if _, found := in.tables.accountOfSite[site]; !found {
-			in.tables.accountOfSite[site] = account
+		if _, found := in.lookups.accountOfSite[site]; !found {
+			in.lookups.accountOfSite[site] = account
 		}
 	}
 	return nil
@@ -188,21 +189,21 @@ func seedSites(_ context.Context, in *Input) error {
 // seedAgents fills in the devices of the last graph's agents.
 func seedAgents(ctx context.Context, in *Input) error {
 	err := in.DevicesBefore(ctx, func(agentID, deviceKey string) {
-		in.tables.mu.Lock()
-		defer in.tables.mu.Unlock()
-		if _, found := in.tables.agents[agentID]; !found {
-			in.tables.agents[strings.Clone(agentID)] = agentRef{device: strings.Clone(deviceKey)}
+		in.lookups.mu.Lock()
+		defer in.lookups.mu.Unlock()
+		if _, found := in.lookups.agents[agentID]; !found {
+			in.lookups.agents[strings.Clone(agentID)] = agentRef{device: strings.Clone(deviceKey)}
 		}
 	})
 	if err != nil {
 		return err
 	}
 	return in.lastRecords(ctx, entities.Agent.GraphType().Name, func(r *graph.Record) {
-		in.tables.mu.Lock()
-		defer in.tables.mu.Unlock()
+		in.lookups.mu.Lock()
+		defer in.lookups.mu.Unlock()
 		uuid := r.Get("uuid").Text()
-		if _, found := in.tables.agentOfUUID[uuid]; !found && uuid != "" {
-			in.tables.agentOfUUID[uuid] = idOf(r.Key)
+		if _, found := in.lookups.agentOfUUID[uuid]; !found && uuid != "" {
+			in.lookups.agentOfUUID[uuid] = idOf(r.Key)
 		}
 	})
 }

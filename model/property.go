@@ -1,4 +1,4 @@
-package entities
+package model
 
 import (
 	"crypto/sha256"
@@ -195,37 +195,27 @@ func (ps Properties[T]) Complete(t *graph.Type, revision int) {
 	t.Schema = hex.EncodeToString(sum[:8])
 }
 
-// PropertyDescription is what the documentation says of a property.
-type PropertyDescription struct {
-	Name     string
-	Kind     graph.ValueKind
-	Doc      string
-	Volatile string // why it is volatile, or ""
-	Combined string // how the values of several rows become one, or ""
-	Required bool   // JupiterOne's data model demands it
-}
-
 // The combinations that types use.
 var (
-	union = Combination{
+	Union = Combination{
 		Doc: "the strings of all",
 		Of: func(a, b graph.Value) graph.Value {
 			return graph.Set(slices.Concat(a.List(), b.List()))
 		},
 	}
-	anyOf = Combination{
+	AnyOf = Combination{
 		Doc: "true where one is",
 		Of: func(a, b graph.Value) graph.Value {
 			return graph.Bool(a.Any() == true || b.Any() == true)
 		},
 	}
-	latest = Combination{
+	Latest = Combination{
 		Doc: "the latest",
 		Of: func(a, b graph.Value) graph.Value {
 			return graph.Int(max(a.Int64(), b.Int64()))
 		},
 	}
-	greatest = Combination{
+	Greatest = Combination{
 		Doc: "the last in alphabetical order",
 		Of: func(a, b graph.Value) graph.Value {
 			return graph.String(max(a.Text(), b.Text()))

@@ -1,0 +1,105 @@
+// Package model has the machinery with which the data model is declared: what an entity or relationship type is, and
+// how a row of the Management API becomes a record of it. A type is one value of Entity or Relationship, in a file of
+// the entities or relationships package, and says everything about itself. Which rows are read is the business of
+// steps.
+package model
+
+import (
+	"slices"
+	"strings"
+
+	"s1graph/graph"
+)
+
+// Entity is all there is to say about an entity type that is made of rows of type T. Define completes it; after that
+// it is not changed, and safe for concurrent use.
+type Entity[T any] struct {
+	Type   string // _type
+	Class  string // _class
+	Step   string // ID of the step that makes it
+	Source string // the endpoint that the rows come from
+	Doc    string // what an entity of this type is
+	KeyDoc string // what follows the type and a colon in the key
+
+	// Revision goes up by one when values are made in another way while names and kinds of properties
+	// stay as they are: the next run is then a baseline instead of a flood of changes.
+	Revision int
+
+	// Key makes the entity's key of a row.
+	Key func(*T) string
+
+	// Rank says which of several rows with one key describes the entity: the one of the greatest. Where nil, all are
+	// equal.
+	Rank func(*T) Rank
+
+	// DerivedFrom are the types whose rows it is made of, where it has no list of its own: it goes when all that it
+	// was derived from is gone or points elsewhere.
+	DerivedFrom []*graph.Type
+
+	// Place says where an entity stands.
+	Place Place
+
+	Properties []Property[T]
+
+	// Card names the properties that stand below its name where little room is.
+	Card []string
+
+	// Tags makes the properties whose names are data, tag.KEY, in ascending order; nil where the type
+	// has none. TagsDoc documents them.
+	Tags    func(*T) []graph.Property
+	TagsDoc string
+
+	description      *Description
+	before, fromTags Properties[T] // sorted Properties that stand before and after the tags
+}
+
+// TagPrefix begins the names of the properties that are made of tags.
+const TagPrefix = "tag."
+
+// Define completes a declaration. It panics where the declaration is at fault.
+func (k Entity[T]) Define() *Entity[T] {
+	properties := Sorted(k.Properties)
+	tagsAt, _ := slices.BinarySearchFunc(properties, TagPrefix, func(p Property[T], name string) int {
+		return strings.Compare(p.name, name)
+	})
+	k.before, k.fromTags = properties[:tagsAt], properties[tagsAt:]
+	graphType := &graph.Type{Name: k.Type, Class: k.Class, Step: k.Step}
+	properties.Complete(graphType, k.Revision)
+	k.description = &Description{
+		Type:        graphType,
+		Revision:    k.Revision,
+		Source:      k.Source,
+		Doc:         k.Doc,
+		Key:         k.KeyDoc,
+		DerivedFrom: k.DerivedFrom,
+		Place:       k.Place,
+		Card:        k.Card,
+		Properties:  properties.Describe(),
+		Tags:        k.TagsDoc,
+	}
+	return &k
+}
+
+// Description is what is known of the type without a row.
+func (k *Entity[T]) Description() *Description { return k.description }
+
+// GraphType is what the graph package is to know of the type.
+func (k *Entity[T]) GraphType() *graph.Type { return k.description.Type }
+
+// Entity maps row. The caller sees to it that the row has an id.
+func (k *Entity[T]) Entity(row *T) graph.Record {
+	r := graph.Record{Type: k.description.Type, Key: k.Key(row)}
+	if k.Rank != nil {
+		rank := k.Rank(row)
+		r.Rank, r.Tie = rank.Number, rank.Tie
+	}
+	var tags []graph.Property
+	if k.Tags != nil {
+		tags = k.Tags(row)
+	}
+	r.Properties = make([]graph.Property, 0, len(k.before)+len(tags)+len(k.fromTags))
+	r.Properties = k.before.Append(r.Properties, row)
+	r.Properties = append(r.Properties, tags...)
+	r.Properties = k.fromTags.Append(r.Properties, row)
+	return r
+}

@@ -1,0 +1,78 @@
+package steps
+
+import (
+	"net/url"
+	"strings"
+
+	"s1graph/s1"
+)
+
+// List is a list of the Management API as a step reads it. All of it is from the API document.
+type List struct {
+	Path string // below the API's own, such as /agents
+
+	// Filters are on the state of things: without them the list leaves some out. They are repeated in questions by ID.
+	Filters url.Values
+
+	// Scope has the list's parameters for a part of the tenant.
+	Scope ScopeParameters
+
+	// Ask is the parameter by which it is asked for things by their IDs; "" where it is not asked.
+	Ask string
+
+	// NeverEmpty says that every tenant has a row of it.
+	NeverEmpty bool
+
+	// StandsIn is what is read where the console lacks the list, or refuses it; nil where nothing is.
+	StandsIn *List
+}
+
+// ScopeParameters are the filters of a list on the scope; "" where it has none of a kind.
+type ScopeParameters struct {
+	Account, Site, Group string
+}
+
+// Query returns the filters on the scope for IDs of accounts, sites and groups, of which empty lists are all. What the
+// list has no parameter for is left out.
+func (p ScopeParameters) Query(accounts, sites, groups []string) url.Values {
+	q := url.Values{}
+	for _, f := range []struct {
+		parameter string
+		ids       []string
+	}{{p.Account, accounts}, {p.Site, sites}, {p.Group, groups}} {
+		if f.parameter != "" && len(f.ids) > 0 {
+			q.Set(f.parameter, strings.Join(f.ids, ","))
+		}
+	}
+	return q
+}
+
+var (
+	byAccount = ScopeParameters{Account: "accountIds"}
+	bySite    = ScopeParameters{Account: "accountIds", Site: "siteIds"}
+	byGroup   = ScopeParameters{Account: "accountIds", Site: "siteIds", Group: "groupIds"}
+)
+
+var (
+	accountList = List{
+		Path: s1.Accounts.Path, Filters: url.Values{"states": {"active,expired"}}, Scope: byAccount, Ask: "ids", NeverEmpty: true,
+		StandsIn: &siteList,
+	}
+	siteList = List{
+		Path: s1.Sites.Path, Filters: url.Values{"states": {"active,expired"}}, Scope: bySite, Ask: "siteIds", NeverEmpty: true,
+	}
+	groupList = List{Path: s1.Groups.Path, Scope: byGroup, Ask: "groupIds", NeverEmpty: true}
+	agentList = List{
+		Path: s1.Agents.Path, Filters: url.Values{"isDecommissioned": {both}, "isUninstalled": {both}}, Scope: byGroup, Ask: "ids",
+		NeverEmpty: true,
+	}
+	threatList    = List{Path: s1.Threats.Path, Scope: byGroup, Ask: "ids"}
+	installedList = List{
+		Path: s1.InstalledApplications.Path, Filters: url.Values{"agentIsDecommissioned": {both}}, Scope: byGroup,
+		StandsIn: &inventoryList,
+	}
+	inventoryList = List{Path: s1.Inventory.Path, Scope: byGroup}
+)
+
+// both are the two values of a filter without which a list leaves things out.
+const both = "true,false"
