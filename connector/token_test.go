@@ -15,6 +15,7 @@ import (
 
 	"s1graph/connector"
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 // tenSites is a tenant of which each site has agents and threats.
@@ -79,7 +80,7 @@ func TestANewTokenOfAnotherScopeInMidRunDeletesNothing(t *testing.T) {
 			result := c.sync(fromFile)
 			require.NoError(t, result.err)
 			assert.Equal(t, connector.Partial, result.Status)
-			assert.Len(t, result.IncompleteTypes, len(connector.Model()), "of no type is it known what the new token did not see")
+			assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()), "of no type is it known what the new token did not see")
 			assert.Empty(t, result.changes)
 			assertSame(t, before, c.graph())
 			requireNotice(t, result, "The API token changed while this run read, and the new one sees another part of the tenant")
@@ -116,7 +117,7 @@ func TestANewTokenOfAWiderScopeInMidRunDeletesNothingAndReportsNoChange(t *testi
 	result := c.sync(fromFile)
 	require.NoError(t, result.err)
 	assert.Equal(t, connector.Partial, result.Status)
-	assert.Len(t, result.IncompleteTypes, len(connector.Model()))
+	assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()))
 	assert.Empty(t, result.changes)
 	assert.Empty(t, lacking(before, c.graph()))
 	assert.Greater(t, len(ofType(c.graph(), "sentinelone_agent")), len(ofType(before, "sentinelone_agent")))
@@ -311,7 +312,7 @@ func TestARecordingOfARunWhoseTokenChangedDeletesNothing(t *testing.T) {
 	result := c.sync(replayed(mixed))
 	require.NoError(t, result.err)
 	assert.Equal(t, connector.Partial, result.Status)
-	assert.Len(t, result.IncompleteTypes, len(connector.Model()))
+	assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()))
 	assert.Empty(t, result.changes)
 	assertSame(t, before, c.graph())
 }
