@@ -14,6 +14,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/graph/jsonstore"
+	"s1graph/reconcile"
 )
 
 // Withheld is what the last committed run of an instance kept although it was not found, by type.
@@ -47,9 +48,9 @@ func ReadWithheld(c *config.Config) (Withheld, error) {
 	}
 	w := Withheld{Run: run}
 	kept := keysOf(run, withheldFile)
-	w.Deletions, err = keptTypes(filterKeys(kept, func(k listedKey) bool { return !k.OutOfScope }))
+	w.Deletions, err = keptTypes(reconcile.FilterKeys(kept, func(k reconcile.Key) bool { return !k.OutOfScope }))
 	if err == nil {
-		w.OutOfScope, err = keptTypes(filterKeys(kept, func(k listedKey) bool { return k.OutOfScope }))
+		w.OutOfScope, err = keptTypes(reconcile.FilterKeys(kept, func(k reconcile.Key) bool { return k.OutOfScope }))
 	}
 	if err == nil {
 		w.Waiting, err = keptTypes(keysOf(run, waitingFile))
@@ -57,7 +58,7 @@ func ReadWithheld(c *config.Config) (Withheld, error) {
 	return w, err
 }
 
-func keptTypes(keys keySequence) ([]KeptType, error) {
+func keptTypes(keys reconcile.Keys) ([]KeptType, error) {
 	const few = 3
 	var types []KeptType
 	for k, err := range keys {
@@ -106,8 +107,8 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	if err != nil {
 		return err
 	}
-	keys := filterKeys(keysOf(w.Run, withheldFile), func(k listedKey) bool { return k.OutOfScope == outOfScope })
-	if err := errors.Join(writeKeys(f, keys), f.Sync(), f.Close()); err != nil {
+	keys := reconcile.FilterKeys(keysOf(w.Run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope == outOfScope })
+	if err := errors.Join(reconcile.WriteKeys(f, keys), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("nothing was accepted, say it again: %w", errors.Join(err, root.Remove(name+".new")))
 	}
 	return root.Rename(name+".new", name)
@@ -115,9 +116,9 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 
 // acceptance is what was accepted so far and neither let go nor found to be back.
 type acceptance struct {
-	keys  keySet
-	all   keySequence // the same as a sequence
-	taken []string    // the files that this run takes over; they may go once it is committed
+	keys  reconcile.KeySet
+	all   reconcile.Keys // the same as a sequence
+	taken []string       // the files that this run takes over; they may go once it is committed
 }
 
 // readAccepted reads what was accepted: what the last run says waits, and what was accepted since. What cannot be
@@ -132,13 +133,13 @@ func (s *sync) readAccepted() error {
 		s.accepted.taken = append(s.accepted.taken, acceptedJSON)
 		s.notice("%s was written by an earlier version of s1graph, which accepted numbers and not keys: it is void. If what is withheld is really gone, say s1graph accept-deletions again.", filepath.Join(s.config.Dir, acceptedJSON))
 	}
-	s.accepted.all = noKeys
-	add := func(what string, keys keySequence) {
-		if _, err := keySetOf(keys); err != nil {
+	s.accepted.all = reconcile.NoKeys
+	add := func(what string, keys reconcile.Keys) {
+		if _, err := reconcile.NewKeySet(keys); err != nil {
 			s.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: say s1graph accept-deletions again.", what, err)
 			return
 		}
-		s.accepted.all = unionOfKeys(s.accepted.all, keys)
+		s.accepted.all = reconcile.UnionOfKeys(s.accepted.all, keys)
 	}
 	if s.last.run != nil {
 		add(s.last.run.Dir(), keysOf(s.last.run, waitingFile))
@@ -156,12 +157,12 @@ func (s *sync) readAccepted() error {
 			add(name, s.keysInFile(name))
 		}
 	}
-	s.accepted.keys, err = keySetOf(s.accepted.all)
+	s.accepted.keys, err = reconcile.NewKeySet(s.accepted.all)
 	return err
 }
 
 // keysInFile yields the keys in a file of the directory.
-func (s *sync) keysInFile(name string) keySequence {
+func (s *sync) keysInFile(name string) reconcile.Keys {
 	return keysIn(func() (io.ReadCloser, error) { return os.OpenInRoot(s.config.Dir, name) })
 }
 
@@ -179,8 +180,8 @@ func (s *sync) forgetAccepted() {
 
 // listKeys writes the run's lists of keys: what it withheld, what was accepted and waits on, and what went because it
 // was accepted.
-func (s *sync) listKeys(ctx context.Context, draft *jsonstore.Draft, r *resolver) error {
-	waiting := filterKeys(s.accepted.all, r.waits)
+func (s *sync) listKeys(ctx context.Context, draft *jsonstore.Draft, r *reconcile.Result) error {
+	waiting := reconcile.FilterKeys(s.accepted.all, r.Waits)
 	types, err := keptTypes(waiting)
 	if err != nil {
 		return err
@@ -190,12 +191,12 @@ func (s *sync) listKeys(ctx context.Context, draft *jsonstore.Draft, r *resolver
 	}
 	s.state.Taken = s.accepted.taken
 	err = errors.Join(
-		writeKeysFile(draft, withheldFile, r.withheldKeys(ctx)),
+		writeKeysFile(draft, withheldFile, r.WithheldKeys(ctx)),
 		writeKeysFile(draft, waitingFile, waiting),
-		writeKeysFile(draft, releasedFile, unionOfKeys(s.stillReleased(), r.releasedKeys(ctx))),
+		writeKeysFile(draft, releasedFile, reconcile.UnionOfKeys(s.stillReleased(), r.ReleasedKeys(ctx))),
 	)
-	for _, t := range r.types {
-		if t.released > 0 {
+	for _, t := range r.Types {
+		if t.Released > 0 {
 			s.state.ReleasedAt = s.summary.StartedAt
 		}
 	}
@@ -207,14 +208,14 @@ func (s *sync) listKeys(ctx context.Context, draft *jsonstore.Draft, r *resolver
 const releasedFor = 7 * 24 * time.Hour
 
 // stillReleased is what runs up to the last one released and Neo4j may hold still.
-func (s *sync) stillReleased() keySequence {
+func (s *sync) stillReleased() reconcile.Keys {
 	before := s.last.state.ReleasedAt
 	if s.last.run == nil || s.neo4j.holds(s.last.id()) || s.summary.StartedAt.Sub(before).Abs() > releasedFor {
-		return noKeys
+		return reconcile.NoKeys
 	}
 	keys := keysOf(s.last.run, releasedFile)
-	if _, err := keySetOf(keys); err != nil {
-		return noKeys // it is damaged: Neo4j's guard judges without it
+	if _, err := reconcile.NewKeySet(keys); err != nil {
+		return reconcile.NoKeys // it is damaged: Neo4j's guard judges without it
 	}
 	s.state.ReleasedAt = before
 	return keys

@@ -12,6 +12,7 @@ import (
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
 	"s1graph/posture"
+	"s1graph/reconcile"
 	"s1graph/steps"
 )
 
@@ -82,7 +83,7 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 		Verify:    s.o.Verify,
 		Aside:     []neo4jstore.Aside{s.postureAside()},
 		Complete:  func(name string) bool { return state.Complete[name] },
-		Withholds: s.guard().withholds,
+		Withholds: s.guard().Withholds,
 		Accepted:  s.released(run),
 		Progress:  func(name string, done, total int64) { s.o.Progress(storeEvent(name, done, total, started)) },
 	})
@@ -137,14 +138,14 @@ func (n *neo4j) holds(runID string) bool { return n != nil && n.keep == runID &&
 
 // released says what the run lists as released; nil: nothing. What cannot be read the store's guard judges.
 func (s *sync) released(run *jsonstore.Run) func(typeName, key string) bool {
-	keys, err := keySetOf(keysOf(run, releasedFile))
+	keys, err := reconcile.NewKeySet(keysOf(run, releasedFile))
 	if err != nil {
 		s.o.Logger.Warn("what was accepted to be deleted cannot be read, so that the guard judges it in stores", "error", err)
 	}
-	if keys.isEmpty() {
+	if keys.IsEmpty() {
 		return nil
 	}
-	return keys.has
+	return keys.Has
 }
 
 // storeEvent says how far a type is in the database.

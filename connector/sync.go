@@ -19,6 +19,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/reconcile"
 	"s1graph/s1"
 	"s1graph/s1/replay"
 	"s1graph/steps"
@@ -241,12 +242,11 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 		return err
 	}
 	s.checkTokens(in)
-	types := s.typeStates(in)
-	r := &resolver{
-		in: in, last: s.last, draft: draft, builder: builder, types: types, byName: s.last.byName,
-		guard: s.guard(), accepted: s.accepted.keys,
-	}
-	if err := r.resolve(ctx); err != nil {
+	r, err := reconcile.Run(ctx, reconcile.Input{
+		Model: steps.Model(), Last: s.last, Fresh: builder, Draft: draft, Read: s.readings(in), Decodable: s.last.byName,
+		Tenant: in, Guard: s.guard(), Accepted: s.accepted.keys,
+	})
+	if err != nil {
 		return err
 	}
 	s.conclude(in, r)
@@ -259,8 +259,8 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	return s.judgePosture(ctx, draft)
 }
 
-func (s *sync) guard() guard {
-	return guard{percent: s.config.DeletionGuard.Percent, count: int64(s.config.DeletionGuard.Count), off: s.o.AllowMassDelete}
+func (s *sync) guard() reconcile.Guard {
+	return reconcile.Guard{Percent: s.config.DeletionGuard.Percent, Count: int64(s.config.DeletionGuard.Count), Off: s.o.AllowMassDelete}
 }
 
 // input asks who the token is, and puts together what the steps need.
@@ -375,64 +375,66 @@ func stepResult(r steps.Result) StepResult {
 	return result
 }
 
-// typeStates says of each type of the model what the steps' ends mean for it.
-func (s *sync) typeStates(in *steps.Input) map[string]*typeState {
-	types := make(map[string]*typeState)
+// readings says of each type of the model how it was read.
+func (s *sync) readings(in *steps.Input) map[string]reconcile.Reading {
+	readings := make(map[string]reconcile.Reading)
 	for _, result := range s.results {
 		for _, t := range result.Step.Types {
-			state := &typeState{Type: t.Type, written: *t.Type, before: s.last.count(t.Name)}
-			state.skipped = result.State == steps.Skipped
-			state.incomplete = result.State == steps.Failed || result.State == steps.Refused || (in.Scope.Unknown || s.mixed) && !state.skipped
-			if last := s.last.byName[t.Name]; state.skipped && last != nil {
-				state.written = *last
+			skipped := result.State == steps.Skipped
+			reading := reconcile.Reading{
+				Written: *t.Type, Before: s.last.count(t.Name), Skipped: skipped,
+				Incomplete:     result.State == steps.Failed || result.State == steps.Refused || (in.Scope.Unknown || s.mixed) && !skipped,
+				KeepProperties: in.AccountsOfSites && t.Type == entities.Account.GraphType(),
 			}
-			types[t.Name] = state
+			if last := s.last.byName[t.Name]; skipped && last != nil {
+				reading.Written = *last
+			}
+			readings[t.Name] = reading
 		}
 	}
-	types[entities.Account.GraphType().Name].keepProperties = in.AccountsOfSites
-	return types
+	return readings
 }
 
 // conclude fills in the summary but for the changes.
-func (s *sync) conclude(in *steps.Input, r *resolver) {
+func (s *sync) conclude(in *steps.Input, r *reconcile.Result) {
 	if !s.mixed {
 		s.state.Applications = in.Applications
 	}
-	for name, t := range r.types {
+	for name, t := range r.Types {
 		counts := s.summary.Entities
 		if t.Relationship {
 			counts = s.summary.Relationships
 		}
-		counts[name] = t.records
-		if t.incomplete {
+		counts[name] = t.Records
+		if t.Incomplete {
 			s.summary.IncompleteTypes = append(s.summary.IncompleteTypes, name)
 		}
-		if t.withheld > 0 {
-			s.summary.WithheldDeletions[name] = t.withheld
+		if t.Withheld > 0 {
+			s.summary.WithheldDeletions[name] = t.Withheld
 		}
-		if t.outside > 0 {
-			s.summary.KeptOutside[name] = t.outside
+		if t.OutOfScope > 0 {
+			s.summary.KeptOutside[name] = t.OutOfScope
 		}
 	}
-	s.state.Established = s.established(r.types)
+	s.state.Established = s.established(r.Types)
 	s.state.Complete = make(map[string]bool)
-	for name, t := range r.types {
-		s.state.Complete[name] = t.skipped && s.last.state.Complete[name] || !t.keepsAll() && t.withheld == 0
+	for name, t := range r.Types {
+		s.state.Complete[name] = t.Skipped && s.last.state.Complete[name] || !t.KeepsAll() && t.Withheld == 0
 	}
 	slices.Sort(s.summary.IncompleteTypes)
 	s.agentsReadAt()
 	s.state.Policies = hashOf(s.config.Posture)
-	s.summary.DanglingRelationships = r.dangling
+	s.summary.DanglingRelationships = r.Dangling
 	for i, result := range s.results {
 		for _, t := range result.Step.Types {
-			if n := r.types[t.Name].fresh; t.Relationship {
+			if n := r.Types[t.Name].Fresh; t.Relationship {
 				s.summary.Steps[i].Relationships += n
 			} else {
 				s.summary.Steps[i].Entities += n
 			}
 		}
 		for name, n := range result.Dangling {
-			if t := r.types[name]; !r.types[t.From].keepsAll() && !r.types[t.To].keepsAll() {
+			if t := r.Types[name]; !r.Types[t.From].KeepsAll() && !r.Types[t.To].KeepsAll() {
 				s.summary.DanglingRelationships += n
 			}
 		}
@@ -444,7 +446,7 @@ func (s *sync) conclude(in *steps.Input, r *resolver) {
 
 // established says of which types the next run's differences are changes. Relationships are made of what
 // earlier steps found out too, so these must have been whole as well.
-func (s *sync) established(types map[string]*typeState) map[string]bool {
+func (s *sync) established(types map[string]*reconcile.Type) map[string]bool {
 	established := make(map[string]bool)
 	sources := make(map[string][]string) // by step: the entity types that it depends on
 	for _, result := range s.results {
@@ -454,12 +456,12 @@ func (s *sync) established(types map[string]*typeState) map[string]bool {
 	}
 	for _, t := range steps.GraphTypes() { // entities come first
 		state := types[t.Name]
-		whole := !state.skipped && !state.incomplete
+		whole := !state.Skipped && !state.Incomplete
 		if t.Relationship {
 			ends := append([]string{t.From, t.To}, sources[t.Step]...)
 			whole = whole && !slices.ContainsFunc(ends, func(name string) bool { return !established[name] })
 		}
-		established[t.Name] = whole || s.last.established(&state.written)
+		established[t.Name] = whole || s.last.established(&state.Written)
 	}
 	return established
 }
@@ -477,12 +479,12 @@ func entityTypes(results []steps.Result, stepID string) []string {
 }
 
 // compare finds and writes the changes against the last run.
-func (s *sync) compare(ctx context.Context, draft *jsonstore.Draft, r *resolver) error {
+func (s *sync) compare(ctx context.Context, draft *jsonstore.Draft, r *reconcile.Result) error {
 	changes := draft.Changes()
-	same := func(name string) bool { return r.same[name] }
-	options := graph.DiffOptions{Rekeyed: r.rekeyed, Same: same, Baseline: func(name string) bool {
-		t := r.types[name]
-		return t == nil || !s.last.comparable(&t.written)
+	same := func(name string) bool { return r.Same[name] }
+	options := graph.DiffOptions{Rekeyed: r.Rekeyed, Same: same, Baseline: func(name string) bool {
+		t := r.Types[name]
+		return t == nil || !s.last.comparable(&t.Written)
 	}}
 	counts, err := graph.Diff(ctx, s.last, draft, options, func(c graph.Change) error {
 		if err := changes.Write(c); err != nil {

@@ -1,4 +1,4 @@
-package connector
+package reconcile
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 )
 
 // matchRekeyed finds what is there under another key, and takes it out of what is gone.
-func (r *resolver) matchRekeyed(ctx context.Context, name string, gone map[string]bool) error {
+func (r *reconciler) matchRekeyed(ctx context.Context, name string, gone map[string]bool) error {
 	if len(gone) == 0 {
 		return nil
 	}
@@ -36,14 +36,14 @@ func (r *resolver) matchRekeyed(ctx context.Context, name string, gone map[strin
 
 // matchDevices finds the devices that have another key now: the same agent, another name or serial
 // number.
-func (r *resolver) matchDevices(ctx context.Context, gone map[string]bool) error {
+func (r *reconciler) matchDevices(ctx context.Context, gone map[string]bool) error {
 	created, err := r.created(ctx, entities.Device.GraphType().Name)
 	if err != nil {
 		return err
 	}
-	now := r.in.DevicesNow()
+	now := r.Tenant.DevicesNow()
 	candidates := make(map[string]string)
-	err = r.in.DevicesBefore(ctx, func(agentID, before string) {
+	err = r.Tenant.DevicesBefore(ctx, func(agentID, before string) {
 		if key := now[agentID]; gone[before] && created[key] && (candidates[before] == "" || key < candidates[before]) {
 			candidates[strings.Clone(before)] = key
 		}
@@ -53,7 +53,7 @@ func (r *resolver) matchDevices(ctx context.Context, gone map[string]bool) error
 }
 
 // matchLocalUsers finds the users that are known by the device they use, where that was rekeyed.
-func (r *resolver) matchLocalUsers(ctx context.Context, gone map[string]bool) error {
+func (r *reconciler) matchLocalUsers(ctx context.Context, gone map[string]bool) error {
 	if len(r.rekeyed) == 0 {
 		return nil
 	}
@@ -72,7 +72,7 @@ func (r *resolver) matchLocalUsers(ctx context.Context, gone map[string]bool) er
 	}
 	candidates := make(map[string]string)
 	for _, keys := range batches(devices) {
-		for encoded, err := range r.last.Fetch(ctx, entities.User.GraphType().Name, keys) {
+		for encoded, err := range r.Last.Fetch(ctx, entities.User.GraphType().Name, keys) {
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func (r *resolver) matchLocalUsers(ctx context.Context, gone map[string]bool) er
 }
 
 // match takes each key now for one key before.
-func (r *resolver) match(candidates map[string]string) {
+func (r *reconciler) match(candidates map[string]string) {
 	taken := make(map[string]bool)
 	for _, before := range slices.Sorted(maps.Keys(candidates)) {
 		if now := candidates[before]; !taken[now] {
@@ -105,9 +105,9 @@ func (r *resolver) match(candidates map[string]string) {
 }
 
 // created are the keys of a type that the last graph does not have.
-func (r *resolver) created(ctx context.Context, name string) (map[string]bool, error) {
+func (r *reconciler) created(ctx context.Context, name string) (map[string]bool, error) {
 	created := make(map[string]bool)
-	for key, err := range graph.Missing(ctx, r.draft, r.last, name) {
+	for key, err := range graph.Missing(ctx, r.Draft, r.Last, name) {
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,442 @@
+// Package reconcile decides what the graph of a run is: it goes through the types of the last graph and of what this
+// run's rows made, and writes the graph that results, with what stays although this run's rows lack it. It reads
+// snapshots and writes a draft, and neither asks the console nor knows of files. What changed against the last graph is
+// graph.Diff's to say, and what is printed of it the connector's.
+package reconcile
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"s1graph/graph"
+	"s1graph/model"
+)
+
+// Input is what a run knows when its steps have ended.
+type Input struct {
+	Model []*model.Description
+	Last  graph.Snapshot // the last graph; empty on a first run
+	Fresh Fresh
+	Draft Draft
+
+	// Read says of each type of the model how it was read.
+	Read map[string]Reading
+
+	// Decodable has the types of both graphs, by name, for reading records.
+	Decodable map[string]*graph.Type
+
+	Tenant   Tenant
+	Guard    Guard
+	Accepted KeySet // what may go whatever the guard says, or although it lies out of scope
+}
+
+// Fresh is what this run's rows made, type by type in ascending order of the keys.
+type Fresh interface {
+	Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error]
+}
+
+// Draft takes the graph that results. A second Write of a type replaces the first, whose records stay readable until
+// the second has ended.
+type Draft interface {
+	graph.Snapshot
+	Write(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (int64, error)
+}
+
+// Tenant is what this run knows of the tenant before and now.
+type Tenant interface {
+	// SeesAll says whether nothing of the tenant is out of this run's scope.
+	SeesAll() bool
+
+	// OutOfScope says whether a record of the last graph, of a type that says where it stands, is out of scope.
+	OutOfScope(*graph.Record) bool
+
+	// DevicesBefore calls each for every agent of the last graph with the key of the device that it was on.
+	DevicesBefore(ctx context.Context, each func(agentID, deviceKey string)) error
+
+	// DevicesNow has the keys of devices by the IDs of their agents.
+	DevicesNow() map[string]string
+}
+
+// Reading says how a type was read.
+type Reading struct {
+	Written        graph.Type // the type that its records were made with: the last run's, where it was skipped
+	Before         int64      // records of the last graph
+	Skipped        bool       // it was not read
+	Incomplete     bool       // not all of it was read
+	KeepProperties bool       // this run's rows say less than is known from before
+}
+
+// Result is what came of it.
+type Result struct {
+	Types    map[string]*Type
+	Rekeyed  map[string]string // entity key before -> key now
+	Same     map[string]bool   // types of which the graph that results holds what the last one held
+	Dangling int64             // relationships of this run's rows that lack an end
+
+	reconciler *reconciler
+}
+
+// Type is what became of a type.
+type Type struct {
+	*graph.Type
+	Reading
+
+	Derived    bool  // derived from a type whose deletions were withheld
+	Fresh      int64 // records made of this run's rows
+	Records    int64 // records of the graph that results
+	Withheld   int64 // deletions that the guard withheld
+	Released   int64 // records of the last graph that go because that was accepted
+	OutOfScope int64 // records of the last graph that stay because they are out of scope
+
+	subject model.End // of a relationship, the end that it is a fact about
+}
+
+// ReadWhole says whether this run's rows are all that there is of the type.
+func (s *Type) ReadWhole() bool { return !s.Skipped && !s.Incomplete }
+
+// KeepsAll says whether nothing of the type may be deleted, but what is derived from accepted things.
+func (s *Type) KeepsAll() bool { return !s.ReadWhole() || s.Derived }
+
+// Guard withholds deletions that look like a fault: more than Count and more than Percent of a type, or all of it.
+type Guard struct {
+	Percent float64
+	Count   int64
+	Off     bool
+}
+
+// Withholds says whether it is too much to delete gone of the evaluated records of a type, where fresh ones
+// were read.
+func (g Guard) Withholds(gone, evaluated, fresh int64) bool {
+	if g.Off || gone == 0 {
+		return false
+	}
+	return fresh == 0 || gone > g.Count && float64(gone) > g.Percent/100*float64(evaluated)
+}
+
+// Run writes all types of the model to the draft. Type by type it decides what of the last graph stays although this
+// run's rows do not have it:
+//
+//	skipped type       all of it stays as it was
+//	incomplete type    all of it stays, rows add and update
+//	complete type      what is out of scope stays, and what the guard withholds; the rest is gone
+//
+// What somebody accepted of a complete type is gone too, if this run's rows lack it still.
+func Run(ctx context.Context, in Input) (*Result, error) {
+	r := &reconciler{
+		Input:       in,
+		derivedFrom: make(map[string][]string), placedBy: make(map[string]*model.Description),
+		types: make(map[string]*Type), nodes: newNodeSet(),
+		outOfScope: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
+		rekeyed: make(map[string]string), same: make(map[string]bool),
+	}
+	r.readModel()
+	// Entities come first, since a relationship needs both its ends in the graph that results.
+	for _, name := range r.entityOrder() {
+		if err := r.reconcileEntities(ctx, r.types[name]); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range in.Model {
+		if d.Relationship {
+			if err := r.reconcileRelationships(ctx, r.types[d.Name]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &Result{Types: r.types, Rekeyed: r.rekeyed, Same: r.same, Dangling: r.dangling, reconciler: r}, nil
+}
+
+// reconciler is one call of Run.
+type reconciler struct {
+	Input
+
+	types       map[string]*Type
+	derivedFrom map[string][]string           // by entity type without a list of its own: the types that it is derived from
+	placedBy    map[string]*model.Description // by entity type: the relationship by which it stands where another one does
+
+	nodes      nodeSet
+	outOfScope map[string]bool   // keys of entities of the last graph that this run's rows do not tell all about
+	released   map[string]bool   // keys of entities of the last graph that go because that was accepted
+	waiting    map[string]bool   // keys that were accepted, are missing, and cannot be evaluated by this run
+	rekeyed    map[string]string // entity key before -> key now
+	same       map[string]bool   // types of which the graph that results holds what the last one held
+	dangling   int64
+}
+
+// readModel takes from the declarations what the types have to do with each other.
+func (r *reconciler) readModel() {
+	for _, d := range r.Model {
+		r.types[d.Name] = &Type{Type: d.Type, Reading: r.Read[d.Name], subject: d.Subject}
+		for _, source := range d.DerivedFrom {
+			r.derivedFrom[d.Name] = append(r.derivedFrom[d.Name], source.Name)
+		}
+		switch d.Places {
+		case model.From:
+			r.placedBy[d.From] = d
+		case model.To:
+			r.placedBy[d.To] = d
+		}
+	}
+}
+
+// entityOrder are the entity types, each after those that it is derived from or placed by.
+func (r *reconciler) entityOrder() []string {
+	var order []string
+	var add func(name string)
+	add = func(name string) {
+		if slices.Contains(order, name) {
+			return
+		}
+		for _, source := range r.derivedFrom[name] {
+			add(source)
+		}
+		if d := r.placedBy[name]; d != nil {
+			add(placing(d))
+		}
+		order = append(order, name)
+	}
+	for _, d := range r.Model {
+		if !d.Relationship {
+			add(d.Name)
+		}
+	}
+	return order
+}
+
+// placing is the type at the end by which the other one is placed.
+func placing(d *model.Description) string {
+	if d.Places == model.To {
+		return d.From
+	}
+	return d.To
+}
+
+func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
+	for _, source := range r.derivedFrom[s.Name] {
+		s.Derived = s.Derived || r.types[source].Withheld > 0 || r.types[source].Derived
+	}
+	if err := r.writeFresh(ctx, s, r.Fresh.Sorted(ctx, s.Name)); err != nil {
+		return err
+	}
+	gone, err := r.missing(ctx, s)
+	if err == nil {
+		err = r.release(ctx, s, gone)
+	}
+	if err != nil {
+		return err
+	}
+	if n := int64(len(gone)); !s.KeepsAll() && r.Guard.Withholds(n, s.Before-s.OutOfScope-s.Released, s.Fresh) {
+		s.Withheld = n
+	}
+	// Where rows tell only part of what is known, as of accounts, no lack of a row means anything.
+	all := s.KeepsAll() || s.Withheld > 0 || s.KeepProperties
+	if all || len(r.outOfScope) > 0 {
+		keep := func(key string) bool { return (all || r.outOfScope[key]) && !r.released[key] }
+		if err := r.carry(ctx, s, keep); err != nil {
+			return err
+		}
+	}
+	for d, err := range r.Draft.Digests(ctx, s.Name) {
+		if err != nil {
+			return err
+		}
+		r.nodes.add(d.Key)
+	}
+	return nil
+}
+
+// missing counts the records of the last graph that are out of scope, and returns the keys of those that are
+// gone: this run's rows lack them, and they should be among them. Rekeyed ones are not gone.
+func (r *reconciler) missing(ctx context.Context, s *Type) (gone map[string]bool, err error) {
+	gone = make(map[string]bool)
+	if s.Before == 0 {
+		return gone, nil
+	}
+	r.same[s.Name], err = graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) { gone[key] = true })
+	if err != nil {
+		return nil, err
+	}
+	if !r.Tenant.SeesAll() {
+		if err := r.findOutOfScope(ctx, s, gone); err != nil {
+			return nil, err
+		}
+	}
+	for key := range gone {
+		outOfScope := r.outOfScope[key]
+		if outOfScope || !s.ReadWhole() {
+			r.wait(s, key)
+		}
+		if outOfScope {
+			s.OutOfScope++
+			delete(gone, key)
+		}
+	}
+	switch {
+	case !s.ReadWhole():
+		return nil, nil
+	case s.Derived:
+		return gone, nil
+	}
+	return gone, r.matchRekeyed(ctx, s.Name, gone)
+}
+
+// writeFresh writes what this run's rows made of a type; of a skipped type that is nothing.
+func (r *reconciler) writeFresh(ctx context.Context, s *Type, records iter.Seq2[graph.Encoded, error]) error {
+	if s.Skipped {
+		records = func(func(graph.Encoded, error) bool) {}
+	}
+	n, err := r.Draft.Write(ctx, &s.Written, records)
+	s.Fresh, s.Records = n, n
+	return err
+}
+
+// carry writes the type once more, together with those records of the last graph that keep wants.
+func (r *reconciler) carry(ctx context.Context, s *Type, keep func(key string) bool) error {
+	if s.Before == 0 {
+		return nil
+	}
+	both := func(fresh, carried graph.Encoded) (graph.Encoded, error) {
+		if s.Incomplete || s.Derived || s.KeepProperties || r.outOfScope[fresh.Key] {
+			return r.join(s, fresh, carried)
+		}
+		return fresh, nil
+	}
+	carried := only(graph.All(ctx, r.Last, s.Name), keep)
+	merged := graph.Merge(ctx, graph.All(ctx, r.Draft, s.Name), carried, both)
+	n, err := r.Draft.Write(ctx, &s.Written, merged)
+	s.Records = n
+	return err
+}
+
+// only yields the records whose keys keep wants.
+func only(records iter.Seq2[graph.Encoded, error], keep func(key string) bool) iter.Seq2[graph.Encoded, error] {
+	return func(yield func(graph.Encoded, error) bool) {
+		for record, err := range records {
+			if (err != nil || keep(record.Key)) && !yield(record, err) {
+				return
+			}
+		}
+	}
+}
+
+// join makes one of what this run's rows say of a thing and what is known from before, where not all
+// rows that it is made of were read: it loses no property, and what is made of all rows is made of both.
+func (r *reconciler) join(s *Type, fresh, carried graph.Encoded) (graph.Encoded, error) {
+	if fresh.Full == carried.Full {
+		return fresh, nil
+	}
+	record, err := r.decode(fresh)
+	if err != nil {
+		return fresh, err
+	}
+	other, err := r.decode(carried)
+	if err != nil {
+		return fresh, err
+	}
+	const seen = "lastSeenOn"
+	if len(r.derivedFrom[s.Name]) > 0 && other.Get(seen).Int64() > record.Get(seen).Int64() {
+		record, other = other, record // the agent that describes it was not read
+	}
+	record.Type = &s.Written
+	for _, p := range other.Properties {
+		known := record.Get(p.Name)
+		combine := s.Combine[p.Name]
+		switch {
+		case known.IsAbsent():
+			record.Set(p.Name, p.Value)
+		case combine != nil:
+			record.Set(p.Name, combine(known, p.Value))
+		}
+	}
+	return graph.Encode(&record), nil
+}
+
+func (r *reconciler) decode(e graph.Encoded) (graph.Record, error) {
+	return graph.Decode(e.JSON, r.Decodable)
+}
+
+func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error {
+	start, end := r.types[s.From], r.types[s.To]
+	s.Incomplete = s.Incomplete || start.Incomplete || end.Incomplete
+	s.Derived = start.Withheld > 0 || end.Withheld > 0 || start.Derived || end.Derived
+	if err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end)); err != nil {
+		return err
+	}
+	if s.Before == 0 {
+		return nil
+	}
+	if s.KeepsAll() {
+		if err := r.waitAll(ctx, s); err != nil {
+			return err
+		}
+		return r.carry(ctx, s, r.hasEnds)
+	}
+	var gone, outOfScope int64
+	same, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
+		switch {
+		case !r.hasEnds(key): // goes with its node, whatever is known of the relationship
+		case r.isOutOfScope(s, key):
+			outOfScope++
+			r.wait(s, key)
+		case r.Accepted.Has(s.Name, key):
+			s.Released++
+		default:
+			gone++
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.same[s.Name] = same
+	if r.Guard.Withholds(gone, s.Before-outOfScope-s.Released, s.Fresh) {
+		s.Withheld = gone
+	}
+	if s.Withheld > 0 || outOfScope > 0 {
+		return r.carry(ctx, s, func(key string) bool {
+			return r.hasEnds(key) && (r.isOutOfScope(s, key) || s.Withheld > 0 && !r.Accepted.Has(s.Name, key))
+		})
+	}
+	return nil
+}
+
+// hasEnds says whether both ends of a relationship are in the graph that results.
+func (r *reconciler) hasEnds(key string) bool {
+	from, to, ok := graph.RelationshipEnds(key)
+	return ok && r.nodes.has(from) && r.nodes.has(to)
+}
+
+// isOutOfScope says whether a record of the last graph is out of scope: a relationship does where the entity
+// does that it is a fact about.
+func (r *reconciler) isOutOfScope(s *Type, key string) bool {
+	if !s.Relationship {
+		return r.outOfScope[key]
+	}
+	from, to, _ := graph.RelationshipEnds(key)
+	if s.subject == model.To {
+		return r.outOfScope[to]
+	}
+	return r.outOfScope[from]
+}
+
+// withEnds yields the relationships made of this run's rows that have both ends in the graph. Those
+// that lack one are counted, unless it is missing because its type was not read whole.
+func (r *reconciler) withEnds(ctx context.Context, s, start, end *Type) iter.Seq2[graph.Encoded, error] {
+	excused := func(end *Type, key string) bool { return r.nodes.has(key) || end.Incomplete || end.Skipped }
+	return func(yield func(graph.Encoded, error) bool) {
+		for record, err := range r.Fresh.Sorted(ctx, s.Name) {
+			if err == nil {
+				from, to, _ := graph.RelationshipEnds(record.Key)
+				if !r.nodes.has(from) || !r.nodes.has(to) {
+					if !excused(start, from) || !excused(end, to) {
+						r.dangling++
+					}
+					continue
+				}
+			}
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
+}

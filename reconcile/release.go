@@ -1,0 +1,166 @@
+package reconcile
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"s1graph/graph"
+)
+
+// release takes out of gone, which are entities that this run's rows lack, those that go because that was accepted,
+// and what is derived from such things alone. The guard does not count them.
+func (r *reconciler) release(ctx context.Context, s *Type, gone map[string]bool) error {
+	if r.Accepted.IsEmpty() || len(gone) == 0 {
+		return nil
+	}
+	derived, err := r.derivedFromReleased(ctx, s, gone)
+	if err != nil {
+		return err
+	}
+	for key := range gone {
+		// What the type is derived from is withheld anew: what else of it was accepted waits until that is settled.
+		switch {
+		case derived[key] || !s.Derived && r.Accepted.Has(s.Name, key):
+			r.released[key] = true
+			s.Released++
+			delete(gone, key)
+		case s.Derived:
+			r.wait(s, key)
+		}
+	}
+	return nil
+}
+
+// derivedFromReleased finds, among things that are gone, those that are derived from something that is released, and from
+// nothing that stays. A user whose device is not known counts as such only where no agent stays.
+func (r *reconciler) derivedFromReleased(ctx context.Context, s *Type, gone map[string]bool) (map[string]bool, error) {
+	derived := make(map[string]bool)
+	if len(r.released) == 0 || r.placedBy[s.Name] == nil {
+		return derived, nil
+	}
+	held := make(map[string]bool)
+	unrelated := maps.Clone(gone)
+	err := r.eachSource(ctx, s.Name, func(source, key string) {
+		if !gone[key] {
+			return
+		}
+		delete(unrelated, key)
+		switch {
+		case r.nodes.has(source):
+			held[strings.Clone(key)] = true
+		case r.released[source]:
+			derived[strings.Clone(key)] = true
+		}
+	})
+	stays := func(source string) bool { return r.types[source].Records > 0 }
+	if sources := r.derivedFrom[s.Name]; len(sources) > 0 && !slices.ContainsFunc(sources, stays) {
+		maps.Copy(derived, unrelated)
+	}
+	maps.DeleteFunc(derived, func(key string, _ bool) bool { return held[key] })
+	return derived, err
+}
+
+// wait notes of a record that this run's rows lack, and that this run cannot evaluate, that it was accepted.
+func (r *reconciler) wait(s *Type, key string) {
+	if r.Accepted.Has(s.Name, key) {
+		r.waiting[key] = true
+	}
+}
+
+// waitAll does so for all relationships of a type that this run's rows lack.
+func (r *reconciler) waitAll(ctx context.Context, s *Type) error {
+	if !r.Accepted.hasAny(s.Name) {
+		return nil
+	}
+	_, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
+		if r.hasEnds(key) {
+			r.wait(s, key)
+		}
+	})
+	return err
+}
+
+// Waits says whether what was accepted waits for another run. What does not wait was released, or is back, and then
+// it is no longer accepted.
+func (result *Result) Waits(k Key) bool { return result.reconciler.waiting[k.Key] }
+
+// WithheldKeys lists what of the last graph stays although this run's rows lack it: what the guard withheld, and
+// what is out of scope. It agrees with what is counted of both.
+func (result *Result) WithheldKeys(ctx context.Context) Keys {
+	r := result.reconciler
+	keys := func(s *Type) iter.Seq2[string, error] {
+		if s.Withheld+s.OutOfScope == 0 {
+			return nil
+		}
+		return graph.Missing(ctx, r.Draft, freshRows{r.Fresh}, s.Name)
+	}
+	return r.list(keys, func(s *Type, key string) (k Key, listed bool) {
+		k = Key{Type: s.Name, Key: key, OutOfScope: r.isOutOfScope(s, key)}
+		if k.OutOfScope {
+			return k, s.OutOfScope > 0
+		}
+		return k, s.Withheld > 0 && r.rekeyed[key] == ""
+	})
+}
+
+// ReleasedKeys lists what went because that was accepted, and what was derived from it; the relationships that hang on it
+// are not listed.
+func (result *Result) ReleasedKeys(ctx context.Context) Keys {
+	r := result.reconciler
+	keys := func(s *Type) iter.Seq2[string, error] {
+		if s.Released == 0 {
+			return nil
+		}
+		return graph.Missing(ctx, r.Last, r.Draft, s.Name)
+	}
+	return r.list(keys, func(s *Type, key string) (Key, bool) {
+		released := r.released[key]
+		if s.Relationship {
+			released = r.hasEnds(key) && r.Accepted.Has(s.Name, key)
+		}
+		return Key{Type: s.Name, Key: key}, released
+	})
+}
+
+// list yields those of the keys that are to be listed, type by type; keys is nil for a type that has none.
+func (r *reconciler) list(keys func(*Type) iter.Seq2[string, error], as func(s *Type, key string) (k Key, listed bool)) Keys {
+	return func(yield func(Key, error) bool) {
+		for _, name := range slices.Sorted(maps.Keys(r.types)) {
+			all := keys(r.types[name])
+			if all == nil {
+				continue
+			}
+			for key, err := range all {
+				k, listed := Key{}, false
+				if err == nil {
+					k, listed = as(r.types[name], key)
+				}
+				if (listed || err != nil) && !yield(k, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// freshRows are the records that this run's rows made, as far as graph.Missing looks at a snapshot.
+type freshRows struct{ fresh Fresh }
+
+func (f freshRows) Types() []*graph.Type { return nil }
+
+func (f freshRows) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return func(yield func(graph.KeyDigest, error) bool) {
+		for e, err := range f.fresh.Sorted(ctx, typeName) {
+			if !yield(e.KeyDigest, err) {
+				return
+			}
+		}
+	}
+}
+
+func (f freshRows) Fetch(context.Context, string, []string) iter.Seq2[graph.Encoded, error] {
+	return func(func(graph.Encoded, error) bool) {}
+}

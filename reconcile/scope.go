@@ -1,0 +1,84 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/model"
+)
+
+// findOutOfScope adds to outOfScope what this run's rows do not tell all about, of one type. Of what has a list
+// of its own these are the missing things that say that they stand elsewhere, unless it was accepted that those
+// go. Of what is derived from others, it is all that has to do with
+// an agent that is out of scope, missing or not.
+func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[string]bool) error {
+	accepted := func(key string) bool { return s.ReadWhole() && r.Accepted.hasOutOfScope(s.Name, key) }
+	if r.placedBy[s.Name] != nil {
+		unrelated := maps.Clone(missing)
+		err := r.eachSource(ctx, s.Name, func(source, key string) {
+			delete(unrelated, key)
+			if r.outOfScope[source] {
+				r.outOfScope[strings.Clone(key)] = true
+			}
+		})
+		if s.Name != entities.Device.GraphType().Name {
+			for key := range unrelated { // nobody can say where they stand
+				if !accepted(key) {
+					r.outOfScope[key] = true
+				}
+			}
+		}
+		return err
+	}
+	for _, keys := range batches(missing) {
+		for encoded, err := range r.Last.Fetch(ctx, s.Name, keys) {
+			if err != nil {
+				return err
+			}
+			record, err := r.decode(encoded)
+			if err != nil {
+				return err
+			}
+			if r.Tenant.OutOfScope(&record) && !accepted(record.Key) {
+				r.outOfScope[record.Key] = true
+			}
+		}
+	}
+	return nil
+}
+
+// eachSource calls each with what a thing was derived from in the last graph, and the thing: the agents of devices, and
+// the devices of users and applications.
+func (r *reconciler) eachSource(ctx context.Context, name string, each func(source, key string)) error {
+	d := r.placedBy[name]
+	switch {
+	case d == nil:
+		return nil
+	case name == entities.Device.GraphType().Name: // a device also names agents that no longer protect it
+		return r.Tenant.DevicesBefore(ctx, func(agentID, device string) { each(entities.AgentKey(agentID), device) })
+	case d.Places == model.From:
+		return r.eachEdge(ctx, d.Name, func(from, to string) { each(to, from) })
+	}
+	return r.eachEdge(ctx, d.Name, each)
+}
+
+// eachEdge calls each with the ends of every relationship of a type in the last graph.
+func (r *reconciler) eachEdge(ctx context.Context, name string, each func(from, to string)) error {
+	for d, err := range r.Last.Digests(ctx, name) {
+		if err != nil {
+			return err
+		}
+		from, to, _ := graph.RelationshipEnds(d.Key)
+		each(from, to)
+	}
+	return nil
+}
+
+// batches are the keys in ascending order, as many at once as are fetched together.
+func batches[V any](keys map[string]V) [][]string {
+	return slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(keys)), 500))
+}
