@@ -15,6 +15,7 @@ import (
 	"s1graph/graph"
 	"s1graph/s1"
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 func TestAClientAsksTheConsoleOfTheConfig(t *testing.T) {
@@ -74,5 +75,5 @@ func (f answering) RoundTrip(r *http.Request) (*http.Response, error) {
 // They become parts of paths and of Neo4j's statements.
 func TestTheModelsNamesAreNamesAlone(t *testing.T) {
 	t.Parallel()
-	assert.NoError(t, graph.CheckTypes(connector.Model()))
+	assert.NoError(t, graph.CheckTypes(steps.GraphTypes()))
 }
