@@ -8,7 +8,6 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
-	"s1graph/relationships"
 )
 
 // matchRekeyed finds what is there under another key, and takes it out of what is gone.
@@ -62,7 +61,7 @@ func (r *reconciler) matchLocalUsers(ctx context.Context, gone map[string]bool) 
 		return err
 	}
 	devices := make(map[string]string) // of users that are gone
-	err = r.eachEdge(ctx, relationships.UserOwnsDevice.GraphType().Name, func(user, device string) {
+	err = r.eachEdge(ctx, r.placedBy[entities.User.GraphType().Name].Name, func(user, device string) {
 		if gone[user] && r.rekeyed[device] != "" {
 			devices[strings.Clone(user)] = strings.Clone(device)
 		}
