@@ -1,0 +1,11 @@
+#!/bin/sh
+# Usage: testdata/formats/make.sh COMMIT NUMBER, at the top of the repository.
+# Writes testdata/formats/NUMBER by the code of a commit.
+set -eu
+commit=$1 to=$PWD/testdata/formats/$2
+tree=$(mktemp -d)
+trap 'git worktree remove --force "$tree"' EXIT
+git worktree add --detach "$tree" "$commit"
+mkdir -p "$tree/testdata/formats" "$to"
+cp -r testdata/formats/make "$tree/testdata/formats/"
+(cd "$tree" && go run ./testdata/formats/make "$to")
