@@ -3,6 +3,7 @@
 package replay_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/gotest"
 	"s1graph/s1"
 	"s1graph/s1/replay"
 )
@@ -37,7 +39,7 @@ var strange = map[string]func(t *testing.T, path string){
 	"is a device, where a recording has ": func(t *testing.T, path string) {
 		require.NoError(t, os.RemoveAll(path))
 		if err := syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|5); err != nil { // as /dev/zero
-			t.Skip("this user cannot make a device")
+			gotest.Missing(t, fmt.Errorf("this user cannot make a device: %w", err))
 		}
 	},
 }
