@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -41,6 +42,7 @@ func TestAHostileConsoleIsAFaultThatCostsLittle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, o := tenant(t)
+			o.Config.PageDeadline = 10 * time.Minute // however slow the machine is
 			var sent atomic.Int64
 			server.Break(s1test.Fault{Path: c.path, Effect: c.effect(&sent)})
 			var start, end runtime.MemStats

@@ -52,7 +52,7 @@ func TestAHostileListCostsItsStepAloneAndNeitherMemoryNorDisk(t *testing.T) {
 			var start, end runtime.MemStats
 			runtime.ReadMemStats(&start)
 
-			result := c.sync()
+			result := c.sync(func(o *connector.Options) { o.Config.PageDeadline = 10 * time.Minute }) // however slow the machine is
 
 			runtime.ReadMemStats(&end)
 			require.NoError(t, result.err)

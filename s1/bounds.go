@@ -113,8 +113,11 @@ func (b *bounded) scan(p []byte) {
 		case ',':
 			b.text = 0
 			b.values++
-		case ':', ' ', '\n', '\r', '\t':
+		case ':':
 			b.text = 0
+		case ' ', '\n', '\r', '\t':
+			b.text = 0
+			p = bytes.TrimLeft(p, " \n\r\t")
 		default:
 			b.lengthen(1)
 		}

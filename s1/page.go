@@ -2,6 +2,7 @@ package s1
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -82,19 +83,21 @@ func (e *envelope) readPagination(d *jsontext.Decoder) error {
 	return err
 }
 
-// refuseHTML looks at the first byte of an answer.
+// refuseHTML looks at the first byte of an answer, behind blanks.
 func refuseHTML(r *bufio.Reader) error {
 	for {
-		first, err := r.Peek(1)
-		switch {
-		case err != nil:
+		if _, err := r.Peek(1); err != nil {
 			return cutOff(err)
-		case first[0] == '<':
+		}
+		ahead, _ := r.Peek(r.Buffered())
+		text := bytes.TrimLeft(ahead, " \n\r\t")
+		if bytes.HasPrefix(text, []byte("<")) {
 			return &Error{Status: http.StatusOK, Detail: wrongURL}
-		case first[0] > ' ':
+		}
+		_, _ = r.Discard(len(ahead) - len(text))
+		if len(text) > 0 {
 			return nil
 		}
-		_, _ = r.Discard(1)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"s1graph/s1"
 )
 
 // A recording may come from a stranger. Its files are read where they are plain files in plain folders: a link could
@@ -43,7 +45,8 @@ func readPlain(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(f)
+	content, err := io.ReadAll(s1.Bounded(f))
+	return content, beyondBound(path, err)
 }
 
 // checkFolder refuses a link in the place of a folder of a recording, which need not be there.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/s1"
 )
 
 // Recording is a recording that was opened to be replayed. It keeps no file open and needs no closing.
@@ -48,11 +50,14 @@ func Open(dir string) (*Recording, error) {
 		return nil, err
 	}
 	defer f.Close()
-	for decoder := jsontext.NewDecoder(bufio.NewReader(f)); ; {
+	for decoder := jsontext.NewDecoder(bufio.NewReader(s1.Bounded(f))); ; {
 		var a answer
 		err := json.UnmarshalDecode(decoder, &a)
 		if errors.Is(err, io.EOF) && decoder.StackDepth() == 0 {
 			return r, r.checkFiles()
+		}
+		if errors.Is(err, s1.ErrBeyondBound) {
+			return nil, beyondBound(f.Name(), err)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name(), err)
@@ -107,7 +112,10 @@ func (r *Recording) lines(a *answer, from position, yield func(at position, line
 		return err
 	}
 	for buffered := bufio.NewReaderSize(f, 64<<10); from.line < a.Rows; from.line++ {
-		line, err := buffered.ReadBytes('\n')
+		line, err := readLine(buffered)
+		if errors.Is(err, s1.ErrBeyondBound) {
+			return beyondBound(fmt.Sprintf("row %d of %s", from.line+1, f.Name()), err)
+		}
 		if err != nil || !jsontext.Value(line).IsValid(jsontext.AllowInvalidUTF8(true)) {
 			return fmt.Errorf("the recording is damaged: row %d of %s", from.line+1, f.Name())
 		}

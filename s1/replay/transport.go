@@ -133,10 +133,13 @@ func (r *Recording) read(f found, p page) (rows [][]byte, next string, err error
 			return nil, "", &s1.Error{Status: http.StatusBadRequest, Detail: "the recording gave no such cursor"}
 		}
 	}
-	inFile := 0
+	inFile, length := 0, 0
 	if f.file != nil {
 		inFile = f.file.Rows
 		err := r.lines(f.file, at, func(_ position, line []byte) bool {
+			if length += len(line) + 1; length > s1.MaxAnswerBytes {
+				return false
+			}
 			rows = append(rows, line)
 			at.line++
 			at.offset += int64(len(line) + 1)
@@ -147,6 +150,12 @@ func (r *Recording) read(f found, p page) (rows [][]byte, next string, err error
 		}
 	}
 	last := min(len(f.others), other+p.limit-len(rows))
+	for _, row := range f.others[other:last] {
+		length += row.size + 1
+	}
+	if length > s1.MaxAnswerBytes {
+		return nil, "", beyondBound("a page of the recording "+r.dir, s1.ErrBeyondBound)
+	}
 	others, err := r.readRows(f.others[other:last])
 	rows = append(rows, others...)
 	if at.line < inFile || last < len(f.others) || f.failed != nil {
