@@ -16,6 +16,14 @@ type Target struct {
 	RunID string
 	Graph graph.Snapshot
 
+	// Owner is whose graph it is. Where the scope is another's nothing is read or written, and the error is a
+	// *ForeignError. Nobody is let in everywhere, and does not make the scope his own.
+	Owner Owner
+
+	// State is kept in the marker, for who reads Marker.State later. An apply that finds nothing to write leaves the
+	// one that is there.
+	State string
+
 	// Declared names, by type, the properties that the data model declares. Names that were declared once are
 	// remembered in the database.
 	Declared map[string][]string
@@ -160,10 +168,13 @@ func (a *apply) attempt(ctx context.Context) (err error) {
 	if a.marker, err = a.store.marker(ctx); err != nil {
 		return err
 	}
+	if err := a.marker.admit(a.store.config.Scope, a.target.Owner); err != nil {
+		return err
+	}
 	a.result.Run = a.marker.run
 	if !a.heal && !a.target.Verify && a.marker.holds() {
 		if a.marker.run == a.target.RunID {
-			return nil
+			return a.sign(ctx)
 		}
 		if a.target.Kept != nil {
 			if before, ok := a.target.Kept(a.marker.run); ok && graph.CheckTypes(before.Types()) == nil {
@@ -189,9 +200,9 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 		return err
 	}
 	if len(a.totals) == 0 {
-		return nil
+		return a.sign(ctx)
 	}
-	a.lease = a.store.newLease(a.marker)
+	a.newLease()
 	if err := a.take(ctx); err != nil {
 		return err
 	}
@@ -214,7 +225,7 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 // compare writes what differs between what the database holds and the target.
 func (a *apply) compare(ctx context.Context) error {
 	before := a.store.held(union(a.marker.types, a.types), a.target.Verify)
-	a.lease = a.store.newLease(a.marker)
+	a.newLease()
 	isCurrent := a.marker.holds() && a.marker.run == a.target.RunID && !a.heal
 	if !isCurrent {
 		// Whoever writes at the moment is to stop before the database is read.
@@ -248,7 +259,7 @@ func (a *apply) compare(ctx context.Context) error {
 		return err
 	}
 	if isCurrent && !a.lease.taken && len(a.result.Withheld) == 0 {
-		return nil
+		return a.sign(ctx)
 	}
 	if err := a.take(ctx); err != nil {
 		return err

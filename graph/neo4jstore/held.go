@@ -19,6 +19,7 @@ type held struct {
 	types      map[string]*heldType
 	properties bool // take the digests of what there is, not those that were noted when it was written
 	lasting    bool // it is asked again when the scope may hold other things
+	encoded    bool // pages hold the records themselves, as they were written
 }
 
 type heldType struct {
@@ -82,6 +83,9 @@ func (h *held) isAny() bool {
 type found struct {
 	graph.KeyDigest
 	from string // of a relationship
+
+	record graph.Encoded // where it is asked for
+	edited bool          // record is not what there is, since that is not what was written
 }
 
 // Digests reads the keys and digests of a type. Where the noted digests are taken, both are that of all properties.
@@ -196,6 +200,9 @@ func (h *held) page(ctx context.Context, t *heldType, after string, limit int) (
 			properties, _ := r.Values[2].(map[string]any)
 			if labelled, _ := r.Values[3].(bool); labelled {
 				f.Full, f.Stable = t.digests(f.Key, properties)
+			}
+			if h.encoded {
+				f.record, f.edited = t.asWritten(f.Key, properties)
 			}
 		} else {
 			f.Full = decodeDigest(r.Values[2])

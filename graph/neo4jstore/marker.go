@@ -34,6 +34,8 @@ type marker struct {
 	token    string  // of the apply that began last
 	batch    int64   // how many batches that one has written
 	types    []known // that were ever written here
+	owner    Owner
+	state    string // Target.State
 }
 
 // known is a type, and all property names that the data model has ever declared for it.
@@ -67,7 +69,9 @@ func (m *marker) isSame(other *marker) bool {
 
 const markerFields = `
 	coalesce(m.run, '') AS run, coalesce(m.underWay, '') AS underWay, coalesce(m.withheld, false) AS withheld,
-	coalesce(m.token, '') AS token, coalesce(m.batch, 0) AS batch, coalesce(m.types, '[]') AS types`
+	coalesce(m.token, '') AS token, coalesce(m.batch, 0) AS batch, coalesce(m.types, '[]') AS types,
+	coalesce(m.format, 1) AS format, coalesce(m.folder, '') AS folder, coalesce(m.host, '') AS host,
+	coalesce(m.source, '') AS source, coalesce(m.scope, '') AS sees, coalesce(m.state, '') AS state`
 
 const readMarker = `MATCH (m:S1GraphScope {_scope: $scope}) RETURN` + markerFields
 
@@ -78,8 +82,8 @@ const lock = `SET m.locked = coalesce(m.locked, 0) + 1 WITH m`
 const takeMarker = `
 	MERGE (m:S1GraphScope {_scope: $scope})
 	` + lock + `,` + markerFields + `
-	SET m.token = $token, m.underWay = $run, m.batch = 0, m.types = $types
-	RETURN run, underWay, withheld, token, batch, types`
+	SET m.token = $token, m.underWay = $run, m.batch = 0, m.types = $types` + setOwner + `
+	RETURN run, underWay, withheld, token, batch, types, format, folder, host, source, sees, state`
 
 const beginBatch = `
 	MATCH (m:S1GraphScope {_scope: $scope})
@@ -119,11 +123,19 @@ func decodeMarker(scope string, records []*neo4j.Record) (*marker, error) {
 		return m, nil
 	}
 	v := records[0].AsMap()
+	if format, ok := v["format"].(int64); !ok || format > markerFormat {
+		return nil, &FormatError{Scope: scope, Format: format}
+	}
 	m.run, _ = v["run"].(string)
 	m.underWay, _ = v["underWay"].(string)
 	m.withheld, _ = v["withheld"].(bool)
 	m.token, _ = v["token"].(string)
 	m.batch, _ = v["batch"].(int64)
+	for name, field := range map[string]*string{
+		"folder": &m.owner.Folder, "host": &m.owner.Host, "source": &m.owner.Source, "sees": &m.owner.Scope, "state": &m.state,
+	} {
+		*field, _ = v[name].(string)
+	}
 	types, _ := v["types"].(string)
 	if err := json.Unmarshal([]byte(types), &m.types); err != nil {
 		return nil, &MarkerError{Scope: scope, Err: err}
@@ -139,6 +151,8 @@ type lease struct {
 	store  *Store
 	marker *marker // as it was read before the lease was taken
 	token  string
+	owner  Owner  // that the marker is to name; nobody: the one whom it names
+	state  string // Target.State
 
 	taken      bool
 	batches    int64
@@ -165,8 +179,8 @@ func (l *lease) take(ctx context.Context, run string, types []known) error {
 		return err
 	}
 	err = l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
-		records, err := collect(ctx, tx, takeMarker, parameters{
-			"scope": l.store.config.Scope, "token": l.token, "run": run, "types": string(remembered)})
+		records, err := collect(ctx, tx, takeMarker, ownerParameters(parameters{
+			"scope": l.store.config.Scope, "token": l.token, "run": run, "types": string(remembered)}, l.owner, l.state))
 		if err != nil {
 			return err
 		}

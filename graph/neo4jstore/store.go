@@ -10,10 +10,11 @@
 //	_createdOn  when it was first written here, in epoch milliseconds
 //	_updatedOn  when more than volatile properties was last changed here; absent if that has not happened
 //
-// A node (:S1GraphScope) in each scope is the marker: it names the run that the scope holds, and says whether
-// an apply is under way, and whose. Each batch is one transaction that first locks the marker and looks whether
-// the apply is still the one that may write, and whether the batch was written already; so of two processes
-// the later one wins, and a batch whose commit got no answer is sent again without being written twice.
+// A node (:S1GraphScope) in each scope is the marker: it names the run that the scope holds and the Owner, and says
+// whether an apply is under way. Who is not the owner is not let in. Each batch is one transaction that first locks
+// the marker and looks whether the apply is still the one that may write, and whether the batch was written already;
+// so of two processes the later one wins, and a batch whose commit got no answer is sent again without being written
+// twice.
 //
 // Ours are the nodes and relationships with our _scope, and on them the properties that the data model declares
 // or once declared, those that begin with "tag.", those above, and those of Target.Aside. What others add,

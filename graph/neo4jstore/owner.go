@@ -1,0 +1,145 @@
+package neo4jstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+)
+
+// markerFormat is the version of the marker. One without a number has version 1, which names no owner.
+const markerFormat = 2
+
+// Owner is whose graph a scope holds, and of what. The store does not look into any of it: it compares. The zero value
+// is nobody.
+type Owner struct {
+	Folder string // identity of the folder with the committed runs
+	Host   string // of the console
+	Source string // what the rows came from: console or replay
+	Scope  string // what the last run could see, as JSON
+}
+
+// Marker is what a scope says of itself.
+type Marker struct {
+	Exists   bool
+	Owner           // nobody where an earlier version wrote the marker
+	State    string // Target.State of the last apply that wrote
+	Run      string // that was applied last; "" where none was
+	UnderWay string // of an apply that began and did not end; "" where there is none
+
+	read *marker
+}
+
+// FormatError says that a later version wrote the marker.
+type FormatError struct {
+	Scope  string
+	Format int64
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("the marker of %q in Neo4j is of format %d, and this s1graph knows the formats up to %d: use a newer s1graph",
+		e.Scope, e.Format, markerFormat)
+}
+
+// ForeignError says that a scope holds the graph of another owner than the one who wants to write to it.
+type ForeignError struct {
+	Scope string
+	Owner Owner // whose graph it is
+}
+
+func (e *ForeignError) Error() string {
+	if e.Owner == (Owner{}) {
+		return fmt.Sprintf("Neo4j holds a graph of %q that names no owner, so nothing was written", e.Scope)
+	}
+	return fmt.Sprintf("the graph of %q in Neo4j belongs to the folder with the identity %s, which reads %s, so nothing was written",
+		e.Scope, e.Owner.Folder, e.Owner.Host)
+}
+
+// Marker reads what the scope says of itself. The error is a *FormatError where a later version wrote it.
+func (s *Store) Marker(ctx context.Context) (Marker, error) {
+	s = s.anew()
+	m, err := s.marker(ctx)
+	if err != nil {
+		return Marker{}, err
+	}
+	return m.public(), nil
+}
+
+func (m *marker) public() Marker {
+	return Marker{Exists: m.exists(), Owner: m.owner, State: m.state, Run: m.run, UnderWay: m.underWay, read: m}
+}
+
+// admit refuses who is not the owner. Nobody is refused nothing.
+func (m *marker) admit(scope string, o Owner) error {
+	if o == (Owner{}) || !m.exists() || m.owner.Folder == o.Folder {
+		return nil
+	}
+	return &ForeignError{Scope: scope, Owner: m.owner}
+}
+
+const claimMarker = `
+	MATCH (m:S1GraphScope {_scope: $scope})
+	` + lock + ` WHERE m.token = $was AND m.batch = $batch OR m.token = $token
+	SET m.token = $token, m.batch = 0` + setOwner + `
+	RETURN count(m)`
+
+// setOwner goes into a SET; null changes nothing.
+const setOwner = `, m.format = $format, m.folder = coalesce($folder, m.folder), m.host = coalesce($host, m.host),
+	m.source = coalesce($source, m.source), m.scope = coalesce($sees, m.scope), m.state = coalesce($state, m.state)`
+
+// ownerParameters are those of setOwner.
+func ownerParameters(p parameters, o Owner, state string) parameters {
+	p["format"] = markerFormat
+	for name, value := range map[string]string{"folder": o.Folder, "host": o.Host, "source": o.Source, "sees": o.Scope, "state": state} {
+		p[name] = value
+		if value == "" {
+			p[name] = nil
+		}
+	}
+	return p
+}
+
+// sign makes the marker name the target's owner where it names another, such as one with another scope.
+func (a *apply) sign(ctx context.Context) error {
+	if a.target.Owner == (Owner{}) || a.target.Owner == a.marker.owner {
+		return nil
+	}
+	a.newLease()
+	if err := a.take(ctx); err != nil {
+		return err
+	}
+	return a.end(ctx)
+}
+
+func (a *apply) newLease() {
+	a.lease = a.store.newLease(a.marker)
+	a.lease.owner, a.lease.state = a.target.Owner, a.target.State
+}
+
+// Claim makes somebody the owner of a scope whose marker is as it was read; m.State says what is to be kept with it. What
+// the scope holds stays as it is, and an apply that is under way can write no more. The error is a *FencedError where
+// somebody has written since the marker was read.
+func (s *Store) Claim(ctx context.Context, m Marker, o Owner) error {
+	s = s.anew()
+	l := s.newLease(m.read)
+	return l.last(ctx, claimMarker, ownerParameters(parameters{
+		"scope": s.config.Scope, "token": l.token, "was": m.read.token, "batch": m.read.batch}, o, m.State))
+}
+
+// IsEmpty says whether the scope has no node of the given types.
+func (s *Store) IsEmpty(ctx context.Context, types []string) (bool, error) {
+	s = s.anew()
+	var found int64
+	err := s.write(ctx, func(tx neo4j.ManagedTransaction) error {
+		for _, name := range types {
+			n, err := count(ctx, tx, fmt.Sprintf("MATCH (n:%s) WHERE n._scope = $scope AND n._key IS NOT NULL WITH n LIMIT 1 RETURN count(n)", quote(name)),
+				parameters{"scope": s.config.Scope})
+			if err != nil {
+				return err
+			}
+			found += n
+		}
+		return nil
+	})
+	return found == 0, err
+}
