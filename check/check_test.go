@@ -17,6 +17,7 @@ import (
 
 	"s1graph/check"
 	"s1graph/config"
+	"s1graph/connector"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
 )
@@ -171,6 +172,46 @@ func TestTheDatabaseIsToldOf(t *testing.T) {
 	assert.Equal(t, check.OK, found["Neo4j constraints"].State)
 	assert.Equal(t, "the user may write", found["Neo4j rights"].Detail)
 	assert.NotContains(t, found["Neo4j"].Detail, server.Password)
+}
+
+func TestAGraphInTheDatabaseThatIsNotTheFoldersIsAFault(t *testing.T) {
+	t.Parallel()
+	server := neo4jtest.Shared(t)
+	scope := server.Scope(t)
+	ofDatabase := func(o check.Options) check.Options {
+		o.Config.Instance, o.Config.Store, o.Config.Dir = scope, "neo4j", filepath.Join(t.TempDir(), "folder")
+		o.Config.Neo4j = config.Neo4j{URI: server.URI, Username: server.Username, Password: config.NewSecret(server.Password)}
+		return o
+	}
+	_, o := tenant(t)
+	owner := ofDatabase(o)
+	assert.NotContains(t, findings(t, owner), "Neo4j marker", "there is none yet")
+	_, err := connector.Sync(t.Context(), connector.Options{Config: owner.Config})
+	require.NoError(t, err)
+	assert.Equal(t, check.OK, findings(t, owner)["Neo4j marker"].State)
+
+	lost := *owner.Config
+	lost.Dir = filepath.Join(t.TempDir(), "new")
+	found := findings(t, check.Options{Config: &lost})["Neo4j marker"]
+	assert.Equal(t, check.OK, found.State)
+	assert.Contains(t, found.Detail, "the next run takes it for the last graph")
+
+	_, o = tenant(t)
+	stranger := ofDatabase(o)
+	found = findings(t, stranger)["Neo4j marker"]
+	assert.Equal(t, check.Fault, found.State)
+	assert.Contains(t, found.Detail, "is that of "+strings.TrimPrefix(owner.Config.URL, "http://"))
+	assert.Contains(t, found.Advice, "s1graph wipe --store neo4j --instance "+scope)
+	assert.NoDirExists(t, stranger.Config.Dir)
+
+	alone := lost
+	alone.Store = "json"
+	_, err = connector.Sync(t.Context(), connector.Options{Config: &alone})
+	require.NoError(t, err)
+	found = findings(t, check.Options{Config: &lost})["Neo4j marker"]
+	assert.Equal(t, check.Fault, found.State)
+	assert.Contains(t, found.Detail, "belongs to another folder")
+	assert.Equal(t, check.OK, findings(t, owner)["Neo4j marker"].State, "nothing was changed")
 }
 
 // What is counted is what a run would read, decommissioned agents included.

@@ -63,9 +63,13 @@ func (c *checker) neo4j(ctx context.Context) {
 		URI: n.URI, Username: n.Username, Password: n.Password.Reveal(), Database: n.Database, Scope: c.Config.Instance, Logger: c.Logger,
 	})
 	var fault *neo4jstore.OpenError
+	var newer *neo4jstore.FormatError
 	switch {
 	case errors.As(err, &fault):
 		c.fault(subject, string(fault.Fault), fault.Advice)
+		return
+	case errors.As(err, &newer):
+		c.fault(subject, newer.Error(), "use a newer s1graph")
 		return
 	case err != nil:
 		c.fault(subject, err.Error(), "look at the database's log, and try again")
@@ -74,17 +78,38 @@ func (c *checker) neo4j(ctx context.Context) {
 	c.ok(subject, fmt.Sprintf("%s, database %s", found.Server, found.Database))
 	switch {
 	case found.Constraints > 0:
-		c.ok("Neo4j constraints", fmt.Sprintf("%d, run %s", found.Constraints, orNone(found.Run)))
+		c.ok("Neo4j constraints", fmt.Sprintf("%d, run %s", found.Constraints, orNone(found.Marker.Run)))
 	case !found.MayConstrain:
 		c.fault("Neo4j constraints", "there are none, and the user may not make any", "give the user the role publisher or more, or run once as one who has it: GRANT ROLE publisher TO …")
 	default:
 		c.ok("Neo4j constraints", "none yet: the first run makes them")
 	}
+	c.marker(found.Marker)
 	if !found.MayWrite {
 		c.fault("Neo4j rights", "the user may not write", "give the user the role publisher or more: GRANT ROLE publisher TO …")
 		return
 	}
 	c.ok("Neo4j rights", "the user may write")
+}
+
+// marker makes sure that the graph in the database is that of the folder.
+func (c *checker) marker(m neo4jstore.Marker) {
+	const subject = "Neo4j marker"
+	if !m.Exists {
+		return
+	}
+	client, err := connector.NewClient(c.Config, nil)
+	if err != nil {
+		c.skip("without the console nobody can say whose graph it is", subject)
+		return
+	}
+	defer client.Close()
+	detail, advice := connector.CheckMarker(c.Config, client.Host(), m)
+	if advice != "" {
+		c.fault(subject, detail, advice)
+		return
+	}
+	c.ok(subject, detail)
 }
 
 func orNone(run string) string {

@@ -18,8 +18,8 @@ func (c *commands) wipe() *cli.Command {
 
     s1graph wipe --store neo4j --instance acme
 
-It asks first, unless --yes is given. What others wrote to the database stays, and so do the graph files; the
-next run --store neo4j writes the graph again.`,
+It asks first, unless --yes is given, and says so where the graph is not that of the instance's folder. What others
+wrote to the database stays, and so do the graph files; the next run --store neo4j writes the graph again.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, settingFlags(config.Graph, config.Database, config.Logging)...),
@@ -37,12 +37,22 @@ next run --store neo4j writes the graph again.`,
 			case settings.Instance == "":
 				return misuse("wipe needs the instance whose graph is to go: --instance NAME")
 			}
+			if !ctx.Bool("yes") && (c.Stdin == nil || !c.err.isTerminal()) {
+				return misuse("wipe asks before it removes anything, and there is no terminal to ask on: say --yes")
+			}
+			o := connector.Options{Config: settings, Logger: c.logger(settings.Log, nil)}
+			foreign, err := connector.ForeignGraph(ctx.Context, o)
+			if err != nil {
+				return err
+			}
+			if foreign != "" {
+				c.err.line("%s", escape(foreign))
+			}
 			if !ctx.Bool("yes") {
 				if err := c.confirm(settings.Instance); err != nil {
 					return err
 				}
 			}
-			o := connector.Options{Config: settings, Logger: c.logger(settings.Log, nil)}
 			result, err := connector.Wipe(ctx.Context, o)
 			if err != nil {
 				return err
@@ -53,11 +63,8 @@ next run --store neo4j writes the graph again.`,
 	}
 }
 
-// confirm asks on a terminal, and takes nothing but the instance's name for a yes.
+// confirm asks, and takes nothing but the instance's name for a yes.
 func (c *commands) confirm(instance string) error {
-	if c.Stdin == nil || !c.err.isTerminal() {
-		return misuse("wipe asks before it removes anything, and there is no terminal to ask on: say --yes")
-	}
 	c.err.line("This removes the graph of %s from Neo4j. Type its name to go on:", escape(instance))
 	answer, err := bufio.NewReader(c.Stdin).ReadString('\n')
 	if strings.TrimSpace(answer) != instance {

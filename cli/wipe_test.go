@@ -54,3 +54,28 @@ func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
 	assert.Equal(t, 0, again.code, again.stderr)
 	assert.Contains(t, again.stdout, "Removed 0 ")
 }
+
+func TestWipeSaysWhoseGraphItRemovesWhereItIsNotTheFolders(t *testing.T) {
+	server := neo4jtest.Shared(t)
+	scope := server.Scope(t)
+	_, who := console(t, s1test.Tenant{Seed: 1, Agents: 10})
+	who.environment = append(who.environment, "S1GRAPH_INSTANCE="+scope,
+		"NEO4J_URI="+server.URI, "NEO4J_USERNAME="+server.Username, "NEO4J_PASSWORD="+server.Password)
+	assert.Equal(t, 0, who.s1graph(t, "run", "--store", "neo4j").code)
+
+	// Another folder, with a graph of its own, is refused as its user's fault and told what to do.
+	assert.Equal(t, 0, who.s1graph(t, "run", "--dir", "other").code)
+	refused := who.s1graph(t, "run", "--dir", "other", "--store", "neo4j")
+	assert.Equal(t, 2, refused.code)
+	assert.Contains(t, refused.stderr, "s1graph wipe --store neo4j --instance "+scope)
+
+	wiped := who.s1graph(t, "wipe", "--store", "neo4j", "--dir", "other", "--yes")
+	assert.Equal(t, 0, wiped.code, wiped.stderr)
+	assert.Regexp(t, `is not that of the folder other: it belongs to one with the identity [0-9a-f]{32}, came from the console 127\.0\.0\.1:\d+, and its run is 000001-`, wiped.stderr)
+	assert.Regexp(t, `Removed \d\d+ nodes and relationships`, wiped.stdout)
+
+	assert.Equal(t, 0, who.s1graph(t, "run", "--dir", "other", "--store", "neo4j").code)
+	own := who.s1graph(t, "wipe", "--store", "neo4j", "--dir", "other", "--yes")
+	assert.Equal(t, 0, own.code, own.stderr)
+	assert.NotContains(t, own.stderr, "belongs to")
+}

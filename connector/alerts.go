@@ -150,20 +150,20 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 		summary = &own
 	}
 	manifest, types := run.Manifest(), graph.TypesByName(run)
+	var was state
+	if err := json.Unmarshal(manifest.State, &was); err != nil {
+		return alerts.Run{}, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
+	}
 	judged := alerts.Run{
 		ID: manifest.ID, StartedAt: manifest.StartedAt, Graph: run, Types: types,
 		Changes: func(ctx context.Context) iter.Seq2[alerts.Event, error] {
 			return alerts.ReadEvents(ctx, filepath.Join(run.Dir(), "changes.jsonl"))
 		},
-		Fresh:    func(name string) bool { return summary.isFresh(types[name]) },
+		Fresh:    func(name string) bool { return was.Adopted != "" || summary.isFresh(types[name]) },
 		Baseline: func(name string) bool { return manifest.Previous == "" || summary.Changes[name].Baseline > 0 },
 		Report:   reportOf(summary),
 	}
 	if _, found := manifest.Files[posture.File]; found {
-		var was state
-		if err := json.Unmarshal(manifest.State, &was); err != nil {
-			return alerts.Run{}, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
-		}
 		judged.Policies = was.Policies
 		judged.Posture = func(context.Context) iter.Seq2[posture.Verdict, error] { return ReadPosture(run) }
 	}

@@ -1,7 +1,6 @@
 package connector_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,9 +121,9 @@ func TestNeo4jIsHealedWhenTheLocalDirectoryWasLost(t *testing.T) {
 	d.assertHolds(t, c.dir)
 }
 
-// A lost directory and a list that comes back short are two faults at once: there is no last run to hold the list
-// against, but there is what the database has.
-func TestTheGuardHoldsWhenNeo4jIsHealed(t *testing.T) {
+// A lost directory and a list that comes back short are two faults at once: the last graph, against which the list is
+// held, is what the database has.
+func TestTheGuardHoldsWhenTheLocalDirectoryWasLost(t *testing.T) {
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -134,8 +133,9 @@ func TestTheGuardHoldsWhenNeo4jIsHealed(t *testing.T) {
 	short := c.sync(d.write)
 	require.NoError(t, short.err)
 	assert.Equal(t, connector.Partial, short.Status)
-	assert.True(t, short.Stores[0].Behind)
-	assert.Contains(t, strings.Join(short.Notices, "\n"), fmt.Sprintf("Neo4j keeps %d of sentinelone_threat that the graph no longer has", held))
+	assert.Equal(t, held, short.WithheldDeletions["sentinelone_threat"])
+	assert.False(t, short.Stores[0].Behind)
+	d.assertHolds(t, c.dir)
 	assert.Equal(t, held, d.count(t, "MATCH (n:sentinelone_threat {_scope: $scope}) RETURN count(n)"))
 
 	mend()

@@ -75,6 +75,8 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 	result, err := n.store.Apply(ctx, neo4jstore.Target{
 		RunID:    run.Manifest().ID,
 		Graph:    run,
+		Owner:    s.folder().ownerOf(state.Scope),
+		State:    string(run.Manifest().State),
 		Declared: declared(),
 		Kept: func(id string) (graph.Snapshot, bool) {
 			kept, err := s.store.Run(id)

@@ -93,6 +93,9 @@ type state struct {
 	Taken      []string  `json:"taken,omitempty"`     // files of accepted deletions that the run took over
 	ReleasedAt time.Time `json:"releasedAt,omitzero"` // when the newest was released of what the run lists as released
 
+	// Adopted is the run whose graph was read back from Neo4j, where this run did nothing but that; else it is empty.
+	Adopted string `json:"adopted,omitempty"`
+
 	Version string `json:"version,omitempty"` // of s1graph
 }
 
@@ -155,7 +158,13 @@ func (s *sync) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.neo4j.close(ctx)
-	s.neo4j.follow(ctx, s.last.run, s.last.state)
+	adopted, err := s.ownNeo4j(ctx)
+	if err != nil {
+		return err
+	}
+	if !adopted { // else it holds that run
+		s.neo4j.follow(ctx, s.last.run, s.last.state)
+	}
 	s.alerts.catchUp(ctx)
 	draft, err := s.store.Begin(s.summary.StartedAt)
 	if err != nil {
@@ -214,6 +223,9 @@ func (s *sync) openLast(ctx context.Context) (err error) {
 		s.notice("%s", recovered)
 		s.last.incomparable = true
 	}
+	if s.last.state.Adopted != "" {
+		s.last.incomparable = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.last.damaged)) {
 		s.notice("The last run's %s were damaged (%v): what could be read was kept, and the type is written anew.", name, s.last.damaged[name])
 	}
@@ -265,14 +277,9 @@ func (s *sync) guard() reconcile.Guard {
 
 // input asks who the token is, and puts together what the steps need.
 func (s *sync) input(ctx context.Context) (*steps.Input, error) {
-	user, err := s.client.User(ctx)
-	if err != nil && !s1.IsRefused(err) && !s1.IsNotFound(err) {
-		return nil, err
-	}
-	s.noteExpiry(user)
-	scope, err := steps.NewScope(user, s.filters())
+	scope, err := s.readScope(ctx)
 	if err != nil {
-		return nil, &UsageError{err}
+		return nil, err
 	}
 	if scope.Unknown {
 		s.notice("The console does not say what the token may see, so nothing counts as gone: ask it with s1graph api user.")

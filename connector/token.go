@@ -1,11 +1,26 @@
 package connector
 
 import (
+	"context"
 	"time"
 
 	"s1graph/s1"
 	"s1graph/steps"
 )
+
+// readScope asks who the token is, and what it may see.
+func (s *sync) readScope(ctx context.Context) (steps.Scope, error) {
+	user, err := s.client.User(ctx)
+	if err != nil && !s1.IsRefused(err) && !s1.IsNotFound(err) {
+		return steps.Scope{}, err
+	}
+	s.noteExpiry(user)
+	scope, err := steps.NewScope(user, s.filters())
+	if err != nil {
+		err = &UsageError{err}
+	}
+	return scope, err
+}
 
 // noteExpiry puts into the summary when the user's token expires, if the console tells.
 func (s *sync) noteExpiry(user s1.User) {

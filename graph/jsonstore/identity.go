@@ -45,8 +45,8 @@ func newIdentity() Identity {
 
 func identityPath(dir string) string { return filepath.Join(dir, "identity.json") }
 
-// readIdentity reads identity.json. The error is fs.ErrNotExist if there is none.
-func readIdentity(dir string) (Identity, error) {
+// ReadIdentity reads the identity of a Store's directory without its lock. The error is fs.ErrNotExist if it has none.
+func ReadIdentity(dir string) (Identity, error) {
 	path := identityPath(dir)
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -64,7 +64,7 @@ func readIdentity(dir string) (Identity, error) {
 
 // identify reads the directory's identity, and makes one where there is none. The caller has the lock.
 func (s *Store) identify() (err error) {
-	s.identity, err = readIdentity(s.dir)
+	s.identity, err = ReadIdentity(s.dir)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -125,7 +125,7 @@ func checkKind(dir string, e fs.DirEntry) error {
 // isOurs says whether the directory has an identity, or a run of a version that made none. A directory that has
 // both runs and an identity.json that cannot be read is ours, and refused.
 func isOurs(dir string) (bool, error) {
-	_, unidentified := readIdentity(dir)
+	_, unidentified := ReadIdentity(dir)
 	if unidentified == nil || !isLost(unidentified) {
 		return unidentified == nil, unidentified
 	}

@@ -13,7 +13,7 @@ type Inspection struct {
 	Server       string // such as Neo4j 5.26.30
 	Database     string // name of the database
 	Constraints  int    // of ours that are there
-	Run          string // that the scope holds; "" where it holds none
+	Marker       Marker // of the scope
 	MayWrite     bool
 	MayConstrain bool
 }
@@ -48,7 +48,7 @@ func Inspect(ctx context.Context, c Config) (Inspection, error) {
 	if err != nil {
 		return found, err
 	}
-	found.Run = m.run
+	found.Marker = m.public()
 	if found.MayWrite, err = store.may(ctx, "CREATE (:S1GraphCheck {_scope: $scope})"); err != nil {
 		return found, err
 	}

@@ -20,7 +20,7 @@ func TestInspectingADatabaseLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, found.Server, "Neo4j ")
 	assert.NotEmpty(t, found.Database)
-	assert.Empty(t, found.Run, "the scope holds no run")
+	assert.Empty(t, found.Marker.Run, "the scope holds no run")
 	assert.True(t, found.MayWrite)
 	assert.True(t, found.MayConstrain)
 	for _, cypher := range []string{"MATCH (n:S1GraphCheck) RETURN n", "SHOW CONSTRAINTS YIELD name WHERE name ENDS WITH '_check' RETURN name"} {

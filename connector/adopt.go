@@ -1,0 +1,107 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/neo4jstore"
+	"s1graph/reconcile"
+	"s1graph/steps"
+)
+
+// adopt makes what Neo4j holds the last graph of a folder that has none, so that the rules by which anything counts as
+// gone apply to it. First the marker gets the folder's identity, so that nobody else writes any more; then the
+// graph is read back and committed as a run. Killed in between, the next run finds a folder that still has no graph, and
+// begins again. Until the run is committed nothing is written to the database but the marker.
+func (s *sync) adopt(ctx context.Context, f *folder, m neo4jstore.Marker) error {
+	was := state{}
+	if err := json.Unmarshal([]byte(m.State), &was); err != nil {
+		return f.refuse("has a marker that cannot be read (%v)", err)
+	}
+	scope, err := s.readScope(ctx)
+	if err != nil {
+		return err
+	}
+	if !sameScope(was.Scope, scope) {
+		return f.refuse("was read with another scope than this run's, %s and not %s, so it cannot become the last graph of this folder, which has none",
+			textOf(was.Scope), textOf(scope))
+	}
+	if err := s.neo4j.store.Claim(ctx, m, f.ownerOf(was.Scope)); err != nil {
+		return fmt.Errorf("neo4j: %w", err)
+	}
+	last := state{ // what is of the graph, and not of the folder that is lost
+		Host: f.owner.Host, Source: f.owner.Source, Scope: was.Scope, Applications: was.Applications, Established: was.Established,
+		Complete: was.Complete, AgentsReadAt: was.AgentsReadAt, Tag: was.Tag, Version: was.Version, Adopted: m.Run,
+	}
+	if last.Adopted == "" {
+		last.Adopted = m.UnderWay
+	}
+	if last.AgentsReadAt.After(s.summary.StartedAt.Add(24 * time.Hour)) {
+		last.AgentsReadAt = time.Time{}
+	}
+	if err := s.commitAdopted(ctx, last); err != nil {
+		return fmt.Errorf("reading the graph of %s back from Neo4j: %w", s.config.Instance, err)
+	}
+	return s.openLast(ctx)
+}
+
+// commitAdopted commits a run with the graph that Neo4j holds.
+func (s *sync) commitAdopted(ctx context.Context, is state) error {
+	written, err := s.neo4j.store.ReadBack(ctx, steps.GraphTypes(), declared())
+	if err != nil {
+		return err
+	}
+	draft, err := s.store.Begin(s.summary.StartedAt)
+	if err != nil {
+		return err
+	}
+	summary := newSync(s.o).summary
+	summary.Run, summary.StartedAt = draft.ID(), s.summary.StartedAt
+	records, err := reconcile.Copy(ctx, written, draft)
+	if err != nil {
+		return errors.Join(err, draft.Abort())
+	}
+	for _, t := range written.Types() {
+		if t.Relationship {
+			summary.Relationships[t.Name] = records[t.Name]
+		} else {
+			summary.Entities[t.Name] = records[t.Name]
+		}
+	}
+	summary.Notices = s.adoptionNotices(written, is.Adopted)
+	s.summary.Notices = append(s.summary.Notices, summary.Notices...)
+	summary.FinishedAt = s.clock().UTC()
+	document, err := summaryFile(summary, nil)
+	if err != nil {
+		return errors.Join(err, draft.Abort())
+	}
+	kept, err := json.Marshal(is, json.Deterministic(true))
+	if err == nil {
+		err = draft.Commit(jsonstore.CommitInfo{State: kept, Summary: document})
+	}
+	if err != nil {
+		return errors.Join(err, draft.Abort())
+	}
+	s.o.Logger.Info("graph read back from neo4j", "run", draft.ID(), "adopted", is.Adopted)
+	return nil
+}
+
+// adoptionNotices say that the graph was read back, and what was odd about it.
+func (s *sync) adoptionNotices(written *neo4jstore.Written, run string) []string {
+	notices := []string{fmt.Sprintf("%s had no graph, and Neo4j had that of the run %s: it was read back as the last graph. What differs from it is a baseline, and no change is reported.",
+		s.config.Dir, run)}
+	for _, t := range written.Types() {
+		if n := written.Edited[t.Name]; n > 0 {
+			notices = append(notices, fmt.Sprintf("Neo4j had %d of %s that somebody edited: their keys alone were taken.", n, t.Name))
+		}
+		if n := written.Strange[t.Name]; n > 0 {
+			notices = append(notices, fmt.Sprintf("Neo4j had %d of %s with keys that s1graph does not give: they were left out.", n, t.Name))
+		}
+	}
+	return notices
+}

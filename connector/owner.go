@@ -1,0 +1,213 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/config"
+	"s1graph/graph/jsonstore"
+	"s1graph/graph/neo4jstore"
+	"s1graph/steps"
+)
+
+// claim is what a folder has to do before it may write to a scope of Neo4j.
+type claim int
+
+const (
+	nothingToDo claim = iota
+	takeOver          // an earlier version wrote the marker, of a run that the folder has
+	adopt             // the folder never committed: what the scope holds is to be its last graph
+)
+
+// folder is what decides whose graph is whose.
+type folder struct {
+	instance  string
+	owner     neo4jstore.Owner      // without the scope
+	committed bool                  // it has a graph of its own
+	has       func(run string) bool // among the runs that it keeps
+}
+
+// judge says what the folder has to do to write to the scope with a marker. The error says why it must not, and what to
+// do about it.
+func (f *folder) judge(m neo4jstore.Marker) (claim, error) {
+	switch {
+	case !m.Exists:
+		return nothingToDo, nil
+	case m.Folder == "" && (f.has(m.Run) || f.has(m.UnderWay)):
+		return takeOver, nil
+	case m.Folder == "":
+		return 0, f.refuse("was written by an earlier version, and this folder has no run %s, so it cannot be told whether it is the same graph", m.Run)
+	case m.Source != f.owner.Source:
+		return 0, f.refuse("came from a %s, and this run reads a %s", m.Source, f.owner.Source)
+	case m.Host != f.owner.Host:
+		return 0, f.refuse("is that of %s, and this run reads %s", m.Host, f.owner.Host)
+	case !f.committed:
+		return adopt, nil
+	case m.Folder != f.owner.Folder:
+		return 0, f.refuse("belongs to another folder, with the identity %s, and this one has %s", m.Folder, f.owner.Folder)
+	}
+	return nothingToDo, nil
+}
+
+// refuse says why the folder must not write to the scope.
+func (f *folder) refuse(reason string, args ...any) error {
+	return &UsageError{&refusal{
+		reason: fmt.Sprintf("the graph of %s in Neo4j ", f.instance) + fmt.Sprintf(reason, args...),
+		advice: fmt.Sprintf("give this instance another name (--instance), or remove that graph with s1graph wipe --store neo4j --instance %s", f.instance),
+	}}
+}
+
+// refusal says why, and what to do about it.
+type refusal struct{ reason, advice string }
+
+func (r *refusal) Error() string { return r.reason + ": " + r.advice }
+
+// folder is that of the sync.
+func (s *sync) folder() *folder {
+	return &folder{
+		instance:  s.config.Instance,
+		owner:     neo4jstore.Owner{Folder: s.store.Identity().ID, Host: s.client.Host(), Source: s.source()},
+		committed: s.last.committed(),
+		has: func(run string) bool {
+			_, err := s.store.Run(run)
+			return err == nil
+		},
+	}
+}
+
+// ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written, and says
+// whether it was adopted just now.
+func (s *sync) ownNeo4j(ctx context.Context) (adopted bool, err error) {
+	if s.neo4j == nil {
+		return false, nil
+	}
+	m, err := s.neo4j.store.Marker(ctx)
+	if err != nil {
+		return false, ofMarker(err)
+	}
+	f := s.folder()
+	todo, err := f.judge(m)
+	switch {
+	case err != nil:
+		return false, err
+	case todo == takeOver:
+		m.State = string(s.last.run.Manifest().State)
+		return false, s.neo4j.store.Claim(ctx, m, f.ownerOf(s.last.state.Scope))
+	case todo == adopt:
+		return true, s.adopt(ctx, f, m)
+	case !m.Exists && !f.committed:
+		return false, s.refuseStray(ctx, f)
+	}
+	return false, nil
+}
+
+// refuseStray refuses a folder without a graph where the scope has one that says nothing of itself: it might be
+// anybody's.
+func (s *sync) refuseStray(ctx context.Context, f *folder) error {
+	var names []string
+	for _, d := range steps.Entities() {
+		names = append(names, d.Name)
+	}
+	empty, err := s.neo4j.store.IsEmpty(ctx, names)
+	if err != nil || empty {
+		return err
+	}
+	return f.refuse("has no marker, so it cannot be told whose it is")
+}
+
+// ownerOf is the owner of a graph of which a run saw so much.
+func (f *folder) ownerOf(scope steps.Scope) neo4jstore.Owner {
+	owner := f.owner
+	owner.Scope = textOf(scope)
+	return owner
+}
+
+// textOf is a scope as the marker has it.
+func textOf(scope steps.Scope) string {
+	text, err := json.Marshal(scope, json.Deterministic(true))
+	if err != nil {
+		panic(err) // it is lists of IDs
+	}
+	return string(text)
+}
+
+// ofMarker makes a fault of the caller of a marker that a later version wrote.
+func ofMarker(err error) error {
+	var newer *neo4jstore.FormatError
+	if errors.As(err, &newer) {
+		return &UsageError{err}
+	}
+	return err
+}
+
+// CheckMarker says what a run would make of the marker of its scope in Neo4j; where it would be refused, advice says
+// what to do about it. It looks at the folder without its lock, and does not compare what the token may see. host is the
+// console's.
+func CheckMarker(c *config.Config, host string, m neo4jstore.Marker) (detail, advice string) {
+	f := &folder{instance: c.Instance, owner: neo4jstore.Owner{Host: host, Source: fromConsole}}
+	identity, err := jsonstore.ReadIdentity(c.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err.Error(), "give another --dir"
+	}
+	f.owner.Folder = identity.ID
+	current, err := filepath.EvalSymlinks(filepath.Join(c.Dir, "current"))
+	f.committed = err == nil
+	f.has = func(run string) bool {
+		_, err := jsonstore.OpenRun(filepath.Join(filepath.Dir(current), run))
+		return run != "" && err == nil
+	}
+	todo, err := f.judge(m)
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		return refused.reason, refused.advice
+	case todo == adopt:
+		return fmt.Sprintf("%s has no graph yet: the next run takes it for the last graph, if the token sees what the last run saw", c.Dir), ""
+	}
+	return "the graph is that of " + c.Dir, ""
+}
+
+// ForeignGraph says in a sentence whose graph Neo4j has under the instance's name where it is not that of the folder in
+// Config.Dir; "" where it is, and where there is none.
+func ForeignGraph(ctx context.Context, o Options) (string, error) {
+	store, err := o.OpenNeo4j(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = store.Close(context.WithoutCancel(ctx)) }()
+	m, err := store.Marker(ctx)
+	if err != nil || !m.Exists {
+		return "", ofMarker(err)
+	}
+	identity, err := jsonstore.ReadIdentity(o.Config.Dir)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	case m.Folder == identity.ID:
+		return "", nil
+	case m.Folder == "":
+		return fmt.Sprintf("The graph of %s in Neo4j was written by an earlier version, and does not say which folder it belongs to; its run is %s.",
+			o.Config.Instance, orNone(m.Run)), nil
+	}
+	return fmt.Sprintf("The graph of %s in Neo4j is not that of the folder %s: it belongs to one with the identity %s, came from the %s %s, and its run is %s.",
+		o.Config.Instance, o.Config.Dir, m.Folder, m.Source, m.Host, orNone(m.Run)), nil
+}
+
+func orNone(run string) string {
+	if run == "" {
+		return "none yet"
+	}
+	return run
+}
+
+// sameScope says whether two runs saw the same part of the tenant; of what the console did not tell nobody knows.
+func sameScope(a, b steps.Scope) bool {
+	return !a.Unknown && !b.Unknown && a.Covers(b, noAccount) && b.Covers(a, noAccount)
+}
+
+func noAccount(string) string { return "" }
