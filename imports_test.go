@@ -58,7 +58,7 @@ var allowed = map[string][]string{
 	"bench/visualize":                  {"config", "connector", "s1/s1test", "visualize/chromium"},
 	"deploy":                           {},
 	"docs/images/make":                 {"visualize/chromium"},
-	"gotest/run":                       {"gotest"},
+	"gotest/run":                       {"gotest", "graph/neo4jstore/neo4jtest"},
 	"graph/neo4jstore/neo4jtest/neo4j": {"graph/neo4jstore/neo4jtest"},
 	"release":                          {},
 	"release/make":                     {"release"},

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -93,8 +94,10 @@ func (s *Server) start(ctx context.Context) error {
 	if s.options.BoltPort, err = freePort(s.options.BoltPort); err != nil { // the same one after a restart
 		return err
 	}
-	if _, err = freePort(s.options.HTTPPort); err != nil {
-		return err
+	if s.options.HTTPPort != 0 {
+		if _, err = freePort(s.options.HTTPPort); err != nil {
+			return err
+		}
 	}
 	s.URI = fmt.Sprintf("bolt://127.0.0.1:%d", s.options.BoltPort)
 	return s.launch(ctx)
@@ -292,11 +295,23 @@ func begin(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
-// freePort is the port, or for 0 any, if nobody listens there.
+// freePort is the port, or for 0 any, if nobody listens there. Neo4j takes seconds to listen there itself, and again after
+// a restart. So it is none of those from 32768 on, which Linux gives to whoever connects: the server's had been taken.
 func freePort(port int) (int, error) {
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return 0, err
+	const first, end, tries = 10000, 32768, 20
+	var err error
+	for range tries {
+		at := port
+		if at == 0 {
+			at = first + mathrand.IntN(end-first)
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", at)); err == nil {
+			return at, l.Close()
+		}
+		if port != 0 {
+			break
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, err
 }

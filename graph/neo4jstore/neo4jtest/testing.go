@@ -64,6 +64,23 @@ func Shared(t testing.TB) *Server {
 	return started
 }
 
+// ForPackages starts one server for the tests of many packages: with the environment that it gives, Shared takes it in
+// place of starting one a package. Where NEO4J_TEST_URI is set already, or there can be none, the environment is empty,
+// and stop does nothing.
+func ForPackages(ctx context.Context) (environment []string, stop func() error, err error) {
+	if os.Getenv("NEO4J_TEST_URI") != "" {
+		return nil, func() error { return nil }, nil
+	}
+	s, err := Start(ctx, Options{})
+	if errors.Is(err, ErrUnavailable) {
+		return nil, func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return []string{"NEO4J_TEST_URI=" + s.URI, "NEO4J_TEST_USERNAME=" + s.Username, "NEO4J_TEST_PASSWORD=" + s.Password}, s.Stop, nil
+}
+
 // Own starts a server for one test, to be killed and restarted; it is stopped when the test ends. Where that
 // cannot be the test is skipped; with CI=true it fails.
 func Own(t testing.TB, o Options) *Server {
