@@ -170,6 +170,19 @@ func TestALostFolderKeepsWhatLiesOutsideItsScope(t *testing.T) {
 	assert.Equal(t, held, d.everything(t))
 }
 
+// Without a last graph, nobody would ask for what a list lacks.
+func TestALostFolderAsksForWhatAListLacks(t *testing.T) {
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.mustSync(d.write)
+	before := c.graph()
+	require.NoError(t, os.RemoveAll(c.dir))
+	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.MissingRows(c.AgentID(40), c.AgentID(41))})
+	require.NoError(t, c.sync(d.write).err)
+	assertSame(t, before, c.graph())
+	d.assertHolds(t, c.dir)
+}
+
 // What is known of an adopted graph is known already: nobody is told of each thing in it.
 func TestOfAnAdoptedGraphNobodyIsTold(t *testing.T) {
 	d := newDatabase(t)
