@@ -64,7 +64,7 @@ type sync struct {
 	alerts    *follower // nil where nobody is told of anything
 	state     state
 	results   []steps.Result
-	mixed     bool // the token changed while the steps ran, and the new one does not see what the old one saw
+	mixed     bool // while the steps ran, what the token may see changed, or the token did and sees something else
 }
 
 // state is what a run leaves for the next one, beside the graph.
@@ -253,7 +253,9 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err := s.runSteps(ctx, in, builder); err != nil {
 		return err
 	}
-	s.checkTokens(in)
+	if err := s.checkTokens(ctx, in); err != nil {
+		return err
+	}
 	r, err := reconcile.Run(ctx, reconcile.Input{
 		Model: steps.Model(), Last: s.last, Fresh: builder, Draft: draft, Read: s.readings(in), Decodable: s.last.byName,
 		Tenant: in, Guard: s.guard(), Accepted: s.accepted.keys,

@@ -29,11 +29,14 @@ func (s *sync) noteExpiry(user s1.User) {
 	}
 }
 
-// checkTokens looks whether the token changed while the steps ran. Where it may see anything else now than when the
-// run began, nobody can say what each list lacks, so all that was read is incomplete. The scope that is kept for the
+// checkTokens looks whether the token, or what its user may see, changed while the steps ran. For that it asks /user once
+// more. Where anything else may be seen now than when the run began, or the console does not say, nobody can say what each list lacks, so all that was read is incomplete. The scope that is kept for the
 // next run stays the one that this run began with: what a narrower token does not see is outside for that run then,
 // and what a wider one sees is a baseline.
-func (s *sync) checkTokens(in *steps.Input) {
+func (s *sync) checkTokens(ctx context.Context, in *steps.Input) error {
+	if err := s.client.CheckUser(ctx); err != nil {
+		return err
+	}
 	for _, change := range s.client.TokenChanges() {
 		s.noteExpiry(change.User)
 		if change.SameScope || in.Scope.Unknown { // nothing of an unknown scope counts as gone anyhow
@@ -42,6 +45,13 @@ func (s *sync) checkTokens(in *steps.Input) {
 		s.mixed = true
 		scope, err := steps.NewScope(change.User, s.filters())
 		switch {
+		case change.SameToken && change.Err != nil:
+			s.notice("When all was read, the console did not say once more what the API token may see (%v), so nothing counts as gone: run again.", change.Err)
+			continue
+		case change.SameToken && err == nil && scope.Unknown:
+			s.notice("While this run read, the console ceased to say what the API token may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
+		case change.SameToken:
+			s.notice("While this run read, it was changed in the console what the user of the API token may see, so nothing counts as gone: run again to read all with the new scope, or give the user the scope that it had.")
 		case change.Err != nil:
 			s.notice("The API token changed while this run read, and the console does not say what the new one may see (%v), so nothing counts as gone: ask it with s1graph api user, and run again.", change.Err)
 			continue
@@ -54,4 +64,5 @@ func (s *sync) checkTokens(in *steps.Input) {
 			s.last.incomparable = true // what comes into view was there before
 		}
 	}
+	return nil
 }

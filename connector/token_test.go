@@ -176,7 +176,7 @@ func TestANewTokenOfTheSameScopeInMidRunChangesNothing(t *testing.T) {
 			asked := c.Requests()["/user"]
 
 			result := c.mustSync(fromFile)
-			assert.Equal(t, asked+2, c.Requests()["/user"], "once when the run began, and once when the token changed")
+			assert.Equal(t, asked+3, c.Requests()["/user"], "once when the run began, once when the token changed, and once when all was read")
 			assert.NotContains(t, c.graph(), "sentinelone_agent:"+gone)
 			assert.Empty(t, result.Notices)
 			assert.Equal(t, second.ExpiresAt, result.TokenExpiresAt, "the token that is in use now")

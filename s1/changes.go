@@ -7,15 +7,16 @@ import (
 )
 
 // TokenChange tells that the console answered requests with another token than the one that it answered User
-// with. What was read since User is then of both tokens.
+// with, or that CheckUser did not get the answer that User got. What was read since User is then of both.
 type TokenChange struct {
-	User      User  // what /user says of the new token
+	User      User  // what /user says now
 	Err       error // why it does not say it; nil where it does
-	SameScope bool  // it says that both tokens see the same accounts and sites
+	SameScope bool  // it says that the same accounts and sites are seen as before
+	SameToken bool  // the token is the one that User was asked with
 }
 
-// TokenChanges are the changes since User, in their order: one for each token that the console took. It is
-// called when the requests that it is about have ended.
+// TokenChanges are the changes since User, in their order: one for each token that the console took, and one where
+// CheckUser found another answer. It is called when the requests that it is about have ended.
 func (c *Client) TokenChanges() []TokenChange {
 	c.tokens.mu.Lock()
 	defer c.tokens.mu.Unlock()
@@ -71,16 +72,47 @@ func (c *Client) note(ctx context.Context, token string) error {
 	if err := ctx.Err(); err != nil {
 		return err // nothing was found out, and the next request tries
 	}
+	return c.keep(token, change)
+}
+
+// CheckUser asks /user once more, after all else: what its user may see can be changed in the console without the token,
+// and the lists then lack rows without an error. TokenChanges tells of another answer, and of none. It does not ask where
+// nobody knows anyhow what the lists lack. The error is that of ctx or of the Recorder.
+func (c *Client) CheckUser(ctx context.Context) error {
+	if !c.tokens.isScopeKnown() {
+		return nil
+	}
+	var change TokenChange
+	token, err := c.ask(ctx, c.token, request{path: userPath}, readUser(&change.User))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	change.Err, change.SameToken = err, token == "" || !c.tokens.isNew(token)
+	return c.keep(token, change)
+}
+
+// isScopeKnown says whether /user told what is seen, of each token the same.
+func (t *tokens) isScopeKnown() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	another := func(change TokenChange) bool { return !change.SameScope }
+	return t.first != nil && t.first.Scope != "" && !slices.ContainsFunc(t.changes, another)
+}
+
+// keep compares what /user says now with what it said first, and keeps it where anything differs.
+func (c *Client) keep(token string, change TokenChange) error {
 	t := &c.tokens
 	t.mu.Lock()
 	change.SameScope = change.Err == nil && t.first != nil && change.User.seesSameAs(t.first)
 	t.known[token] = true
-	t.changes = append(t.changes, change)
+	if !change.SameToken || !change.SameScope {
+		t.changes = append(t.changes, change)
+	}
 	t.mu.Unlock()
 	if change.SameScope || t.first == nil {
 		return nil
 	}
-	// What is recorded is what both tokens saw: a recording that named the scope of either would be taken for whole.
+	// What is recorded was seen before and after: a recording that named either scope would be taken for whole.
 	unknown := *t.first
 	unknown.Scope, unknown.ScopeRoles = "", nil
 	return c.record(Answer{Path: userPath, Rows: []User{unknown}, Total: 1}, nil)
