@@ -182,7 +182,7 @@ var runWords = []said{
 	{"notCompleteInRow", "Runs that failed or were partial one after the other, this one included."},
 	{"incompleteTypes", "Types that were not read whole."},
 	{"withheld", "Deletions that the guard withheld, by type."},
-	{"behind", "Stores that do not hold the run yet: `neo4j`. Empty where a run is judged later than it was made."},
+	{"behind", "Stores that do not hold the run yet: `neo4j`. Empty where a run is evaluated later than it was made."},
 	{"tokenDaysLeft", "Days until the API token expires, rounded up; absent where nobody knows."},
 	{"tokenDaysLeftBefore", "The same in the run before."},
 }

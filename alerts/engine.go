@@ -1,10 +1,10 @@
 // Package alerts tells people of what happens in a tenant: rules, written in CEL or ready-made, look at what a
 // committed run changed, at the states that entities are in, and at how runs went. What they find becomes messages
 // in the outbox, one for each destination. How these are delivered is the delivery package's business, when a run
-// is judged its caller's.
+// is evaluated its caller's.
 //
 // What is raised by a run follows from the run, the rules and what the rules remember, and from nothing else: not from
-// the time of day either. A run that is judged again, because the process was killed, raises the same under the
+// the time of day either. A run that is evaluated again, because the process was killed, raises the same under the
 // same IDs.
 package alerts
 
@@ -31,7 +31,7 @@ type Config struct {
 	Observe      func(rule string)    // called for each alert that is raised, once for all destinations; nil: nobody asks
 }
 
-// Engine judges the runs of one instance, one after the other. There is nothing to close. Its methods may be called
+// Engine evaluates the runs of one instance, one after the other. There is nothing to close. Its methods may be called
 // from several goroutines, but for Follow and Failed, of which one is to run at a time.
 type Engine struct {
 	Config
@@ -51,7 +51,7 @@ func New(c Config) *Engine {
 	return &Engine{c}
 }
 
-// Run is a committed run that is to be judged.
+// Run is a committed run that is to be evaluated.
 type Run struct {
 	ID        string
 	StartedAt time.Time // which counts as now
@@ -62,7 +62,7 @@ type Run struct {
 	// Changes yields the events of the run, in the order of changes.jsonl; ReadEvents reads them. Nil: there are none.
 	Changes func(context.Context) iter.Seq2[Event, error]
 
-	// Fresh says whether a type was read whole in this run. States of others are not judged: that nothing was heard
+	// Fresh says whether a type was read whole in this run. States of others are not evaluated: that nothing was heard
 	// of an agent which was not asked for means nothing. Nil: all are.
 	Fresh func(typeName string) bool
 
@@ -108,15 +108,15 @@ type Result struct {
 	Queued int            // messages: an alert is one for each of its destinations
 }
 
-// Cursor is the ID of the last run that was judged; "" if none was. The first one is a baseline: states are
+// Cursor is the ID of the last run that was evaluated; "" if none was. The first one is a baseline: states are
 // remembered, and nothing is raised but by rules on runs.
 func (e *Engine) Cursor(ctx context.Context) (string, error) {
 	m, err := recall(ctx, e.Outbox, nil, "")
 	return m.cursor, err
 }
 
-// Follow judges a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
-// the last one to be judged already is nothing.
+// Follow evaluates a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
+// the last one to be evaluated already is nothing.
 func (e *Engine) Follow(ctx context.Context, run Run) (Result, error) {
 	m, err := recall(ctx, e.Outbox, e.Rules.rules, run.Policies)
 	if err != nil || m.cursor == run.ID {
@@ -136,7 +136,7 @@ func (e *Engine) Follow(ctx context.Context, run Run) (Result, error) {
 	return e.raise(ctx, ev, state, counts)
 }
 
-// Failed judges a run that committed nothing, by the rules on runs alone.
+// Failed evaluates a run that committed nothing, by the rules on runs alone.
 func (e *Engine) Failed(ctx context.Context, report Report) error {
 	m, err := recall(ctx, e.Outbox, e.Rules.rules, "")
 	if err != nil {

@@ -69,7 +69,7 @@ func TestStatesOfABaselineAreRememberedInSilence(t *testing.T) {
 	assert.Equal(t, []string{"infected: 1001", "Ended: infected: 1002"}, titles(w.follow()))
 }
 
-func TestStatesOfTypesThatWereNotReadAreNotJudged(t *testing.T) {
+func TestStatesOfTypesThatWereNotReadAreNotEvaluated(t *testing.T) {
 	w := newWorld(t, infected())
 	w.put(agent("1001", sick))
 	w.fresh = func(string) bool { return false }
@@ -179,7 +179,7 @@ func TestAnotherPolicyIsABaselineOfPosture(t *testing.T) {
 	assert.ElementsMatch(t, []string{"a is compliant again", "c is not compliant", "Ended: infected: 1001"}, titles(w.follow()))
 }
 
-func TestADeviceThatIsJudgedNoMoreIsNotCalledCompliant(t *testing.T) {
+func TestADeviceThatIsEvaluatedNoMoreIsNotCalledCompliant(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "device not compliant"})
 	w.put(device("gone", nil), device("unprotected", nil))
 	w.posture = []posture.Verdict{
@@ -211,7 +211,7 @@ func TestReadyMadeRulesDoNotTellOfAStateThatHasEndedAsIfItLasted(t *testing.T) {
 	}
 }
 
-func TestARunThatIsJudgedAgainAfterAKillRaisesTheSameUnderTheSameIDs(t *testing.T) {
+func TestARunThatIsEvaluatedAgainAfterAKillRaisesTheSameUnderTheSameIDs(t *testing.T) {
 	w := newWorld(t, infected(), config.Rule{Use: "device infected"}, config.Rule{Name: "each run", When: `run.status == "complete"`})
 	w.put(agent("1001", healthy), agent("1002", healthy))
 	w.follow()

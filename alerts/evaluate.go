@@ -43,7 +43,7 @@ type finding struct {
 	began map[string]state
 	over  map[string]bool
 
-	judged []string // types that a rule on states has looked at
+	evaluated []string // types that a rule on states has looked at
 
 	faults int   // how often the condition could not be evaluated
 	fault  error // the first of these
@@ -132,7 +132,7 @@ func (e *evaluation) ofChanges(ctx context.Context, rules []*rule) error {
 	}
 	var pending []Event
 	flush := func() error {
-		err := e.judge(ctx, rules, pending)
+		err := e.evaluate(ctx, rules, pending)
 		pending = pending[:0]
 		return err
 	}
@@ -153,8 +153,8 @@ func (e *evaluation) ofChanges(ctx context.Context, rules []*rule) error {
 	return flush()
 }
 
-// judge asks the rules about events of one type.
-func (e *evaluation) judge(ctx context.Context, rules []*rule, events []Event) error {
+// evaluate asks the rules about events of one type.
+func (e *evaluation) evaluate(ctx context.Context, rules []*rule, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -305,7 +305,7 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 			maps.Copy(t.reads, r.reads)
 		}
 		t.seen[r] = keySet{}
-		e.of(r).judged = append(e.of(r).judged, typeName)
+		e.of(r).evaluated = append(e.of(r).evaluated, typeName)
 	}
 	verdict, stop := e.verdicts(ctx, typeName)
 	defer stop()
@@ -323,13 +323,13 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 		}
 		subjects = append(subjects, &subject{typ: typeName, class: t.class, key: record.key, name: record.displayName(), after: record})
 		if len(subjects) == batch {
-			if err := t.judge(ctx, subjects); err != nil {
+			if err := t.evaluate(ctx, subjects); err != nil {
 				return err
 			}
 			subjects = subjects[:0]
 		}
 	}
-	if err := t.judge(ctx, subjects); err != nil {
+	if err := t.evaluate(ctx, subjects); err != nil {
 		return err
 	}
 	t.forgetGone()
@@ -397,8 +397,8 @@ func (e *evaluation) verdicts(ctx context.Context, typeName string) (add func(*r
 	}, stop
 }
 
-// judge asks the rules about entities.
-func (t *stateOf) judge(ctx context.Context, subjects []*subject) error {
+// evaluate asks the rules about entities.
+func (t *stateOf) evaluate(ctx context.Context, subjects []*subject) error {
 	if err := t.resolver.resolve(ctx, subjects, t.needs); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	"s1graph/graph/storetest"
 )
 
-// Two runs are judged: the first is a baseline, in the second an agent is no longer protected.
+// Two runs are evaluated: the first is a baseline, in the second an agent is no longer protected.
 func Example() {
 	dir, err := os.MkdirTemp("", "alerts")
 	if err != nil {

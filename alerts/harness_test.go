@@ -22,7 +22,7 @@ import (
 	"s1graph/s1/s1test"
 )
 
-// service is a tenant that is synced day by day, and rules that judge each run.
+// service is a tenant that is synced day by day, and rules that evaluate each run.
 type service struct {
 	*s1test.Server
 	t      *testing.T
@@ -57,7 +57,7 @@ func allReady() []config.Rule {
 	return rules
 }
 
-// sync takes the tenant to a day and reads it, and is the run as it is to be judged.
+// sync takes the tenant to a day and reads it, and is the run as it is to be evaluated.
 func (s *service) sync(day int) alerts.Run {
 	s.t.Helper()
 	s.SetDay(day)
@@ -97,7 +97,7 @@ func (s *service) engine() *alerts.Engine {
 	return alerts.New(alerts.Config{Rules: rules, Outbox: s.outbox, Instance: "test", Destinations: s.config.Destinations})
 }
 
-// follow judges a run, and is what was raised.
+// follow evaluates a run, and is what was raised.
 func (s *service) follow(run alerts.Run) []document {
 	s.t.Helper()
 	_, err := s.engine().Follow(s.t.Context(), run)

@@ -27,11 +27,11 @@ const (
 	countsKey = "counts"
 )
 
-// memory is what the rules remember of earlier runs, as it is read before a run is judged.
+// memory is what the rules remember of earlier runs, as it is read before a run is evaluated.
 type memory struct {
 	cursor   string
 	counts   counts
-	policies string            // of the run that is judged
+	policies string            // of the run that is evaluated
 	hashes   map[string]string // by name of a rule, a zero byte and a type
 	states   map[*rule]map[string]state
 	mutes    map[string]time.Time // by name of the rule, a zero byte and the key
@@ -53,7 +53,7 @@ type state struct {
 	Muted bool      `json:"muted,omitempty"` // it was not told, because its key was muted
 }
 
-// recall reads what the rules remember, to judge a run with such policies.
+// recall reads what the rules remember, to evaluate a run with such policies.
 func recall(ctx context.Context, o *outbox.Outbox, rules []*rule, policies string) (*memory, error) {
 	m := &memory{policies: policies, hashes: map[string]string{}, states: map[*rule]map[string]state{}, mutes: map[string]time.Time{}}
 	err := o.View(ctx, func(tx *outbox.Tx) error {
@@ -92,7 +92,7 @@ func recall(ctx context.Context, o *outbox.Outbox, rules []*rule, policies strin
 	return m, err
 }
 
-// isNew says whether a rule on states has not judged a type before with this condition: it begins with a baseline.
+// isNew says whether a rule on states has not evaluated a type before with this condition: it begins with a baseline.
 func (m *memory) isNew(r *rule, typeName string) bool {
 	return m.hashes[r.name+"\x00"+typeName] != m.hashOf(r)
 }
@@ -192,7 +192,7 @@ func (e *evaluation) forgetRules(tx *outbox.Tx, rules []*rule) error {
 
 func (e *evaluation) rememberStates(tx *outbox.Tx, r *rule) error {
 	f := e.of(r)
-	for _, typeName := range f.judged {
+	for _, typeName := range f.evaluated {
 		if e.memory.isNew(r, typeName) {
 			if err := tx.Put(ruleBucket, r.name+"\x00"+typeName, []byte(e.memory.hashOf(r))); err != nil {
 				return err

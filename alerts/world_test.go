@@ -68,7 +68,7 @@ func device(id string, p properties) graph.Record {
 	return entity(entities.Device.GraphType(), id, p)
 }
 
-// world is a graph that is changed from run to run, and what judges it.
+// world is a graph that is changed from run to run, and what evaluates it.
 type world struct {
 	t       testing.TB
 	now     time.Time
@@ -156,7 +156,7 @@ func (w *world) engine() *alerts.Engine {
 	})
 }
 
-// follow judges the graph as it is now, and is what was raised.
+// follow evaluates the graph as it is now, and is what was raised.
 func (w *world) follow() []document {
 	w.t.Helper()
 	_, err := w.engine().Follow(w.t.Context(), w.run())

@@ -27,7 +27,7 @@ func (c *commands) acceptDeletions() *cli.Command {
 A run that would delete much of a type withholds that, since a fault of the console is more likely than a tenant
 that is gone. This lists what the last run withheld, asks, and lets the next run delete just that, if it is still
 missing, with what was derived from it alone. It waits until the lists are read whole. Whatever else is gone, the
-next run judges as ever.
+next run evaluates as ever.
 
 What lies outside the scope that is read now is kept too. --out-of-scope lists that, and lets the next run delete it.
 
@@ -95,7 +95,7 @@ func (c *commands) accept(ctx context.Context, settings *config.Config, outOfSco
 	if err := connector.AcceptDeletions(settings, withheld, outOfScope); err != nil {
 		return err
 	}
-	c.out.line("Accepted for %s. The next run that reads these lists whole deletes what is\nstill missing of these %d, and what was derived from that alone. It judges\nwhatever else is gone as ever.", escape(settings.Instance), numberOf(kept))
+	c.out.line("Accepted for %s. The next run that reads these lists whole deletes what is\nstill missing of these %d, and what was derived from that alone. It evaluates\nwhatever else is gone as ever.", escape(settings.Instance), numberOf(kept))
 	return c.out.flush()
 }
 

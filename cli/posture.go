@@ -26,7 +26,7 @@ func (c *commands) posture() *cli.Command {
     s1graph posture --instance acme
 
 The devices that are not compliant come first. What is demanded stands under posture in the configuration file, and
-each run judges anew; nothing is asked of the console here.`,
+each run evaluates anew; nothing is asked of the console here.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each device, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
@@ -66,7 +66,7 @@ func (c *commands) printPosture(run *jsonstore.Run, asJSON bool) error {
 	}
 	err := print(run)
 	if errors.Is(err, fs.ErrNotExist) {
-		return misuse("the last run judged no devices: put what is demanded of them under posture in the configuration file, and run s1graph run")
+		return misuse("the last run evaluated no devices: put what is demanded of them under posture in the configuration file, and run s1graph run")
 	}
 	if err != nil {
 		return err

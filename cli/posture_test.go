@@ -15,8 +15,8 @@ import (
 	"s1graph/s1/s1test"
 )
 
-// judgedAs leaves a run in the working directory in which devices were judged so.
-func judgedAs(t *testing.T, verdicts ...posture.Verdict) {
+// evaluatedAs leaves a run in the working directory in which devices were evaluated so.
+func evaluatedAs(t *testing.T, verdicts ...posture.Verdict) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	store, err := jsonstore.Open(".s1graph/test", jsonstore.Options{Instance: "test"})
@@ -43,7 +43,7 @@ var threeVerdicts = []posture.Verdict{
 }
 
 func TestPostureListsFirstWhatMustBeLookedAfter(t *testing.T) {
-	judgedAs(t, threeVerdicts...)
+	evaluatedAs(t, threeVerdicts...)
 	assert.Equal(t, outcome{0, `DEVICE    COMPLIANT  REASONS
 AARDVARK  no         infected is true, and must be false
 Beta      no         firewall_enabled is false, and must be true; last_synced_interval is over 24 hours
@@ -56,7 +56,7 @@ alpha     yes
 }
 
 func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
-	judgedAs(t, threeVerdicts...)
+	evaluatedAs(t, threeVerdicts...)
 	got := s1graph(t, "posture", "--instance", "test", "--json")
 	assert.Zero(t, got.code)
 	var devices []string
@@ -76,22 +76,22 @@ func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
 
 func TestPostureSaysWhatIsMissing(t *testing.T) {
 	runsOf(t, nil)
-	assert.Equal(t, outcome{2, "", "s1graph: the last run judged no devices: put what is demanded of them under posture in the configuration file, and run s1graph run\n"},
+	assert.Equal(t, outcome{2, "", "s1graph: the last run evaluated no devices: put what is demanded of them under posture in the configuration file, and run s1graph run\n"},
 		s1graph(t, "posture", "--instance", "test"))
 	assert.Equal(t, outcome{2, "", "s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir\n"},
 		s1graph(t, "posture", "--instance", "other"))
-	judgedAs(t)
+	evaluatedAs(t)
 	assert.Equal(t, outcome{}, s1graph(t, "posture", "--instance", "test"), "a pipe gets nothing where there is nothing")
 	assert.Equal(t, "No device is in a group with a policy, as of 2026-11-22T12:00:00Z.\n",
 		invocation{width: 80}.s1graph(t, "posture", "--instance", "test").stdout)
 }
 
-func TestHostileNamesOfJudgedDevicesReachNoTerminal(t *testing.T) {
+func TestHostileNamesOfEvaluatedDevicesReachNoTerminal(t *testing.T) {
 	var verdicts []posture.Verdict
 	for _, name := range s1test.HostileNames {
 		verdicts = append(verdicts, posture.Verdict{Device: "sentinelone_device:x", DisplayName: name, Reasons: []string{"network_status is " + name}})
 	}
-	judgedAs(t, verdicts...)
+	evaluatedAs(t, verdicts...)
 	for _, args := range [][]string{{"posture", "--instance", "test"}, {"posture", "--instance", "test", "--json"}} {
 		got := invocation{width: 100, environment: []string{"NO_COLOR=1"}}.s1graph(t, args...)
 		assert.Zero(t, got.code)

@@ -83,7 +83,7 @@ func TestAcceptedThreatsReleaseNothingThatLiesOutOfScope(t *testing.T) {
 	assert.Subset(t, ofType(full, "sentinelone_threat"), gone)
 	outside := narrowed.KeptOutside["sentinelone_threat"]
 	assert.Positive(t, outside)
-	assert.EqualValues(t, 40-len(gone), outside, "what lies out of scope could not be judged")
+	assert.EqualValues(t, 40-len(gone), outside, "what lies out of scope could not be evaluated")
 
 	wide := c.mustSync()
 	assert.EqualValues(t, outside, wide.Changes["sentinelone_threat"].Deleted, "what was accepted waited")
@@ -139,7 +139,7 @@ func TestApplicationsThatWereOnAcceptedDevicesAloneGoWithThem(t *testing.T) {
 	assertSame(t, c.clean(), c.graph())
 }
 
-func TestApplicationsThatAreOnOtherDevicesTooAreJudgedByTheGuard(t *testing.T) {
+func TestApplicationsThatAreOnOtherDevicesTooAreEvaluatedByTheGuard(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())
 	c.mustSync()

@@ -197,7 +197,7 @@ func (s *sync) judgePosture(ctx context.Context, draft *jsonstore.Draft) error {
 	if len(s.config.Posture) == 0 {
 		return nil
 	}
-	verdicts := posture.Judge(ctx, s.config.Posture, draft, graph.TypesByName(draft), s.state.AgentsReadAt)
+	verdicts := posture.Evaluate(ctx, s.config.Posture, draft, graph.TypesByName(draft), s.state.AgentsReadAt)
 	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, verdicts) })
 }
 

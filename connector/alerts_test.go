@@ -36,7 +36,7 @@ func (c *console) tell(rules ...config.Rule) *told {
 	return &told{c.t, alerts.New(alerts.Config{Rules: compiled, Outbox: outbox.At(path), Instance: "test", Destinations: d}), path}
 }
 
-// of is an option that has runs judged.
+// of is an option that has runs evaluated.
 func (w *told) of(o *connector.Options) { o.Alerts = w.engine }
 
 // events are the IDs of the events that wait to be told, and of what.
@@ -79,7 +79,7 @@ func TestAlertsFollowCommittedRuns(t *testing.T) {
 	assert.Subset(t, changeIDs(t, c.dir), ids, "an event has the ID that it has in the change log")
 	c.mustSync(told.of)
 	again, _ := told.events()
-	assert.Equal(t, ids, again, "run %s is judged once", result.Run)
+	assert.Equal(t, ids, again, "run %s is evaluated once", result.Run)
 }
 
 // changeIDs are the IDs of the last run's events.
@@ -95,7 +95,7 @@ func changeIDs(t *testing.T, dir string) []string {
 	return ids
 }
 
-func TestARunThatIsOlderThanTheLastOneThatWasJudgedIsNotJudgedAgain(t *testing.T) {
+func TestARunThatIsOlderThanTheLastOneThatWasEvaluatedIsNotEvaluatedAgain(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())
 	told := c.tell(config.Rule{Name: "new", When: `entity.type == "sentinelone_agent" && entity.id != ""`, Ended: new(true)})
@@ -118,7 +118,7 @@ func TestARunThatIsOlderThanTheLastOneThatWasJudgedIsNotJudgedAgain(t *testing.T
 	assert.Equal(t, ids, again, "the states of yesterday's graph are over")
 }
 
-func TestWhatWasCommittedAndNotJudgedIsMadeUpFor(t *testing.T) {
+func TestWhatWasCommittedAndNotEvaluatedIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())
 	told := c.tell(newAgent)
@@ -133,7 +133,7 @@ func TestWhatWasCommittedAndNotJudgedIsMadeUpFor(t *testing.T) {
 	assert.ElementsMatch(t, newAgents(c.Plan(1)), keys)
 }
 
-func TestRunsAreKeptUntilTheyWereJudged(t *testing.T) {
+func TestRunsAreKeptUntilTheyWereEvaluated(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())
 	told := c.tell(newAgent)
@@ -159,10 +159,10 @@ func TestRunsAreKeptUntilTheyWereJudged(t *testing.T) {
 	assert.Subset(t, keys, want)
 	runs, err := os.ReadDir(filepath.Join(c.dir, "runs"))
 	require.NoError(t, err)
-	assert.LessOrEqual(t, len(runs), 2, "what was judged is pruned")
+	assert.LessOrEqual(t, len(runs), 2, "what was evaluated is pruned")
 }
 
-func TestRulesOnRunsJudgeFailedOnesToo(t *testing.T) {
+func TestRulesOnRunsEvaluateFailedOnesToo(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, small())
 	told := c.tell(config.Rule{Name: "failed", When: `run.status == "failed" && run.failedInRow == 2`, Title: "{{.Instance}}"})

@@ -175,7 +175,7 @@ func TestNeo4jLetsGoWhatWasAcceptedInRunsThatItMissedAndNothingElse(t *testing.T
 			c.mustSync(d.write, func(o *connector.Options) { o.AllowMassDelete = true })
 			d.assertHolds(t, c.dir)
 
-			// Once Neo4j has let it go, no run lists it any more: a fault there is judged by the guard.
+			// Once Neo4j has let it go, no run lists it any more: a fault there is evaluated by the guard.
 			mend()
 			c.mustSync(d.write)
 			assert.Positive(t, d.count(t, threats))

@@ -37,7 +37,7 @@ func TestPostureStandsOnTheNodesAndIsNoPartOfTheGraph(t *testing.T) {
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	const notCompliant = "MATCH (n:Device {_scope: $scope}) WHERE n.compliant = false AND size(n.nonCompliantReasons) > 0 RETURN count(n)"
-	const judged = "MATCH (n:Device {_scope: $scope}) WHERE n.compliant IS NOT NULL RETURN count(n)"
+	const evaluated = "MATCH (n:Device {_scope: $scope}) WHERE n.compliant IS NOT NULL RETURN count(n)"
 	c.mustSync(d.write, firewalls)
 	require.Positive(t, c.fallen())
 	assert.Equal(t, c.fallen(), d.count(t, notCompliant))
@@ -59,7 +59,7 @@ func TestPostureStandsOnTheNodesAndIsNoPartOfTheGraph(t *testing.T) {
 	assert.Equal(t, c.fallen(), d.count(t, notCompliant))
 
 	c.mustSync(d.write)
-	assert.Zero(t, d.count(t, judged), "without policies nothing is said of any device")
+	assert.Zero(t, d.count(t, evaluated), "without policies nothing is said of any device")
 	d.assertHolds(t, c.dir)
 }
 

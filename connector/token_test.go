@@ -87,7 +87,7 @@ func TestANewTokenOfAnotherScopeInMidRunDeletesNothing(t *testing.T) {
 			assert.Empty(t, c.state()["complete"], "a store may delete nothing")
 			assert.Equal(t, readAt, c.agentsReadAt())
 
-			// The next run has the new token alone, and is judged by the scope of the last one.
+			// The next run has the new token alone, and is evaluated by the scope of the last one.
 			next := c.sync(fromFile)
 			require.NoError(t, next.err)
 			requireNotice(t, next, "This run sees less of the tenant than the last one")

@@ -94,14 +94,14 @@ func (d *document) describeRules(a *alerts.Description) {
 		{"`entity`", "each entity of the graph, on every run", "when an entity begins to match; with `ended`, also when it ends to"},
 		{"`run`", "how a run went, failed ones too", "when it matches"},
 	})
-	d.line("- Rules on changes and states look at committed runs only, each once and in their order. What a killed process left unjudged is judged " +
+	d.line("- Rules on changes and states look at committed runs only, each once and in their order. What a killed process left not evaluated is evaluated " +
 		"when the next one starts.\n" +
 		"- **Baselines raise nothing.** The first run, a type that is collected for the first time, a wider scope and a new version that maps " +
 		"differently make no change. The first run with alerts, and the first of a rule on a state, or of one whose condition was changed, " +
 		"remember what is in that state, and tell nobody.\n" +
-		"- **States** are remembered in `alerts.db`, beside the graph. A type that was not read whole is not judged: nobody begins or ends " +
+		"- **States** are remembered in `alerts.db`, beside the graph. A type that was not read whole is not evaluated: nobody begins or ends " +
 		"anything because a list failed. An entity that is gone is in no state any more. One that was rekeyed goes on under its new key.\n" +
-		"- **Now is when the run began**, so that a run which is judged again says the same.")
+		"- **Now is when the run began**, so that a run which is evaluated again says the same.")
 }
 
 func (d *document) fields(header string, fields []alerts.Field) {
@@ -143,7 +143,7 @@ func (d *document) describeConditions(a *alerts.Description) {
 	d.line("### entity")
 	d.line("All properties of its type, and:")
 	d.fields("entity.…", a.Entity)
-	d.line("A device also has `entity.compliant` and `entity.nonCompliantReasons`, if its [posture](#posture) is judged.")
+	d.line("A device also has `entity.compliant` and `entity.nonCompliantReasons`, if its [posture](#posture) is evaluated.")
 	d.line("### Related entities")
 	d.line("`change` and `entity` also have what is related to theirs, as far as there is such a thing. What an alert is of stands there itself: of an agent " +
 		"`change.agent` is that one.")
@@ -240,9 +240,9 @@ posture:
 `)
 	d.table([]string{"attribute", "property of the agent", "demand"}, postureSettings())
 	d.line("- `groups` are IDs of groups; without it the policy is for all devices. What it leaves out is not looked at.\n" +
-		"- A device is judged by the agent that protects it; of several, by the one that was last active. It must meet all policies of that agent's group. " +
+		"- A device is evaluated by the agent that protects it; of several, by the one that was last active. It must meet all policies of that agent's group. " +
 		"What the agent does not say does not meet a demand. When what is demanded changes, that is a baseline: nothing has happened to any device.\n" +
-		"- Each run judges anew, and keeps the verdicts in `current/" + "posture.jsonl`. `s1graph posture` prints them. In Neo4j they are `compliant` and " +
+		"- Each run evaluates anew, and keeps the verdicts in `current/" + "posture.jsonl`. `s1graph posture` prints them. In Neo4j they are `compliant` and " +
 		"`nonCompliantReasons` of the device, for `s1graph query noncompliant-devices`. They make no change.\n" +
 		"- Falling out and coming back are told by `use: device not compliant`.")
 }

@@ -14,8 +14,8 @@ import (
 // deliverAgain is how long nothing is delivered after delivering ended by a fault.
 const deliverAgain = time.Minute
 
-// alerting is what an instance's runs are judged by, and who tells people of it; nil where nobody is to be told of
-// anything. Runs are judged by the sync itself, which queues what is to be told; what is queued is delivered side by
+// alerting is what an instance's runs are evaluated by, and who tells people of it; nil where nobody is to be told of
+// anything. Runs are evaluated by the sync itself, which queues what is to be told; what is queued is delivered side by
 // side with syncs, so that a destination that hangs holds none of them up.
 type alerting struct {
 	queue     *outbox.Outbox
@@ -51,8 +51,8 @@ func (i *instance) openAlerting() (*alerting, error) {
 	return &alerting{queue, engine, deliverer}, nil
 }
 
-// judge is what judges the runs of an instance, nil where nobody is to be told of anything.
-func (a *alerting) judge() *alerts.Engine {
+// engine is what evaluates the runs of an instance, nil where nobody is to be told of anything.
+func (a *alerting) engine() *alerts.Engine {
 	if a == nil {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (i *instance) deliver(ctx context.Context) {
 	}
 }
 
-// panicked lets the rules on runs judge a run that panicked; of other runs the sync itself does so.
+// panicked lets the rules on runs evaluate a run that panicked; of other runs the sync itself does so.
 func (a *alerting) panicked(ctx context.Context, i *instance, summary connector.Summary) {
 	if a == nil {
 		return
@@ -126,6 +126,6 @@ func (a *alerting) panicked(ctx context.Context, i *instance, summary connector.
 		StartedAt: summary.StartedAt, FinishedAt: summary.FinishedAt,
 	})
 	if err != nil {
-		i.log.Error("a failed run could not be judged by the rules of alerts", "error", err.Error())
+		i.log.Error("a failed run could not be evaluated by the rules of alerts", "error", err.Error())
 	}
 }

@@ -74,7 +74,7 @@ func TestWhatRunsRaiseIsDeliveredAndCounted(t *testing.T) {
 	})
 }
 
-func TestAPanicIsJudgedByTheRulesOnRuns(t *testing.T) {
+func TestAPanicIsEvaluatedByTheRulesOnRuns(t *testing.T) {
 	var status atomic.Int32
 	status.Store(http.StatusNoContent)
 	url, received := receiver(t, &status)

@@ -143,8 +143,8 @@ func (k *killed) settle(day int) {
 		if err != nil || json.Unmarshal(content, &summary) != nil || summary.StartedAt.Before(since) || summary.Status != connector.Complete {
 			return false
 		}
-		judged, err := alerts.New(alerts.Config{Outbox: queue, Instance: "test"}).Cursor(k.t.Context())
-		if err != nil || judged < summary.Run {
+		evaluated, err := alerts.New(alerts.Config{Outbox: queue, Instance: "test"}).Cursor(k.t.Context())
+		if err != nil || evaluated < summary.Run {
 			return false
 		}
 		waiting := 0

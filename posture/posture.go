@@ -1,4 +1,4 @@
-// Package posture judges devices by what the configuration demands of them, as access products do: whether
+// Package posture evaluates devices by what the configuration demands of them, as access products do: whether
 // a machine may be let in. Where the verdicts are kept and who is told of them is left to others.
 package posture
 
@@ -27,10 +27,10 @@ type Verdict struct {
 	Reasons     []string `json:"nonCompliantReasons"` // why it is not compliant, sorted; empty where it is
 }
 
-// Judge yields the verdicts on the devices of a graph, in ascending order of their keys. After an error nothing more
+// Evaluate yields the verdicts on the devices of a graph, in ascending order of their keys. After an error nothing more
 // is yielded. In memory it holds about 200 bytes a device.
 //
-// A device is judged by the agent that protects it, and by the policies of that agent's group: it must meet them all.
+// A device is evaluated by the agent that protects it, and by the policies of that agent's group: it must meet them all.
 // Of several agents it is the one that describes the device too, with the greatest lastActiveDate, among equals with
 // the greatest id: what an agent reports that has been silent since another came says nothing of the machine any
 // more. Devices that no agent protects, or for whose group there is no policy, have no verdict.
@@ -38,15 +38,15 @@ type Verdict struct {
 // now is when the agents were last read: by a later time those would seem silent that could not be read since.
 // The reasons do not depend on it but for whether an interval is over, so that a posture that did not change is
 // word for word the same. types are those that g was written with, by name.
-func Judge(ctx context.Context, policies []config.PosturePolicy, g graph.Snapshot, types map[string]*graph.Type, now time.Time) iter.Seq2[Verdict, error] {
+func Evaluate(ctx context.Context, policies []config.PosturePolicy, g graph.Snapshot, types map[string]*graph.Type, now time.Time) iter.Seq2[Verdict, error] {
 	return func(yield func(Verdict, error) bool) {
 		if len(policies) == 0 {
 			return
 		}
-		j := &judge{ctx: ctx, policies: policies, graph: g, types: types, now: now, devices: map[string]judged{}}
-		err := j.readAgents()
+		e := &evaluation{ctx: ctx, policies: policies, graph: g, types: types, now: now, devices: map[string]standing{}}
+		err := e.readAgents()
 		if err == nil {
-			err = j.tell(func(v Verdict) bool { return yield(v, nil) })
+			err = e.tell(func(v Verdict) bool { return yield(v, nil) })
 		}
 		if err != nil {
 			yield(Verdict{}, err)
@@ -60,17 +60,17 @@ var (
 	protectsType = relationships.AgentProtectsDevice.GraphType().Name
 )
 
-type judge struct {
+type evaluation struct {
 	ctx      context.Context
 	policies []config.PosturePolicy
 	graph    graph.Snapshot
 	types    map[string]*graph.Type
 	now      time.Time
-	devices  map[string]judged // by key
+	devices  map[string]standing // by key
 }
 
-// judged is what the agent that counts so far says of a device.
-type judged struct {
+// standing is what the agent that counts so far says of a device.
+type standing struct {
 	rank    model.Rank // of the agent
 	applies bool       // whether there is a policy
 	reasons []string
@@ -82,9 +82,9 @@ const batch = 512
 // edge is a relationship from an agent to the device that it protects.
 type edge struct{ agent, device string }
 
-func (j *judge) readAgents() error {
+func (e *evaluation) readAgents() error {
 	var edges []edge
-	for key, err := range graph.Keys(j.ctx, j.graph, protectsType) {
+	for key, err := range graph.Keys(e.ctx, e.graph, protectsType) {
 		if err != nil {
 			return err
 		}
@@ -92,65 +92,65 @@ func (j *judge) readAgents() error {
 			edges = append(edges, edge{from, to})
 		}
 		if len(edges) == batch {
-			if err := j.readSome(edges); err != nil {
+			if err := e.readSome(edges); err != nil {
 				return err
 			}
 			edges = edges[:0]
 		}
 	}
-	return j.readSome(edges)
+	return e.readSome(edges)
 }
 
-func (j *judge) readSome(edges []edge) error {
+func (e *evaluation) readSome(edges []edge) error {
 	devices := map[string][]string{} // by agent
 	for _, e := range edges {
 		devices[e.agent] = append(devices[e.agent], e.device)
 	}
-	for encoded, err := range j.graph.Fetch(j.ctx, agentType, slices.Sorted(maps.Keys(devices))) {
+	for encoded, err := range e.graph.Fetch(e.ctx, agentType, slices.Sorted(maps.Keys(devices))) {
 		if err != nil {
 			return err
 		}
-		agent, err := graph.Decode(encoded.JSON, j.types)
+		agent, err := graph.Decode(encoded.JSON, e.types)
 		if err != nil {
 			return fmt.Errorf("%s: %w", encoded.Key, err)
 		}
 		for _, device := range devices[agent.Key] {
-			j.take(device, &agent)
+			e.take(device, &agent)
 		}
 	}
 	return nil
 }
 
-// take judges a device by an agent, if no later one has been seen.
-func (j *judge) take(device string, agent *graph.Record) {
-	d := judged{rank: entities.AgentRank(agent.Get("lastActiveDate").Int64(), agent.Get("id").Text())}
-	if other, seen := j.devices[device]; seen && d.rank.Compare(other.rank) < 0 {
+// take evaluates a device by an agent, if no later one has been seen.
+func (e *evaluation) take(device string, agent *graph.Record) {
+	d := standing{rank: entities.AgentRank(agent.Get("lastActiveDate").Int64(), agent.Get("id").Text())}
+	if other, seen := e.devices[device]; seen && d.rank.Compare(other.rank) < 0 {
 		return
 	}
-	for _, p := range j.policies {
+	for _, p := range e.policies {
 		if len(p.Groups) == 0 || slices.Contains(p.Groups, agent.Get("groupId").Text()) {
 			d.applies = true
-			d.reasons = append(d.reasons, j.faults(&p, agent)...)
+			d.reasons = append(d.reasons, e.faults(&p, agent)...)
 		}
 	}
 	slices.Sort(d.reasons)
 	d.reasons = slices.Compact(d.reasons)
-	j.devices[strings.Clone(device)] = d
+	e.devices[strings.Clone(device)] = d
 }
 
 // tell yields the verdicts with the names of the devices.
-func (j *judge) tell(yield func(Verdict) bool) error {
-	maps.DeleteFunc(j.devices, func(_ string, d judged) bool { return !d.applies })
-	for keys := range slices.Chunk(slices.Sorted(maps.Keys(j.devices)), batch) {
-		for encoded, err := range j.graph.Fetch(j.ctx, deviceType, keys) {
+func (e *evaluation) tell(yield func(Verdict) bool) error {
+	maps.DeleteFunc(e.devices, func(_ string, d standing) bool { return !d.applies })
+	for keys := range slices.Chunk(slices.Sorted(maps.Keys(e.devices)), batch) {
+		for encoded, err := range e.graph.Fetch(e.ctx, deviceType, keys) {
 			if err != nil {
 				return err
 			}
-			device, err := graph.Decode(encoded.JSON, j.types)
+			device, err := graph.Decode(encoded.JSON, e.types)
 			if err != nil {
 				return fmt.Errorf("%s: %w", encoded.Key, err)
 			}
-			reasons := j.devices[device.Key].reasons
+			reasons := e.devices[device.Key].reasons
 			v := Verdict{Device: device.Key, DisplayName: device.Get("displayName").Text(), Compliant: len(reasons) == 0, Reasons: reasons}
 			if !yield(v) {
 				return nil
@@ -162,7 +162,7 @@ func (j *judge) tell(yield func(Verdict) bool) error {
 
 // faults are the demands of a policy that an agent does not meet. What the agent does not say does not meet a demand:
 // a machine is let in because of what is known of it, not because nothing is.
-func (j *judge) faults(p *config.PosturePolicy, agent *graph.Record) []string {
+func (e *evaluation) faults(p *config.PosturePolicy, agent *graph.Record) []string {
 	var faults []string
 	demand := func(attribute, must string, v graph.Value, met bool) {
 		switch {
@@ -207,7 +207,7 @@ func (j *judge) faults(p *config.PosturePolicy, agent *graph.Record) []string {
 		switch {
 		case v.IsAbsent():
 			faults = append(faults, "last_synced_interval is not known, and may be "+hours+" hours at most")
-		case j.now.Sub(time.UnixMilli(v.Int64())) > most:
+		case e.now.Sub(time.UnixMilli(v.Int64())) > most:
 			// How long it is grows from run to run, and a posture that does not change must not seem to.
 			faults = append(faults, "last_synced_interval is over "+hours+" hours")
 		}

@@ -76,9 +76,9 @@ func typesByName() map[string]*graph.Type {
 	return types
 }
 
-func judge(t *testing.T, policies []config.PosturePolicy, records ...graph.Record) []posture.Verdict {
+func evaluate(t *testing.T, policies []config.PosturePolicy, records ...graph.Record) []posture.Verdict {
 	t.Helper()
-	return collect(t, posture.Judge(t.Context(), policies, storetest.NewSnapshot(model, records...), typesByName(), now))
+	return collect(t, posture.Evaluate(t.Context(), policies, storetest.NewSnapshot(model, records...), typesByName(), now))
 }
 
 func collect(t *testing.T, verdicts iter.Seq2[posture.Verdict, error]) []posture.Verdict {
@@ -127,16 +127,16 @@ func TestADeviceMustMeetEachDemand(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s is %v", test.property, test.value.Any()), func(t *testing.T) {
 			records := append(protects("1", "a", but(test.property, test.value)), device("a"))
-			got := judge(t, []config.PosturePolicy{strict()}, records...)
+			got := evaluate(t, []config.PosturePolicy{strict()}, records...)
 			assert.Equal(t, []posture.Verdict{{Device: deviceKey("a"), DisplayName: "A", Compliant: test.reasons == nil, Reasons: test.reasons}}, got)
-			assert.True(t, judge(t, []config.PosturePolicy{{}}, records...)[0].Compliant, "what is not demanded is not looked at")
+			assert.True(t, evaluate(t, []config.PosturePolicy{{}}, records...)[0].Compliant, "what is not demanded is not looked at")
 		})
 	}
 }
 
 func TestAllReasonsAreToldSortedAndOnceEach(t *testing.T) {
 	records := append(protects("1", "a", nil), device("a"))
-	got := judge(t, []config.PosturePolicy{strict(), strict()}, records...)
+	got := evaluate(t, []config.PosturePolicy{strict(), strict()}, records...)
 	require.Len(t, got, 1)
 	assert.Len(t, got[0].Reasons, 9)
 	assert.True(t, slices.IsSorted(got[0].Reasons))
@@ -145,8 +145,8 @@ func TestAllReasonsAreToldSortedAndOnceEach(t *testing.T) {
 func TestAReasonStaysTheSameWhileTimePasses(t *testing.T) {
 	graph := storetest.NewSnapshot(model, append(protects("1", "a", but("lastActiveDate", ago(30*time.Hour))), device("a"))...)
 	policies := []config.PosturePolicy{strict()}
-	first := collect(t, posture.Judge(t.Context(), policies, graph, typesByName(), now))
-	assert.Equal(t, first, collect(t, posture.Judge(t.Context(), policies, graph, typesByName(), now.Add(99*time.Hour))))
+	first := collect(t, posture.Evaluate(t.Context(), policies, graph, typesByName(), now))
+	assert.Equal(t, first, collect(t, posture.Evaluate(t.Context(), policies, graph, typesByName(), now.Add(99*time.Hour))))
 }
 
 func TestThePoliciesOfTheAgentsGroupCount(t *testing.T) {
@@ -154,7 +154,7 @@ func TestThePoliciesOfTheAgentsGroupCount(t *testing.T) {
 		protects("1", "a", but("groupId", graph.String("7"))), protects("2", "b", but("groupId", graph.String("8"))),
 		protects("3", "c", but("groupId", graph.String("9"))), []graph.Record{device("a"), device("b"), device("c"), device("unprotected")})
 	no := false
-	got := judge(t, []config.PosturePolicy{
+	got := evaluate(t, []config.PosturePolicy{
 		{Groups: []string{"7", "8"}, FirewallEnabled: &no},
 		{Groups: []string{"8"}, IsActive: &no},
 	}, records...)
@@ -163,7 +163,7 @@ func TestThePoliciesOfTheAgentsGroupCount(t *testing.T) {
 		{Device: deviceKey("a"), DisplayName: "A", Reasons: []string{firewall}},
 		{Device: deviceKey("b"), DisplayName: "B", Reasons: []string{firewall, active}},
 	}, got, "c is in no group with a policy, and nobody protects the last one")
-	assert.Empty(t, judge(t, nil, records...))
+	assert.Empty(t, evaluate(t, nil, records...))
 }
 
 func TestOfSeveralAgentsTheOneThatDescribesTheDeviceCounts(t *testing.T) {
@@ -186,7 +186,7 @@ func TestOfSeveralAgentsTheOneThatDescribesTheDeviceCounts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			policy := strict()
 			policy.Groups = []string{"7"}
-			got := judge(t, []config.PosturePolicy{policy}, append(test.agents, device("a"))...)
+			got := evaluate(t, []config.PosturePolicy{policy}, append(test.agents, device("a"))...)
 			if !test.verdict {
 				assert.Empty(t, got)
 				return
@@ -209,7 +209,7 @@ func fleet(n int) []graph.Record {
 }
 
 func TestVerdictsAscendByDevice(t *testing.T) {
-	got := judge(t, []config.PosturePolicy{strict()}, fleet(2000)...)
+	got := evaluate(t, []config.PosturePolicy{strict()}, fleet(2000)...)
 	require.Len(t, got, 2000)
 	byKey := func(a, b posture.Verdict) int { return strings.Compare(a.Device, b.Device) }
 	assert.True(t, slices.IsSortedFunc(got, byKey))
@@ -228,29 +228,29 @@ func TestAGraphThatBreaksIsAnError(t *testing.T) {
 	for _, after := range []int{0, 500, 700, 1500} {
 		broken := storetest.BreakAfter(whole, after)
 		var last error
-		for _, err := range posture.Judge(ctx, []config.PosturePolicy{strict()}, broken, typesByName(), now) {
+		for _, err := range posture.Evaluate(ctx, []config.PosturePolicy{strict()}, broken, typesByName(), now) {
 			last = err
 		}
 		assert.ErrorIs(t, last, storetest.ErrBroken)
 	}
 	cancel()
 	var last error
-	for _, err := range posture.Judge(ctx, []config.PosturePolicy{strict()}, whole, typesByName(), now) {
+	for _, err := range posture.Evaluate(ctx, []config.PosturePolicy{strict()}, whole, typesByName(), now) {
 		last = err
 	}
 	assert.ErrorIs(t, last, context.Canceled)
 }
 
 func TestWhoHasSeenEnoughGetsNoMore(t *testing.T) {
-	for range posture.Judge(t.Context(), []config.PosturePolicy{strict()}, storetest.NewSnapshot(model, fleet(600)...), typesByName(), now) {
+	for range posture.Evaluate(t.Context(), []config.PosturePolicy{strict()}, storetest.NewSnapshot(model, fleet(600)...), typesByName(), now) {
 		break
 	}
 }
 
 func TestTheFileIsReadAsItWasWritten(t *testing.T) {
-	want := judge(t, []config.PosturePolicy{strict()}, fleet(7)...)
+	want := evaluate(t, []config.PosturePolicy{strict()}, fleet(7)...)
 	var file bytes.Buffer
-	require.NoError(t, posture.Write(&file, posture.Judge(t.Context(), []config.PosturePolicy{strict()}, storetest.NewSnapshot(model, fleet(7)...), typesByName(), now)))
+	require.NoError(t, posture.Write(&file, posture.Evaluate(t.Context(), []config.PosturePolicy{strict()}, storetest.NewSnapshot(model, fleet(7)...), typesByName(), now)))
 	assert.True(t, strings.HasPrefix(file.String(), `{"device":"sentinelone_device:00001","displayName":"00001","compliant":false,"nonCompliantReasons":["firewall_enabled is false, and must be true"]}
 {"device":"sentinelone_device:00002","displayName":"00002","compliant":true,"nonCompliantReasons":[]}
 `), file.String())
@@ -272,12 +272,12 @@ func TestTheFileIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// Devices are judged by what their agents report.
+// Devices are evaluated by what their agents report.
 func Example() {
 	firewall := true
 	policies := []config.PosturePolicy{{Name: "workstations", FirewallEnabled: &firewall}}
 	g := storetest.NewSnapshot(model, append(protects("1", "laptop", but("firewallEnabled", graph.Bool(false))), device("laptop"))...)
-	for v, err := range posture.Judge(context.Background(), policies, g, typesByName(), now) {
+	for v, err := range posture.Evaluate(context.Background(), policies, g, typesByName(), now) {
 		fmt.Println(v.DisplayName, v.Compliant, v.Reasons, err)
 	}
 	// Output: LAPTOP false [firewall_enabled is false, and must be true] <nil>
