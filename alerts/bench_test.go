@@ -45,10 +45,10 @@ func bench(b *testing.B, run alerts.Run, rules ...config.Rule) {
 	for b.Loop() {
 		b.StopTimer()
 		e := alerts.New(alerts.Config{Rules: compiled, Instance: "test", Destinations: []config.Destination{hook}, Outbox: outbox.At(filepath.Join(b.TempDir(), "alerts.db"))})
-		_, err := e.Follow(b.Context(), empty)
+		_, err := e.Apply(b.Context(), empty)
 		require.NoError(b, err)
 		b.StartTimer()
-		_, err = e.Follow(b.Context(), run)
+		_, err = e.Apply(b.Context(), run)
 		require.NoError(b, err)
 	}
 }

@@ -32,7 +32,7 @@ type Config struct {
 }
 
 // Engine evaluates the runs of one instance, one after the other. There is nothing to close. Its methods may be called
-// from several goroutines, but for Follow and Failed, of which one is to run at a time.
+// from several goroutines, but for Apply and Failed, of which one is to run at a time.
 type Engine struct {
 	Config
 }
@@ -115,9 +115,9 @@ func (e *Engine) Cursor(ctx context.Context) (string, error) {
 	return m.cursor, err
 }
 
-// Follow evaluates a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
+// Apply evaluates a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
 // the last one to be evaluated already is nothing.
-func (e *Engine) Follow(ctx context.Context, run Run) (Result, error) {
+func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 	m, err := recall(ctx, e.Outbox, e.Rules.rules, run.Policies)
 	if err != nil || m.cursor == run.ID {
 		return Result{}, err

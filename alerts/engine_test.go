@@ -224,19 +224,19 @@ func TestARunThatIsEvaluatedAgainAfterAKillRaisesTheSameUnderTheSameIDs(t *testi
 	past := w.run()
 	past.ID, past.StartedAt = "run-1", at(0).Add(time.Hour)
 	past.Graph, past.Changes = newWorld(t).run().Graph, nil
-	_, err := other.engine().Follow(t.Context(), past)
+	_, err := other.engine().Apply(t.Context(), past)
 	require.NoError(t, err)
 	other.raised()
 
-	_, err = w.engine().Follow(t.Context(), run)
+	_, err = w.engine().Apply(t.Context(), run)
 	require.NoError(t, err)
 	first := w.raised()
 	require.Len(t, first, 5)
-	_, err = other.engine().Follow(t.Context(), run)
+	_, err = other.engine().Apply(t.Context(), run)
 	require.NoError(t, err)
 	assert.Equal(t, first, other.raised())
 
-	_, err = w.engine().Follow(t.Context(), run)
+	_, err = w.engine().Apply(t.Context(), run)
 	require.NoError(t, err)
 	assert.Empty(t, w.raised(), "a run that was taken in is nothing")
 	cursor, err := w.engine().Cursor(t.Context())
@@ -372,7 +372,7 @@ func TestRulesAreToldToTheirDestinationsAlone(t *testing.T) {
 	w.config.Destinations = append(w.config.Destinations, config.Destination{Name: "soc", URL: config.NewSecret("slack://token@channel")})
 	w.follow()
 	w.put(agent("1001", sick), device("<!channel>", nil))
-	result, err := w.engine().Follow(t.Context(), w.run())
+	result, err := w.engine().Apply(t.Context(), w.run())
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int{"device infected": 1, "new device": 1}, result.Raised)
 	assert.Equal(t, 3, result.Queued)
@@ -395,7 +395,7 @@ func TestAPreviewIsWhatARuleWouldSayAndChangesNothing(t *testing.T) {
 	w.follow()
 	w.put(agent("1001", sick))
 	run := w.run()
-	_, err := w.engine().Follow(t.Context(), run)
+	_, err := w.engine().Apply(t.Context(), run)
 	require.NoError(t, err)
 	told := map[string]bool{}
 	for _, d := range w.raised() {
@@ -425,7 +425,7 @@ func TestAComputerThatIsRenamedStaysInItsState(t *testing.T) {
 	run := w.run()
 	renamed := graph.DiffOptions{Rekeyed: map[string]string{"sentinelone_device:old": "sentinelone_device:new"}}
 	run.Changes = events(t, before, run.Graph, renamed)
-	_, err := w.engine().Follow(t.Context(), run)
+	_, err := w.engine().Apply(t.Context(), run)
 	require.NoError(t, err)
 	assert.Empty(t, w.raised())
 	w.put(device("new", properties{"category": "endpoint"}))

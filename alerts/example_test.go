@@ -47,7 +47,7 @@ func Example() {
 			ID: fmt.Sprintf("run-%d", i), StartedAt: time.Date(2026, 11, 20+i, 5, 0, 0, 0, time.UTC),
 			Graph: storetest.NewSnapshot([]*graph.Type{agent}, record), Types: map[string]*graph.Type{agent.Name: agent},
 		}
-		if _, err := engine.Follow(context.Background(), run); err != nil {
+		if _, err := engine.Apply(context.Background(), run); err != nil {
 			panic(err)
 		}
 	}

@@ -100,7 +100,7 @@ func (s *service) engine() *alerts.Engine {
 // follow evaluates a run, and is what was raised.
 func (s *service) follow(run alerts.Run) []document {
 	s.t.Helper()
-	_, err := s.engine().Follow(s.t.Context(), run)
+	_, err := s.engine().Apply(s.t.Context(), run)
 	require.NoError(s.t, err)
 	return s.raised()
 }

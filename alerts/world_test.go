@@ -159,7 +159,7 @@ func (w *world) engine() *alerts.Engine {
 // follow evaluates the graph as it is now, and is what was raised.
 func (w *world) follow() []document {
 	w.t.Helper()
-	_, err := w.engine().Follow(w.t.Context(), w.run())
+	_, err := w.engine().Apply(w.t.Context(), w.run())
 	require.NoError(w.t, err)
 	return w.raised()
 }

@@ -135,7 +135,7 @@ func (f *follower) judge(ctx context.Context, run *jsonstore.Run, summary *Summa
 	if err != nil {
 		return err
 	}
-	_, err = f.sync.o.Alerts.Follow(ctx, judged)
+	_, err = f.sync.o.Alerts.Apply(ctx, judged)
 	return err
 }
 

@@ -51,8 +51,8 @@ func (i *instance) openAlerting() (*alerting, error) {
 	return &alerting{queue, engine, deliverer}, nil
 }
 
-// engine is what evaluates the runs of an instance, nil where nobody is to be told of anything.
-func (a *alerting) engine() *alerts.Engine {
+// evaluator is what evaluates the runs of an instance, nil where nobody is to be told of anything.
+func (a *alerting) evaluator() *alerts.Engine {
 	if a == nil {
 		return nil
 	}
