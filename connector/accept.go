@@ -210,7 +210,7 @@ const releasedFor = 7 * 24 * time.Hour
 // stillReleased is what runs up to the last one released and Neo4j may hold still.
 func (s *sync) stillReleased() reconcile.Keys {
 	before := s.last.state.ReleasedAt
-	if s.last.run == nil || s.neo4j.holds(s.last.id()) || s.summary.StartedAt.Sub(before).Abs() > releasedFor {
+	if s.last.run == nil || s.isStored(s.last.id()) || s.summary.StartedAt.Sub(before).Abs() > releasedFor {
 		return reconcile.NoKeys
 	}
 	keys := keysOf(s.last.run, releasedFile)

@@ -18,7 +18,7 @@ import (
 // gone apply to it. First the marker gets the folder's identity, so that nobody else writes any more; then the
 // graph is read back and committed as a run. Killed in between, the next run finds a folder that still has no graph, and
 // begins again. Until the run is committed nothing is written to the database but the marker.
-func (s *sync) adopt(ctx context.Context, f *folder, m neo4jstore.Marker) error {
+func (s *sync) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m neo4jstore.Marker) error {
 	was := state{}
 	if err := json.Unmarshal([]byte(m.State), &was); err != nil {
 		return f.refuse("has a marker that cannot be read (%v)", err)
@@ -31,7 +31,7 @@ func (s *sync) adopt(ctx context.Context, f *folder, m neo4jstore.Marker) error 
 		return f.refuse("was read with another scope than this run's, %s and not %s, so it cannot become the last graph of this folder, which has none",
 			textOf(was.Scope), textOf(scope))
 	}
-	if err := s.neo4j.store.Claim(ctx, m, f.ownerOf(was.Scope)); err != nil {
+	if err := store.Claim(ctx, m, f.ownerOf(was.Scope)); err != nil {
 		return fmt.Errorf("neo4j: %w", err)
 	}
 	last := state{ // what is of the graph, and not of the folder that is lost
@@ -44,15 +44,15 @@ func (s *sync) adopt(ctx context.Context, f *folder, m neo4jstore.Marker) error 
 	if last.AgentsReadAt.After(s.summary.StartedAt.Add(24 * time.Hour)) {
 		last.AgentsReadAt = time.Time{}
 	}
-	if err := s.commitAdopted(ctx, last); err != nil {
+	if err := s.commitAdopted(ctx, store, last); err != nil {
 		return fmt.Errorf("reading the graph of %s back from Neo4j: %w", s.config.Instance, err)
 	}
 	return s.openLast(ctx)
 }
 
 // commitAdopted commits a run with the graph that Neo4j holds.
-func (s *sync) commitAdopted(ctx context.Context, is state) error {
-	written, err := s.neo4j.store.ReadBack(ctx, steps.GraphTypes(), declared())
+func (s *sync) commitAdopted(ctx context.Context, store *neo4jstore.Store, is state) error {
+	written, err := store.ReadBack(ctx, steps.GraphTypes(), declared())
 	if err != nil {
 		return err
 	}

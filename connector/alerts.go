@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
 	"s1graph/alerts"
 	"s1graph/config"
 	"s1graph/entities"
@@ -24,42 +22,49 @@ import (
 	"s1graph/steps"
 )
 
-// follower judges committed runs by the rules of alerts: a consumer that follows at its own pace. A run that
-// was committed by a process which was killed before it could be judged is judged when the next one starts.
-type follower struct {
-	sync *sync
-	keep []string // IDs of the runs that were not judged yet
+// evaluator evaluates committed runs by the rules of alerts. A run that was committed by a process which was killed
+// before it could be evaluated is evaluated when the next one starts.
+type evaluator struct {
+	engine  *alerts.Engine
+	runs    *jsonstore.Store
+	behind  []string // IDs of the runs that were not evaluated yet
+	notices []string
 }
 
-// openAlerts says who judges runs, if there are rules.
-func (s *sync) openAlerts() {
-	if s.o.Alerts != nil && !s.o.DryRun {
-		s.alerts = &follower{sync: s}
+var _ consumer = (*evaluator)(nil)
+
+// openEvaluator says who evaluates runs, if there are rules.
+func (s *sync) openEvaluator(context.Context) (consumer, error) {
+	if s.o.Alerts == nil || s.o.DryRun {
+		return nil, nil
 	}
+	return &evaluator{engine: s.o.Alerts, runs: s.store}, nil
 }
 
-// catchUp judges the runs that nobody has judged yet, the oldest first.
-func (f *follower) catchUp(ctx context.Context) {
-	if f == nil || f.sync.last.run == nil {
+func (e *evaluator) close(context.Context) {}
+
+// catchUp evaluates the runs that nobody has evaluated yet, the oldest first.
+func (e *evaluator) catchUp(ctx context.Context, last *jsonstore.Run) {
+	if last == nil {
 		return
 	}
-	judged, err := f.sync.o.Alerts.Cursor(ctx)
+	evaluated, err := e.engine.Cursor(ctx)
 	if err != nil {
-		f.keep = idsOf(f.since(""))
-		f.complain(ctx, err)
+		e.behind = idsOf(e.since(last, ""))
+		e.complain(ctx, err)
 		return
 	}
-	behind := f.since(judged)
+	behind := e.since(last, evaluated)
 	switch {
-	case judged == "": // the rules are new here: the last run is what they begin with
+	case evaluated == "": // the rules are new here: the last run is what they begin with
 		behind = behind[len(behind)-1:]
-	case len(behind) > 0 && behind[0].Manifest().Previous != judged: // a backup was put in place of the folder or of alerts.db
-		behind = slices.DeleteFunc(behind, func(run *jsonstore.Run) bool { return jsonstore.Precedes(run.Manifest().ID, judged) })
+	case len(behind) > 0 && behind[0].Manifest().Previous != evaluated: // a backup was put in place of the folder or of alerts.db
+		behind = slices.DeleteFunc(behind, func(run *jsonstore.Run) bool { return jsonstore.Precedes(run.Manifest().ID, evaluated) })
 	}
 	for i, run := range behind {
-		if err := f.judge(ctx, run, nil); err != nil {
-			f.keep = idsOf(behind[i:])
-			f.complain(ctx, err)
+		if err := e.evaluate(ctx, run, nil); err != nil {
+			e.behind = idsOf(behind[i:])
+			e.complain(ctx, err)
 			return
 		}
 	}
@@ -67,11 +72,11 @@ func (f *follower) catchUp(ctx context.Context) {
 
 // since are the kept runs that were committed after the given one, the oldest first; all, where that is not among
 // them.
-func (f *follower) since(id string) []*jsonstore.Run {
+func (e *evaluator) since(last *jsonstore.Run, id string) []*jsonstore.Run {
 	var runs []*jsonstore.Run
-	for run := f.sync.last.run; run.Manifest().ID != id; {
+	for run := last; run.Manifest().ID != id; {
 		runs = append(runs, run)
-		previous, err := f.sync.store.Run(run.Manifest().Previous)
+		previous, err := e.runs.Run(run.Manifest().Previous)
 		if err != nil {
 			break // it is kept no more
 		}
@@ -89,53 +94,53 @@ func idsOf(runs []*jsonstore.Run) []string {
 	return ids
 }
 
-// follow judges the run that was just committed, whose summary is this sync's.
-func (f *follower) follow(ctx context.Context, run *jsonstore.Run) {
-	if f == nil {
+// apply evaluates the run that was just committed.
+func (e *evaluator) apply(ctx context.Context, run committed) {
+	id := run.Manifest().ID
+	if len(e.behind) > 0 { // what comes before was not evaluated, and runs are evaluated in their order
+		e.behind = append(e.behind, id)
 		return
 	}
-	if len(f.keep) > 0 { // what comes before was not judged, and runs are judged in their order
-		f.keep = append(f.keep, run.Manifest().ID)
-		return
+	if err := e.evaluate(ctx, run.Run, &run.summary); err != nil {
+		e.behind = []string{id}
+		e.complain(ctx, err)
 	}
-	err := f.judge(ctx, run, &f.sync.summary)
-	if err != nil {
-		f.keep = []string{run.Manifest().ID}
-	}
-	f.complain(ctx, err)
 }
 
-// complain tells of a fault that makes alerts stay behind, which is no fault of the run.
-func (f *follower) complain(ctx context.Context, err error) {
-	if err == nil || ctx.Err() != nil {
-		return
-	}
-	s := f.sync
-	if s.summary.Status == Complete {
-		s.summary.Status = Partial
-	}
-	s.notice("Alerts are behind, and the next run catches up: %s.", strings.TrimSuffix(err.Error(), "."))
+func (e *evaluator) needs() []string { return e.behind }
+
+func (e *evaluator) report() report {
+	r := report{notices: e.notices, behind: len(e.notices) > 0}
+	e.notices = nil
+	return r
 }
 
-// failed lets the rules on runs judge a run that committed nothing. What was interrupted did not fail, and neither
-// did what another process keeps from running.
-func (f *follower) failed(ctx context.Context, err error) {
+// complain tells of a fault that makes alerts stay behind, unless the run was interrupted.
+func (e *evaluator) complain(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		e.notices = append(e.notices, fmt.Sprintf("Alerts are behind, and the next run catches up: %s.", strings.TrimSuffix(err.Error(), ".")))
+	}
+}
+
+// tellFailure lets the rules on runs evaluate a run that committed nothing. What was interrupted did not fail, and
+// neither did what another process keeps from running.
+func (s *sync) tellFailure(ctx context.Context, err error) {
 	var locked *jsonstore.LockedError
-	if f == nil || ctx.Err() != nil || errors.As(err, &locked) {
+	if s.o.Alerts == nil || s.o.DryRun || !s.folderIsOurs || ctx.Err() != nil || errors.As(err, &locked) {
 		return
 	}
-	if err := f.sync.o.Alerts.Failed(ctx, reportOf(&f.sync.summary)); err != nil {
-		f.sync.o.Logger.Error("a failed run could not be judged by the rules of alerts", "error", err)
+	if err := s.o.Alerts.Failed(ctx, reportOf(&s.summary)); err != nil {
+		s.o.Logger.Error("a failed run could not be evaluated by the rules of alerts", "error", err)
 	}
 }
 
-// judge gives a committed run to the rules. summary is nil where the run's own is to be read.
-func (f *follower) judge(ctx context.Context, run *jsonstore.Run, summary *Summary) error {
-	judged, err := RunForAlerts(run, summary)
+// evaluate gives a committed run to the rules. summary is nil where the run's own is to be read.
+func (e *evaluator) evaluate(ctx context.Context, run *jsonstore.Run, summary *Summary) error {
+	told, err := RunForAlerts(run, summary)
 	if err != nil {
 		return err
 	}
-	_, err = f.sync.o.Alerts.Apply(ctx, judged)
+	_, err = e.engine.Apply(ctx, told)
 	return err
 }
 
@@ -150,11 +155,11 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 		summary = &own
 	}
 	manifest, types := run.Manifest(), graph.TypesByName(run)
-	var was state
-	if err := json.Unmarshal(manifest.State, &was); err != nil {
-		return alerts.Run{}, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
+	was, err := stateOf(run)
+	if err != nil {
+		return alerts.Run{}, err
 	}
-	judged := alerts.Run{
+	told := alerts.Run{
 		ID: manifest.ID, StartedAt: manifest.StartedAt, Graph: run, Types: types,
 		Changes: func(ctx context.Context) iter.Seq2[alerts.Event, error] {
 			return alerts.ReadEvents(ctx, filepath.Join(run.Dir(), "changes.jsonl"))
@@ -164,10 +169,10 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 		Report:   reportOf(summary),
 	}
 	if _, found := manifest.Files[posture.File]; found {
-		judged.Policies = was.Policies
-		judged.Posture = func(context.Context) iter.Seq2[posture.Verdict, error] { return ReadPosture(run) }
+		told.Policies = was.Policies
+		told.Posture = func(context.Context) iter.Seq2[posture.Verdict, error] { return ReadPosture(run) }
 	}
-	return judged, nil
+	return told, nil
 }
 
 // isFresh says whether all records of a type are as this run found them.
@@ -191,9 +196,9 @@ func reportOf(s *Summary) alerts.Report {
 	return report
 }
 
-// judgePosture writes what the configuration's policies say of the devices beside the graph. Where agents were not
+// evaluatePosture writes what the configuration's policies say of the devices beside the graph. Where agents were not
 // read whole, it is by the time when they last were: nothing was heard of them since, and that is no fault of theirs.
-func (s *sync) judgePosture(ctx context.Context, draft *jsonstore.Draft) error {
+func (s *sync) evaluatePosture(ctx context.Context, draft *jsonstore.Draft) error {
 	if len(s.config.Posture) == 0 {
 		return nil
 	}

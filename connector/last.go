@@ -36,10 +36,11 @@ func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
 	if l.run == nil {
 		return l, nil
 	}
-	manifest := l.run.Manifest()
-	if err := json.Unmarshal(manifest.State, &l.state); err != nil {
-		return nil, fmt.Errorf("%s/run.json: %w", l.run.Dir(), err)
+	var err error
+	if l.state, err = stateOf(l.run); err != nil {
+		return nil, err
 	}
+	manifest := l.run.Manifest()
 	for _, t := range manifest.Types {
 		l.byName[t.Name] = t
 	}
@@ -47,9 +48,16 @@ func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
 	if err := context.Cause(ctx); err != nil || len(l.damaged) == 0 {
 		return l, err
 	}
-	var err error
 	l.salvaged, err = store.Salvage(ctx, l.damaged)
 	return l, err
+}
+
+// stateOf is what a committed run left for the next one.
+func stateOf(run *jsonstore.Run) (was state, err error) {
+	if err := json.Unmarshal(run.Manifest().State, &was); err != nil {
+		return was, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
+	}
+	return was, nil
 }
 
 func (l *lastRun) committed() bool { return l.run != nil }

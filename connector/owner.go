@@ -32,9 +32,9 @@ type folder struct {
 	has       func(run string) bool // among the runs that it keeps
 }
 
-// judge says what the folder has to do to write to the scope with a marker. The error says why it must not, and what to
+// claimOn says what the folder has to do to write to the scope with a marker. The error says why it must not, and what to
 // do about it.
-func (f *folder) judge(m neo4jstore.Marker) (claim, error) {
+func (f *folder) claimOn(m neo4jstore.Marker) (claim, error) {
 	switch {
 	case !m.Exists:
 		return nothingToDo, nil
@@ -82,38 +82,35 @@ func (s *sync) folder() *folder {
 
 // ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written, and says
 // whether it was adopted just now.
-func (s *sync) ownNeo4j(ctx context.Context) (adopted bool, err error) {
-	if s.neo4j == nil {
-		return false, nil
-	}
-	m, err := s.neo4j.store.Marker(ctx)
+func (s *sync) ownNeo4j(ctx context.Context, store *neo4jstore.Store) (adopted bool, err error) {
+	m, err := store.Marker(ctx)
 	if err != nil {
 		return false, ofMarker(err)
 	}
 	f := s.folder()
-	todo, err := f.judge(m)
+	todo, err := f.claimOn(m)
 	switch {
 	case err != nil:
 		return false, err
 	case todo == takeOver:
 		m.State = string(s.last.run.Manifest().State)
-		return false, s.neo4j.store.Claim(ctx, m, f.ownerOf(s.last.state.Scope))
+		return false, store.Claim(ctx, m, f.ownerOf(s.last.state.Scope))
 	case todo == adopt:
-		return true, s.adopt(ctx, f, m)
+		return true, s.adopt(ctx, store, f, m)
 	case !m.Exists && !f.committed:
-		return false, s.refuseStray(ctx, f)
+		return false, s.refuseStray(ctx, store, f)
 	}
 	return false, nil
 }
 
 // refuseStray refuses a folder without a graph where the scope has one that says nothing of itself: it might be
 // anybody's.
-func (s *sync) refuseStray(ctx context.Context, f *folder) error {
+func (s *sync) refuseStray(ctx context.Context, store *neo4jstore.Store, f *folder) error {
 	var names []string
 	for _, d := range steps.Entities() {
 		names = append(names, d.Name)
 	}
-	empty, err := s.neo4j.store.IsEmpty(ctx, names)
+	empty, err := store.IsEmpty(ctx, names)
 	if err != nil || empty {
 		return err
 	}
@@ -161,7 +158,7 @@ func CheckMarker(c *config.Config, host string, m neo4jstore.Marker) (detail, ad
 		_, err := jsonstore.OpenRun(filepath.Join(filepath.Dir(current), run))
 		return run != "" && err == nil
 	}
-	todo, err := f.judge(m)
+	todo, err := f.claimOn(m)
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused):

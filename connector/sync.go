@@ -42,7 +42,7 @@ func Sync(ctx context.Context, o Options) (Summary, error) {
 	}
 	s.summary.FinishedAt = s.clock().UTC()
 	if err != nil {
-		s.alerts.failed(ctx, err)
+		s.tellFailure(ctx, err)
 	}
 	return s.summary, err
 }
@@ -54,17 +54,17 @@ type sync struct {
 	summary Summary
 	clock   func() time.Time
 
-	recording *replay.Recording
-	recorder  *replay.Recorder
-	store     *jsonstore.Store
-	last      *lastRun
-	client    *s1.Client
-	accepted  acceptance
-	neo4j     *neo4j    // nil where only graph files are written
-	alerts    *follower // nil where nobody is told of anything
-	state     state
-	results   []steps.Result
-	mixed     bool // while the steps ran, what the token may see changed, or the token did and sees something else
+	recording    *replay.Recording
+	recorder     *replay.Recorder
+	store        *jsonstore.Store
+	last         *lastRun
+	client       *s1.Client
+	accepted     acceptance
+	consumers    []consumer
+	folderIsOurs bool // an alert may be queued in it
+	state        state
+	results      []steps.Result
+	mixed        bool // while the steps ran, what the token may see changed, or the token did and sees something else
 }
 
 // state is what a run leaves for the next one, beside the graph.
@@ -142,7 +142,7 @@ func (s *sync) run(ctx context.Context) (err error) {
 	if err := CheckFolder(s.config); err != nil { // before an alert is queued in it
 		return err
 	}
-	s.openAlerts()
+	s.folderIsOurs = true
 	if err := s.connect(); err != nil {
 		return err
 	}
@@ -154,18 +154,11 @@ func (s *sync) run(ctx context.Context) (err error) {
 	if err := s.openLast(ctx); err != nil {
 		return err
 	}
-	if err := s.openNeo4j(ctx); err != nil {
+	defer s.closeConsumers(ctx)
+	if err := s.openConsumers(ctx); err != nil {
 		return err
 	}
-	defer s.neo4j.close(ctx)
-	adopted, err := s.ownNeo4j(ctx)
-	if err != nil {
-		return err
-	}
-	if !adopted { // else it holds that run
-		s.neo4j.follow(ctx, s.last.run, s.last.state)
-	}
-	s.alerts.catchUp(ctx)
+	s.catchUp(ctx)
 	draft, err := s.store.Begin(s.summary.StartedAt)
 	if err != nil {
 		return err
@@ -180,9 +173,7 @@ func (s *sync) run(ctx context.Context) (err error) {
 	if err := s.commit(draft); err != nil {
 		return err
 	}
-	s.neo4j.follow(ctx, s.store.Last(), s.state)
-	s.neo4j.report()
-	s.alerts.follow(ctx, s.store.Last())
+	s.apply(ctx, s.store.Last())
 	s.prune()
 	return nil
 }
@@ -270,7 +261,7 @@ func (s *sync) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err := s.compare(ctx, draft, r); err != nil {
 		return err
 	}
-	return s.judgePosture(ctx, draft)
+	return s.evaluatePosture(ctx, draft)
 }
 
 func (s *sync) guard() reconcile.Guard {
@@ -527,11 +518,8 @@ func (s *sync) commit(draft *jsonstore.Draft) error {
 // prune removes the runs that nobody needs any more.
 func (s *sync) prune() {
 	var keep []string
-	if s.neo4j != nil {
-		keep = append(keep, s.neo4j.keep)
-	}
-	if s.alerts != nil {
-		keep = append(keep, s.alerts.keep...)
+	for _, c := range s.consumers {
+		keep = append(keep, c.needs()...)
 	}
 	if err := s.store.Prune(keep...); err != nil {
 		s.notice("Older runs could not be removed, and take space: %v.", err)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,59 +39,88 @@ func (o *Options) OpenNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
 	})
 }
 
-// neo4j is the database of one sync: a consumer of committed runs, which it follows at its own pace.
+// neo4j is the database of one run.
 type neo4j struct {
-	sync   *sync
-	store  *neo4jstore.Store
-	result StoreResult
-	keep   string // ID of the run that it holds
+	store    *neo4jstore.Store
+	runs     *jsonstore.Store
+	config   neo4jTarget
+	progress func(Event)
+	logger   *slog.Logger
+
+	isCurrent bool // what the database holds was just read back as the last run
+	applied   bool // it was asked to apply the run of this run
+	result    StoreResult
+	keep      string // ID of the run that it holds
+	notices   []string
 }
 
-// openNeo4j opens the database if there is one, before anything is read.
-func (s *sync) openNeo4j(ctx context.Context) error {
+var _ graphStore = (*neo4j)(nil)
+
+// neo4jTarget is what an apply is given whatever the run.
+type neo4jTarget struct {
+	owner  func(steps.Scope) neo4jstore.Owner
+	guard  reconcile.Guard
+	verify bool
+}
+
+// openNeo4j opens the database if there is one, and makes sure that the instance's graph there is this folder's.
+func (s *sync) openNeo4j(ctx context.Context) (consumer, error) {
 	if s.config.Store != "neo4j" || s.o.DryRun {
-		return nil
+		return nil, nil
 	}
 	store, err := s.o.OpenNeo4j(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.neo4j = &neo4j{sync: s, store: store, result: StoreResult{Name: "neo4j"}}
-	return nil
+	adopted, err := s.ownNeo4j(ctx, store)
+	if err != nil {
+		_ = store.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return &neo4j{
+		store: store, runs: s.store, progress: s.o.Progress, logger: s.o.Logger, isCurrent: adopted, result: StoreResult{Name: "neo4j"},
+		config: neo4jTarget{owner: s.folder().ownerOf, guard: s.guard(), verify: s.o.Verify},
+	}, nil
 }
 
 // close gives the connections back.
 func (n *neo4j) close(ctx context.Context) {
-	if n != nil {
-		_ = n.store.Close(context.WithoutCancel(ctx)) // nothing is written by closing
+	_ = n.store.Close(ctx) // nothing is written by closing
+}
+
+func (n *neo4j) catchUp(ctx context.Context, last *jsonstore.Run) {
+	if last != nil && !n.isCurrent {
+		n.bring(ctx, last)
 	}
 }
 
-// follow brings the database to a committed run. A fault makes it stay behind, and is no fault of the run:
-// the next one makes up for it.
-func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
-	if n == nil || run == nil {
-		return
+func (n *neo4j) apply(ctx context.Context, run committed) {
+	n.applied = true
+	n.bring(ctx, run.Run)
+}
+
+// holds says whether the database is known to hold a run and nothing else.
+func (n *neo4j) holds(runID string) bool { return n.keep == runID && !n.result.Behind }
+
+func (n *neo4j) needs() []string { return []string{n.keep} }
+
+func (n *neo4j) report() report {
+	r := report{notices: n.notices}
+	n.notices = nil
+	if !n.applied {
+		return r // the run that is to come may bring it up to date
 	}
+	r.store, r.behind = &n.result, n.result.Behind
+	if n.result.Error != "" {
+		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and the next run brings it up to date: %s.", strings.TrimSuffix(n.result.Error, ".")))
+	}
+	return r
+}
+
+// bring brings the database to a committed run.
+func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	started := time.Now()
-	s := n.sync
-	result, err := n.store.Apply(ctx, neo4jstore.Target{
-		RunID:    run.Manifest().ID,
-		Graph:    run,
-		Owner:    s.folder().ownerOf(state.Scope),
-		State:    string(run.Manifest().State),
-		Declared: declared(),
-		Kept: func(id string) (graph.Snapshot, bool) {
-			kept, err := s.store.Run(id)
-			return kept, err == nil
-		},
-		Verify:    s.o.Verify,
-		Aside:     []neo4jstore.Aside{s.postureAside()},
-		Complete:  func(name string) bool { return state.Complete[name] },
-		Withholds: s.guard().Withholds,
-		Accepted:  s.released(run),
-		Progress:  func(name string, done, total int64) { s.o.Progress(storeEvent(name, done, total, started)) },
-	})
+	result, err := n.applyRun(ctx, run, started)
 	n.result.Seconds += time.Since(started).Seconds()
 	n.result.Statements += result.Statements
 	n.result.Rows += result.Rows
@@ -97,24 +129,48 @@ func (n *neo4j) follow(ctx context.Context, run *jsonstore.Run, state state) {
 	if err != nil {
 		n.result.Error = err.Error()
 	}
-	for name, count := range result.Withheld {
-		s.notice("Neo4j keeps %d of %s that the graph no longer has, since it could not be told how it came to hold them. If they are really gone, run with --allow-mass-delete.", count, name)
+	for _, name := range slices.Sorted(maps.Keys(result.Withheld)) {
+		n.notices = append(n.notices, fmt.Sprintf("Neo4j keeps %d of %s that the graph no longer has, since it could not be told how it came to hold them. If they are really gone, run with --allow-mass-delete.", result.Withheld[name], name))
 	}
 	end := Event{Step: "neo4j", Name: "Neo4j", State: "ok", Rows: result.Rows, Seconds: time.Since(started).Seconds(), Err: err}
 	if err != nil {
 		end.State = "failed"
 	}
-	s.o.Progress(end)
-	s.o.Logger.Info("store followed", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
+	n.progress(end)
+	n.logger.Info("run applied", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
 		"rows", result.Rows, "seconds", time.Since(started).Seconds(), "behind", n.result.Behind)
+}
+
+func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run, started time.Time) (neo4jstore.Result, error) {
+	was, err := stateOf(run)
+	if err != nil {
+		return neo4jstore.Result{}, err
+	}
+	return n.store.Apply(ctx, neo4jstore.Target{
+		RunID:    run.Manifest().ID,
+		Graph:    run,
+		Owner:    n.config.owner(was.Scope),
+		State:    string(run.Manifest().State),
+		Declared: declared(),
+		Kept: func(id string) (graph.Snapshot, bool) {
+			kept, err := n.runs.Run(id)
+			return kept, err == nil
+		},
+		Verify:    n.config.verify,
+		Aside:     []neo4jstore.Aside{n.postureAside()},
+		Complete:  func(name string) bool { return was.Complete[name] },
+		Withholds: n.config.guard.Withholds,
+		Accepted:  n.released(run),
+		Progress:  func(name string, done, total int64) { n.progress(storeEvent(name, done, total, started)) },
+	})
 }
 
 // postureAside says what was found of the devices, which stands on their nodes and is no part of the graph. A run without
 // policies has none: what stood there goes.
-func (s *sync) postureAside() neo4jstore.Aside {
+func (n *neo4j) postureAside() neo4jstore.Aside {
 	values := func(_ context.Context, runID string) iter.Seq2[neo4jstore.AsideValues, error] {
 		return func(yield func(neo4jstore.AsideValues, error) bool) {
-			run, err := s.store.Run(runID)
+			run, err := n.runs.Run(runID)
 			if err != nil {
 				yield(neo4jstore.AsideValues{}, err)
 				return
@@ -135,14 +191,11 @@ func (s *sync) postureAside() neo4jstore.Aside {
 	return neo4jstore.Aside{Type: entities.Device.GraphType().Name, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
 }
 
-// holds says whether the database is known to hold a run and nothing else.
-func (n *neo4j) holds(runID string) bool { return n != nil && n.keep == runID && !n.result.Behind }
-
 // released says what the run lists as released; nil: nothing. What cannot be read the store's guard judges.
-func (s *sync) released(run *jsonstore.Run) func(typeName, key string) bool {
+func (n *neo4j) released(run *jsonstore.Run) func(typeName, key string) bool {
 	keys, err := reconcile.NewKeySet(keysOf(run, releasedFile))
 	if err != nil {
-		s.o.Logger.Warn("what was accepted to be deleted cannot be read, so that the guard judges it in stores", "error", err)
+		n.logger.Warn("what was accepted to be deleted cannot be read, so that the guard judges it in stores", "error", err)
 	}
 	if keys.IsEmpty() {
 		return nil
@@ -158,24 +211,6 @@ func storeEvent(typeName string, done, total int64, started time.Time) Event {
 		e.State = "ok"
 	}
 	return e
-}
-
-// report puts what was done into the summary.
-func (n *neo4j) report() {
-	if n == nil {
-		return
-	}
-	s := n.sync
-	s.summary.Stores = []StoreResult{n.result}
-	if !n.result.Behind {
-		return
-	}
-	if s.summary.Status == Complete {
-		s.summary.Status = Partial
-	}
-	if n.result.Error != "" {
-		s.notice("Neo4j is behind, and the next run brings it up to date: %s.", strings.TrimSuffix(n.result.Error, "."))
-	}
 }
 
 // declared are the properties that the data model has, by type.
