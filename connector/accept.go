@@ -123,26 +123,26 @@ type acceptance struct {
 
 // readAccepted reads what was accepted: what the last run says waits, and what was accepted since. What cannot be
 // read is said and not accepted.
-func (s *sync) readAccepted() error {
-	root, err := os.OpenRoot(s.config.Dir)
+func (r *run) readAccepted() error {
+	root, err := os.OpenRoot(r.config.Dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	if _, err := root.Lstat(acceptedJSON); err == nil {
-		s.accepted.taken = append(s.accepted.taken, acceptedJSON)
-		s.notice("%s was written by an earlier version of s1graph, which accepted numbers and not keys: it is void. If what is withheld is really gone, say s1graph accept-deletions again.", filepath.Join(s.config.Dir, acceptedJSON))
+		r.accepted.taken = append(r.accepted.taken, acceptedJSON)
+		r.notice("%s was written by an earlier version of s1graph, which accepted numbers and not keys: it is void. If what is withheld is really gone, say s1graph accept-deletions again.", filepath.Join(r.config.Dir, acceptedJSON))
 	}
-	s.accepted.all = reconcile.NoKeys
+	r.accepted.all = reconcile.NoKeys
 	add := func(what string, keys reconcile.Keys) {
 		if _, err := reconcile.NewKeySet(keys); err != nil {
-			s.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: say s1graph accept-deletions again.", what, err)
+			r.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: say s1graph accept-deletions again.", what, err)
 			return
 		}
-		s.accepted.all = reconcile.UnionOfKeys(s.accepted.all, keys)
+		r.accepted.all = reconcile.UnionOfKeys(r.accepted.all, keys)
 	}
-	if s.last.run != nil {
-		add(s.last.run.Dir(), keysOf(s.last.run, waitingFile))
+	if r.last.run != nil {
+		add(r.last.run.Dir(), keysOf(r.last.run, waitingFile))
 	}
 	files, err := fs.Glob(root.FS(), acceptedDir+"/*.jsonl")
 	if err != nil {
@@ -152,52 +152,52 @@ func (s *sync) readAccepted() error {
 		if info, err := root.Lstat(name); err != nil || !info.Mode().IsRegular() {
 			continue // not ours
 		}
-		s.accepted.taken = append(s.accepted.taken, name)
-		if !slices.Contains(s.last.state.Taken, name) { // else that run's process was killed before it removed it
-			add(name, s.keysInFile(name))
+		r.accepted.taken = append(r.accepted.taken, name)
+		if !slices.Contains(r.last.state.Taken, name) { // else that run's process was killed before it removed it
+			add(name, r.keysInFile(name))
 		}
 	}
-	s.accepted.keys, err = reconcile.NewKeySet(s.accepted.all)
+	r.accepted.keys, err = reconcile.NewKeySet(r.accepted.all)
 	return err
 }
 
 // keysInFile yields the keys in a file of the directory.
-func (s *sync) keysInFile(name string) reconcile.Keys {
-	return keysIn(func() (io.ReadCloser, error) { return os.OpenInRoot(s.config.Dir, name) })
+func (r *run) keysInFile(name string) reconcile.Keys {
+	return keysIn(func() (io.ReadCloser, error) { return os.OpenInRoot(r.config.Dir, name) })
 }
 
 // forgetAccepted removes the files that the committed run took over.
-func (s *sync) forgetAccepted() {
-	root, err := os.OpenRoot(s.config.Dir)
+func (r *run) forgetAccepted() {
+	root, err := os.OpenRoot(r.config.Dir)
 	if err != nil {
 		return
 	}
 	defer root.Close()
-	for _, name := range s.accepted.taken {
+	for _, name := range r.accepted.taken {
 		_ = root.Remove(name) // the run knows that it was taken over, whether it can be removed or not
 	}
 }
 
 // listKeys writes the run's lists of keys: what it withheld, what was accepted and waits on, and what went because it
 // was accepted.
-func (s *sync) listKeys(ctx context.Context, draft *jsonstore.Draft, r *reconcile.Result) error {
-	waiting := reconcile.FilterKeys(s.accepted.all, r.Waits)
+func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reconcile.Result) error {
+	waiting := reconcile.FilterKeys(r.accepted.all, result.Waits)
 	types, err := keptTypes(waiting)
 	if err != nil {
 		return err
 	}
 	for _, t := range types {
-		s.notice("%d accepted deletions of %s wait for a run that reads all of that list.", t.Number, t.Type)
+		r.notice("%d accepted deletions of %s wait for a run that reads all of that list.", t.Number, t.Type)
 	}
-	s.state.Taken = s.accepted.taken
+	r.state.Taken = r.accepted.taken
 	err = errors.Join(
-		writeKeysFile(draft, withheldFile, r.WithheldKeys(ctx)),
+		writeKeysFile(draft, withheldFile, result.WithheldKeys(ctx)),
 		writeKeysFile(draft, waitingFile, waiting),
-		writeKeysFile(draft, releasedFile, reconcile.UnionOfKeys(s.stillReleased(), r.ReleasedKeys(ctx))),
+		writeKeysFile(draft, releasedFile, reconcile.UnionOfKeys(r.stillReleased(), result.ReleasedKeys(ctx))),
 	)
-	for _, t := range r.Types {
+	for _, t := range result.Types {
 		if t.Released > 0 {
-			s.state.ReleasedAt = s.summary.StartedAt
+			r.state.ReleasedAt = r.summary.StartedAt
 		}
 	}
 	return err
@@ -208,15 +208,15 @@ func (s *sync) listKeys(ctx context.Context, draft *jsonstore.Draft, r *reconcil
 const releasedFor = 7 * 24 * time.Hour
 
 // stillReleased is what runs up to the last one released and Neo4j may hold still.
-func (s *sync) stillReleased() reconcile.Keys {
-	before := s.last.state.ReleasedAt
-	if s.last.run == nil || s.isStored(s.last.id()) || s.summary.StartedAt.Sub(before).Abs() > releasedFor {
+func (r *run) stillReleased() reconcile.Keys {
+	before := r.last.state.ReleasedAt
+	if r.last.run == nil || r.isStored(r.last.id()) || r.summary.StartedAt.Sub(before).Abs() > releasedFor {
 		return reconcile.NoKeys
 	}
-	keys := keysOf(s.last.run, releasedFile)
+	keys := keysOf(r.last.run, releasedFile)
 	if _, err := reconcile.NewKeySet(keys); err != nil {
 		return reconcile.NoKeys // it is damaged: Neo4j's guard judges without it
 	}
-	s.state.ReleasedAt = before
+	r.state.ReleasedAt = before
 	return keys
 }

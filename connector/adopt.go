@@ -18,12 +18,12 @@ import (
 // gone apply to it. First the marker gets the folder's identity, so that nobody else writes any more; then the
 // graph is read back and committed as a run. Killed in between, the next run finds a folder that still has no graph, and
 // begins again. Until the run is committed nothing is written to the database but the marker.
-func (s *sync) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m neo4jstore.Marker) error {
+func (r *run) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m neo4jstore.Marker) error {
 	was := state{}
 	if err := json.Unmarshal([]byte(m.State), &was); err != nil {
 		return f.refuse("has a marker that cannot be read (%v)", err)
 	}
-	scope, err := s.readScope(ctx)
+	scope, err := r.readScope(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,27 +41,27 @@ func (s *sync) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m 
 	if last.Adopted == "" {
 		last.Adopted = m.UnderWay
 	}
-	if last.AgentsReadAt.After(s.summary.StartedAt.Add(24 * time.Hour)) {
+	if last.AgentsReadAt.After(r.summary.StartedAt.Add(24 * time.Hour)) {
 		last.AgentsReadAt = time.Time{}
 	}
-	if err := s.commitAdopted(ctx, store, last); err != nil {
-		return fmt.Errorf("reading the graph of %s back from Neo4j: %w", s.config.Instance, err)
+	if err := r.commitAdopted(ctx, store, last); err != nil {
+		return fmt.Errorf("reading the graph of %s back from Neo4j: %w", r.config.Instance, err)
 	}
-	return s.openLast(ctx)
+	return r.openLast(ctx)
 }
 
 // commitAdopted commits a run with the graph that Neo4j holds.
-func (s *sync) commitAdopted(ctx context.Context, store *neo4jstore.Store, is state) error {
+func (r *run) commitAdopted(ctx context.Context, store *neo4jstore.Store, is state) error {
 	written, err := store.ReadBack(ctx, steps.GraphTypes(), declared())
 	if err != nil {
 		return err
 	}
-	draft, err := s.store.Begin(s.summary.StartedAt)
+	draft, err := r.store.Begin(r.summary.StartedAt)
 	if err != nil {
 		return err
 	}
-	summary := newSync(s.o).summary
-	summary.Run, summary.StartedAt = draft.ID(), s.summary.StartedAt
+	summary := newRun(r.o).summary
+	summary.Run, summary.StartedAt = draft.ID(), r.summary.StartedAt
 	records, err := reconcile.Copy(ctx, written, draft)
 	if err != nil {
 		return errors.Join(err, draft.Abort())
@@ -73,9 +73,9 @@ func (s *sync) commitAdopted(ctx context.Context, store *neo4jstore.Store, is st
 			summary.Entities[t.Name] = records[t.Name]
 		}
 	}
-	summary.Notices = s.adoptionNotices(written, is.Adopted)
-	s.summary.Notices = append(s.summary.Notices, summary.Notices...)
-	summary.FinishedAt = s.clock().UTC()
+	summary.Notices = r.adoptionNotices(written, is.Adopted)
+	r.summary.Notices = append(r.summary.Notices, summary.Notices...)
+	summary.FinishedAt = r.clock().UTC()
 	document, err := summaryFile(summary, nil)
 	if err != nil {
 		return errors.Join(err, draft.Abort())
@@ -87,14 +87,14 @@ func (s *sync) commitAdopted(ctx context.Context, store *neo4jstore.Store, is st
 	if err != nil {
 		return errors.Join(err, draft.Abort())
 	}
-	s.o.Logger.Info("graph read back from neo4j", "run", draft.ID(), "adopted", is.Adopted)
+	r.o.Logger.Info("graph read back from neo4j", "run", draft.ID(), "adopted", is.Adopted)
 	return nil
 }
 
 // adoptionNotices say that the graph was read back, and what was odd about it.
-func (s *sync) adoptionNotices(written *neo4jstore.Written, run string) []string {
+func (r *run) adoptionNotices(written *neo4jstore.Written, run string) []string {
 	notices := []string{fmt.Sprintf("%s had no graph, and Neo4j had that of the run %s: it was read back as the last graph. What differs from it is a baseline, and no change is reported.",
-		s.config.Dir, run)}
+		r.config.Dir, run)}
 	for _, t := range written.Types() {
 		if n := written.Edited[t.Name]; n > 0 {
 			notices = append(notices, fmt.Sprintf("Neo4j had %d of %s that somebody edited: their keys alone were taken.", n, t.Name))

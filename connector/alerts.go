@@ -34,11 +34,11 @@ type evaluator struct {
 var _ consumer = (*evaluator)(nil)
 
 // openEvaluator says who evaluates runs, if there are rules.
-func (s *sync) openEvaluator(context.Context) (consumer, error) {
-	if s.o.Alerts == nil || s.o.DryRun {
+func (r *run) openEvaluator(context.Context) (consumer, error) {
+	if r.o.Alerts == nil || r.o.DryRun {
 		return nil, nil
 	}
-	return &evaluator{engine: s.o.Alerts, runs: s.store}, nil
+	return &evaluator{engine: r.o.Alerts, runs: r.store}, nil
 }
 
 func (e *evaluator) close(context.Context) {}
@@ -124,13 +124,13 @@ func (e *evaluator) complain(ctx context.Context, err error) {
 
 // tellFailure lets the rules on runs evaluate a run that committed nothing. What was interrupted did not fail, and
 // neither did what another process keeps from running.
-func (s *sync) tellFailure(ctx context.Context, err error) {
+func (r *run) tellFailure(ctx context.Context, err error) {
 	var locked *jsonstore.LockedError
-	if s.o.Alerts == nil || s.o.DryRun || !s.folderIsOurs || ctx.Err() != nil || errors.As(err, &locked) {
+	if r.o.Alerts == nil || r.o.DryRun || !r.folderIsOurs || ctx.Err() != nil || errors.As(err, &locked) {
 		return
 	}
-	if err := s.o.Alerts.Failed(ctx, reportOf(&s.summary)); err != nil {
-		s.o.Logger.Error("a failed run could not be evaluated by the rules of alerts", "error", err)
+	if err := r.o.Alerts.Failed(ctx, reportOf(&r.summary)); err != nil {
+		r.o.Logger.Error("a failed run could not be evaluated by the rules of alerts", "error", err)
 	}
 }
 
@@ -198,11 +198,11 @@ func reportOf(s *Summary) alerts.Report {
 
 // evaluatePosture writes what the configuration's policies say of the devices beside the graph. Where agents were not
 // read whole, it is by the time when they last were: nothing was heard of them since, and that is no fault of theirs.
-func (s *sync) evaluatePosture(ctx context.Context, draft *jsonstore.Draft) error {
-	if len(s.config.Posture) == 0 {
+func (r *run) evaluatePosture(ctx context.Context, draft *jsonstore.Draft) error {
+	if len(r.config.Posture) == 0 {
 		return nil
 	}
-	verdicts := posture.Evaluate(ctx, s.config.Posture, draft, graph.TypesByName(draft), s.state.AgentsReadAt)
+	verdicts := posture.Evaluate(ctx, r.config.Posture, draft, graph.TypesByName(draft), r.state.AgentsReadAt)
 	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, verdicts) })
 }
 
@@ -230,10 +230,10 @@ func given[T any](v *T) string {
 }
 
 // agentsReadAt is when all agents of the graph were last read.
-func (s *sync) agentsReadAt() {
-	s.state.AgentsReadAt = s.summary.StartedAt
-	if last := s.last.state.AgentsReadAt; !s.summary.isFresh(entities.Agent.GraphType()) && !last.IsZero() {
-		s.state.AgentsReadAt = last
+func (r *run) agentsReadAt() {
+	r.state.AgentsReadAt = r.summary.StartedAt
+	if last := r.last.state.AgentsReadAt; !r.summary.isFresh(entities.Agent.GraphType()) && !last.IsZero() {
+		r.state.AgentsReadAt = last
 	}
 }
 

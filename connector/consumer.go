@@ -50,54 +50,54 @@ type report struct {
 
 // openConsumers opens those that the configuration asks for, before the tenant is read. What comes later in the list is
 // told of those before it. A new one is a line here.
-func (s *sync) openConsumers(ctx context.Context) error {
-	for _, open := range []func(context.Context) (consumer, error){s.openNeo4j, s.openEvaluator} {
+func (r *run) openConsumers(ctx context.Context) error {
+	for _, open := range []func(context.Context) (consumer, error){r.openNeo4j, r.openEvaluator} {
 		c, err := open(ctx)
 		if err != nil {
 			return err
 		}
 		if c != nil {
-			s.consumers = append(s.consumers, c)
+			r.consumers = append(r.consumers, c)
 		}
 	}
 	return nil
 }
 
-func (s *sync) closeConsumers(ctx context.Context) {
-	for _, c := range s.consumers {
+func (r *run) closeConsumers(ctx context.Context) {
+	for _, c := range r.consumers {
 		c.close(context.WithoutCancel(ctx))
 	}
 }
 
-func (s *sync) catchUp(ctx context.Context) {
-	for _, c := range s.consumers {
-		c.catchUp(ctx, s.last.run)
-		s.take(c.report())
+func (r *run) catchUp(ctx context.Context) {
+	for _, c := range r.consumers {
+		c.catchUp(ctx, r.last.run)
+		r.take(c.report())
 	}
 }
 
-func (s *sync) apply(ctx context.Context, run *jsonstore.Run) {
-	for _, c := range s.consumers {
-		c.apply(ctx, committed{run, s.summary})
-		s.take(c.report())
+func (r *run) apply(ctx context.Context, run *jsonstore.Run) {
+	for _, c := range r.consumers {
+		c.apply(ctx, committed{run, r.summary})
+		r.take(c.report())
 	}
 }
 
 // take puts into the summary what a consumer has to say.
-func (s *sync) take(r report) {
-	s.summary.Notices = append(s.summary.Notices, r.notices...)
-	if r.store != nil {
-		s.summary.Stores = append(s.summary.Stores, *r.store)
+func (r *run) take(result report) {
+	r.summary.Notices = append(r.summary.Notices, result.notices...)
+	if result.store != nil {
+		r.summary.Stores = append(r.summary.Stores, *result.store)
 	}
-	if r.behind && s.summary.Status == Complete {
-		s.summary.Status = Partial
+	if result.behind && r.summary.Status == Complete {
+		r.summary.Status = Partial
 	}
 }
 
 // isStored says whether this run writes to stores, and all of them hold the graph of a run.
-func (s *sync) isStored(runID string) bool {
+func (r *run) isStored(runID string) bool {
 	stores := 0
-	for _, c := range s.consumers {
+	for _, c := range r.consumers {
 		store, isStore := c.(graphStore)
 		if isStore && !store.holds(runID) {
 			return false

@@ -30,8 +30,8 @@ func refusalOf(err error) error {
 	return err
 }
 
-func (s *sync) openStore() (err error) {
-	s.store, err = jsonstore.Open(s.config.Dir, jsonstore.Options{Instance: s.config.Instance, Clock: s.clock})
+func (r *run) openStore() (err error) {
+	r.store, err = jsonstore.Open(r.config.Dir, jsonstore.Options{Instance: r.config.Instance, Clock: r.clock})
 	return refusalOf(err)
 }
 
@@ -44,8 +44,8 @@ const (
 // inventedDomain is reserved: no console has an address in it, and replay.NewRecorder invents those of recordings there.
 const inventedDomain = ".example"
 
-func (s *sync) source() string {
-	if s.recording != nil {
+func (r *run) source() string {
+	if r.recording != nil {
 		return fromReplay
 	}
 	return fromConsole
@@ -61,13 +61,13 @@ func (s *state) cameFrom() string {
 
 // checkOrigin refuses to go on where the folder's graph is not of what this run reads. A console may take over a graph
 // of unknown origin, if it is of its host; a recording may not, since anybody can make one that names that host.
-func (s *sync) checkOrigin() error {
-	last := &s.last.state
+func (r *run) checkOrigin() error {
+	last := &r.last.state
 	if last.Host == "" {
 		return nil
 	}
-	from, to := last.cameFrom(), s.source()
-	if last.Host == s.client.Host() && (from == to || from == "" && to == fromConsole) {
+	from, to := last.cameFrom(), r.source()
+	if last.Host == r.client.Host() && (from == to || from == "" && to == fromConsole) {
 		return nil
 	}
 	holds := map[string]string{
@@ -75,9 +75,9 @@ func (s *sync) checkOrigin() error {
 		fromReplay:  "a graph that was replayed from a recording of " + last.Host,
 		"":          "the graph of " + last.Host + ", from an older s1graph that did not say whether it had read a console or a recording",
 	}[from]
-	would := "read the console " + s.client.Host()
+	would := "read the console " + r.client.Host()
 	if to == fromReplay {
-		would = "replay a recording of " + s.client.Host()
+		would = "replay a recording of " + r.client.Host()
 	}
-	return &UsageError{fmt.Errorf("%s holds %s, and this run would %s: give another --instance or --dir", s.config.Dir, holds, would)}
+	return &UsageError{fmt.Errorf("%s holds %s, and this run would %s: give another --instance or --dir", r.config.Dir, holds, would)}
 }

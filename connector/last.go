@@ -2,10 +2,7 @@ package connector
 
 import (
 	"context"
-	"fmt"
 	"iter"
-
-	"github.com/go-json-experiment/json"
 
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
@@ -50,14 +47,6 @@ func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
 	}
 	l.salvaged, err = store.Salvage(ctx, l.damaged)
 	return l, err
-}
-
-// stateOf is what a committed run left for the next one.
-func stateOf(run *jsonstore.Run) (was state, err error) {
-	if err := json.Unmarshal(run.Manifest().State, &was); err != nil {
-		return was, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
-	}
-	return was, nil
 }
 
 func (l *lastRun) committed() bool { return l.run != nil }

@@ -64,22 +64,22 @@ type neo4jTarget struct {
 }
 
 // openNeo4j opens the database if there is one, and makes sure that the instance's graph there is this folder's.
-func (s *sync) openNeo4j(ctx context.Context) (consumer, error) {
-	if s.config.Store != "neo4j" || s.o.DryRun {
+func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
+	if r.config.Store != "neo4j" || r.o.DryRun {
 		return nil, nil
 	}
-	store, err := s.o.OpenNeo4j(ctx)
+	store, err := r.o.OpenNeo4j(ctx)
 	if err != nil {
 		return nil, err
 	}
-	adopted, err := s.ownNeo4j(ctx, store)
+	adopted, err := r.ownNeo4j(ctx, store)
 	if err != nil {
 		_ = store.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
 	return &neo4j{
-		store: store, runs: s.store, progress: s.o.Progress, logger: s.o.Logger, isCurrent: adopted, result: StoreResult{Name: "neo4j"},
-		config: neo4jTarget{owner: s.folder().ownerOf, guard: s.guard(), verify: s.o.Verify},
+		store: store, runs: r.store, progress: r.o.Progress, logger: r.o.Logger, isCurrent: adopted, result: StoreResult{Name: "neo4j"},
+		config: neo4jTarget{owner: r.folder().ownerOf, guard: r.guard(), verify: r.o.Verify},
 	}, nil
 }
 

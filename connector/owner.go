@@ -68,13 +68,13 @@ type refusal struct{ reason, advice string }
 func (r *refusal) Error() string { return r.reason + ": " + r.advice }
 
 // folder is that of the sync.
-func (s *sync) folder() *folder {
+func (r *run) folder() *folder {
 	return &folder{
-		instance:  s.config.Instance,
-		owner:     neo4jstore.Owner{Folder: s.store.Identity().ID, Host: s.client.Host(), Source: s.source()},
-		committed: s.last.committed(),
+		instance:  r.config.Instance,
+		owner:     neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.client.Host(), Source: r.source()},
+		committed: r.last.committed(),
 		has: func(run string) bool {
-			_, err := s.store.Run(run)
+			_, err := r.store.Run(run)
 			return err == nil
 		},
 	}
@@ -82,30 +82,30 @@ func (s *sync) folder() *folder {
 
 // ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written, and says
 // whether it was adopted just now.
-func (s *sync) ownNeo4j(ctx context.Context, store *neo4jstore.Store) (adopted bool, err error) {
+func (r *run) ownNeo4j(ctx context.Context, store *neo4jstore.Store) (adopted bool, err error) {
 	m, err := store.Marker(ctx)
 	if err != nil {
 		return false, ofMarker(err)
 	}
-	f := s.folder()
+	f := r.folder()
 	todo, err := f.claimOn(m)
 	switch {
 	case err != nil:
 		return false, err
 	case todo == takeOver:
-		m.State = string(s.last.run.Manifest().State)
-		return false, store.Claim(ctx, m, f.ownerOf(s.last.state.Scope))
+		m.State = string(r.last.run.Manifest().State)
+		return false, store.Claim(ctx, m, f.ownerOf(r.last.state.Scope))
 	case todo == adopt:
-		return true, s.adopt(ctx, store, f, m)
+		return true, r.adopt(ctx, store, f, m)
 	case !m.Exists && !f.committed:
-		return false, s.refuseStray(ctx, store, f)
+		return false, r.refuseStray(ctx, store, f)
 	}
 	return false, nil
 }
 
 // refuseStray refuses a folder without a graph where the scope has one that says nothing of itself: it might be
 // anybody's.
-func (s *sync) refuseStray(ctx context.Context, store *neo4jstore.Store, f *folder) error {
+func (r *run) refuseStray(ctx context.Context, store *neo4jstore.Store, f *folder) error {
 	var names []string
 	for _, d := range steps.Entities() {
 		names = append(names, d.Name)

@@ -9,13 +9,13 @@ import (
 )
 
 // readScope asks who the token is, and what it may see.
-func (s *sync) readScope(ctx context.Context) (steps.Scope, error) {
-	user, err := s.client.User(ctx)
+func (r *run) readScope(ctx context.Context) (steps.Scope, error) {
+	user, err := r.client.User(ctx)
 	if err != nil && !s1.IsRefused(err) && !s1.IsNotFound(err) {
 		return steps.Scope{}, err
 	}
-	s.noteExpiry(user)
-	scope, err := steps.NewScope(user, s.filters())
+	r.noteExpiry(user)
+	scope, err := steps.NewScope(user, r.filters())
 	if err != nil {
 		err = &UsageError{err}
 	}
@@ -23,45 +23,46 @@ func (s *sync) readScope(ctx context.Context) (steps.Scope, error) {
 }
 
 // noteExpiry puts into the summary when the user's token expires, if the console tells.
-func (s *sync) noteExpiry(user s1.User) {
+func (r *run) noteExpiry(user s1.User) {
 	if user.APIToken != nil && user.APIToken.ExpiresAt > 0 {
-		s.summary.TokenExpiresAt = time.UnixMilli(int64(user.APIToken.ExpiresAt)).UTC()
+		r.summary.TokenExpiresAt = time.UnixMilli(int64(user.APIToken.ExpiresAt)).UTC()
 	}
 }
 
-// checkTokens looks whether the token, or what its user may see, changed while the steps ran. For that it asks /user once
-// more. Where anything else may be seen now than when the run began, or the console does not say, nobody can say what each list lacks, so all that was read is incomplete. The scope that is kept for the
-// next run stays the one that this run began with: what a narrower token does not see is outside for that run then,
-// and what a wider one sees is a baseline.
-func (s *sync) checkTokens(ctx context.Context, in *steps.Input) error {
-	if err := s.client.CheckUser(ctx); err != nil {
+// checkTokens looks whether the token, or what its user may see, changed while the steps ran. For that it asks
+// /user once more. Where anything else may be seen now than when the run began, or the console does not say, nobody
+// knows what each list lacks, so all that was read is incomplete. The scope that is kept for the next run stays the one
+// that this run began with: what a narrower token does not see is out of scope for that run then, and what a wider one
+// sees is a baseline.
+func (r *run) checkTokens(ctx context.Context, in *steps.Input) error {
+	if err := r.client.CheckUser(ctx); err != nil {
 		return err
 	}
-	for _, change := range s.client.TokenChanges() {
-		s.noteExpiry(change.User)
+	for _, change := range r.client.TokenChanges() {
+		r.noteExpiry(change.User)
 		if change.SameScope || in.Scope.Unknown { // nothing of an unknown scope counts as gone anyhow
 			continue
 		}
-		s.mixed = true
-		scope, err := steps.NewScope(change.User, s.filters())
+		r.mixed = true
+		scope, err := steps.NewScope(change.User, r.filters())
 		switch {
 		case change.SameToken && change.Err != nil:
-			s.notice("When all was read, the console did not say once more what the API token may see (%v), so nothing counts as gone: run again.", change.Err)
+			r.notice("When all was read, the console did not say once more what the API token may see (%v), so nothing counts as gone: run again.", change.Err)
 			continue
 		case change.SameToken && err == nil && scope.Unknown:
-			s.notice("While this run read, the console ceased to say what the API token may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
+			r.notice("While this run read, the console ceased to say what the API token may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
 		case change.SameToken:
-			s.notice("While this run read, it was changed in the console what the user of the API token may see, so nothing counts as gone: run again to read all with the new scope, or give the user the scope that it had.")
+			r.notice("While this run read, it was changed in the console what the user of the API token may see, so nothing counts as gone: run again to read all with the new scope, or give the user the scope that it had.")
 		case change.Err != nil:
-			s.notice("The API token changed while this run read, and the console does not say what the new one may see (%v), so nothing counts as gone: ask it with s1graph api user, and run again.", change.Err)
+			r.notice("The API token changed while this run read, and the console does not say what the new one may see (%v), so nothing counts as gone: ask it with s1graph api user, and run again.", change.Err)
 			continue
 		case err == nil && scope.Unknown:
-			s.notice("The API token changed while this run read, and the console does not say what the new one may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
+			r.notice("The API token changed while this run read, and the console does not say what the new one may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
 		default:
-			s.notice("The API token changed while this run read, and the new one sees another part of the tenant than the old one, so nothing counts as gone: run again to read all with the new token, or give its service user the scope that the old one had.")
+			r.notice("The API token changed while this run read, and the new one sees another part of the tenant than the old one, so nothing counts as gone: run again to read all with the new token, or give its service user the scope that the old one had.")
 		}
 		if err == nil && !in.Scope.Covers(scope, in.AccountBefore) {
-			s.last.incomparable = true // what comes into view was there before
+			r.last.incomparable = true // what comes into view was there before
 		}
 	}
 	return nil

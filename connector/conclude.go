@@ -1,0 +1,142 @@
+package connector
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/reconcile"
+	"s1graph/steps"
+)
+
+func stepResult(r steps.Result) StepResult {
+	result := StepResult{ID: r.Step.ID, Name: r.Step.Name, State: string(r.State), Seconds: r.Elapsed.Seconds(), Requests: r.Requests}
+	if r.Err != nil {
+		result.Error = r.Err.Error()
+	}
+	return result
+}
+
+// readings says of each type of the model how it was read.
+func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
+	readings := make(map[string]reconcile.Reading)
+	for _, result := range r.results {
+		for _, t := range result.Step.Types {
+			skipped := result.State == steps.Skipped
+			reading := reconcile.Reading{
+				Written: *t.Type, Before: r.last.count(t.Name), Skipped: skipped,
+				Incomplete:     result.State == steps.Failed || result.State == steps.Refused || (in.Scope.Unknown || r.mixed) && !skipped,
+				KeepProperties: in.AccountsOfSites && t.Type == entities.Account.GraphType(),
+			}
+			if last := r.last.byName[t.Name]; skipped && last != nil {
+				reading.Written = *last
+			}
+			readings[t.Name] = reading
+		}
+	}
+	return readings
+}
+
+// conclude fills in the summary but for the changes.
+func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
+	if !r.mixed {
+		r.state.Applications = in.Applications
+	}
+	for name, t := range outcome.Types {
+		counts := r.summary.Entities
+		if t.Relationship {
+			counts = r.summary.Relationships
+		}
+		counts[name] = t.Records
+		if t.Incomplete {
+			r.summary.IncompleteTypes = append(r.summary.IncompleteTypes, name)
+		}
+		if t.Withheld > 0 {
+			r.summary.WithheldDeletions[name] = t.Withheld
+		}
+		if t.OutOfScope > 0 {
+			r.summary.KeptOutside[name] = t.OutOfScope
+		}
+	}
+	r.state.Established = r.established(outcome.Types)
+	r.state.Complete = make(map[string]bool)
+	for name, t := range outcome.Types {
+		r.state.Complete[name] = t.Skipped && r.last.state.Complete[name] || !t.KeepsAll() && t.Withheld == 0
+	}
+	slices.Sort(r.summary.IncompleteTypes)
+	r.agentsReadAt()
+	r.state.Policies = hashOf(r.config.Posture)
+	r.summary.DanglingRelationships = outcome.Dangling
+	for i, result := range r.results {
+		for _, t := range result.Step.Types {
+			if n := outcome.Types[t.Name].Fresh; t.Relationship {
+				r.summary.Steps[i].Relationships += n
+			} else {
+				r.summary.Steps[i].Entities += n
+			}
+		}
+		for name, n := range result.Dangling {
+			if t := outcome.Types[name]; !outcome.Types[t.From].KeepsAll() && !outcome.Types[t.To].KeepsAll() {
+				r.summary.DanglingRelationships += n
+			}
+		}
+	}
+	if len(r.summary.IncompleteTypes)+len(r.summary.WithheldDeletions) > 0 {
+		r.summary.Status = Partial
+	}
+}
+
+// established says of which types the next run's differences are changes. Relationships are made of what
+// earlier steps found out too, so these must have been whole as well.
+func (r *run) established(types map[string]*reconcile.Type) map[string]bool {
+	established := make(map[string]bool)
+	sources := make(map[string][]string) // by step: the entity types that it depends on
+	for _, result := range r.results {
+		for _, id := range result.Step.DependsOn {
+			sources[result.Step.ID] = append(sources[result.Step.ID], entityTypes(r.results, id)...)
+		}
+	}
+	for _, t := range steps.GraphTypes() { // entities come first
+		state := types[t.Name]
+		whole := !state.Skipped && !state.Incomplete
+		if t.Relationship {
+			ends := append([]string{t.From, t.To}, sources[t.Step]...)
+			whole = whole && !slices.ContainsFunc(ends, func(name string) bool { return !established[name] })
+		}
+		established[t.Name] = whole || r.last.established(&state.Written)
+	}
+	return established
+}
+
+func entityTypes(results []steps.Result, stepID string) []string {
+	var names []string
+	for _, result := range results {
+		for _, t := range result.Step.Types {
+			if result.Step.ID == stepID && !t.Relationship {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	return names
+}
+
+// compare finds and writes the changes against the last run.
+func (r *run) compare(ctx context.Context, draft *jsonstore.Draft, result *reconcile.Result) error {
+	changes := draft.Changes()
+	same := func(name string) bool { return result.Same[name] }
+	options := graph.DiffOptions{Rekeyed: result.Rekeyed, Same: same, Baseline: func(name string) bool {
+		t := result.Types[name]
+		return t == nil || !r.last.comparable(&t.Written)
+	}}
+	counts, err := graph.Diff(ctx, r.last, draft, options, func(c graph.Change) error {
+		if err := changes.Write(c); err != nil {
+			return err
+		}
+		return r.o.Changes(c, r.last, draft)
+	})
+	maps.Copy(r.summary.Changes, counts)
+	return err
+}

@@ -1,0 +1,88 @@
+package connector
+
+import (
+	"context"
+	"os"
+
+	"s1graph/s1"
+	"s1graph/s1/replay"
+	"s1graph/steps"
+)
+
+// connect makes the client, and the recorder that it tells; nothing is asked yet.
+func (r *run) connect() (err error) {
+	if r.o.Record != "" {
+		filters := r.filters()
+		r.recorder, err = replay.NewRecorder(r.o.Record, replay.Meta{
+			Instance: r.config.Instance, RecordedAt: r.summary.StartedAt, APIVersion: r.config.APIVersion,
+			Accounts: filters.Accounts, Sites: filters.Sites, Groups: filters.Groups,
+		})
+		if err != nil {
+			return &UsageError{err}
+		}
+	}
+	r.client, err = NewClient(r.config, func(c *s1.Config) {
+		c.Transport, c.Sleep, c.Logger, c.Limiter = r.o.Transport, r.o.Sleep, r.o.Logger, r.o.Limiter
+		if r.recorder != nil {
+			c.Recorder = r.recorder
+		}
+		if r.recording != nil {
+			c.URL, c.Token, c.Transport = r.recording.URL(), s1.StaticToken("replay"), r.recording.Transport()
+			c.Limiter = new(s1.Limiter) // nobody is to be spared
+		}
+	})
+	return err
+}
+
+// input asks who the token is, and puts together what the steps need.
+func (r *run) input(ctx context.Context) (*steps.Input, error) {
+	scope, err := r.readScope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if scope.Unknown {
+		r.notice("The console does not say what the token may see, so nothing counts as gone: ask it with s1graph api user.")
+	}
+	applications := r.config.Applications
+	if found := r.last.state.Applications; applications == steps.AutoSource && found != "" {
+		applications = found
+	}
+	r.state = state{Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: applications, Version: r.o.Version}
+	in, err := steps.NewInput(ctx, steps.Input{
+		Client: r.client, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,
+	})
+	if err == nil && r.last.committed() {
+		r.compareScopes(in)
+	}
+	return in, err
+}
+
+// compareScopes says where this run sees another part of the tenant than the last one.
+func (r *run) compareScopes(in *steps.Input) {
+	before := r.last.state.Scope
+	if !in.Scope.Covers(before, in.AccountBefore) {
+		r.summary.Status = Partial
+		r.notice("This run sees less of the tenant than the last one: what lies outside is kept as it was. If it is really gone, let it go with s1graph accept-deletions --out-of-scope.")
+	}
+	if !before.Covers(in.Scope, in.AccountBefore) {
+		r.last.incomparable = true
+		r.notice("This run sees more of the tenant than the last one: what it finds is a baseline, and no change is reported.")
+	}
+}
+
+// filters are what the configuration limits the scope to, or else what the recording was limited to.
+func (r *run) filters() steps.Scope {
+	filters := steps.Scope{Accounts: r.config.Accounts, Sites: r.config.Sites, Groups: r.config.Groups}
+	if r.recording != nil && len(filters.Accounts)+len(filters.Sites)+len(filters.Groups) == 0 {
+		meta := r.recording.Meta()
+		filters = steps.Scope{Accounts: meta.Accounts, Sites: meta.Sites, Groups: meta.Groups}
+	}
+	return filters
+}
+
+// isSameFolder says whether two paths lead to one folder that is there.
+func isSameFolder(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}

@@ -1,0 +1,51 @@
+package connector
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/graph/jsonstore"
+	"s1graph/steps"
+)
+
+// state is what a run leaves for the next one, beside the graph.
+type state struct {
+	Host   string      `json:"host"`             // of the console
+	Source string      `json:"source,omitempty"` // console or replay; "" where an older version committed the run
+	Scope  steps.Scope `json:"scope"`            // what the run could see when it began
+
+	// Applications is the source that was found, so that it is kept; auto while none was.
+	Applications string `json:"applications"`
+
+	// Established has the types that were read whole at least once as the model maps them now, of
+	// relationships with both their ends. Until then a type is a baseline: nothing of it makes a change
+	// event.
+	Established map[string]bool `json:"established"`
+
+	// Complete has the types of which the run's graph has all there is: a store may delete what of them it
+	// has and the graph has not.
+	Complete map[string]bool `json:"complete"`
+
+	AgentsReadAt time.Time `json:"agentsReadAt,omitzero"` // when all agents of the graph were last read
+	Policies     string    `json:"policies,omitempty"`    // hash of what posture demanded; "" where it demanded nothing
+
+	Tag string `json:"tag,omitempty"` // the account name on every entity
+
+	Taken      []string  `json:"taken,omitempty"`     // files of accepted deletions that the run took over
+	ReleasedAt time.Time `json:"releasedAt,omitzero"` // when the newest was released of what the run lists as released
+
+	// Adopted is the run whose graph was read back from Neo4j, where this run did nothing but that; else it is empty.
+	Adopted string `json:"adopted,omitempty"`
+
+	Version string `json:"version,omitempty"` // of s1graph
+}
+
+// stateOf is what a committed run left for the next one.
+func stateOf(run *jsonstore.Run) (was state, err error) {
+	if err := json.Unmarshal(run.Manifest().State, &was); err != nil {
+		return was, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
+	}
+	return was, nil
+}
