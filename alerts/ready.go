@@ -118,6 +118,24 @@ var readyRules = []readyRule{
 		Text:     ownerAndPlace,
 	},
 	{
+		Name: "device isolated",
+		Doc:  "A machine that the console has cut off from its network, or is about to.",
+		When: `change.type == "sentinelone_agent" && change.op in ["created", "updated"] && change.after.networkStatus in ["disconnected", "disconnecting"] && ` +
+			`!(change.before.networkStatus in ["disconnected", "disconnecting", "connecting"])`,
+		Severity: "high",
+		Title:    `{{.Name}} {{if eq .After.networkStatus "disconnecting"}}is being{{else}}was{{end}} cut off from the network`,
+		Text:     ownerAndPlace,
+	},
+	{
+		Name: "isolation lifted",
+		Doc:  "A machine that the console had cut off from its network, and has let in again.",
+		When: `change.type == "sentinelone_agent" && change.op == "updated" && change.after.networkStatus == "connected" && ` +
+			`change.before.networkStatus in ["disconnected", "disconnecting", "connecting"]`,
+		Severity: "medium",
+		Title:    "{{.Name}} is no longer cut off from the network",
+		Text:     ownerAndPlace,
+	},
+	{
 		Name:     "protection to detect mode",
 		Doc:      "An agent that stopped threats, and now only reports them.",
 		When:     `change.type == "sentinelone_agent" && change.op == "updated" && change.before.mitigationMode == "protect" && change.after.mitigationMode != "protect"`,

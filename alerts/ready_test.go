@@ -46,6 +46,8 @@ func expected(t *testing.T, plan s1test.Plan, before, after alerts.Run) map[stri
 		"device infected":                      ids(s1test.AgentInfected),
 		"protection to detect mode":            ids(s1test.AgentDetecting),
 		"firewall or encryption switched off":  ids(s1test.AgentFirewallOff),
+		"device isolated":                      ids(s1test.AgentIsolated),
+		"isolation lifted":                     ids(s1test.AgentReconnected),
 		"agent moved to another group or site": ids(s1test.AgentMovedGroup, s1test.AgentMovedSite),
 		"agent decommissioned or uninstalled":  ids(s1test.AgentDecommissioned, s1test.AgentUninstalled),
 		"new unmitigated threat":               ids(s1test.ThreatOpened),
@@ -142,4 +144,29 @@ func TestAQuietWeekRaisesNothing(t *testing.T) {
 	for day := range 8 {
 		assert.Empty(t, s.follow(s.sync(day)), "day %d", day)
 	}
+}
+
+func TestAnIsolationIsToldOnceAndSoIsItsEndWhateverItGoesThrough(t *testing.T) {
+	w := newWorld(t, config.Rule{Use: "device isolated"}, config.Rule{Use: "isolation lifted"})
+	is := func(status string) properties { return properties{"networkStatus": status} }
+	w.put(agent("1001", is("connected")), agent("1002", is("disconnected")))
+	assert.Empty(t, w.follow(), "a baseline")
+	for _, step := range []struct {
+		status string
+		want   []string
+	}{
+		{"disconnecting", []string{"1001 is being cut off from the network"}},
+		{"disconnected", nil},
+		{"connecting", nil},
+		{"disconnected", nil},
+		{"connecting", nil},
+		{"connected", []string{"1001 is no longer cut off from the network"}},
+		{"disconnected", []string{"1001 was cut off from the network"}},
+		{"connected", []string{"1001 is no longer cut off from the network"}},
+	} {
+		w.put(agent("1001", is(step.status)))
+		assert.Equal(t, step.want, titles(w.follow()), step.status)
+	}
+	w.put(agent("1003", is("disconnected")), agent("1004", is("connected")))
+	assert.Equal(t, []string{"1003 was cut off from the network"}, titles(w.follow()), "one that is new and cut off")
 }

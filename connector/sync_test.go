@@ -108,6 +108,7 @@ func TestABusyDayGivesTheChangesThatHappened(t *testing.T) {
 		{graph.Updated, "sentinelone_agent", "infected", []s1test.Event{s1test.AgentInfected}},
 		{graph.Updated, "sentinelone_agent", "mitigationMode", []s1test.Event{s1test.AgentDetecting}},
 		{graph.Updated, "sentinelone_agent", "firewallEnabled", []s1test.Event{s1test.AgentFirewallOff}},
+		{graph.Updated, "sentinelone_agent", "networkStatus", []s1test.Event{s1test.AgentIsolated, s1test.AgentReconnected}},
 		{graph.Updated, "sentinelone_agent", "isDecommissioned", []s1test.Event{s1test.AgentDecommissioned}},
 		{graph.Updated, "sentinelone_agent", "isUninstalled", []s1test.Event{s1test.AgentUninstalled}},
 		{graph.Updated, "sentinelone_agent", "groupId", []s1test.Event{s1test.AgentMovedGroup, s1test.AgentMovedSite}},
@@ -126,7 +127,7 @@ func TestABusyDayGivesTheChangesThatHappened(t *testing.T) {
 	assert.Len(t, changed(graph.Deleted, "sentinelone_device", ""), len(plan.Of(s1test.AgentGone)))
 
 	agents := []s1test.Event{
-		s1test.AgentUpgraded, s1test.AgentInfected, s1test.AgentDetecting, s1test.AgentFirewallOff, s1test.AgentDecommissioned,
+		s1test.AgentUpgraded, s1test.AgentInfected, s1test.AgentDetecting, s1test.AgentFirewallOff, s1test.AgentIsolated, s1test.AgentReconnected, s1test.AgentDecommissioned,
 		s1test.AgentUninstalled, s1test.AgentMovedGroup, s1test.AgentMovedSite, s1test.AgentRenamed, s1test.AgentSerialFilled, s1test.AgentOwnerChanged,
 	}
 	for _, key := range changed(graph.Updated, "sentinelone_agent", "") {

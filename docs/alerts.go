@@ -221,7 +221,7 @@ func postureSettings() [][]string {
 		{"`infected`", "`infected`", "`true` or `false`."},
 		{"`is_active`", "`isActive`", "`true` or `false`."},
 		{"`is_up_to_date`", "`isUpToDate`", "`true` or `false`."},
-		{"`network_status`", "`networkStatus`", "The words that are allowed."},
+		{"`network_status`", "`networkStatus`", "The words that are allowed: `connected`, or else the console has cut the machine off, or is about to."},
 		{"`operational_state`", "`operationalState`", "The words that are allowed."},
 		{"`last_synced_interval`", "`lastActiveDate`", "The most hours since the agent was last heard of, 24 at least."},
 	}

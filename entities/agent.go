@@ -198,8 +198,9 @@ func workloadCounts(a *s1.Agent) s1.ContainerizedWorkloadCounts {
 
 var agentNetwork = []model.Property[s1.Agent]{
 	model.Text("domain", "Domain or workgroup of the machine.", func(a *s1.Agent) string { return a.Domain }),
-	model.Text("networkStatus", "connected, connecting, disconnecting or disconnected.",
-		func(a *s1.Agent) string { return a.NetworkStatus }).Volatile("moves when a machine joins and leaves a network"),
+	model.Text("networkStatus", "Whether the console has cut the machine off from its network: disconnected where it has, disconnecting where it "+
+		"is about to, connecting where it is about to let the machine in again, else connected. isActive tells whether the machine is online.",
+		func(a *s1.Agent) string { return a.NetworkStatus }),
 	model.Text("externalIp", "Address that the console sees the agent come from.",
 		func(a *s1.Agent) string { return a.ExternalIP }).Volatile(roaming),
 	model.Text("lastIpToMgmt", "The machine's own address when it last reported.",

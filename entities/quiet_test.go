@@ -24,7 +24,7 @@ func ofAgent(a *s1.Agent) []graph.Digest {
 
 func TestAQuietDayOfAnAgentIsNoChange(t *testing.T) {
 	for name, move := range map[string]func(*s1.Agent){
-		"it sleeps":    func(a *s1.Agent) { a.IsActive, a.NetworkStatus = s1.False, "disconnected" },
+		"it sleeps":    func(a *s1.Agent) { a.IsActive = s1.False },
 		"it reports":   func(a *s1.Agent) { a.LastActiveDate++; a.UpdatedAt++ },
 		"it is booted": func(a *s1.Agent) { a.OSStartTime++ },
 		"it scans": func(a *s1.Agent) {
@@ -59,6 +59,7 @@ func TestWhatAPersonWantsToKnowOfAnAgentIsAChange(t *testing.T) {
 		"agentVersion":     func(a *s1.Agent) { a.AgentVersion = "24.1" },
 		"mitigationMode":   func(a *s1.Agent) { a.MitigationMode = "detect" },
 		"infected":         func(a *s1.Agent) { a.Infected = s1.True },
+		"networkStatus":    func(a *s1.Agent) { a.NetworkStatus = "disconnected" },
 		"firewallEnabled":  func(a *s1.Agent) { a.FirewallEnabled = s1.False },
 		"isDecommissioned": func(a *s1.Agent) { a.IsDecommissioned = s1.True },
 		"isUninstalled":    func(a *s1.Agent) { a.IsUninstalled = s1.True },

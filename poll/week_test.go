@@ -66,6 +66,8 @@ var counted = map[string][]s1test.Event{
 	"device infected":                      {s1test.AgentInfected},
 	"protection to detect mode":            {s1test.AgentDetecting},
 	"firewall or encryption switched off":  {s1test.AgentFirewallOff},
+	"device isolated":                      {s1test.AgentIsolated},
+	"isolation lifted":                     {s1test.AgentReconnected},
 	"agent moved to another group or site": {s1test.AgentMovedGroup, s1test.AgentMovedSite},
 	"agent decommissioned or uninstalled":  {s1test.AgentDecommissioned, s1test.AgentUninstalled},
 	"new unmitigated threat":               {s1test.ThreatOpened},

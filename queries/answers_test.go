@@ -68,6 +68,7 @@ var answers = map[string][]answer{
 	"encryption-or-firewall-off":  {{rows: unsafeDevices("")}, {map[string]string{"machineType": "laptop"}, unsafeDevices("laptop")}},
 	"noncompliant-devices":        {{rows: noncompliantDevices("")}, {map[string]string{"reason": "FIREWALL_enabled"}, noncompliantDevices("firewall_enabled")}},
 	"detect-mode-agents":          {{rows: detectModeAgents}},
+	"isolated-devices":            {{rows: isolatedDevices}},
 	"devices-with-several-agents": {{rows: severalAgents}},
 	"devices-with-application": {
 		{map[string]string{"name": "made widget"}, installations("made widget", "")},
@@ -361,6 +362,20 @@ func detectModeAgents(graphs []*known) (rows []row) {
 		rows = append(rows, row{
 			[]any{site.any("name"), group.any("name"), a.any("name"), a.any("machineType"), owners(a.device), a.any("detectionState"), a.any("activeThreats"), at(a.int("lastSeenOn")), a.scope},
 			[]any{site.any("name"), group.any("name"), a.any("name"), a.Key, a.scope},
+		})
+	}
+	return rows
+}
+
+func isolatedDevices(graphs []*known) (rows []row) {
+	for _, a := range inService(graphs) {
+		if !slices.Contains([]string{"disconnected", "disconnecting", "connecting"}, a.text("networkStatus")) {
+			continue
+		}
+		site, group := a.place()
+		rows = append(rows, row{
+			[]any{a.device.any("name"), a.any("networkStatus"), site.any("name"), group.any("name"), owners(a.device), a.any("infected"), at(a.int("lastSeenOn")), a.scope},
+			[]any{a.device.any("name"), a.Key, a.scope},
 		})
 	}
 	return rows

@@ -25,6 +25,7 @@ var finds = map[string][]string{
 	"empty-sites-and-groups":      {"UnionNodeByLabelsScan Site|Group"},
 	"encryption-or-firewall-off":  {"NodeByLabelScan Device"},
 	"infected-devices":            {"NodeByLabelScan HostAgent"},
+	"isolated-devices":            {"NodeByLabelScan HostAgent"},
 	"license-use":                 {"NodeByLabelScan Site"},
 	"noncompliant-devices":        {"NodeByLabelScan Device"},
 	"open-threats":                {"NodeByLabelScan Finding"},

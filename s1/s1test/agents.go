@@ -82,7 +82,7 @@ func (w *world) writeAgent(o *object, ref rowRef) {
 	o.text("modelName", w.model(m))
 	w.writeInterfaces(o, &a, m, inside)
 	o.flag("networkQuarantineEnabled", false)
-	o.enum("networkStatus", networkStatus(active))
+	o.enum("networkStatus", networkStatus(&a))
 	if o.novel {
 		o.b = append(o.b, `"novelField":{"nested":["`+SecretPrefix+`novel",{"deeper":1.5e3}]},`...)
 	}

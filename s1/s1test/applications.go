@@ -226,7 +226,7 @@ func (w *applicationWriter) turnTo(n int) {
 	o.flag("agentIsActive", active)
 	o.flag("agentIsDecommissioned", a.decommissioned)
 	o.enum("agentMachineType", m.kind)
-	o.enum("agentNetworkStatus", networkStatus(active))
+	o.enum("agentNetworkStatus", networkStatus(a))
 	o.text("agentOperationalState", "na")
 	o.enum("agentOsType", m.os.String())
 	o.key("agentUuid")

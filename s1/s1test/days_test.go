@@ -32,14 +32,14 @@ var moving = map[string][]string{
 	"/groups":   {"updatedAt"},
 	"/agents": {
 		"externalIp", "fullDiskScanLastUpdatedAt", "groupIp", "isActive", "lastActiveDate", "lastIpToMgmt", "lastLoggedInUserName",
-		"lastSuccessfulScanDate", "locationType", "locations", "networkInterfaces", "networkStatus", "osStartTime",
+		"lastSuccessfulScanDate", "locationType", "locations", "networkInterfaces", "osStartTime",
 		"scanFinishedAt", "scanStartedAt", "scanStatus", "updatedAt",
 	},
 	"/threats": {
-		"agentRealtimeInfo.agentIsActive", "agentRealtimeInfo.agentNetworkStatus", "agentRealtimeInfo.networkInterfaces", "agentRealtimeInfo.scanFinishedAt",
+		"agentRealtimeInfo.agentIsActive", "agentRealtimeInfo.networkInterfaces", "agentRealtimeInfo.scanFinishedAt",
 		"agentRealtimeInfo.scanStartedAt", "agentRealtimeInfo.scanStatus", "threatInfo.updatedAt",
 	},
-	"/installed-applications": {"agentIsActive", "agentNetworkStatus", "updatedAt"},
+	"/installed-applications": {"agentIsActive", "updatedAt"},
 }
 
 func TestOnAQuietDayOnlyWhatAlwaysMovesHasMoved(t *testing.T) {
@@ -170,6 +170,8 @@ var follow = map[s1test.Event][]string{
 	s1test.AgentInfected:       {"infected", "activeThreats"},
 	s1test.AgentDetecting:      {"detectionState", "mitigationMode"},
 	s1test.AgentFirewallOff:    {"firewallEnabled"},
+	s1test.AgentIsolated:       {"networkStatus"},
+	s1test.AgentReconnected:    {"networkStatus"},
 	s1test.AgentRenamed:        {"computerName", "activeDirectory"},
 	s1test.AgentSerialFilled:   {"serialNumber"},
 	s1test.AgentOwnerChanged:   {"activeDirectory"},
@@ -220,6 +222,7 @@ func assertHappened(t *testing.T, lists map[string]days, c s1test.Change) {
 		s1test.AgentDecommissioned: {"isDecommissioned"}, s1test.AgentUninstalled: {"isUninstalled"},
 		s1test.AgentMovedGroup: {"groupId"}, s1test.AgentMovedSite: {"siteId"}, s1test.AgentUpgraded: {"agentVersion"},
 		s1test.AgentInfected: {"infected"}, s1test.AgentDetecting: {"mitigationMode"}, s1test.AgentFirewallOff: {"firewallEnabled"},
+		s1test.AgentIsolated: {"networkStatus"}, s1test.AgentReconnected: {"networkStatus"},
 		s1test.AgentRenamed: {"computerName"}, s1test.AgentSerialFilled: {"serialNumber"},
 		s1test.AgentOwnerChanged: {"activeDirectory", "mail"}, s1test.SiteRenamed: {"name"},
 		s1test.ThreatResolved: {"threatInfo", "incidentStatus"}, s1test.ThreatReopened: {"threatInfo", "incidentStatus"},
@@ -263,7 +266,7 @@ func TestABusyDayHasSomethingOfEverything(t *testing.T) {
 	for _, c := range s.Plan(1) {
 		kinds[c.Event]++
 	}
-	assert.Len(t, kinds, 21)
+	assert.Len(t, kinds, 23)
 	assert.Equal(t, 3, kinds[s1test.AgentRenamed], "RenamedAgent besides the usual two")
 	assert.Equal(t, []string{s.AgentID(s1test.LateSerialAgent)}, s.Plan(1).IDs(s1test.AgentSerialFilled))
 	assert.Empty(t, s.Plan(0))

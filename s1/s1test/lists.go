@@ -199,7 +199,7 @@ func (w *world) isMeant(q *query, a *agent) bool {
 	return q.flag("isActive", active) && q.flag("infected", a.infected) &&
 		q.flag("isPendingUninstall", w.isPendingUninstall(a.n)) &&
 		q.word("computerName", w.computerName(a)) && q.word("osTypes", m.os.String()) &&
-		q.word("machineTypes", m.kind) && q.word("networkStatuses", networkStatus(active))
+		q.word("machineTypes", m.kind) && q.word("networkStatuses", networkStatus(a))
 }
 
 // agentsOf yields the agents of the sites and groups that a query means, from a number on,

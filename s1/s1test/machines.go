@@ -237,11 +237,13 @@ func (w *world) isActive(a *agent) bool {
 	return w.dice(aboutDay, a.n, w.day)%100 < 88
 }
 
-func networkStatus(active bool) string {
-	if active {
-		return "connected"
+// networkStatus says whether the console has cut the machine off from its network, and nothing of whether the machine is
+// online: that is isActive.
+func networkStatus(a *agent) string {
+	if a.isolated {
+		return "disconnected"
 	}
-	return "disconnected"
+	return "connected"
 }
 
 // isAway tells whether a laptop is out of the office on this day.

@@ -21,6 +21,8 @@ const (
 	AgentInfected       Event = "agent infected"
 	AgentDetecting      Event = "agent set to detect"
 	AgentFirewallOff    Event = "agent's firewall off"
+	AgentIsolated       Event = "agent cut off from the network"
+	AgentReconnected    Event = "agent let into the network again"
 	AgentRenamed        Event = "computer renamed"
 	AgentSerialFilled   Event = "serial number filled in"
 	AgentOwnerChanged   Event = "owner changed"
@@ -79,6 +81,7 @@ func (w *world) tomorrow() *world {
 		p.threatsChange()
 		p.applicationsChange()
 		p.siteIsRenamed()
+		p.agentsAreIsolated()
 		slices.SortStableFunc(next.plan, func(a, b Change) int {
 			return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Number, b.Number))
 		})
@@ -190,6 +193,18 @@ func (p *planner) agentsChange() {
 		p.change(AgentRenamed, p.agent(RenamedAgent), p.rename)
 		p.change(AgentSerialFilled, p.agent(LateSerialAgent), func(a *agent) (string, string) { return "", p.ownSerial(a.n) })
 	}
+}
+
+// agentsAreIsolated comes last, so that whom all else happens to does not depend on it.
+func (p *planner) agentsAreIsolated() {
+	p.each(AgentIsolated, func(a *agent) bool { return !a.isolated }, func(a *agent) (string, string) {
+		a.isolated = true
+		return "connected", "disconnected"
+	})
+	p.each(AgentReconnected, func(a *agent) bool { return a.isolated }, func(a *agent) (string, string) {
+		a.isolated = false
+		return "disconnected", "connected"
+	})
 }
 
 func (p *planner) rename(a *agent) (before, after string) {

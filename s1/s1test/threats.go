@@ -177,7 +177,7 @@ func (w *world) writeRealtime(o *object, a *agent) {
 	o.flag("agentIsDecommissioned", a.decommissioned)
 	o.enum("agentMachineType", m.kind)
 	o.enum("agentMitigationMode", mitigationMode(a))
-	o.enum("agentNetworkStatus", networkStatus(active))
+	o.enum("agentNetworkStatus", networkStatus(a))
 	name, revision := w.osName(a.n, m)
 	o.text("agentOsName", name)
 	o.text("agentOsRevision", revision)

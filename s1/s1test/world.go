@@ -47,6 +47,7 @@ type agent struct {
 
 	decommissioned, uninstalled  bool
 	infected, detecting, exposed bool // exposed: its firewall is off
+	isolated                     bool // the console has cut the machine off from its network
 	renamed, owners, upgrades    int  // how many times
 
 	extra             []extra // installations after those of the catalog
@@ -113,6 +114,8 @@ func (w *world) agent(n int) agent {
 			a.detecting = true
 		case d < 105:
 			a.exposed = true
+		case d < 150:
+			a.isolated = true
 		}
 	}
 	return a
