@@ -260,8 +260,11 @@ func (d *document) describeDestinations() {
 	d.line("## Destinations")
 	d.table([]string{"in a destination", "what it says"}, destinationSettings())
 	d.line("Without `format: json` the URL is one of [shoutrrr](https://shoutrrr.nickfedor.com)'s:")
-	var rows, others = [][]string{}, []string{}
+	var rows, others, remarks = [][]string{}, []string{}, []string{}
 	for _, s := range delivery.Services() {
+		if s.Remark != "" {
+			remarks = append(remarks, s.Remark)
+		}
 		if s.URL == "" {
 			others = append(others, "`"+s.Name+"`")
 			continue
@@ -274,7 +277,7 @@ func (d *document) describeDestinations() {
 	}
 	d.table([]string{"service", "URL"}, rows)
 	d.line("And " + strings.Join(others, ", ") + ", as shoutrrr's documentation says.")
-	d.line("PagerDuty and Opsgenie get the severity too, and know a repetition. In PagerDuty the end of a state closes the incident that its beginning opened.")
+	d.line(strings.Join(remarks, " "))
 	d.line("`s1graph check` says whether each destination can be reached. URLs and secrets appear in no log, error or metric.")
 }
 

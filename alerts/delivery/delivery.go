@@ -55,6 +55,11 @@ type Config struct {
 	Observe func(destination, rule, status string)
 }
 
+// sender sends to one destination, one message at a time. It returns when ctx ends, if not before.
+type sender interface {
+	send(ctx context.Context, m outbox.Message) *fault
+}
+
 // Deliverer delivers what is queued in one outbox. Who makes it calls Run or Drain, as often as wanted but not
 // both at once; there is nothing to close. It is safe for concurrent use otherwise.
 type Deliverer struct {
@@ -99,7 +104,7 @@ func New(c Config) (*Deliverer, error) {
 	}
 	var faults []error
 	for _, to := range c.Destinations {
-		s, err := d.sender(to)
+		s, err := open(to, d.Config)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("destination %s: %w", to.Name, err))
 			continue
@@ -175,7 +180,7 @@ func (d *Deliverer) Send(ctx context.Context, m outbox.Message) error {
 		if to.Name != m.Destination {
 			continue
 		}
-		s, err := d.sender(to)
+		s, err := open(to, d.Config)
 		if err != nil {
 			return fmt.Errorf("destination %s: %w", to.Name, err)
 		}

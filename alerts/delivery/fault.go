@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/textproto"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/pushbullet"
 	"github.com/nicholas-fedor/shoutrrr/pkg/util/jsonclient"
 )
 
@@ -41,11 +39,21 @@ func statusFault(status int, after time.Duration) *fault {
 	return f
 }
 
-// faultOf is what an error of a service means: nil where the message has arrived after all.
-func faultOf(service string, err error) *fault {
+// faultOf is what an error of a send means: nil where the message has arrived after all.
+func (s *Service) faultOf(err error) *fault {
+	if err != nil && s.fault != nil {
+		if f, known := s.fault(err); known {
+			return f
+		}
+	}
+	return faultOf(s.Name, err)
+}
+
+// faultOf is what an error means that many services make. name is of the service, for an error that means
+// nothing to us.
+func faultOf(name string, err error) *fault {
 	var own *fault
 	var answer jsonclient.Error
-	var mail *textproto.Error
 	switch {
 	case err == nil:
 		return nil
@@ -53,19 +61,12 @@ func faultOf(service string, err error) *fault {
 		return own
 	case errors.As(err, &answer) && answer.StatusCode >= 200 && answer.StatusCode < 300:
 		return nil // it was taken; what came back could not be read
-	case errors.Is(err, pushbullet.ErrResponseBodyMismatch), errors.Is(err, pushbullet.ErrResponseTitleMismatch):
-		return nil // it was taken, and tidied up
 	case errors.As(err, &answer) && answer.StatusCode > 0:
 		return statusFault(answer.StatusCode, 0)
-	case errors.As(err, &mail):
-		return &fault{reason: fmt.Sprintf("the mail server answered %d", mail.Code), permanent: mail.Code >= 500}
 	}
 	text := err.Error()
 	if status := statusIn(text); status >= 300 {
 		return statusFault(status, 0)
-	}
-	if f := slackFault(text); f != nil && service == "slack" {
-		return f
 	}
 	var network net.Error
 	if errors.As(err, &network) && network.Timeout() {
@@ -76,7 +77,7 @@ func faultOf(service string, err error) *fault {
 			return &fault{reason: p.means}
 		}
 	}
-	return &fault{reason: fmt.Sprintf("the service %s did not take it", service)}
+	return &fault{reason: fmt.Sprintf("the service %s did not take it", name)}
 }
 
 func timedOut() *fault { return &fault{reason: "no answer in time"} }
@@ -96,7 +97,6 @@ var phrases = []struct{ has, means string }{
 	{"certificate", "its certificate is not valid"},
 	{"tls: ", "no safe connection could be made"},
 	{errRedirected.Error(), "it sends us elsewhere, where we do not go"},
-	{"unencrypted connection", "the mail server offers no encryption, and a password must not go without"},
 	{"EOF", "the connection was closed"},
 }
 
@@ -119,35 +119,4 @@ func statusIn(text string) int {
 		}
 	}
 	return 0
-}
-
-// slackWords are what Slack says for a reason, in place of a status; false: it may pass.
-// See https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and chat.postMessage.
-var slackWords = []struct {
-	word      string
-	permanent bool
-}{
-	{"account_inactive", true}, {"action_prohibited", true}, {"channel_is_archived", true},
-	{"channel_not_found", true}, {"invalid_auth", true}, {"invalid_blocks", true},
-	{"invalid_payload", true}, {"invalid_token", true}, {"is_archived", true}, {"missing_scope", true},
-	{"msg_too_long", true}, {"no_active_hooks", true}, {"no_service_id", true}, {"no_service", true},
-	{"no_team", true}, {"no_text", true}, {"not_authed", true}, {"not_in_channel", true},
-	{"posting_to_general_channel_denied", true}, {"team_disabled", true}, {"team_not_found", true},
-	{"token_expired", true}, {"token_revoked", true}, {"user_not_found", true},
-	{"rate_limited", false}, {"ratelimited", false}, {"rollup_error", false}, {"internal_error", false},
-	{"service_unavailable", false},
-}
-
-func slackFault(text string) *fault {
-	for _, w := range slackWords {
-		if !strings.HasSuffix(text, ": "+w.word) {
-			continue
-		}
-		f := &fault{reason: "Slack says " + w.word, permanent: w.permanent}
-		if strings.HasPrefix(w.word, "rate") {
-			f.after = 30 * time.Second
-		}
-		return f
-	}
-	return nil
 }

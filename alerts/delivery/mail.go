@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,27 +12,60 @@ import (
 	"mime/quotedprintable"
 	"net"
 	netmail "net/mail"
-	"net/smtp"
+	netsmtp "net/smtp"
+	"net/textproto"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	shoutrrrsmtp "github.com/nicholas-fedor/shoutrrr/pkg/services/email/smtp"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
 	"s1graph/alerts/outbox"
+	"s1graph/config"
 )
 
+// smtp is e-mail. It shows text as it is, and no proxy takes it.
+var smtp = Service{
+	Name:   "smtp",
+	URL:    "smtp://USER:PASSWORD@HOST:PORT/?from=ADDRESS&to=ADDRESS",
+	host:   func(u *url.URL) string { return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "25")) },
+	direct: true,
+	isHTML: func(ready types.Service) bool { return ready.(*shoutrrrsmtp.Service).Config.UseHTML },
+	open: func(s *Service, to config.Destination, c Config) (sender, error) {
+		ready, err := s.locate(to)
+		if err != nil {
+			return nil, err
+		}
+		settings := ready.(*shoutrrrsmtp.Service).Config
+		settings.FixEmailTags()
+		return &mail{s, settings, c.Clock}, nil
+	},
+	fault: func(err error) (*fault, bool) {
+		var answer *textproto.Error
+		switch {
+		case errors.As(err, &answer):
+			return &fault{reason: fmt.Sprintf("the mail server answered %d", answer.Code), permanent: answer.Code >= 500}, true
+		case strings.Contains(err.Error(), "unencrypted connection"):
+			return &fault{reason: "the mail server offers no encryption, and a password must not go without"}, true
+		}
+		return nil, false
+	},
+}
+
 // mail sends e-mail, to the addresses and with the settings of shoutrrr's URL for it. The sending itself is our
-// own: shoutrrr's waits for ever on a server that has taken the connection, and writes headers raw, where a
+// own: shoutrrr waits for ever on a server that has taken the connection, and writes headers raw, so that a
 // subject that is not ASCII arrives as rubbish.
 type mail struct {
+	*Service
 	*shoutrrrsmtp.Config
 	clock func() time.Time
 }
 
 func (s *mail) send(ctx context.Context, m outbox.Message) *fault {
-	return faultOf("smtp", s.talk(ctx, m))
+	return s.faultOf(s.talk(ctx, m))
 }
 
 func (s *mail) talk(ctx context.Context, m outbox.Message) error {
@@ -66,7 +100,7 @@ func (s *mail) talk(ctx context.Context, m outbox.Message) error {
 }
 
 // connect ties the connection to ctx: when that ends, whatever waits for the server ends too.
-func (s *mail) connect(ctx context.Context) (*smtp.Client, error) {
+func (s *mail) connect(ctx context.Context) (*netsmtp.Client, error) {
 	address := net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -77,14 +111,14 @@ func (s *mail) connect(ctx context.Context) (*smtp.Client, error) {
 		s.Encryption == shoutrrrsmtp.EncMethods.Auto && s.Port == shoutrrrsmtp.ImplicitTLSPort {
 		conn = tls.Client(conn, s.tls())
 	}
-	c, err := smtp.NewClient(conn, s.Host)
+	c, err := netsmtp.NewClient(conn, s.Host)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return c, nil
 }
 
-func (s *mail) introduce(c *smtp.Client) error {
+func (s *mail) introduce(c *netsmtp.Client) error {
 	host := s.ClientHost
 	if host == "auto" {
 		host, _ = os.Hostname()
@@ -106,9 +140,9 @@ func (s *mail) introduce(c *smtp.Client) error {
 	}
 	switch s.Auth {
 	case shoutrrrsmtp.AuthTypes.Plain:
-		return c.Auth(smtp.PlainAuth("", s.Username, s.Password, s.Host))
+		return c.Auth(netsmtp.PlainAuth("", s.Username, s.Password, s.Host))
 	case shoutrrrsmtp.AuthTypes.CRAMMD5:
-		return c.Auth(smtp.CRAMMD5Auth(s.Username, s.Password))
+		return c.Auth(netsmtp.CRAMMD5Auth(s.Username, s.Password))
 	case shoutrrrsmtp.AuthTypes.OAuth2:
 		return c.Auth(shoutrrrsmtp.OAuth2Auth(s.Username, s.Password))
 	}
@@ -151,6 +185,3 @@ func (s *mail) compose(m outbox.Message) []byte {
 	_ = quoted.Close()
 	return b.Bytes()
 }
-
-// oneLine is a text as it can stand in a header.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

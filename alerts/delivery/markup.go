@@ -9,9 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	shoutrrrtelegram "github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
-	shoutrrrsmtp "github.com/nicholas-fedor/shoutrrr/pkg/services/email/smtp"
-
 	"s1graph/config"
 )
 
@@ -23,14 +20,18 @@ const mostValue = 256
 // characters, line breaks and marks that turn the direction of writing are shown as their codes. It is for
 // the values that a message is made of, not for the message.
 func Escape(to config.Destination) func(string) string {
-	if to.Format == "json" {
-		return shown // who reads JSON gets the name itself
+	service, err := serviceOf(to)
+	if err != nil {
+		service = &Service{} // nothing will be sent to it
 	}
-	markup, isHTML := dialects[schemeOf(to)], writesHTML(to)
+	if service.raw {
+		return shown
+	}
+	isHTML := service.writesHTML(to)
 	return func(s string) string {
 		s = withoutLinks(clipRunes(shown(s), mostValue))
-		if markup != nil {
-			s = markup(s)
+		if service.escape != nil {
+			s = service.escape(s)
 		}
 		if isHTML {
 			s = html.EscapeString(s)
@@ -39,45 +40,14 @@ func Escape(to config.Destination) func(string) string {
 	}
 }
 
-// dialects are the markups of services that have one; the others show text as it is.
-var dialects = map[string]func(string) string{
-	"discord":    markdown,
-	"googlechat": lookalikes,
-	"hangouts":   lookalikes,
-	"ifttt":      lookalikes,
-	"lark":       lookalikes,
-	"matrix":     withoutMentions,
-	"mattermost": markdown,
-	"notifiarr":  markdown,
-	"opsgenie":   lookalikes, // descriptions are HTML, a few tags of it
-	"rocketchat": lookalikes,
-	"signal":     lookalikes,
-	"slack":      slack,
-	"teams":      teams,
-	"telegram":   withoutMentions,
-	"wecom":      lookalikes,
-	"zulip":      lookalikes,
-}
-
 // writesHTML tells whether a destination's text is HTML: what its URL asks for, and not a service's own
 // default.
-func writesHTML(to config.Destination) bool {
-	switch schemeOf(to) {
-	case "telegram", "smtp":
-	default:
+func (s *Service) writesHTML(to config.Destination) bool {
+	if s.isHTML == nil {
 		return false
 	}
-	s, err := locate(to)
-	if err != nil {
-		return false
-	}
-	switch s := s.(type) {
-	case *shoutrrrtelegram.Service:
-		return s.Config.ParseMode == shoutrrrtelegram.ParseModes.HTML
-	case *shoutrrrsmtp.Service:
-		return s.Config.UseHTML
-	}
-	return false
+	ready, err := s.locate(to)
+	return err == nil && s.isHTML(ready)
 }
 
 // shown writes what cannot be seen, or does something when it is, as its code.
@@ -138,18 +108,6 @@ var (
 // markdown is for services that show what stands behind a backslash as it is.
 func markdown(s string) string {
 	return leading.ReplaceAllString(punctuation.Replace(withoutMentions(s)), `$1\$2`)
-}
-
-// teams reads HTML inside Markdown.
-func teams(s string) string {
-	return entities.Replace(markdown(s))
-}
-
-var entities = strings.NewReplacer("&", "&amp;", `\<`, "&lt;", `\>`, "&gt;")
-
-// slack decodes three entities, and has no way to escape its formatting.
-func slack(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(formatting(s))
 }
 
 // lookalikes is for services that have markup and no way to escape it.

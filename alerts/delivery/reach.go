@@ -10,20 +10,6 @@ import (
 	"s1graph/config"
 )
 
-// hosts are where services are that have one place for all.
-var hosts = map[string]string{
-	"discord":    "discord.com:443",
-	"hangouts":   "chat.googleapis.com:443",
-	"ifttt":      "maker.ifttt.com:443",
-	"join":       "joinjoaomgcd.appspot.com:443",
-	"notifiarr":  "notifiarr.com:443",
-	"pushbullet": "api.pushbullet.com:443",
-	"pushover":   "api.pushover.net:443",
-	"slack":      "slack.com:443",
-	"telegram":   "api.telegram.org:443",
-	"wecom":      "qyapi.weixin.qq.com:443",
-}
-
 // Reach says whether a connection to a destination can be made, through the proxy where HTTPS_PROXY names one.
 // Nothing is sent, and so nothing is known of whether an alert would be taken. dial may be nil. The error has
 // nothing of the URL in it but the service's name.
@@ -45,6 +31,10 @@ func Reach(ctx context.Context, to config.Destination, dial func(ctx context.Con
 
 // addressOf is the host and port that a send would connect to.
 func addressOf(to config.Destination) (string, error) {
+	s, err := serviceOf(to)
+	if err != nil {
+		return "", err
+	}
 	if err := Check(to); err != nil {
 		return "", err
 	}
@@ -52,29 +42,16 @@ func addressOf(to config.Destination) (string, error) {
 	if err != nil {
 		return "", errors.New("the URL is not understood")
 	}
-	port := "443"
-	switch schemeOf(to) {
-	case "smtp":
-		if port = u.Port(); port == "" {
-			port = "25"
-		}
-		return net.JoinHostPort(u.Hostname(), port), nil // no proxy takes mail
-	case "teams":
-		if host := u.Query().Get("host"); host != "" {
-			u.Host = host
-		}
-	case "pagerduty":
-		if u.Host == "" {
-			u.Host = "events.pagerduty.com"
-		}
-	default:
-		if fixed := hosts[schemeOf(to)]; fixed != "" {
-			u.Host = fixed
-		}
+	if s.host != nil {
+		u.Host = s.host(u)
+	}
+	if s.direct {
+		return u.Host, nil
 	}
 	if u.Hostname() == "" {
 		return "", errors.New("the URL names no host")
 	}
+	port := "443"
 	if u.Scheme == "http" || u.Query().Get("disabletls") != "" && u.Query().Get("disabletls") != "no" {
 		port = "80"
 	}

@@ -12,10 +12,12 @@ import (
 	netmail "net/mail"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -62,6 +64,17 @@ var everyService = map[string]string{
 	"zulip":      "zulip://bot%40zulip.example:" + word + "@acme.zulipchat.com/?stream=s&topic=t",
 	"smtp":       "smtp://user:" + word + "@127.0.0.1:1/?from=a@example.com&to=b@example.com&auth=plain",
 	"webhook":    "https://user:" + word + "@hook.example/" + slackC + "?key=" + uuid1,
+}
+
+func TestEveryServiceOfShoutrrrIsKnownButTheOneThatDeliversToNobody(t *testing.T) {
+	var names []string
+	for _, s := range delivery.Services() {
+		names = append(names, s.Name)
+	}
+	assert.IsIncreasing(t, names)
+	for _, name := range (&router.ServiceRouter{}).ListServices() {
+		assert.Equal(t, name != "logger", slices.Contains(names, name), name)
+	}
 }
 
 func everyDestination() []config.Destination {

@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"errors"
 	"html"
 	"io"
 	"net/http"
@@ -13,22 +14,46 @@ import (
 
 	"github.com/go-json-experiment/json"
 	shoutrrrtelegram "github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
 	"s1graph/alerts/outbox"
+	"s1graph/config"
 )
 
-// telegram sends to the chats of shoutrrr's URL for Telegram, with its settings. The sending itself is our own:
-// shoutrrr's takes it for a success when nobody answers.
-type telegram struct {
+var telegram = Service{
+	Name:   "telegram",
+	URL:    "telegram://TOKEN@telegram?chats=ID",
+	host:   at("api.telegram.org:443"),
+	escape: withoutMentions,
+	isHTML: func(ready types.Service) bool {
+		return ready.(*shoutrrrtelegram.Service).Config.ParseMode == shoutrrrtelegram.ParseModes.HTML
+	},
+	adapt: func(ready types.Service) error {
+		m := ready.(*shoutrrrtelegram.Service).Config.ParseMode
+		if m != shoutrrrtelegram.ParseModes.None && m != shoutrrrtelegram.ParseModes.HTML {
+			return errors.New("telegram with a parsemode other than None and HTML cannot be used: it refuses what is not marked up to its taste")
+		}
+		return nil
+	},
+	open: func(s *Service, to config.Destination, _ Config) (sender, error) {
+		ready, err := s.locate(to)
+		if err != nil {
+			return nil, err
+		}
+		client := &http.Client{CheckRedirect: http.DefaultClient.CheckRedirect}
+		return &telegramBot{s, ready.(*shoutrrrtelegram.Service).Config, client}, nil
+	},
+}
+
+// telegramBot sends to the chats of shoutrrr's URL for Telegram, with its settings. The sending itself is our
+// own: when nobody answers, shoutrrr takes that for a success.
+type telegramBot struct {
+	*Service
 	*shoutrrrtelegram.Config
 	client *http.Client
 }
 
-func newTelegram(settings *shoutrrrtelegram.Config) *telegram {
-	return &telegram{settings, &http.Client{CheckRedirect: http.DefaultClient.CheckRedirect}}
-}
-
-func (t *telegram) send(ctx context.Context, m outbox.Message) *fault {
+func (t *telegramBot) send(ctx context.Context, m outbox.Message) *fault {
 	title, text := clipRunes(oneLine(m.Title), mostTitle), clipBytes(m.Text, mostText)
 	if t.ParseMode == shoutrrrtelegram.ParseModes.None {
 		title, text = html.EscapeString(title), html.EscapeString(text)
@@ -46,7 +71,7 @@ func (t *telegram) send(ctx context.Context, m outbox.Message) *fault {
 }
 
 // sendTo calls POST /sendMessage, see https://core.telegram.org/bots/api#sendmessage.
-func (t *telegram) sendTo(ctx context.Context, chat, text string) *fault {
+func (t *telegramBot) sendTo(ctx context.Context, chat, text string) *fault {
 	id, topic, _ := strings.Cut(chat, ":")
 	payload := map[string]any{
 		"chat_id": id, "text": text, "parse_mode": "HTML",
@@ -67,7 +92,7 @@ func (t *telegram) sendTo(ctx context.Context, chat, text string) *fault {
 	r.Header.Set("Content-Type", "application/json")
 	res, err := t.client.Do(r)
 	if err != nil {
-		return faultOf("telegram", err)
+		return t.faultOf(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, _ := io.ReadAll(io.LimitReader(res.Body, mostAnswer))

@@ -22,30 +22,37 @@ import (
 // mostAnswer is how much of an answer is read, to no purpose but that the connection can be used again.
 const mostAnswer = 64 << 10
 
-// webhook posts a message's JSON document. Its headers let a receiver tell a repetition, and that it is from
+// webhook is what a destination of format json is of.
+var webhook = Service{
+	Name: "webhook",
+	raw:  true,
+	open: func(s *Service, to config.Destination, c Config) (sender, error) {
+		if _, err := webhookURL(to); err != nil {
+			return nil, err
+		}
+		return &poster{
+			Service: s,
+			client: &http.Client{
+				Transport:     c.Transport,
+				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			},
+			url: to.URL, secret: to.Secret, clock: c.Clock,
+		}, nil
+	},
+}
+
+// poster posts a message's JSON document. Its headers let a receiver tell a repetition, and that it is from
 // us and of now:
 //
 //	X-S1graph-Id: the alert's ID
 //	X-S1graph-Timestamp: seconds since 1970
 //	X-S1graph-Signature: sha256=HEX, the HMAC under the destination's secret of the timestamp, a dot and the body
-type webhook struct {
+type poster struct {
+	*Service
 	client *http.Client
 	url    config.Secret
 	secret config.Secret
 	clock  func() time.Time
-}
-
-func newWebhook(to config.Destination, transport http.RoundTripper, clock func() time.Time) (*webhook, error) {
-	if _, err := webhookURL(to); err != nil {
-		return nil, err
-	}
-	return &webhook{
-		client: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		url: to.URL, secret: to.Secret, clock: clock,
-	}, nil
 }
 
 // webhookURL is the URL of a webhook, if it may be one.
@@ -62,7 +69,7 @@ func webhookURL(to config.Destination) (*url.URL, error) {
 	return nil, errors.New("a destination of format json needs an address that begins with https://")
 }
 
-func (w *webhook) send(ctx context.Context, m outbox.Message) *fault {
+func (p *poster) send(ctx context.Context, m outbox.Message) *fault {
 	body := m.Payload
 	if len(body) == 0 {
 		encoded, err := json.Marshal(m)
@@ -71,31 +78,31 @@ func (w *webhook) send(ctx context.Context, m outbox.Message) *fault {
 		}
 		body = encoded
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.Reveal(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url.Reveal(), bytes.NewReader(body))
 	if err != nil {
 		return &fault{reason: "its address cannot be used", permanent: true}
 	}
-	timestamp := strconv.FormatInt(w.clock().Unix(), 10)
+	timestamp := strconv.FormatInt(p.clock().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "s1graph")
 	r.Header.Set("X-S1graph-Id", m.ID)
 	r.Header.Set("X-S1graph-Timestamp", timestamp)
-	if w.secret.IsSet() {
-		mac := hmac.New(sha256.New, []byte(w.secret.Reveal()))
+	if p.secret.IsSet() {
+		mac := hmac.New(sha256.New, []byte(p.secret.Reveal()))
 		mac.Write([]byte(timestamp + "."))
 		mac.Write(body)
 		r.Header.Set("X-S1graph-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
-	res, err := w.client.Do(r)
+	res, err := p.client.Do(r)
 	if err != nil {
-		return faultOf("webhook", err)
+		return p.faultOf(err)
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, mostAnswer)
 	_ = res.Body.Close()
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		return nil
 	}
-	return statusFault(res.StatusCode, retryAfter(res.Header, w.clock()))
+	return statusFault(res.StatusCode, retryAfter(res.Header, p.clock()))
 }
 
 // retryAfter is what an answer says of when to come again; 0 where it says nothing.

@@ -1,0 +1,3 @@
+package delivery
+
+var bark = Service{Name: "bark", titled: true}

@@ -1,0 +1,3 @@
+package delivery
+
+var gotify = Service{Name: "gotify", URL: "gotify://HOST/TOKEN", titled: true}

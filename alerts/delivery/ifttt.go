@@ -1,0 +1,3 @@
+package delivery
+
+var ifttt = Service{Name: "ifttt", host: at("maker.ifttt.com:443"), escape: lookalikes}

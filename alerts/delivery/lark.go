@@ -1,0 +1,3 @@
+package delivery
+
+var lark = Service{Name: "lark", escape: lookalikes, titled: true}

@@ -1,0 +1,3 @@
+package delivery
+
+var notifiarr = Service{Name: "notifiarr", host: at("notifiarr.com:443"), escape: markdown}

@@ -1,0 +1,3 @@
+package delivery
+
+var pushover = Service{Name: "pushover", host: at("api.pushover.net:443"), titled: true}

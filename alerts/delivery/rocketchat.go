@@ -1,0 +1,3 @@
+package delivery
+
+var rocketchat = Service{Name: "rocketchat", URL: "rocketchat://HOST/TOKENA/TOKENB", escape: lookalikes}

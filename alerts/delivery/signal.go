@@ -1,0 +1,3 @@
+package delivery
+
+var signal = Service{Name: "signal", escape: lookalikes}
