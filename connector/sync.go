@@ -17,6 +17,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/graph/sorter"
 	"s1graph/reconcile"
 	"s1graph/s1"
 	"s1graph/s1/replay"
@@ -177,19 +178,19 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err != nil {
 		return err
 	}
-	builder, err := graph.NewBuilder(graph.BuilderConfig{Dir: r.store.TempDir(), Types: steps.GraphTypes()})
+	fresh, err := sorter.New(sorter.Config{Dir: r.store.TempDir(), Types: steps.GraphTypes()})
 	if err != nil {
 		return err
 	}
-	defer builder.Close()
-	if err := r.runSteps(ctx, in, builder); err != nil {
+	defer fresh.Close()
+	if err := r.runSteps(ctx, in, fresh); err != nil {
 		return err
 	}
 	if err := r.checkTokens(ctx, in); err != nil {
 		return err
 	}
 	result, err := reconcile.Run(ctx, reconcile.Input{
-		Model: steps.Model(), Last: r.last, Fresh: builder, Draft: draft, Read: r.readings(in), Decodable: r.last.byName,
+		Model: steps.Model(), Last: r.last, Fresh: fresh, Draft: draft, Read: r.readings(in), Decodable: r.last.byName,
 		Tenant: in, Guard: r.guard(), Accepted: r.accepted.keys,
 	})
 	if err != nil {
@@ -209,7 +210,7 @@ func (r *run) guard() reconcile.Guard {
 	return reconcile.Guard{Percent: r.config.DeletionGuard.Percent, Count: int64(r.config.DeletionGuard.Count), Off: r.o.AllowMassDelete}
 }
 
-func (r *run) runSteps(ctx context.Context, in *steps.Input, builder *graph.Builder) error {
+func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorter) error {
 	var tags []graph.Property
 	if r.config.TagAccountName && r.config.AccountName != "" {
 		r.state.Tag = r.config.AccountName
@@ -219,7 +220,7 @@ func (r *run) runSteps(ctx context.Context, in *steps.Input, builder *graph.Buil
 	results, err := steps.Run(ctx, in, steps.Plan{
 		Steps:    steps.All(),
 		Skip:     r.skips,
-		Builder:  builder,
+		Sorter:   fresh,
 		Tags:     tags,
 		Progress: r.report,
 	})

@@ -10,18 +10,19 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 	"s1graph/s1"
 	"s1graph/steps"
 )
 
-// merged is what the Builder makes of records, each a row of its own.
+// merged is what the sorter makes of records, each a row of its own.
 func merged(t *testing.T, records ...graph.Record) []graph.Record {
 	t.Helper()
-	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: t.TempDir(), Types: steps.GraphTypes(), MemoryBytes: 1 << 10})
+	b, err := sorter.New(sorter.Config{Dir: t.TempDir(), Types: steps.GraphTypes(), MemoryBytes: 1 << 10})
 	require.NoError(t, err)
 	defer b.Close()
 	for i, r := range records {
-		require.NoError(t, b.Add(graph.Row{List: "rows", ID: fmt.Sprint(i), Records: []graph.Record{r}}))
+		require.NoError(t, b.Add(sorter.Row{List: "rows", ID: fmt.Sprint(i), Records: []graph.Record{r}}))
 	}
 	types := map[string]*graph.Type{}
 	var result []graph.Record

@@ -35,29 +35,3 @@ func ExampleDiff() {
 	// created gamma
 	// 1 touched
 }
-
-// Rows come in any order; what they make comes out sorted, one record a key.
-func ExampleBuilder() {
-	group := &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups"}
-	b, err := graph.NewBuilder(graph.BuilderConfig{Types: []*graph.Type{group}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer b.Close()
-	for i, name := range []string{"servers", "laptops", "servers"} {
-		r := graph.Record{Type: group, Key: "sentinelone_group:" + name, Rank: int64(i)}
-		r.Set("rank", graph.Int(int64(i)))
-		if err := b.Add(graph.Row{List: "groups", ID: fmt.Sprint(i), Records: []graph.Record{r}}); err != nil {
-			log.Fatal(err)
-		}
-	}
-	for e, err := range b.Sorted(context.Background(), group.Name) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(string(e.JSON))
-	}
-	// Output:
-	// {"_class":["Group"],"_key":"sentinelone_group:laptops","_type":"sentinelone_group","rank":1}
-	// {"_class":["Group"],"_key":"sentinelone_group:servers","_type":"sentinelone_group","rank":2}
-}

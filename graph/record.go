@@ -143,11 +143,17 @@ type Encoded struct {
 
 // Encode puts a record into its canonical form: a JSON object with the meta properties and the others
 // in ascending order of their names. Equal records give equal bytes. The result owns its memory.
-func Encode(r *Record) Encoded {
-	e := Encoded{JSON: appendRecord(make([]byte, 0, 128+48*len(r.Properties)), r, false)}
-	e.Key = r.Key
-	e.Full, e.Stable = digests(e.JSON, r)
+func Encode(r *Record) (e Encoded) {
+	e.JSON, e.KeyDigest = AppendRecord(make([]byte, 0, 128+48*len(r.Properties)), r)
 	return e
+}
+
+// AppendRecord appends to b what Encode makes of r, for those who have the memory for it.
+func AppendRecord(b []byte, r *Record) ([]byte, KeyDigest) {
+	start := len(b)
+	b = appendRecord(b, r, false)
+	full, stable := digests(b[start:], r)
+	return b, KeyDigest{Key: r.Key, Full: full, Stable: stable}
 }
 
 // digests computes the digests of r, of which full is the canonical form.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 )
 
@@ -198,9 +197,4 @@ func ascending[T any](seq iter.Seq2[T, error], key func(T) string) iter.Seq2[T, 
 			}
 		}
 	}
-}
-
-// sortTypes puts types in ascending order of their names.
-func sortTypes(types []*Type) {
-	slices.SortFunc(types, func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 	"s1graph/s1"
 )
 
@@ -12,7 +13,7 @@ import (
 // by Run for one step of one sync, and is safe for concurrent use.
 type Emitter struct {
 	step     Step
-	builder  *graph.Builder
+	sorter   *sorter.Sorter
 	tags     []graph.Property // put on every entity
 	declared map[string]bool
 	rows     atomic.Int64
@@ -21,8 +22,8 @@ type Emitter struct {
 	progress func(rows, total int64)
 }
 
-func newEmitter(step Step, builder *graph.Builder, tags []graph.Property, progress func(rows, total int64)) *Emitter {
-	e := &Emitter{step: step, builder: builder, tags: tags, progress: progress,
+func newEmitter(step Step, rows *sorter.Sorter, tags []graph.Property, progress func(rows, total int64)) *Emitter {
+	e := &Emitter{step: step, sorter: rows, tags: tags, progress: progress,
 		declared: make(map[string]bool), dangling: make(map[string]*atomic.Int64)}
 	for _, t := range step.Types {
 		e.declared[t.Name] = true
@@ -53,17 +54,17 @@ func (e *Emitter) Row(list, id string, updated s1.Time, records ...graph.Record)
 			}
 		}
 	}
-	if err := e.builder.Add(graph.Row{List: e.list(list), ID: id, Updated: int64(updated), Records: records}); err != nil {
+	if err := e.sorter.Add(sorter.Row{List: e.list(list), ID: id, Updated: int64(updated), Records: records}); err != nil {
 		return &buildError{fmt.Errorf("step %s: row %s of %s: %w", e.step.ID, id, list, err)}
 	}
 	return nil
 }
 
 // distinct is how many rows of different IDs there were of the list so far, and seen whether one was.
-func (e *Emitter) distinct(list string) int64 { return e.builder.Distinct(e.list(list)) }
-func (e *Emitter) seen(list, id string) bool  { return e.builder.Seen(e.list(list), id) }
+func (e *Emitter) distinct(list string) int64 { return e.sorter.Distinct(e.list(list)) }
+func (e *Emitter) seen(list, id string) bool  { return e.sorter.Seen(e.list(list), id) }
 
-// list is the builder's name of a list: two steps may read the same one and make different things of it.
+// list is the sorter's name of a list: two steps may read the same one and make different things of it.
 func (e *Emitter) list(name string) string { return e.step.ID + " " + name }
 
 // Dangling counts a relationship that cannot be made, since the row does not lead to one of its ends.

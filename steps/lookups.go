@@ -71,7 +71,7 @@ func (l *lookups) addGroup(row *s1.Group) {
 	l.groups[row.ID] = groupRef{site: row.SiteID, agents: row.TotalAgents.Value, rows: l.groups[row.ID].rows}
 }
 
-// addAgent keeps the version of the agent that a graph.Builder takes too.
+// addAgent keeps the version of the agent that the sorter takes too.
 func (l *lookups) addAgent(row *s1.Agent) {
 	ref := agentRef{
 		device:     entities.DeviceKey(row),

@@ -11,6 +11,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 	"s1graph/s1"
 )
 
@@ -18,7 +19,7 @@ import (
 type Plan struct {
 	Steps    []Step
 	Skip     func(stepID string) bool
-	Builder  *graph.Builder
+	Sorter   *sorter.Sorter
 	Tags     []graph.Property // put on every entity
 	Progress func(Progress)   // called from several goroutines, one call at a time
 }
@@ -91,7 +92,7 @@ func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(P
 	if !plan.Skip(step.ID) {
 		report(Progress{Step: step})
 		var meter s1.Meter
-		out := newEmitter(step, plan.Builder, plan.Tags, func(rows, total int64) {
+		out := newEmitter(step, plan.Sorter, plan.Tags, func(rows, total int64) {
 			report(Progress{Step: step, Rows: rows, Total: total, Elapsed: time.Since(started)})
 		})
 		result.Err = step.Run(s1.WithMeter(ctx, &meter), in, out)

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"s1graph/entities"
-	"s1graph/graph"
+	"s1graph/graph/sorter"
 	"s1graph/graph/storetest"
 	"s1graph/model"
 	"s1graph/s1"
@@ -39,13 +39,13 @@ func run(t testing.TB, url string, list []steps.Step, skip ...string) ([]steps.R
 		Client: client, Last: storetest.NewSnapshot(nil), Logger: slog.New(slog.DiscardHandler), Applications: steps.AutoSource,
 	})
 	require.NoError(t, err)
-	builder, err := graph.NewBuilder(graph.BuilderConfig{
+	rows, err := sorter.New(sorter.Config{
 		Dir: t.TempDir(), Types: steps.GraphTypes(),
 	})
 	require.NoError(t, err)
-	defer builder.Close()
+	defer rows.Close()
 	return steps.Run(t.Context(), in, steps.Plan{
-		Steps: list, Builder: builder,
+		Steps: list, Sorter: rows,
 		Skip:     func(id string) bool { return slices.Contains(skip, id) },
 		Progress: func(steps.Progress) {},
 	})

@@ -10,6 +10,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/graph/sorter"
 )
 
 // A run is drafted, written type by type, and committed.
@@ -28,15 +29,15 @@ func Example() {
 	defer store.Close()
 
 	site := &graph.Type{Name: "sentinelone_site", Class: "Site", Step: "sites", Schema: "1"}
-	builder, err := graph.NewBuilder(graph.BuilderConfig{Dir: store.TempDir(), Types: []*graph.Type{site}})
+	rows, err := sorter.New(sorter.Config{Dir: store.TempDir(), Types: []*graph.Type{site}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer builder.Close()
+	defer rows.Close()
 	for _, name := range []string{"Vienna", "Graz"} {
 		r := graph.Record{Type: site, Key: "sentinelone_site:" + name}
 		r.Set("displayName", graph.String(name))
-		if err := builder.Add(graph.Row{List: "sites", ID: name, Records: []graph.Record{r}}); err != nil {
+		if err := rows.Add(sorter.Row{List: "sites", ID: name, Records: []graph.Record{r}}); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -46,7 +47,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer draft.Abort()
-	n, err := draft.Write(ctx, site, builder.Sorted(ctx, site.Name))
+	n, err := draft.Write(ctx, site, rows.Sorted(ctx, site.Name))
 	if err != nil {
 		log.Fatal(err)
 	}

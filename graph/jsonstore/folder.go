@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 )
 
 // Folder is the graph in a folder of graph files, read without an index: a copy of a graph, one that another
@@ -44,9 +45,9 @@ func OpenFolder(path string, model []*graph.Type) (*Folder, error) {
 		return nil, err
 	}
 	f := &Folder{dir: dir, tables: map[string]*table{}}
-	r := folderReader{dir: dir, types: map[string]*graph.Type{}, builders: map[string]*graph.Builder{}}
+	r := folderReader{dir: dir, types: map[string]*graph.Type{}, sorters: map[string]*sorter.Sorter{}}
 	err = r.read(root, model)
-	for name, b := range r.builders {
+	for name, b := range r.sorters {
 		if err == nil {
 			err = f.write(r.types[name], b)
 		}
@@ -57,7 +58,7 @@ func OpenFolder(path string, model []*graph.Type) (*Folder, error) {
 	return f, nil
 }
 
-func (f *Folder) write(t *graph.Type, b *graph.Builder) error {
+func (f *Folder) write(t *graph.Type, b *sorter.Sorter) error {
 	content, err := writeTable(context.Background(), f.dir, t, b.Sorted(context.Background(), t.Name))
 	f.tables[t.Name] = &table{dir: f.dir, typ: t, content: content}
 	return err
@@ -93,14 +94,14 @@ func (f *Folder) Close() error { return os.RemoveAll(f.dir) }
 
 // folderReader takes graph files apart.
 type folderReader struct {
-	dir      string
-	types    map[string]*graph.Type
-	builders map[string]*graph.Builder // by type; one serves all types of the model
-	made     []*graph.Builder
+	dir     string
+	types   map[string]*graph.Type
+	sorters map[string]*sorter.Sorter // by type; one serves all types of the model
+	made    []*sorter.Sorter
 }
 
 func (r *folderReader) read(root string, model []*graph.Type) error {
-	if _, err := r.newBuilder(graph.DefaultMemoryBytes, model...); err != nil {
+	if _, err := r.newSorter(sorter.DefaultMemoryBytes, model...); err != nil {
 		return err
 	}
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -111,14 +112,14 @@ func (r *folderReader) read(root string, model []*graph.Type) error {
 	})
 }
 
-func (r *folderReader) newBuilder(memory int, types ...*graph.Type) (*graph.Builder, error) {
-	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: r.dir, Types: types, MemoryBytes: memory})
+func (r *folderReader) newSorter(memory int, types ...*graph.Type) (*sorter.Sorter, error) {
+	b, err := sorter.New(sorter.Config{Dir: r.dir, Types: types, MemoryBytes: memory})
 	if err != nil {
 		return nil, err
 	}
 	r.made = append(r.made, b)
 	for _, t := range types {
-		r.types[t.Name], r.builders[t.Name] = t, b
+		r.types[t.Name], r.sorters[t.Name] = t, b
 	}
 	return b, nil
 }
@@ -220,16 +221,16 @@ func (r *folderReader) take(raw []byte, relationship bool) error {
 	if record.Type.Relationship != relationship {
 		return fmt.Errorf("record %s: the type %s is in the wrong list", record.Key, record.Type.Name)
 	}
-	b := r.builders[record.Type.Name]
+	b := r.sorters[record.Type.Name]
 	if b == nil {
-		if b, err = r.newBuilder(8<<20, record.Type); err != nil {
+		if b, err = r.newSorter(8<<20, record.Type); err != nil {
 			return err
 		}
 	}
 	if b.Seen(record.Type.Name, record.Key) {
 		return fmt.Errorf("record %s: it is in the graph twice", record.Key)
 	}
-	return b.Add(graph.Row{List: record.Type.Name, ID: record.Key, Records: []graph.Record{record}})
+	return b.Add(sorter.Row{List: record.Type.Name, ID: record.Key, Records: []graph.Record{record}})
 }
 
 // define makes a type that is not in the model, as the record says, and says whether there was one to make. The error

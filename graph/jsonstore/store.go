@@ -109,7 +109,7 @@ func (s *Store) Dir() string { return s.dir }
 // Identity is the directory's. The key in it is not to be changed.
 func (s *Store) Identity() Identity { return s.identity }
 
-// TempDir is a directory for files that do not outlive the process: the spill files of a graph.Builder. They are
+// TempDir is a directory for files that do not outlive the process: the spill files of a sorter.Sorter. They are
 // removed when the Store is opened and closed.
 func (s *Store) TempDir() string { return filepath.Join(s.dir, "tmp") }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package graph_test
+package sorter_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"s1graph/graph"
+	"s1graph/graph/sorter"
 )
 
 func init() { child = buildOnAFullDisk }
@@ -41,7 +41,7 @@ func buildOnAFullDisk() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		panic(err)
 	}
-	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: os.Getenv(childVariable), Types: model, MemoryBytes: 200_000})
+	b, err := sorter.New(sorter.Config{Dir: os.Getenv(childVariable), Types: model, MemoryBytes: 200_000})
 	if err != nil {
 		panic(err)
 	}

@@ -1,4 +1,4 @@
-package graph
+package sorter
 
 import (
 	"bufio"
@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"s1graph/graph"
 )
 
 // batch is what is held in memory before it is spilled.
@@ -99,11 +101,11 @@ func (b *batch) key(r ref) []byte { return entryKey(b.data[r.at:]) }
 
 // spill is the file of the batches that did not fit into the memory.
 //
-// The Builder sorts and merges by itself and not with github.com/lanrat/extsort, which is well kept and was tried. That
+// The Sorter sorts and merges by itself and not with github.com/lanrat/extsort, which is well kept and was tried. That
 // library bounds its chunks in records, not in bytes, and has up to nine of them in flight, so that the memory
 // depends on the tenant; it sorts one sequence that is read once, where here a type is read at a time, in any order and
 // more than once; it cannot put equal records together before they are written, which halves what applications take
-// on the disk; and the rows that others replace would need a second sorter. (Measured with 1.2 million records of 400
+// on the disk; and the superseded rows would need a second sorter. (Measured with 1.2 million records of 400
 // bytes: 4.5 s of CPU and 93 MiB with chunks of 20,000 records, 235 MiB with chunks of 50,000; here 3.8 s and
 // 107 MiB, the graph files included.)
 type spill struct {
@@ -126,7 +128,7 @@ type section struct{ offset, length int64 }
 
 // write sorts the batch and appends it. Entries that are alike are written as one, with the numbers of
 // all their rows.
-func (s *spill) write(b *batch, types []*Type) error {
+func (s *spill) write(b *batch, types []*graph.Type) error {
 	for t := range b.refs {
 		b.sort(t)
 	}
@@ -135,7 +137,7 @@ func (s *spill) write(b *batch, types []*Type) error {
 	if s.file == nil {
 		f, err := os.CreateTemp(s.dir, "spill-*")
 		if err != nil {
-			return fmt.Errorf("graph builder: %w", err)
+			return fmt.Errorf("sorter: %w", err)
 		}
 		s.file = f
 	}
@@ -150,7 +152,7 @@ func (s *spill) write(b *batch, types []*Type) error {
 	b.writeRows(w)
 	done.rows = section{start, w.n - start}
 	if err := w.w.Flush(); err != nil {
-		return fmt.Errorf("graph builder: %w", err)
+		return fmt.Errorf("sorter: %w", err)
 	}
 	s.size = w.n
 	s.batches = append(s.batches, done)

@@ -1,4 +1,4 @@
-package graph_test
+package sorter_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 )
 
 // child is what this test program does in a process of its own, for the one test that needs that.
@@ -64,28 +65,28 @@ func between(t *graph.Type, from, to string) graph.Record {
 func is(name string, v graph.Value) graph.Property { return graph.Property{Name: name, Value: v} }
 
 // agentRow is a row of the list of agents, with all that it gives rise to.
-func agentRow(id, group, device string, updated int64) graph.Row {
+func agentRow(id, group, device string, updated int64) sorter.Row {
 	d := entity(devices, device,
 		is("agentIds", graph.Strings([]string{id})),
 		is("firstSeen", graph.Int(updated)),
 		is("name", graph.String("described by "+id)))
 	d.Rank, d.Tie = updated/10, id
-	return graph.Row{List: "agents", ID: id, Updated: updated, Records: []graph.Record{
+	return sorter.Row{List: "agents", ID: id, Updated: updated, Records: []graph.Record{
 		entity(agents, id, is("groupId", graph.String(group)), is("lastSeenOn", graph.Int(updated))),
 		d, between(hasAgent, group, id), between(protects, id, device),
 	}}
 }
 
-func newBuilder(t testing.TB, memory int) *graph.Builder {
+func newSorter(t testing.TB, memory int) *sorter.Sorter {
 	t.Helper()
-	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: t.TempDir(), Types: model, MemoryBytes: memory})
+	b, err := sorter.New(sorter.Config{Dir: t.TempDir(), Types: model, MemoryBytes: memory})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b
 }
 
 // built adds the rows and reads back all lines.
-func built(t testing.TB, b *graph.Builder, rows ...graph.Row) []string {
+func built(t testing.TB, b *sorter.Sorter, rows ...sorter.Row) []string {
 	t.Helper()
 	for _, row := range rows {
 		require.NoError(t, b.Add(row))
@@ -93,7 +94,7 @@ func built(t testing.TB, b *graph.Builder, rows ...graph.Row) []string {
 	return lines(t, b)
 }
 
-func lines(t testing.TB, b *graph.Builder) []string {
+func lines(t testing.TB, b *sorter.Sorter) []string {
 	t.Helper()
 	all := []string{}
 	for _, typ := range model {
@@ -113,7 +114,7 @@ func lines(t testing.TB, b *graph.Builder) []string {
 
 func TestNeitherTheOrderOfRowsNorTheMemoryMatters(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var rows []graph.Row
+	var rows []sorter.Row
 	for i := range 1000 {
 		// Some agents come more than once, in other groups and with other devices; some rows are repeated as
 		// they are; devices have several agents.
@@ -123,10 +124,10 @@ func TestNeitherTheOrderOfRowsNorTheMemoryMatters(t *testing.T) {
 			rows = append(rows, rows[random.IntN(len(rows))])
 		}
 	}
-	want := built(t, newBuilder(t, 0), rows...)
+	want := built(t, newSorter(t, 0), rows...)
 	for _, memory := range []int{1 << 30, 1 << 20, 100_000, 10_000} {
 		random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-		b := newBuilder(t, memory)
+		b := newSorter(t, memory)
 		var wait sync.WaitGroup
 		for part := range slices.Chunk(rows, len(rows)/4+1) {
 			wait.Go(func() {
@@ -142,38 +143,38 @@ func TestNeitherTheOrderOfRowsNorTheMemoryMatters(t *testing.T) {
 
 func TestTheNewerOfTwoRowsWinsAndNothingIsLeftOfTheOther(t *testing.T) {
 	older, newer := agentRow("1", "10", "100", 1), agentRow("1", "20", "200", 2)
-	alone := built(t, newBuilder(t, 0), newer)
+	alone := built(t, newSorter(t, 0), newer)
 	for _, memory := range []int{0, 1} {
-		assert.Equal(t, alone, built(t, newBuilder(t, memory), older, newer))
-		assert.Equal(t, alone, built(t, newBuilder(t, memory), newer, older))
-		assert.Equal(t, alone, built(t, newBuilder(t, memory), newer, older, newer, older))
+		assert.Equal(t, alone, built(t, newSorter(t, memory), older, newer))
+		assert.Equal(t, alone, built(t, newSorter(t, memory), newer, older))
+		assert.Equal(t, alone, built(t, newSorter(t, memory), newer, older, newer, older))
 	}
 }
 
 func TestOfTwoRowsOfTheSameTimeOneWinsWhateverTheOrder(t *testing.T) {
 	one, other := agentRow("1", "10", "100", 1), agentRow("1", "20", "200", 1)
-	first := built(t, newBuilder(t, 0), one, other)
-	assert.Equal(t, first, built(t, newBuilder(t, 0), other, one))
+	first := built(t, newSorter(t, 0), one, other)
+	assert.Equal(t, first, built(t, newSorter(t, 0), other, one))
 	assert.Len(t, first, 4)
 }
 
 func TestWhatAnotherRowGaveRiseToStays(t *testing.T) {
-	got := built(t, newBuilder(t, 1), agentRow("1", "10", "100", 1), agentRow("2", "10", "100", 1), agentRow("1", "20", "200", 2))
+	got := built(t, newSorter(t, 1), agentRow("1", "10", "100", 1), agentRow("2", "10", "100", 1), agentRow("1", "20", "200", 2))
 	assert.Contains(t, strings.Join(got, "\n"), `"_key":"sentinelone_device:100","_type":"sentinelone_device","agentIds":["2"]`)
 	assert.Contains(t, strings.Join(got, "\n"), `"_key":"sentinelone_device:200","_type":"sentinelone_device","agentIds":["1"]`)
 }
 
 func TestTheSameIDInTwoListsIsTwoRows(t *testing.T) {
-	b := newBuilder(t, 0)
-	require.NoError(t, b.Add(graph.Row{List: "sites", ID: "1", Records: []graph.Record{entity(groups, "of-site-1")}}))
-	require.NoError(t, b.Add(graph.Row{List: "groups", ID: "1", Records: []graph.Record{entity(groups, "of-group-1")}}))
+	b := newSorter(t, 0)
+	require.NoError(t, b.Add(sorter.Row{List: "sites", ID: "1", Records: []graph.Record{entity(groups, "of-site-1")}}))
+	require.NoError(t, b.Add(sorter.Row{List: "groups", ID: "1", Records: []graph.Record{entity(groups, "of-group-1")}}))
 	assert.Len(t, lines(t, b), 2)
 }
 
 func TestRowsWithoutAnIDAreNotCountedAndNeverTheSame(t *testing.T) {
-	b := newBuilder(t, 0)
+	b := newSorter(t, 0)
 	for i := range 3 {
-		require.NoError(t, b.Add(graph.Row{List: "groups", Records: []graph.Record{entity(groups, fmt.Sprint(i))}}))
+		require.NoError(t, b.Add(sorter.Row{List: "groups", Records: []graph.Record{entity(groups, fmt.Sprint(i))}}))
 	}
 	assert.Zero(t, b.Distinct("groups"))
 	assert.Len(t, lines(t, b), 3)
@@ -193,9 +194,9 @@ func TestTheGreatestRankThenTieThenBytesDescribesARecord(t *testing.T) {
 	} {
 		for _, memory := range []int{0, 1} {
 			want := []string{string(graph.Encode(&c.greater).JSON)}
-			greater, less := graph.Row{Records: []graph.Record{c.greater}}, graph.Row{Records: []graph.Record{c.less}}
-			assert.Equal(t, want, built(t, newBuilder(t, memory), greater, less))
-			assert.Equal(t, want, built(t, newBuilder(t, memory), less, greater))
+			greater, less := sorter.Row{Records: []graph.Record{c.greater}}, sorter.Row{Records: []graph.Record{c.less}}
+			assert.Equal(t, want, built(t, newSorter(t, memory), greater, less))
+			assert.Equal(t, want, built(t, newSorter(t, memory), less, greater))
 		}
 	}
 }
@@ -204,18 +205,18 @@ func TestCombinedPropertiesAreMadeOfAllRows(t *testing.T) {
 	withoutFirstSeen := agentRow("3", "10", "100", 70)
 	withoutFirstSeen.Records[1].Properties = slices.DeleteFunc(withoutFirstSeen.Records[1].Properties, func(p graph.Property) bool { return p.Name == "firstSeen" })
 	for _, memory := range []int{0, 1} {
-		got := built(t, newBuilder(t, memory), agentRow("2", "10", "100", 60), withoutFirstSeen, agentRow("1", "10", "100", 50))
+		got := built(t, newSorter(t, memory), agentRow("2", "10", "100", 60), withoutFirstSeen, agentRow("1", "10", "100", 50))
 		assert.Contains(t, strings.Join(got, "\n"), `"agentIds":["1","2","3"],"firstSeen":50,"name":"described by 3"`)
 	}
 }
 
 func TestSeenAndDistinctAnswerBetweenAdds(t *testing.T) {
-	b := newBuilder(t, 0)
+	b := newSorter(t, 0)
 	assert.False(t, b.Seen("agents", "1"))
 	assert.Zero(t, b.Distinct("agents"))
 	for i := range 1000 {
-		require.NoError(t, b.Add(graph.Row{List: "agents", ID: fmt.Sprint(i)}))
-		require.NoError(t, b.Add(graph.Row{List: "agents", ID: fmt.Sprint("uuid-", i/2)}))
+		require.NoError(t, b.Add(sorter.Row{List: "agents", ID: fmt.Sprint(i)}))
+		require.NoError(t, b.Add(sorter.Row{List: "agents", ID: fmt.Sprint("uuid-", i/2)}))
 		if i%100 == 0 {
 			assert.EqualValues(t, i+1+i/2+1, b.Distinct("agents"))
 		}
@@ -230,12 +231,12 @@ func TestSeenAndDistinctAnswerBetweenAdds(t *testing.T) {
 }
 
 func TestIDsThatOnlyLookAlikeAreDistinct(t *testing.T) {
-	b := newBuilder(t, 0)
+	b := newSorter(t, 0)
 	ids := []string{"9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616",
 		"99999999999999999999", "1", "01", "+1", " 1", "1 ", "-1", "1.0", "0", "00", "a"}
 	for _, id := range ids {
 		assert.False(t, b.Seen("agents", id), id)
-		require.NoError(t, b.Add(graph.Row{List: "agents", ID: id}))
+		require.NoError(t, b.Add(sorter.Row{List: "agents", ID: id}))
 		assert.True(t, b.Seen("agents", id), id)
 	}
 	assert.EqualValues(t, len(ids), b.Distinct("agents"))
@@ -251,7 +252,7 @@ func TestRecordsThatCannotBeTakenAreRefused(t *testing.T) {
 	for fault, r := range map[string]graph.Record{
 		"where 10 to 256 are allowed":      {Type: groups, Key: "short"},
 		"is not printable ASCII":           entity(groups, "ü"),
-		"is none of the builder's":         entity(&graph.Type{Name: "sentinelone_unknown"}, "1"),
+		"is none of the sorter's":          entity(&graph.Type{Name: "sentinelone_unknown"}, "1"),
 		"it has no type":                   {Key: "sentinelone_group:1"},
 		"properties b and a are not in":    unsorted,
 		"properties a and a are not in":    twice,
@@ -260,8 +261,8 @@ func TestRecordsThatCannotBeTakenAreRefused(t *testing.T) {
 		"end of relationship":              withoutEnd,
 		"a Tie of 65536 bytes":             {Type: groups, Key: "sentinelone_group:1", Tie: strings.Repeat("t", 1<<16)},
 	} {
-		b := newBuilder(t, 0)
-		err := b.Add(graph.Row{List: "groups", ID: "7", Records: []graph.Record{entity(groups, "0"), r}})
+		b := newSorter(t, 0)
+		err := b.Add(sorter.Row{List: "groups", ID: "7", Records: []graph.Record{entity(groups, "0"), r}})
 		assert.ErrorContains(t, err, fault)
 		assert.ErrorContains(t, err, "row 7 of groups: ")
 		assert.Zero(t, b.Distinct("groups"))
@@ -269,26 +270,26 @@ func TestRecordsThatCannotBeTakenAreRefused(t *testing.T) {
 	}
 }
 
-func TestABuilderTakesARowThatIsLargerThanItsMemory(t *testing.T) {
+func TestASorterTakesARowThatIsLargerThanItsMemory(t *testing.T) {
 	long := entity(groups, "1", is("name", graph.String(strings.Repeat("long ", 100_000))))
 	for _, memory := range []int{0, 1, 10_000} {
-		got := built(t, newBuilder(t, memory),
-			graph.Row{Records: []graph.Record{entity(groups, "0")}},
-			graph.Row{Records: []graph.Record{long}},
-			graph.Row{Records: []graph.Record{entity(groups, "2")}})
+		got := built(t, newSorter(t, memory),
+			sorter.Row{Records: []graph.Record{entity(groups, "0")}},
+			sorter.Row{Records: []graph.Record{long}},
+			sorter.Row{Records: []graph.Record{entity(groups, "2")}})
 		require.Len(t, got, 3)
 		assert.Equal(t, string(graph.Encode(&long).JSON), got[1])
 	}
 }
 
 func TestNothingCanBeAddedOnceTheReadingBegan(t *testing.T) {
-	b := newBuilder(t, 0)
+	b := newSorter(t, 0)
 	assert.Empty(t, lines(t, b))
 	assert.ErrorContains(t, b.Add(agentRow("1", "10", "100", 1)), "after the reading began")
 }
 
 func TestReadingEndsWhenItsContextDoes(t *testing.T) {
-	b := newBuilder(t, 1)
+	b := newSorter(t, 1)
 	require.NoError(t, b.Add(agentRow("1", "10", "100", 1)))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := fmt.Errorf("the user pressed Ctrl-C")
@@ -299,7 +300,7 @@ func TestReadingEndsWhenItsContextDoes(t *testing.T) {
 }
 
 func TestReadingMayStopAnywhereAndBeginAgain(t *testing.T) {
-	b := newBuilder(t, 1)
+	b := newSorter(t, 1)
 	for i := range 10 {
 		require.NoError(t, b.Add(agentRow(fmt.Sprint(i), "10", "100", 1)))
 	}
@@ -311,7 +312,7 @@ func TestReadingMayStopAnywhereAndBeginAgain(t *testing.T) {
 
 func TestTypesMayBeReadAtTheSameTime(t *testing.T) {
 	for _, memory := range []int{0, 1000} {
-		b := newBuilder(t, memory)
+		b := newSorter(t, memory)
 		for i := range 100 {
 			require.NoError(t, b.Add(agentRow(fmt.Sprint(i), "10", "100", 1)))
 		}
@@ -329,7 +330,7 @@ func TestTypesMayBeReadAtTheSameTime(t *testing.T) {
 
 func TestCloseRemovesTheSpillFile(t *testing.T) {
 	dir := t.TempDir()
-	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: dir, Types: model, MemoryBytes: 1})
+	b, err := sorter.New(sorter.Config{Dir: dir, Types: model, MemoryBytes: 1})
 	require.NoError(t, err)
 	require.NoError(t, b.Add(agentRow("1", "10", "100", 1)))
 	spilled, err := os.ReadDir(dir)
@@ -348,7 +349,7 @@ func TestCloseRemovesTheSpillFile(t *testing.T) {
 
 func TestADirectoryThatIsNotThereIsAnError(t *testing.T) {
 	dir := t.TempDir() + "/missing"
-	b, err := graph.NewBuilder(graph.BuilderConfig{Dir: dir, Types: model, MemoryBytes: 1})
+	b, err := sorter.New(sorter.Config{Dir: dir, Types: model, MemoryBytes: 1})
 	require.NoError(t, err)
 	defer b.Close()
 	err = b.Add(agentRow("1", "10", "100", 1))

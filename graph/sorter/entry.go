@@ -1,10 +1,12 @@
-package graph
+package sorter
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"s1graph/graph"
 )
 
 const (
@@ -22,18 +24,17 @@ const (
 type entry struct {
 	key, tie, json []byte
 	rank           int64
-	full, stable   Digest
+	full, stable   graph.Digest
 	rows           []byte
 }
 
 // appendEntry appends r with room for the number of one row.
-func appendEntry(b []byte, r *Record) ([]byte, Digest) {
+func appendEntry(b []byte, r *graph.Record) ([]byte, graph.Digest) {
 	start := len(b)
 	b = slices.Grow(b, entryHeader+len(r.Key)+len(r.Tie)+256+48*len(r.Properties))
 	b = append(b[:start+entryHeader], r.Tie...)
 	json := len(b)
-	b = appendRecord(b, r, false)
-	full, stable := digests(b[json:], r)
+	b, digest := graph.AppendRecord(b, r)
 	header := b[start:]
 	binary.LittleEndian.PutUint32(header, uint32(len(b)-json))
 
@@ -49,9 +50,9 @@ func appendEntry(b []byte, r *Record) ([]byte, Digest) {
 	binary.LittleEndian.PutUint16(header[12:], uint16(len(r.Key)))
 	binary.LittleEndian.PutUint16(header[14:], uint16(len(r.Tie)))
 	binary.LittleEndian.PutUint64(header[16:], uint64(r.Rank))
-	copy(header[24:], full[:])
-	copy(header[40:], stable[:])
-	return append(b, make([]byte, 8)...), full
+	copy(header[24:], digest.Full[:])
+	copy(header[40:], digest.Stable[:])
+	return append(b, make([]byte, 8)...), digest.Full
 }
 
 // layout says where the parts of the entry end that begins with this header.
@@ -79,8 +80,8 @@ func parseEntry(b []byte) (entry, int) {
 		tie:    b[entryHeader:tie],
 		json:   b[tie:json],
 		rank:   int64(binary.LittleEndian.Uint64(b[16:])),
-		full:   Digest(b[24:40]),
-		stable: Digest(b[40:56]),
+		full:   graph.Digest(b[24:40]),
+		stable: graph.Digest(b[40:56]),
 		rows:   b[rows:end],
 	}, end
 }
@@ -96,13 +97,13 @@ func compareEntries(a, b *entry) int {
 	return bytes.Compare(a.json, b.json)
 }
 
-// isLive says whether a row that is not lost gave rise to e.
-func (e *entry) isLive(lost bitset) bool {
-	if lost == nil {
+// isLive says whether a row that no other superseded gave rise to e.
+func (e *entry) isLive(superseded bitset) bool {
+	if superseded == nil {
 		return true
 	}
 	for rows := e.rows; len(rows) > 0; rows = rows[8:] {
-		if !lost.has(binary.LittleEndian.Uint64(rows)) {
+		if !superseded.has(binary.LittleEndian.Uint64(rows)) {
 			return true
 		}
 	}

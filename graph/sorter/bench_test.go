@@ -1,4 +1,4 @@
-package graph_test
+package sorter_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 )
 
 var (
@@ -25,8 +26,8 @@ var (
 
 // installations are rows as the list of installed applications has them: each gives rise to an application,
 // which many share, and to the relationship of a device to it.
-func installations(devices, applications int) iter.Seq[graph.Row] {
-	return func(yield func(graph.Row) bool) {
+func installations(devices, applications int) iter.Seq[sorter.Row] {
+	return func(yield func(sorter.Row) bool) {
 		for d := range devices {
 			device := fmt.Sprintf("sentinelone_device:%032x", uint64(d)*0x9e3779b97f4a7c15)
 			for a := range applications {
@@ -43,7 +44,7 @@ func installations(devices, applications int) iter.Seq[graph.Row] {
 						{Name: "version", Value: graph.String("10.0.19041.1")},
 					},
 				}
-				row := graph.Row{List: "applications", ID: fmt.Sprint(1_000_000_000_000_000_000 + d*applications + a), Records: []graph.Record{app, {
+				row := sorter.Row{List: "applications", ID: fmt.Sprint(1_000_000_000_000_000_000 + d*applications + a), Records: []graph.Record{app, {
 					Type: benchInstalled,
 					Key:  graph.RelationshipKey(device, "HAS", app.Key),
 					From: device,
@@ -61,24 +62,24 @@ func installations(devices, applications int) iter.Seq[graph.Row] {
 	}
 }
 
-func benchBuilder(b testing.TB, rows iter.Seq[graph.Row]) *graph.Builder {
-	builder, err := graph.NewBuilder(graph.BuilderConfig{Dir: b.TempDir(), Types: benchTypes})
+func benchSorter(b testing.TB, rows iter.Seq[sorter.Row]) *sorter.Sorter {
+	sorted, err := sorter.New(sorter.Config{Dir: b.TempDir(), Types: benchTypes})
 	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, builder.Close()) })
-	batches := make(chan []graph.Row, 4)
+	b.Cleanup(func() { require.NoError(b, sorted.Close()) })
+	batches := make(chan []sorter.Row, 4)
 	var wait sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for batch := range batches {
 				for _, row := range batch {
-					if err := builder.Add(row); err != nil {
+					if err := sorted.Add(row); err != nil {
 						panic(err)
 					}
 				}
 			}
 		})
 	}
-	var batch []graph.Row
+	var batch []sorter.Row
 	for row := range rows {
 		if batch = append(batch, row); len(batch) == 1000 {
 			batches <- batch
@@ -88,16 +89,16 @@ func benchBuilder(b testing.TB, rows iter.Seq[graph.Row]) *graph.Builder {
 	batches <- batch
 	close(batches)
 	wait.Wait()
-	return builder
+	return sorted
 }
 
 func BenchmarkBuild(b *testing.B) {
 	const devices, applications = 10_000, 60
 	var records int64
 	for b.Loop() {
-		builder := benchBuilder(b, installations(devices, applications))
+		sorted := benchSorter(b, installations(devices, applications))
 		for _, t := range benchTypes {
-			for _, err := range builder.Sorted(context.Background(), t.Name) {
+			for _, err := range sorted.Sorted(context.Background(), t.Name) {
 				require.NoError(b, err)
 				records++
 			}

@@ -1,4 +1,8 @@
-package graph
+// Package sorter turns rows of the Management API, which come in any order, into the records of a snapshot in
+// ascending order of their keys, one a key. It is an external merge sort: what does not fit into the memory is
+// sorted and spilled to a file, and merged when it is read. What a record is, and how it is encoded, is told by
+// the graph package.
+package sorter
 
 import (
 	"cmp"
@@ -10,20 +14,23 @@ import (
 	"hash/maphash"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
+
+	"s1graph/graph"
 )
 
-// DefaultMemoryBytes is the bound of a Builder that is not told another.
+// DefaultMemoryBytes is the bound of a Sorter that is not told another.
 const DefaultMemoryBytes = 32 << 20
 
-// BuilderConfig says how a Builder is made.
-type BuilderConfig struct {
+// Config says how a Sorter is made.
+type Config struct {
 	// Dir is an existing directory for the spill file, which only appears when the records outgrow the
 	// memory. Empty means the system's directory for temporary files.
 	Dir string
 
 	// Types are those of which records are taken.
-	Types []*Type
+	Types []*graph.Type
 
 	// MemoryBytes bounds what is held of the records: while they are added, and again while they are
 	// read back. A row that alone is larger is taken all the same. Zero means DefaultMemoryBytes. The IDs
@@ -42,18 +49,18 @@ type Row struct {
 	// whose records have the greatest digest. Everything that the others gave rise to is left out.
 	Updated int64
 
-	Records []Record
+	Records []graph.Record
 }
 
-// Builder turns rows that come in any order, and from many goroutines, into the records of a snapshot in
+// Sorter turns rows that come in any order, and from many goroutines, into the records of a snapshot in
 // ascending order of their keys, one a key. The result depends on the set of the rows alone, not on
 // their order nor on which were added together. What does not fit into its memory is sorted and
 // spilled to a file, and merged when it is read.
 //
-// Whoever makes a Builder closes it. First come all the Adds, then the reading with Sorted; Distinct and
+// Whoever makes a Sorter closes it. First come all the Adds, then the reading with Sorted; Distinct and
 // Seen may be called at any time. All methods are safe for concurrent use.
-type Builder struct {
-	types  []*Type // sorted by name
+type Sorter struct {
+	types  []*graph.Type // sorted by name
 	byName map[string]int
 	seed   maphash.Seed
 	limit  int // bytes that a batch holds before it is spilled: half of the memory, as one is filled while another is written
@@ -70,18 +77,18 @@ type Builder struct {
 
 	free chan *batch
 
-	lost bitset // numbers of the rows that another row replaces; set when the Builder is sealed
+	superseded bitset // numbers of the rows that another row of their ID replaces; set when the Sorter is sealed
 }
 
-// NewBuilder makes an empty Builder.
-func NewBuilder(c BuilderConfig) (*Builder, error) {
+// New makes an empty Sorter.
+func New(c Config) (*Sorter, error) {
 	if c.MemoryBytes < 0 {
-		return nil, fmt.Errorf("graph builder: %d bytes of memory", c.MemoryBytes)
+		return nil, fmt.Errorf("sorter: %d bytes of memory", c.MemoryBytes)
 	}
 	if c.MemoryBytes == 0 {
 		c.MemoryBytes = DefaultMemoryBytes
 	}
-	b := &Builder{
+	s := &Sorter{
 		types:  slices.Clone(c.Types),
 		byName: make(map[string]int, len(c.Types)),
 		seed:   maphash.MakeSeed(),
@@ -89,36 +96,36 @@ func NewBuilder(c BuilderConfig) (*Builder, error) {
 		lists:  map[string]*list{},
 		free:   make(chan *batch, 2),
 	}
-	b.spill.dir = c.Dir
-	sortTypes(b.types)
-	for i, t := range b.types {
-		if _, twice := b.byName[t.Name]; twice {
-			return nil, fmt.Errorf("graph builder: the type %s is given twice", t.Name)
+	s.spill.dir = c.Dir
+	slices.SortFunc(s.types, func(x, y *graph.Type) int { return strings.Compare(x.Name, y.Name) })
+	for i, t := range s.types {
+		if _, twice := s.byName[t.Name]; twice {
+			return nil, fmt.Errorf("sorter: the type %s is given twice", t.Name)
 		}
-		b.byName[t.Name] = i
+		s.byName[t.Name] = i
 	}
-	for range cap(b.free) {
-		b.free <- &batch{refs: make([][]ref, len(b.types))}
+	for range cap(s.free) {
+		s.free <- &batch{refs: make([][]ref, len(s.types))}
 	}
-	return b, nil
+	return s, nil
 }
 
 // Add takes a row. Its records are encoded at once and not kept, so the caller may use them again. After
 // an error of the disk every further Add gives the same error.
-func (b *Builder) Add(row Row) error {
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
-	if err := s.encode(b, &row); err != nil {
+func (s *Sorter) Add(row Row) error {
+	encoded := scratches.Get().(*scratch)
+	defer scratches.Put(encoded)
+	if err := encoded.encode(s, &row); err != nil {
 		return fmt.Errorf("row %s of %s: %w", row.ID, row.List, err)
 	}
-	h := rowHeader{updated: row.Updated, content: s.content}
+	h := rowHeader{updated: row.Updated, content: encoded.content}
 	var l *list
 	if row.ID != "" {
-		l = b.list(row.List)
-		h.list, h.id = l.number, b.rowNumber(row.ID)
+		l = s.list(row.List)
+		h.list, h.id = l.number, s.rowNumber(row.ID)
 	}
 
-	full, err := b.take(s, h)
+	full, err := s.take(encoded, h)
 	if err != nil {
 		return err
 	}
@@ -128,47 +135,47 @@ func (b *Builder) Add(row Row) error {
 	if full == nil {
 		return nil
 	}
-	return b.spillOut(full)
+	return s.spillOut(full)
 }
 
 // take puts an encoded row into the batch that is being filled, and gives that back once it is full. Where no batch
-// is free it waits with b.mu held: the others have to wait for one all the same, and who spills does not need it.
-func (b *Builder) take(s *scratch, h rowHeader) (full *batch, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.err != nil {
-		return nil, b.err
+// is free it waits with s.mu held: the others have to wait for one all the same, and who spills does not need it.
+func (s *Sorter) take(encoded *scratch, h rowHeader) (full *batch, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil, s.err
 	}
-	if b.sealed {
-		return nil, errors.New("graph builder: a row was added after the reading began")
+	if s.sealed {
+		return nil, errors.New("sorter: a row was added after the reading began")
 	}
-	if b.filling == nil {
-		b.filling = <-b.free
+	if s.filling == nil {
+		s.filling = <-s.free
 	}
-	b.filling.add(s, h, b.rows, b.limit)
-	b.rows++
-	if b.filling.size() >= b.limit {
-		full, b.filling = b.filling, nil
+	s.filling.add(encoded, h, s.rows, s.limit)
+	s.rows++
+	if s.filling.size() >= s.limit {
+		full, s.filling = s.filling, nil
 	}
 	return full, nil
 }
 
 // spillOut writes a full batch to the disk and frees it, in the goroutine of the Add that filled it.
-func (b *Builder) spillOut(full *batch) error {
-	err := b.spill.write(full, b.types)
+func (s *Sorter) spillOut(full *batch) error {
+	err := s.spill.write(full, s.types)
 	full.reset()
-	b.free <- full
+	s.free <- full
 	if err != nil {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.err = cmp.Or(b.err, err)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.err = cmp.Or(s.err, err)
 	}
 	return err
 }
 
 // Distinct counts the IDs of the list's rows so far.
-func (b *Builder) Distinct(list string) int64 {
-	l := b.known(list)
+func (s *Sorter) Distinct(list string) int64 {
+	l := s.known(list)
 	if l == nil {
 		return 0
 	}
@@ -179,68 +186,68 @@ func (b *Builder) Distinct(list string) int64 {
 
 // Seen says whether the list had a row of that ID so far. (An ID that is no decimal number is known by 63
 // bits of its hash, so one in 10^18 answers is wrong.)
-func (b *Builder) Seen(list, id string) bool {
-	l := b.known(list)
+func (s *Sorter) Seen(list, id string) bool {
+	l := s.known(list)
 	if l == nil {
 		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ids.has(b.rowNumber(id))
+	return l.ids.has(s.rowNumber(id))
 }
 
 // Sorted yields the records of a type in ascending order of their keys. Each owns its memory. The first
 // call ends the adding; Sorted may be called more than once, and for several types at once, each call
 // with half of MemoryBytes for its buffers. After an error nothing more is yielded.
-func (b *Builder) Sorted(ctx context.Context, typeName string) iter.Seq2[Encoded, error] {
-	return func(yield func(Encoded, error) bool) {
-		if err := b.seal(); err != nil {
-			yield(Encoded{}, err)
+func (s *Sorter) Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
+	return func(yield func(graph.Encoded, error) bool) {
+		if err := s.seal(); err != nil {
+			yield(graph.Encoded{}, err)
 			return
 		}
-		if i, known := b.byName[typeName]; known {
-			b.merge(ctx, i, yield)
+		if i, known := s.byName[typeName]; known {
+			s.merge(ctx, i, yield)
 		}
 	}
 }
 
-// Close removes the spill file. The Builder must no longer be used, and no Sorted be under way.
-func (b *Builder) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sealed, b.filling = true, nil
-	b.err = cmp.Or(b.err, errors.New("graph builder: it is closed"))
-	return b.spill.close()
+// Close removes the spill file. The Sorter must no longer be used, and no Sorted be under way.
+func (s *Sorter) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed, s.filling = true, nil
+	s.err = cmp.Or(s.err, errors.New("sorter: it is closed"))
+	return s.spill.close()
 }
 
 // known is the list of that name, or nil if none of its rows were added yet.
-func (b *Builder) known(name string) *list {
-	b.listsMu.RLock()
-	defer b.listsMu.RUnlock()
-	return b.lists[name]
+func (s *Sorter) known(name string) *list {
+	s.listsMu.RLock()
+	defer s.listsMu.RUnlock()
+	return s.lists[name]
 }
 
 // list finds or makes the list of that name.
-func (b *Builder) list(name string) *list {
-	if l := b.known(name); l != nil {
+func (s *Sorter) list(name string) *list {
+	if l := s.known(name); l != nil {
 		return l
 	}
-	b.listsMu.Lock()
-	defer b.listsMu.Unlock()
-	if b.lists[name] == nil {
-		b.lists[name] = &list{number: uint16(len(b.lists) + 1)} // a row without an ID is of list 0
+	s.listsMu.Lock()
+	defer s.listsMu.Unlock()
+	if s.lists[name] == nil {
+		s.lists[name] = &list{number: uint16(len(s.lists) + 1)} // a row without an ID is of list 0
 	}
-	return b.lists[name]
+	return s.lists[name]
 }
 
 // rowNumber makes a number of a row's ID: the number that it is written as, else a hash in the upper
 // half of the numbers.
-func (b *Builder) rowNumber(id string) uint64 {
+func (s *Sorter) rowNumber(id string) uint64 {
 	const hashed = 1 << 63
 	if n, ok := decimal(id); ok {
 		return n
 	}
-	return maphash.String(b.seed, id) | hashed
+	return maphash.String(s.seed, id) | hashed
 }
 
 // decimal reads numbers below 10^18 times nine that are written in the one usual way.
@@ -258,7 +265,7 @@ func decimal(s string) (n uint64, ok bool) {
 	return n, n < 1<<63
 }
 
-// list is what the Builder knows of the rows of one list.
+// list is what the Sorter knows of the rows of one list.
 type list struct {
 	number uint16
 
@@ -289,7 +296,7 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-func (s *scratch) encode(b *Builder, row *Row) error {
+func (s *scratch) encode(sorter *Sorter, row *Row) error {
 	const keep = 1 << 20
 	if cap(s.entries) > keep { // one very long row is no reason to hold on to its memory
 		s.entries = nil
@@ -297,12 +304,12 @@ func (s *scratch) encode(b *Builder, row *Row) error {
 	s.entries, s.at, s.types, s.hash = s.entries[:0], s.at[:0], s.types[:0], s.hash[:0]
 	for i := range row.Records {
 		r := &row.Records[i]
-		t, err := b.check(r)
+		t, err := sorter.check(r)
 		if err != nil {
 			return err
 		}
 		s.at, s.types = append(s.at, len(s.entries)), append(s.types, t)
-		var full Digest
+		var full graph.Digest
 		s.entries, full = appendEntry(s.entries, r)
 		s.hash = append(s.hash, full[:]...)
 		s.hash = binary.BigEndian.AppendUint64(s.hash, uint64(r.Rank))
@@ -314,19 +321,19 @@ func (s *scratch) encode(b *Builder, row *Row) error {
 }
 
 // check says whether r can be taken, and the number of its type.
-func (b *Builder) check(r *Record) (int, error) {
+func (s *Sorter) check(r *graph.Record) (int, error) {
 	if r.Type == nil {
 		return 0, fmt.Errorf("record %s: it has no type", r.Key)
 	}
-	t, known := b.byName[r.Type.Name]
+	t, known := s.byName[r.Type.Name]
 	if !known {
-		return 0, fmt.Errorf("record %s: the type %s is none of the builder's", r.Key, r.Type.Name)
+		return 0, fmt.Errorf("record %s: the type %s is none of the sorter's", r.Key, r.Type.Name)
 	}
-	if err := CheckKey(r.Key); err != nil {
+	if err := graph.CheckKey(r.Key); err != nil {
 		return 0, err
 	}
 	if r.Type.Relationship {
-		if err := errors.Join(CheckKey(r.From), CheckKey(r.To)); err != nil {
+		if err := errors.Join(graph.CheckKey(r.From), graph.CheckKey(r.To)); err != nil {
 			return 0, fmt.Errorf("end of relationship %s: %w", r.Key, err)
 		}
 	}

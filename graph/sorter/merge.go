@@ -1,4 +1,4 @@
-package graph
+package sorter
 
 import (
 	"bytes"
@@ -7,30 +7,32 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"s1graph/graph"
 )
 
 // merge yields the records of one type, of those with one key one.
-func (b *Builder) merge(ctx context.Context, t int, yield func(Encoded, error) bool) {
-	m, err := b.open(t)
+func (s *Sorter) merge(ctx context.Context, t int, yield func(graph.Encoded, error) bool) {
+	m, err := s.open(t)
 	if err != nil {
-		yield(Encoded{}, err)
+		yield(graph.Encoded{}, err)
 		return
 	}
 	var out slab
-	g := group{typ: b.types[t]}
+	g := keyGroup{typ: s.types[t]}
 	for n := 0; len(m) > 0; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
-			yield(Encoded{}, context.Cause(ctx))
+			yield(graph.Encoded{}, context.Cause(ctx))
 			return
 		}
 		g.begin(m[0].head.key)
 		for len(m) > 0 && bytes.Equal(m[0].head.key, g.key) {
-			if err := g.add(&m[0].head, b.lost); err != nil {
-				yield(Encoded{}, err)
+			if err := g.add(&m[0].head, s.superseded); err != nil {
+				yield(graph.Encoded{}, err)
 				return
 			}
 			if err := m.advance(); err != nil {
-				yield(Encoded{}, err)
+				yield(graph.Encoded{}, err)
 				return
 			}
 		}
@@ -44,23 +46,23 @@ func (b *Builder) merge(ctx context.Context, t int, yield func(Encoded, error) b
 	}
 }
 
-// group makes one record of the entries that have one key.
-type group struct {
-	typ *Type
+// keyGroup makes one record of the entries that have one key.
+type keyGroup struct {
+	typ *graph.Type
 
 	key    []byte
-	live   bool             // there is an entry that not only lost rows gave rise to
-	best   entry            // the greatest of those
-	memory []byte           // that best lies in
-	folded map[string]Value // what the properties in Combine have come to; nil while one entry says it all
+	live   bool                   // there is an entry of a row that is not superseded
+	best   entry                  // the greatest of those
+	memory []byte                 // that best lies in
+	folded map[string]graph.Value // what the properties in Combine have come to; nil while one entry says it all
 }
 
-func (g *group) begin(key []byte) {
+func (g *keyGroup) begin(key []byte) {
 	g.key, g.live, g.folded = append(g.key[:0], key...), false, nil
 }
 
-func (g *group) add(e *entry, lost bitset) error {
-	if !e.isLive(lost) {
+func (g *keyGroup) add(e *entry, superseded bitset) error {
+	if !e.isLive(superseded) {
 		return nil
 	}
 	if !g.live {
@@ -74,7 +76,7 @@ func (g *group) add(e *entry, lost bitset) error {
 	}
 	if len(g.typ.Combine) > 0 {
 		if g.folded == nil {
-			g.folded = map[string]Value{}
+			g.folded = map[string]graph.Value{}
 			if err := g.fold(g.best.json); err != nil {
 				return err
 			}
@@ -89,7 +91,7 @@ func (g *group) add(e *entry, lost bitset) error {
 	return nil
 }
 
-func (g *group) fold(json []byte) error {
+func (g *keyGroup) fold(json []byte) error {
 	r, err := g.decode(json)
 	if err != nil {
 		return err
@@ -108,24 +110,24 @@ func (g *group) fold(json []byte) error {
 }
 
 // record is what the entries have become.
-func (g *group) record(out *slab) (Encoded, error) {
+func (g *keyGroup) record(out *slab) (graph.Encoded, error) {
 	if g.folded == nil {
-		e := Encoded{JSON: out.copy(g.best.json)}
+		e := graph.Encoded{JSON: out.copy(g.best.json)}
 		e.Key, e.Full, e.Stable = string(g.key), g.best.full, g.best.stable
 		return e, nil
 	}
 	r, err := g.decode(g.best.json)
 	if err != nil {
-		return Encoded{}, err
+		return graph.Encoded{}, err
 	}
 	for name, v := range g.folded {
 		r.Set(name, v)
 	}
-	return Encode(&r), nil
+	return graph.Encode(&r), nil
 }
 
-func (g *group) decode(json []byte) (Record, error) {
-	r, err := Decode(json, map[string]*Type{g.typ.Name: g.typ})
+func (g *keyGroup) decode(json []byte) (graph.Record, error) {
+	r, err := graph.Decode(json, map[string]*graph.Type{g.typ.Name: g.typ})
 	if err != nil {
 		return r, fmt.Errorf("record %s: %w", g.key, err)
 	}
@@ -149,21 +151,21 @@ func (s *slab) copy(b []byte) []byte {
 }
 
 // open makes a merger of all that there is of a type.
-func (b *Builder) open(t int) (merger, error) {
+func (s *Sorter) open(t int) (merger, error) {
 	var m merger
-	if b.filling != nil {
-		if err := m.push(&memorySource{b.filling.data, b.filling.refs[t]}); err != nil {
+	if s.filling != nil {
+		if err := m.push(&memorySource{s.filling.data, s.filling.refs[t]}); err != nil {
 			return nil, err
 		}
 	}
 	const least, most = 4 << 10, 1 << 20
-	buffer := min(max(b.limit/max(len(b.spill.batches), 1), least), most)
-	for _, s := range b.spill.batches {
-		if s.types[t].length == 0 {
+	buffer := min(max(s.limit/max(len(s.spill.batches), 1), least), most)
+	for _, spilled := range s.spill.batches {
+		if spilled.types[t].length == 0 {
 			continue
 		}
-		size := min(int64(buffer), s.types[t].length)
-		if err := m.push(&fileSource{file: b.spill.file, left: s.types[t], buf: make([]byte, size)}); err != nil {
+		size := min(int64(buffer), spilled.types[t].length)
+		if err := m.push(&fileSource{file: s.spill.file, left: spilled.types[t], buf: make([]byte, size)}); err != nil {
 			return nil, err
 		}
 	}
@@ -227,7 +229,7 @@ func (s *fileSource) need(n int) error {
 	want := int(min(int64(len(s.buf)-have), s.left.length))
 	got, err := s.file.ReadAt(s.buf[have:have+want], s.left.offset)
 	if got < want || have+got < n {
-		return fmt.Errorf("graph builder: %s: %w", s.file.Name(), cmp.Or(err, io.ErrUnexpectedEOF))
+		return fmt.Errorf("sorter: %s: %w", s.file.Name(), cmp.Or(err, io.ErrUnexpectedEOF))
 	}
 	s.left.offset += int64(got)
 	s.left.length -= int64(got)

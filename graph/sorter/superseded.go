@@ -1,0 +1,85 @@
+package sorter
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// seal ends the adding: what is left in memory is sorted, and the superseded rows are found.
+func (s *Sorter) seal() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil || s.sealed {
+		return s.err
+	}
+	s.sealed = true
+	for len(s.free) > 0 {
+		<-s.free // its memory is better used for reading
+	}
+	if s.filling != nil {
+		for t := range s.types {
+			s.filling.sort(t)
+		}
+	}
+	s.err = s.findSuperseded()
+	return s.err
+}
+
+// findSuperseded fills s.superseded. It reads the headers of all rows, if some IDs came more than once.
+func (s *Sorter) findSuperseded() error {
+	type best struct {
+		header rowHeader
+		number uint64
+		found  bool
+	}
+	repeated := map[uint16][]uint64{}
+	winners := map[uint16][]best{}
+	for _, l := range s.lists {
+		if ids := l.repeats(); len(ids) > 0 {
+			repeated[l.number], winners[l.number] = ids, make([]best, len(ids))
+		}
+	}
+	if len(repeated) == 0 {
+		return nil
+	}
+	s.superseded = newBitset(s.rows)
+	return s.eachRow(func(number uint64, h rowHeader) {
+		i, found := slices.BinarySearch(repeated[h.list], h.id)
+		if !found {
+			return
+		}
+		w := &winners[h.list][i]
+		switch {
+		case !w.found:
+		case cmp.Or(cmp.Compare(h.updated, w.header.updated), bytes.Compare(h.content[:], w.header.content[:])) > 0:
+			s.superseded.set(w.number)
+		default:
+			s.superseded.set(number)
+			return
+		}
+		*w = best{h, number, true}
+	})
+}
+
+func (s *Sorter) eachRow(visit func(number uint64, h rowHeader)) error {
+	for _, spilled := range s.spill.batches {
+		r := bufio.NewReaderSize(io.NewSectionReader(s.spill.file, spilled.rows.offset, spilled.rows.length), 256<<10)
+		var buf [rowHeaderSize]byte
+		for i := range spilled.rows.length / rowHeaderSize {
+			if _, err := io.ReadFull(r, buf[:]); err != nil {
+				return fmt.Errorf("sorter: %s: %w", s.spill.file.Name(), err)
+			}
+			visit(spilled.firstRow+uint64(i), parseRowHeader(buf[:]))
+		}
+	}
+	if s.filling != nil {
+		for i, h := range s.filling.rows {
+			visit(s.filling.firstRow+uint64(i), h)
+		}
+	}
+	return nil
+}
