@@ -98,8 +98,8 @@ func (d *differ) types() []*Type {
 	return types
 }
 
-func (d *differ) pairs(ctx context.Context, t *Type) iter.Seq2[pair[KeyDigest], error] {
-	return join(d.before.Digests(ctx, t.Name), d.after.Digests(ctx, t.Name), digestKey)
+func (d *differ) pairs(ctx context.Context, t *Type) iter.Seq2[Pair[KeyDigest], error] {
+	return Join(d.before.Digests(ctx, t.Name), d.after.Digests(ctx, t.Name), digestKey)
 }
 
 func (d *differ) diff(ctx context.Context, t *Type) (Counts, error) {
@@ -129,20 +129,20 @@ func (d *differ) diff(ctx context.Context, t *Type) (Counts, error) {
 	for p, err := range d.pairs(ctx, t) {
 		switch {
 		case err != nil:
-		case p.right == nil:
-			if !isNow[p.left.Key] {
-				err = report(Deleted, p.left.Key, "", &c.Deleted)
+		case p.Right == nil:
+			if !isNow[p.Left.Key] {
+				err = report(Deleted, p.Left.Key, "", &c.Deleted)
 			}
-		case p.left == nil:
-			if previous, ok := was[p.right.Key]; ok {
-				err = report(Rekeyed, p.right.Key, previous, &c.Rekeyed)
+		case p.Left == nil:
+			if previous, ok := was[p.Right.Key]; ok {
+				err = report(Rekeyed, p.Right.Key, previous, &c.Rekeyed)
 			} else {
-				err = report(Created, p.right.Key, "", &c.Created)
+				err = report(Created, p.Right.Key, "", &c.Created)
 			}
-		case p.left.Stable != p.right.Stable:
-			err = report(Updated, p.right.Key, "", &c.Updated)
-		case p.left.Full != p.right.Full:
-			err = report(Touched, p.right.Key, "", &c.Touched)
+		case p.Left.Stable != p.Right.Stable:
+			err = report(Updated, p.Right.Key, "", &c.Updated)
+		case p.Left.Full != p.Right.Full:
+			err = report(Touched, p.Right.Key, "", &c.Touched)
 		}
 		if err != nil {
 			return c, err
@@ -175,16 +175,16 @@ func (d *differ) rekeyed(ctx context.Context, t *Type) (map[string]string, error
 		switch {
 		case err != nil:
 			return nil, err
-		case p.right == nil:
-			now, ok := renamed(t, p.left.Key, candidates)
+		case p.Right == nil:
+			now, ok := renamed(t, p.Left.Key, candidates)
 			if !ok {
 				continue
 			}
 			if _, taken := was[now]; !taken { // two that became one: the other one is gone
-				was[now] = strings.Clone(p.left.Key)
+				was[now] = strings.Clone(p.Left.Key)
 			}
-		case p.left == nil && mayBeRenamed(t, p.right.Key, isNow):
-			arrived[strings.Clone(p.right.Key)] = true
+		case p.Left == nil && mayBeRenamed(t, p.Right.Key, isNow):
+			arrived[strings.Clone(p.Right.Key)] = true
 		}
 	}
 	for now, before := range was {

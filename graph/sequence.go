@@ -65,12 +65,12 @@ const fetchBatch = 256
 // Missing yields the keys that before has of a type and after lacks, in ascending order.
 func Missing(ctx context.Context, before, after Snapshot, typeName string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for p, err := range join(before.Digests(ctx, typeName), after.Digests(ctx, typeName), digestKey) {
+		for p, err := range Join(before.Digests(ctx, typeName), after.Digests(ctx, typeName), digestKey) {
 			if err != nil {
 				yield("", err)
 				return
 			}
-			if p.right == nil && !yield(strings.Clone(p.left.Key), nil) {
+			if p.Right == nil && !yield(strings.Clone(p.Left.Key), nil) {
 				return
 			}
 		}
@@ -81,14 +81,14 @@ func Missing(ctx context.Context, before, after Snapshot, typeName string) iter.
 // whether the two hold the same records of it.
 func Compare(ctx context.Context, before, after Snapshot, typeName string, missing func(key string)) (same bool, err error) {
 	same = true
-	for p, err := range join(before.Digests(ctx, typeName), after.Digests(ctx, typeName), digestKey) {
+	for p, err := range Join(before.Digests(ctx, typeName), after.Digests(ctx, typeName), digestKey) {
 		switch {
 		case err != nil:
 			return false, err
-		case p.right == nil:
+		case p.Right == nil:
 			same = false
-			missing(strings.Clone(p.left.Key))
-		case p.left == nil || p.left.Full != p.right.Full:
+			missing(strings.Clone(p.Left.Key))
+		case p.Left == nil || p.Left.Full != p.Right.Full:
 			same = false
 		}
 	}
@@ -100,20 +100,20 @@ func Compare(ctx context.Context, before, after Snapshot, typeName string, missi
 func Merge(ctx context.Context, primary, carried iter.Seq2[Encoded, error], both func(primary, carried Encoded) (Encoded, error)) iter.Seq2[Encoded, error] {
 	return func(yield func(Encoded, error) bool) {
 		n := 0
-		for p, err := range join(carried, primary, func(e Encoded) string { return e.Key }) {
+		for p, err := range Join(carried, primary, func(e Encoded) string { return e.Key }) {
 			if n++; err == nil && n%1024 == 0 && ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
 			var e Encoded
 			switch {
 			case err != nil:
-			case p.left == nil:
-				e = *p.right
-			case p.right == nil:
-				e = *p.left
+			case p.Left == nil:
+				e = *p.Right
+			case p.Right == nil:
+				e = *p.Left
 			default:
-				if e, err = both(*p.right, *p.left); err != nil {
-					err = fmt.Errorf("record %s: %w", p.left.Key, err)
+				if e, err = both(*p.Right, *p.Left); err != nil {
+					err = fmt.Errorf("record %s: %w", p.Left.Key, err)
 				}
 			}
 			if !yield(e, err) || err != nil {
@@ -123,22 +123,23 @@ func Merge(ctx context.Context, primary, carried iter.Seq2[Encoded, error], both
 	}
 }
 
-// pair is what two sequences have under one key; nil where one has nothing.
-type pair[T any] struct{ left, right *T }
+// Pair is what two sequences have under one key; nil where one has nothing.
+type Pair[T any] struct{ Left, Right *T }
 
 func digestKey(d KeyDigest) string { return d.Key }
 
-// join walks two sequences side by side. Each must be ascending: a snapshot that is not would look as if
-// things had gone. The pair is valid until the next one.
-func join[T any](left, right iter.Seq2[T, error], key func(T) string) iter.Seq2[pair[T], error] {
-	return func(yield func(pair[T], error) bool) {
+// Join walks two sequences side by side, in the order of their keys. Each must be ascending, and one that is not
+// ends with an error: it would look as if things had gone. An error of either ends the walk and is passed on as it
+// is. A pair is valid until the next one.
+func Join[T any](left, right iter.Seq2[T, error], key func(T) string) iter.Seq2[Pair[T], error] {
+	return func(yield func(Pair[T], error) bool) {
 		next, stop := iter.Pull2(ascending(left, key))
 		defer stop()
 		l, err, more := next()
 		var r T
 		for v, rightErr := range ascending(right, key) {
 			if rightErr != nil {
-				yield(pair[T]{}, rightErr)
+				yield(Pair[T]{}, rightErr)
 				return
 			}
 			r = v       // one variable for all of them: what a pair points to is allocated once
@@ -147,32 +148,32 @@ func join[T any](left, right iter.Seq2[T, error], key func(T) string) iter.Seq2[
 				if order = strings.Compare(key(l), key(r)); order >= 0 {
 					break
 				}
-				if !yield(pair[T]{left: &l}, nil) {
+				if !yield(Pair[T]{Left: &l}, nil) {
 					return
 				}
 				l, err, more = next()
 			}
 			switch {
 			case err != nil:
-				yield(pair[T]{}, err)
+				yield(Pair[T]{}, err)
 				return
 			case more && order == 0:
-				if !yield(pair[T]{&l, &r}, nil) {
+				if !yield(Pair[T]{&l, &r}, nil) {
 					return
 				}
 				l, err, more = next()
 			default:
-				if !yield(pair[T]{right: &r}, nil) {
+				if !yield(Pair[T]{Right: &r}, nil) {
 					return
 				}
 			}
 		}
 		for more {
 			if err != nil {
-				yield(pair[T]{}, err)
+				yield(Pair[T]{}, err)
 				return
 			}
-			if !yield(pair[T]{left: &l}, nil) {
+			if !yield(Pair[T]{Left: &l}, nil) {
 				return
 			}
 			l, err, more = next()

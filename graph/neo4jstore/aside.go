@@ -97,38 +97,34 @@ func asideOf(r *neo4j.Record, names []string) AsideValues {
 // differing yields the rows of what differs from the target, as the update statement wants them.
 func (a *apply) differing(ctx context.Context, s *Aside, from asideSource) iter.Seq2[parameters, error] {
 	return func(yield func(parameters, error) bool) {
-		before, stopBefore := iter.Pull2(from(ctx, s))
-		defer stopBefore()
-		after, stopAfter := iter.Pull2(s.Values(ctx, a.target.RunID))
-		defer stopAfter()
-		was, errWas, moreWas := before()
-		is, errIs, moreIs := after()
-		for moreWas || moreIs {
-			if errWas != nil || errIs != nil {
-				if errWas == nil {
-					errWas = fmt.Errorf("what stands beside %s in the run %s: %w", s.Type, a.target.RunID, errIs)
-				}
-				yield(nil, errWas)
-				return
-			}
+		keyOf := func(v AsideValues) string { return v.Key }
+		for p, err := range graph.Join(from(ctx, s), a.wantedAside(ctx, s), keyOf) {
 			var row parameters
-			stepWas, stepIs := moreWas && (!moreIs || was.Key <= is.Key), moreIs && (!moreWas || is.Key <= was.Key)
 			switch {
-			case stepWas && stepIs:
-				row = s.row(is.Key, was.Properties, is.Properties)
-			case stepWas:
-				row = s.row(was.Key, was.Properties, nil)
+			case err != nil:
+			case p.Right == nil:
+				row = s.row(p.Left.Key, p.Left.Properties, nil)
+			case p.Left == nil:
+				row = s.row(p.Right.Key, nil, p.Right.Properties)
 			default:
-				row = s.row(is.Key, nil, is.Properties)
+				row = s.row(p.Right.Key, p.Left.Properties, p.Right.Properties)
 			}
-			if row != nil && !yield(row, nil) {
+			if (row != nil || err != nil) && !yield(row, err) || err != nil {
 				return
 			}
-			if stepWas {
-				was, errWas, moreWas = before()
+		}
+	}
+}
+
+// wantedAside takes it from the target's run.
+func (a *apply) wantedAside(ctx context.Context, s *Aside) iter.Seq2[AsideValues, error] {
+	return func(yield func(AsideValues, error) bool) {
+		for v, err := range s.Values(ctx, a.target.RunID) {
+			if err != nil {
+				err = fmt.Errorf("what stands beside %s in the run %s: %w", s.Type, a.target.RunID, err)
 			}
-			if stepIs {
-				is, errIs, moreIs = after()
+			if !yield(v, err) || err != nil {
+				return
 			}
 		}
 	}
