@@ -76,18 +76,20 @@ func (c *commands) printPosture(run *jsonstore.Run, asJSON bool) error {
 
 func (c *commands) printVerdictsJSON(run *jsonstore.Run) error {
 	for _, compliant := range []bool{false, true} {
-		err := eachVerdict(run, func(v posture.Verdict) error {
+		for v, err := range posture.Of(run) {
+			if err != nil {
+				return err
+			}
 			if v.Compliant != compliant {
-				return nil
+				continue
 			}
 			line, err := json.Marshal(&v)
-			if err == nil {
-				_, err = c.out.Write(append(c.out.json(line), '\n'))
+			if err != nil {
+				return err
 			}
-			return err
-		})
-		if err != nil {
-			return err
+			if _, err := c.out.Write(append(c.out.json(line), '\n')); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -96,15 +98,14 @@ func (c *commands) printVerdictsJSON(run *jsonstore.Run) error {
 func (c *commands) printVerdicts(run *jsonstore.Run) error {
 	var verdicts []posture.Verdict
 	compliant := 0
-	err := eachVerdict(run, func(v posture.Verdict) error {
+	for v, err := range posture.Of(run) {
+		if err != nil {
+			return err
+		}
 		verdicts = append(verdicts, v)
 		if v.Compliant {
 			compliant++
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	slices.SortStableFunc(verdicts, func(a, b posture.Verdict) int {
 		return cmp.Or(cmp.Compare(rankOf(a.Compliant), rankOf(b.Compliant)), strings.Compare(strings.ToLower(a.DisplayName), strings.ToLower(b.DisplayName)))
@@ -128,24 +129,6 @@ func rankOf(compliant bool) int {
 		return 1
 	}
 	return 0
-}
-
-// eachVerdict reads the verdicts of a run, in the order of the devices' keys.
-func eachVerdict(run *jsonstore.Run, take func(posture.Verdict) error) error {
-	f, err := run.Open(posture.File)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for v, err := range posture.Read(f) {
-		if err == nil {
-			err = take(v)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (s *screen) verdictRow(v *posture.Verdict) []any {

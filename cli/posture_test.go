@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -88,8 +89,8 @@ func TestPostureSaysWhatIsMissing(t *testing.T) {
 
 func TestHostileNamesOfEvaluatedDevicesReachNoTerminal(t *testing.T) {
 	var verdicts []posture.Verdict
-	for _, name := range s1test.HostileNames {
-		verdicts = append(verdicts, posture.Verdict{Device: "sentinelone_device:x", DisplayName: name, Reasons: []string{"network_status is " + name}})
+	for i, name := range s1test.HostileNames {
+		verdicts = append(verdicts, posture.Verdict{Device: fmt.Sprintf("sentinelone_device:%03d", i), DisplayName: name, Reasons: []string{"network_status is " + name}})
 	}
 	evaluatedAs(t, verdicts...)
 	for _, args := range [][]string{{"posture", "--instance", "test"}, {"posture", "--instance", "test", "--json"}} {

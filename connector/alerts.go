@@ -170,7 +170,7 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 	}
 	if _, found := manifest.Files[posture.File]; found {
 		told.Policies = was.Policies
-		told.Posture = func(context.Context) iter.Seq2[posture.Verdict, error] { return ReadPosture(run) }
+		told.Posture = func(context.Context) iter.Seq2[posture.Verdict, error] { return posture.Of(run) }
 	}
 	return told, nil
 }
@@ -234,19 +234,5 @@ func (r *run) agentsReadAt() {
 	r.state.AgentsReadAt = r.summary.StartedAt
 	if last := r.last.state.AgentsReadAt; !r.summary.isFresh(entities.Agent.GraphType()) && !last.IsZero() {
 		r.state.AgentsReadAt = last
-	}
-}
-
-// ReadPosture yields the verdicts that were kept with a run, in ascending order of the devices' keys. The error is
-// fs.ErrNotExist where the run has none.
-func ReadPosture(run *jsonstore.Run) iter.Seq2[posture.Verdict, error] {
-	return func(yield func(posture.Verdict, error) bool) {
-		f, err := run.Open(posture.File)
-		if err != nil {
-			yield(posture.Verdict{}, err)
-			return
-		}
-		defer f.Close()
-		posture.Read(f)(yield)
 	}
 }

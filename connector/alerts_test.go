@@ -16,6 +16,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
+	"s1graph/posture"
 	"s1graph/s1/s1test"
 )
 
@@ -209,7 +210,7 @@ func TestADeviceThatFallsOutIsToldOfAndKeptBesideTheGraph(t *testing.T) {
 	run, err := jsonstore.OpenRun(filepath.Join(c.dir, "runs", currentRun(t, c.dir)))
 	require.NoError(t, err)
 	fallen := map[string]bool{}
-	for verdict, err := range connector.ReadPosture(run) {
+	for verdict, err := range posture.Of(run) {
 		require.NoError(t, err)
 		fallen[verdict.Device] = !verdict.Compliant
 	}

@@ -178,7 +178,7 @@ func (n *neo4j) postureAside() neo4jstore.Aside {
 			if _, judged := run.Manifest().Files[posture.File]; !judged {
 				return
 			}
-			for v, err := range ReadPosture(run) {
+			for v, err := range posture.Of(run) {
 				found := neo4jstore.AsideValues{Key: v.Device, Properties: map[string]graph.Value{
 					"compliant": graph.Bool(v.Compliant), "nonCompliantReasons": graph.Strings(v.Reasons),
 				}}

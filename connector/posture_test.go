@@ -9,6 +9,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
+	"s1graph/posture"
 	"s1graph/s1/s1test"
 )
 
@@ -23,7 +24,7 @@ func (c *console) fallen() (n int64) {
 	c.t.Helper()
 	run, err := jsonstore.OpenRun(c.dir + "/runs/" + currentRun(c.t, c.dir))
 	require.NoError(c.t, err)
-	for verdict, err := range connector.ReadPosture(run) {
+	for verdict, err := range posture.Of(run) {
 		require.NoError(c.t, err)
 		if !verdict.Compliant {
 			n++

@@ -35,10 +35,27 @@ func Write(w io.Writer, verdicts iter.Seq2[Verdict, error]) error {
 	return nil
 }
 
+// Of yields the verdicts that were kept with a run, in ascending order of the devices' keys. The error is
+// fs.ErrNotExist where the run has none. After an error nothing more is yielded.
+func Of(run interface {
+	Open(name string) (io.ReadCloser, error)
+}) iter.Seq2[Verdict, error] {
+	return func(yield func(Verdict, error) bool) {
+		f, err := run.Open(File)
+		if err != nil {
+			yield(Verdict{}, err)
+			return
+		}
+		defer f.Close()
+		Read(f)(yield)
+	}
+}
+
 // Read yields the verdicts that Write wrote. After an error nothing more is yielded.
 func Read(r io.Reader) iter.Seq2[Verdict, error] {
 	return func(yield func(Verdict, error) bool) {
 		d := jsontext.NewDecoder(r)
+		last := ""
 		for n := 1; ; n++ {
 			var v Verdict
 			err := json.UnmarshalDecode(d, &v)
@@ -47,7 +64,10 @@ func Read(r io.Reader) iter.Seq2[Verdict, error] {
 				return
 			case err == nil && v.Device == "":
 				err = errors.New("it names no device")
+			case err == nil && v.Device <= last:
+				err = fmt.Errorf("it is on %s and comes after %s, but they should ascend", v.Device, last)
 			}
+			last = v.Device
 			if err != nil {
 				yield(Verdict{}, fmt.Errorf("verdict %d: %w", n, err))
 				return

@@ -263,7 +263,7 @@ func TestTheFileIsReadAsItWasWritten(t *testing.T) {
 
 	gone := errors.New("the disk is gone")
 	assert.ErrorIs(t, posture.Write(&file, posture.Read(iotest.ErrReader(gone))), gone)
-	for _, spoilt := range []string{file.String()[:file.Len()-5], "nonsense\n", "{}\n", "[]"} {
+	for _, spoilt := range []string{file.String()[:file.Len()-5], file.String() + file.String(), "nonsense\n", "{}\n", "[]"} {
 		var last error
 		for _, err := range posture.Read(strings.NewReader(spoilt)) {
 			last = err
