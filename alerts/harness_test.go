@@ -72,9 +72,7 @@ func (s *service) sync(day int) alerts.Run {
 
 // last is the last run on disk.
 func (s *service) last() alerts.Run {
-	dir, err := filepath.EvalSymlinks(filepath.Join(s.dir, "current"))
-	require.NoError(s.t, err)
-	run, err := jsonstore.OpenRun(dir)
+	run, err := jsonstore.OpenLast(s.dir)
 	require.NoError(s.t, err)
 	m := run.Manifest()
 	types := map[string]*graph.Type{}
@@ -84,7 +82,7 @@ func (s *service) last() alerts.Run {
 	return alerts.Run{
 		ID: m.ID, StartedAt: m.StartedAt, Graph: run, Types: types,
 		Changes: func(ctx context.Context) iter.Seq2[alerts.Event, error] {
-			return alerts.ReadEvents(ctx, filepath.Join(dir, "changes.jsonl"))
+			return alerts.ReadEvents(ctx, filepath.Join(run.Dir(), "changes.jsonl"))
 		},
 		Report: alerts.Report{Instance: "test", Run: m.ID, Status: "complete", StartedAt: m.StartedAt, FinishedAt: m.FinishedAt},
 	}

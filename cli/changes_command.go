@@ -214,13 +214,10 @@ func (s *screen) loggedChanges(names *names) func(*jsonstore.LoggedRun, *jsonsto
 // namesIn knows what the entities in the last graphs of a folder are called. What is gone since is called by its key.
 func namesIn(ctx context.Context, dir string) *names {
 	var snapshots []graph.Snapshot
-	current, err := filepath.EvalSymlinks(filepath.Join(dir, "current"))
-	if err == nil {
-		if run, err := jsonstore.OpenRun(current); err == nil {
-			snapshots = append(snapshots, run)
-			if before, err := jsonstore.OpenRun(filepath.Join(filepath.Dir(current), run.Manifest().Previous)); err == nil {
-				snapshots = append(snapshots, before)
-			}
+	if run, err := jsonstore.OpenLast(dir); err == nil {
+		snapshots = append(snapshots, run)
+		if before, err := jsonstore.OpenRun(filepath.Join(filepath.Dir(run.Dir()), run.Manifest().Previous)); err == nil {
+			snapshots = append(snapshots, before)
 		}
 	}
 	return newNames(ctx, snapshots...)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -49,14 +48,11 @@ each run evaluates anew; nothing is asked of the console here.`,
 
 // lastRunIn opens the last run in an instance's folder without its lock: another process may be writing the next.
 func lastRunIn(dir string) (*jsonstore.Run, error) {
-	current, err := filepath.EvalSymlinks(filepath.Join(dir, "current"))
-	if errors.Is(err, fs.ErrNotExist) {
+	run, err := jsonstore.OpenLast(dir)
+	if errors.Is(err, jsonstore.ErrNoRun) {
 		return nil, noRun(dir)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return jsonstore.OpenRun(current)
+	return run, err
 }
 
 func (c *commands) printPosture(run *jsonstore.Run, asJSON bool) error {

@@ -73,7 +73,7 @@ func (c *commands) graphFolder(ctx *cli.Context) (folder, name string, err error
 		if err != nil {
 			return "", "", err
 		}
-		if _, err := os.Stat(filepath.Join(settings.Dir, "current")); errors.Is(err, fs.ErrNotExist) {
+		if _, err := jsonstore.OpenLast(settings.Dir); errors.Is(err, jsonstore.ErrNoRun) {
 			return "", "", misuse("there is no graph in %s yet: run s1graph run first, or name another --instance, --dir or folder", settings.Dir)
 		}
 		return settings.Dir, settings.Instance, nil
@@ -88,13 +88,11 @@ func (c *commands) graphFolder(ctx *cli.Context) (folder, name string, err error
 // writePage writes the page of an instance's last run, or of any other folder of graph files. It takes no lock: a run
 // that another process replaces and removes in the meantime is an error that says so.
 func writePage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
-	current, err := filepath.EvalSymlinks(filepath.Join(folder, "current"))
-	if err != nil {
-		return writeFolderPage(ctx, w, folder, name)
-	}
-	report, err := writeRunPage(ctx, w, current, name)
+	report, err := writeRunPage(ctx, w, folder, name)
 	var damaged *jsonstore.DamagedError
 	switch {
+	case errors.Is(err, jsonstore.ErrNoRun):
+		return writeFolderPage(ctx, w, folder, name)
 	case errors.As(err, &damaged) && errors.Is(err, fs.ErrNotExist):
 		return report, fmt.Errorf("%w; if a run ended just now, do it again, else the next run mends it", err)
 	case errors.As(err, &damaged):
@@ -112,14 +110,14 @@ func writeFolderPage(ctx context.Context, w io.Writer, folder, name string) (vis
 	return report, errors.Join(err, graph.Close())
 }
 
-func writeRunPage(ctx context.Context, w io.Writer, dir, name string) (visualize.Report, error) {
-	run, err := jsonstore.OpenRun(dir)
+func writeRunPage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
+	run, err := jsonstore.OpenLast(folder)
 	if err != nil {
 		return visualize.Report{}, err
 	}
 	source := visualize.Source{Graph: run, Name: name, Run: run.Manifest().ID, At: run.Manifest().FinishedAt}
 	if run.Manifest().Previous != "" { // else there was nothing to compare with
-		changes, err := os.Open(filepath.Join(dir, "changes.jsonl"))
+		changes, err := os.Open(filepath.Join(run.Dir(), "changes.jsonl"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return visualize.Report{}, err
 		}

@@ -88,11 +88,7 @@ func measureLoaders(ctx context.Context, p *program, o options) error {
 	if _, err := collected.run("json"); err != nil {
 		return err
 	}
-	current, err := filepath.EvalSymlinks(filepath.Join(collected.dir, "json", "current"))
-	if err != nil {
-		return err
-	}
-	tenant, err := jsonstore.OpenRun(current)
+	tenant, err := jsonstore.OpenLast(filepath.Join(collected.dir, "json"))
 	if err != nil {
 		return err
 	}

@@ -61,11 +61,10 @@ func ChangeLog(dir string) ([]LoggedRun, error) {
 
 // withCurrent adds the last run, should its process have been killed before it could put it into the log.
 func withCurrent(dir string, runs []LoggedRun) []LoggedRun {
-	link, err := os.Readlink(filepath.Join(dir, "current"))
+	id, err := lastID(dir)
 	if err != nil {
 		return runs
 	}
-	id := filepath.Base(link)
 	file := filepath.Join(dir, "runs", id, "changes.jsonl")
 	info, err := os.Stat(file)
 	isLogged := slices.ContainsFunc(runs, func(r LoggedRun) bool { return r.ID == id })

@@ -29,18 +29,15 @@ func (s *Store) recover() error {
 			return err
 		}
 	}
-	link, err := os.Readlink(s.path("current"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
+	current, err := lastID(s.dir)
 	if err == nil {
-		s.last, err = OpenRun(s.runDir(filepath.Base(link)))
+		s.last, err = OpenRun(s.runDir(current))
 	}
 	switch {
 	case err == nil:
 		return s.tidy()
-	case isLost(err):
-		return s.fallBack(link, err)
+	case errors.Is(err, ErrNoRun), isLost(err):
+		return s.fallBack(current, err)
 	}
 	return err
 }
@@ -71,11 +68,8 @@ func (s *Store) tidy() error {
 // fallBack makes the newest run that can be read the last one. It leaves all but drafts as it is, the link too: until a
 // run is committed, the next process finds the same. A first draft that was whole when its process was killed counts as
 // a run: nothing tells it from one whose link was lost.
-func (s *Store) fallBack(link string, lost error) error {
-	current := ""
-	if link != "" {
-		current = filepath.Base(link)
-	}
+// current is the ID of the run that the link leads to, "" where there is no link.
+func (s *Store) fallBack(current string, lost error) error {
 	err := s.removeRuns(func(id string) bool {
 		_, err := os.Stat(filepath.Join(s.runDir(id), "run.json"))
 		return id != current && errors.Is(err, fs.ErrNotExist) // the draft of a killed process
@@ -101,8 +95,8 @@ func (s *Store) fallBack(link string, lost error) error {
 		n, _ := sequenceOf(id)
 		s.sequence = max(s.sequence, n)
 	}
-	if link != "" || len(ids) > 0 {
-		s.recovered = s.recovery(link, lost)
+	if current != "" || len(ids) > 0 {
+		s.recovered = s.recovery(current, lost)
 	}
 	if s.last != nil {
 		return s.logChanges(s.last)
@@ -111,9 +105,9 @@ func (s *Store) fallBack(link string, lost error) error {
 }
 
 // recovery is what Recovered says.
-func (s *Store) recovery(link string, lost error) string {
+func (s *Store) recovery(current string, lost error) string {
 	what := fmt.Sprintf("The last run is lost (%v)", lost)
-	if link == "" {
+	if current == "" {
 		what = fmt.Sprintf("There is no link %s to the last run", s.path("current"))
 	}
 	if s.last == nil {

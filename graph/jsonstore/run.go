@@ -117,6 +117,29 @@ func OpenRun(dir string) (*Run, error) {
 	return r, nil
 }
 
+// ErrNoRun says that a directory has no run yet.
+var ErrNoRun = errors.New("there is no run yet")
+
+// OpenLast opens the last run of a Store's directory, as OpenRun does. The error is ErrNoRun where there is none.
+func OpenLast(dir string) (*Run, error) {
+	id, err := lastID(dir)
+	if err != nil {
+		return nil, err
+	}
+	return OpenRun(filepath.Join(dir, "runs", id))
+}
+
+// lastID is the ID of the run that DIR/current leads to. The error is ErrNoRun where there is no such link.
+func lastID(dir string) (string, error) {
+	path := filepath.Join(dir, "current")
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().Type() != fs.ModeSymlink {
+		return "", ErrNoRun
+	}
+	link, err := os.Readlink(path)
+	return filepath.Base(link), err
+}
+
 // Manifest is what the run says of itself. It is not to be changed.
 func (r *Run) Manifest() Manifest { return r.manifest }
 

@@ -330,3 +330,21 @@ func TestChangesAreKeptWithIDsThatNameThem(t *testing.T) {
 	slices.Sort(seen)
 	assert.Len(t, slices.Compact(seen), 4)
 }
+
+func TestTheLastRunIsFoundWithoutTheLock(t *testing.T) {
+	dir := t.TempDir()
+	_, err := jsonstore.OpenLast(dir)
+	require.ErrorIs(t, err, jsonstore.ErrNoRun)
+	s := open(t, dir)
+	_, err = jsonstore.OpenLast(dir)
+	require.ErrorIs(t, err, jsonstore.ErrNoRun)
+	for range 2 {
+		commitChanges(t, s, noon, renamed("1"))
+		run, err := jsonstore.OpenLast(dir)
+		require.NoError(t, err)
+		assert.Equal(t, s.Last().Manifest().ID, run.Manifest().ID)
+	}
+	require.NoError(t, os.RemoveAll(s.Last().Dir()))
+	_, err = jsonstore.OpenLast(dir)
+	require.ErrorAs(t, err, new(*jsonstore.DamagedError), "which is not the same as no run")
+}
