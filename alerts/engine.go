@@ -59,8 +59,8 @@ type Run struct {
 	Graph graph.Snapshot
 	Types map[string]*graph.Type // by name: those that the run was written with, for graph.Decode
 
-	// Changes yields the events of the run, in the order of changes.jsonl; ReadEvents reads them. Nil: there are none.
-	Changes func(context.Context) iter.Seq2[Event, error]
+	// Changes yields the events of the run, in the order of changes.jsonl. Nil: there are none.
+	Changes func(context.Context) iter.Seq2[graph.ChangeLine, error]
 
 	// Fresh says whether a type was read whole in this run. States of others are not evaluated: that nothing was heard
 	// of an agent which was not asked for means nothing. Nil: all are.
@@ -81,9 +81,9 @@ type Run struct {
 	Report Report
 }
 
-func (r *Run) events(ctx context.Context) iter.Seq2[Event, error] {
+func (r *Run) events(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
 	if r.Changes == nil {
-		return func(func(Event, error) bool) {}
+		return func(func(graph.ChangeLine, error) bool) {}
 	}
 	return r.Changes(ctx)
 }

@@ -130,7 +130,7 @@ func (e *evaluation) ofChanges(ctx context.Context, rules []*rule) error {
 	if len(rules) == 0 {
 		return nil
 	}
-	var pending []Event
+	var pending []graph.ChangeLine
 	flush := func() error {
 		err := e.evaluate(ctx, rules, pending)
 		pending = pending[:0]
@@ -154,7 +154,7 @@ func (e *evaluation) ofChanges(ctx context.Context, rules []*rule) error {
 }
 
 // evaluate asks the rules about events of one type.
-func (e *evaluation) evaluate(ctx context.Context, rules []*rule, events []Event) error {
+func (e *evaluation) evaluate(ctx context.Context, rules []*rule, events []graph.ChangeLine) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -182,7 +182,7 @@ func (e *evaluation) evaluate(ctx context.Context, rules []*rule, events []Event
 }
 
 // subjects are events with the whole of their records, of which an event has only what changed.
-func (e *evaluation) subjects(ctx context.Context, events []Event) ([]*subject, error) {
+func (e *evaluation) subjects(ctx context.Context, events []graph.ChangeLine) ([]*subject, error) {
 	wanted := map[string]bool{}
 	for _, event := range events {
 		if event.Op != graph.Created && event.Op != graph.Deleted {
@@ -199,13 +199,13 @@ func (e *evaluation) subjects(ctx context.Context, events []Event) ([]*subject, 
 			id: event.ID, op: string(event.Op), typ: event.Type, class: event.Class, key: event.Key,
 			previousKey: event.PreviousKey, name: event.DisplayName, changed: event.Changed,
 		}
-		before, err := readProperties(event.before)
+		before, err := graph.ReadProperties(event.Before)
 		if err != nil {
 			return nil, fmt.Errorf("event %s: %w", event.ID, err)
 		}
 		switch event.Op {
 		case graph.Created:
-			after, err := readProperties(event.after)
+			after, err := graph.ReadProperties(event.After)
 			if err != nil {
 				return nil, fmt.Errorf("event %s: %w", event.ID, err)
 			}

@@ -1,8 +1,6 @@
 package alerts_test
 
 import (
-	"context"
-	"iter"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -81,10 +79,8 @@ func (s *service) last() alerts.Run {
 	}
 	return alerts.Run{
 		ID: m.ID, StartedAt: m.StartedAt, Graph: run, Types: types,
-		Changes: func(ctx context.Context) iter.Seq2[alerts.Event, error] {
-			return alerts.ReadEvents(ctx, filepath.Join(run.Dir(), "changes.jsonl"))
-		},
-		Report: alerts.Report{Instance: "test", Run: m.ID, Status: "complete", StartedAt: m.StartedAt, FinishedAt: m.FinishedAt},
+		Changes: run.Changes,
+		Report:  alerts.Report{Instance: "test", Run: m.ID, Status: "complete", StartedAt: m.StartedAt, FinishedAt: m.FinishedAt},
 	}
 }
 

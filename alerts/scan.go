@@ -21,7 +21,7 @@ func some(e graph.Encoded, wanted map[string]bool) (*record, error) {
 		if !wanted[string(name)] {
 			return nil
 		}
-		v, err := readValue(jsontext.NewDecoder(bytes.NewReader(value)))
+		v, err := graph.DecodeValue(jsontext.NewDecoder(bytes.NewReader(value)))
 		r.properties = append(r.properties, graph.Property{Name: string(name), Value: v}) // they ascend in the file too
 		return err
 	})

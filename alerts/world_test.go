@@ -1,11 +1,11 @@
 package alerts_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -128,18 +128,18 @@ func (w *world) run() alerts.Run {
 	return run
 }
 
-// events are the differences of two graphs, through a file as a run has it.
-func events(t testing.TB, before, after graph.Snapshot, o graph.DiffOptions) func(context.Context) iter.Seq2[alerts.Event, error] {
+// events are the differences of two graphs, as a run's file has them.
+func events(t testing.TB, before, after graph.Snapshot, o graph.DiffOptions) func(context.Context) iter.Seq2[graph.ChangeLine, error] {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "changes.jsonl")
 	var lines []byte
 	_, err := graph.Diff(t.Context(), before, after, o, func(c graph.Change) error {
 		lines = append(graph.AppendChange(lines, fmt.Sprintf("%s-%s-%d", c.Op, c.Key, len(lines)), &c), '\n')
 		return nil
 	})
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, lines, 0o600))
-	return func(ctx context.Context) iter.Seq2[alerts.Event, error] { return alerts.ReadEvents(ctx, path) }
+	return func(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
+		return graph.ReadChanges(ctx, bytes.NewReader(lines))
+	}
 }
 
 func (w *world) report(id, status string) alerts.Report {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"strings"
 
@@ -101,9 +100,7 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 		return err
 	}
 	if changed != nil {
-		run.Changes = func(ctx context.Context) iter.Seq2[alerts.Event, error] {
-			return alerts.ReadEvents(ctx, changed.File())
-		}
+		run.Changes = changed.Changes
 	}
 	queue, destinations := outbox.In(settings.Dir), settings.Alerts.Destinations
 	engine := alerts.New(alerts.Config{Rules: rules, Outbox: queue, Instance: settings.Instance, Destinations: destinations})

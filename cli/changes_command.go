@@ -131,7 +131,7 @@ func since(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z", text)
 }
 
-func (f *changeFilter) takes(c *jsonstore.LoggedChange) bool {
+func (f *changeFilter) takes(c *graph.ChangeLine) bool {
 	return (len(f.types) == 0 || slices.Contains(f.types, c.Type)) && (len(f.ops) == 0 || slices.Contains(f.ops, string(c.Op)))
 }
 
@@ -184,7 +184,7 @@ func conclusionOfLog(changes, runs, kept int) string {
 }
 
 // loggedJSON prints a change as changes.jsonl has it, with the run that made it and when that started.
-func (s *screen) loggedJSON(run *jsonstore.LoggedRun, c *jsonstore.LoggedChange) error {
+func (s *screen) loggedJSON(run *jsonstore.LoggedRun, c *graph.ChangeLine) error {
 	line := fmt.Appendf(nil, `{"run":%q,"at":%q,`, run.ID, run.At.Format(time.RFC3339))
 	line = append(line, c.JSON[1:]...)
 	_, err := s.Write(append(s.json(line), '\n'))
@@ -192,10 +192,10 @@ func (s *screen) loggedJSON(run *jsonstore.LoggedRun, c *jsonstore.LoggedChange)
 }
 
 // loggedChanges prints the changes of a run under the time when it started, by type.
-func (s *screen) loggedChanges(names *names) func(*jsonstore.LoggedRun, *jsonstore.LoggedChange) error {
+func (s *screen) loggedChanges(names *names) func(*jsonstore.LoggedRun, *graph.ChangeLine) error {
 	heading := ""
 	var print func(graph.Change) error
-	return func(run *jsonstore.LoggedRun, c *jsonstore.LoggedChange) error {
+	return func(run *jsonstore.LoggedRun, c *graph.ChangeLine) error {
 		change, err := c.Change()
 		if err != nil {
 			return fmt.Errorf("run %s, change %s: %w", run.ID, c.ID, err)

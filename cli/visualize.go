@@ -117,14 +117,7 @@ func writeRunPage(ctx context.Context, w io.Writer, folder, name string) (visual
 	}
 	source := visualize.Source{Graph: run, Name: name, Run: run.Manifest().ID, At: run.Manifest().FinishedAt}
 	if run.Manifest().Previous != "" { // else there was nothing to compare with
-		changes, err := os.Open(filepath.Join(run.Dir(), "changes.jsonl"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return visualize.Report{}, err
-		}
-		if err == nil {
-			defer changes.Close()
-			source.Changes = changes
-		}
+		source.Changes = run.Changes
 	}
 	return visualize.Write(ctx, w, source)
 }

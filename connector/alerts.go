@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -161,9 +160,7 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 	}
 	told := alerts.Run{
 		ID: manifest.ID, StartedAt: manifest.StartedAt, Graph: run, Types: types,
-		Changes: func(ctx context.Context) iter.Seq2[alerts.Event, error] {
-			return alerts.ReadEvents(ctx, filepath.Join(run.Dir(), "changes.jsonl"))
-		},
+		Changes:  run.Changes,
 		Fresh:    func(name string) bool { return was.Adopted != "" || summary.isFresh(types[name]) },
 		Baseline: func(name string) bool { return manifest.Previous == "" || summary.Changes[name].Baseline > 0 },
 		Report:   reportOf(summary),

@@ -235,7 +235,7 @@ func Decode(b []byte, types map[string]*Type) (Record, error) {
 			return r, err
 		}
 		name := t.String()
-		v, err := decodeValue(d)
+		v, err := DecodeValue(d)
 		if err != nil {
 			return r, fmt.Errorf("property %s: %w", name, err)
 		}
@@ -271,7 +271,8 @@ func Decode(b []byte, types map[string]*Type) (Record, error) {
 	return r, nil
 }
 
-func decodeValue(d *jsontext.Decoder) (Value, error) {
+// DecodeValue reads the value that comes next, as it stands in a record.
+func DecodeValue(d *jsontext.Decoder) (Value, error) {
 	t, err := d.ReadToken()
 	if err != nil {
 		return Value{}, err

@@ -396,7 +396,7 @@ func hostile(t *testing.T, browser context.Context) {
 	}
 	changes := `{"op":"deleted","type":"sentinelone_agent","class":"HostAgent","key":"sentinelone_agent:<b>gone</b>","displayName":"<b>gone</b>","before":{"<i>x</i>":"<img src=x onerror=alert(1)>","displayName":"<b>gone</b>"}}` + "\n"
 	file := filepath.Join(t.TempDir(), "page.html")
-	content, _ := write(t, visualize.Source{Graph: folder(t, entities, relationships), Name: `<script>alert(1)</script>{{about}}`, Changes: strings.NewReader(changes)})
+	content, _ := write(t, visualize.Source{Graph: folder(t, entities, relationships), Name: `<script>alert(1)</script>{{about}}`, Changes: changeLines(changes)})
 	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 
 	p := open(t, browser, file, "")

@@ -1,11 +1,8 @@
 package visualize
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"s1graph/graph"
@@ -13,18 +10,6 @@ import (
 
 // changesPerBlock is how many changes a block has.
 const changesPerBlock = 2048
-
-// changeLine is a line of changes.jsonl.
-type changeLine struct {
-	Op          graph.Op       `json:"op"`
-	Type        string         `json:"type"`
-	Key         string         `json:"key"`
-	DisplayName string         `json:"displayName"`
-	PreviousKey string         `json:"previousKey"`
-	Changed     []string       `json:"changed"`
-	Before      jsontext.Value `json:"before"`
-	After       jsontext.Value `json:"after"`
-}
 
 // shownChange is a change as the page's script reads it: of an entity by its type and number, or of a relationship by
 // its type and the numbers of its ends. What was created has its properties with the other entities; what is gone has
@@ -45,7 +30,7 @@ type shownChange struct {
 
 // countChanges counts the changes by type, and gives numbers to the entities that are gone.
 func (p *page) countChanges() error {
-	return p.eachChange(func(c *changeLine) error {
+	return p.eachChange(func(c *graph.ChangeLine) error {
 		if table := p.relationshipTable(c.Type); table != nil {
 			table.counts[c.Op]++
 		}
@@ -79,7 +64,7 @@ func (p *page) writeChanges() error {
 		block++
 		return p.writeJSON(fmt.Sprintf("c0.%d", block-1), shown)
 	}
-	err := p.eachChange(func(c *changeLine) error {
+	err := p.eachChange(func(c *graph.ChangeLine) error {
 		s, ok := p.show(c)
 		if !ok {
 			return nil
@@ -95,7 +80,7 @@ func (p *page) writeChanges() error {
 	return flush()
 }
 
-func (p *page) show(c *changeLine) (shown shownChange, ok bool) {
+func (p *page) show(c *graph.ChangeLine) (shown shownChange, ok bool) {
 	shown = shownChange{Op: c.Op}
 	switch c.Op {
 	case graph.Created:
@@ -136,28 +121,17 @@ func (t *entityTable) findFormer(key string) (number int, found bool) {
 }
 
 // eachChange reads the changes from their beginning.
-func (p *page) eachChange(visit func(*changeLine) error) error {
+func (p *page) eachChange(visit func(*graph.ChangeLine) error) error {
 	if p.source.Changes == nil {
 		return nil
 	}
-	if _, err := p.source.Changes.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	lines := bufio.NewReaderSize(p.source.Changes, 64<<10)
-	for number := 1; ; number++ {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF && len(line) == 0 {
-			return nil
+	for c, err := range p.source.Changes(p.ctx) {
+		if err == nil {
+			err = visit(&c)
 		}
-		if err != nil && err != io.EOF {
-			return err
-		}
-		var c changeLine
-		if err := json.Unmarshal(line, &c); err != nil {
-			return fmt.Errorf("changes, line %d: %w", number, err)
-		}
-		if err := visit(&c); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("changes: %w", err)
 		}
 	}
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -31,9 +32,8 @@ type Source struct {
 	Run string
 	At  time.Time
 
-	// Changes has what changed in that run, a change a line, as graph.AppendChange has it; nil where that is
-	// unknown. It is read twice, from its beginning.
-	Changes io.ReadSeeker
+	// Changes yields what changed in that run; nil where that is unknown. It is asked twice.
+	Changes func(context.Context) iter.Seq2[graph.ChangeLine, error]
 
 	// MostDetails is how many relationships there may be for the page to have their properties; 0: DefaultMostDetails.
 	MostDetails int64

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/cli"
+	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/steps"
 	"s1graph/visualize"
@@ -149,6 +151,13 @@ func TestWritingEndsWhenItIsToldTo(t *testing.T) {
 
 func TestALineOfChangesThatIsNoneIsNamed(t *testing.T) {
 	f := folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil)
-	_, err := visualize.Write(t.Context(), io.Discard, visualize.Source{Graph: f, Name: "x", Changes: strings.NewReader("{}\n{\n")})
-	assert.ErrorContains(t, err, "changes, line 2: ")
+	_, err := visualize.Write(t.Context(), io.Discard, visualize.Source{Graph: f, Name: "x", Changes: changeLines(`{"op":"created","type":"t","key":"k"}` + "\n{\n")})
+	assert.ErrorContains(t, err, "changes: line 2: ")
+}
+
+// changeLines are changes as a run's file has them.
+func changeLines(text string) func(context.Context) iter.Seq2[graph.ChangeLine, error] {
+	return func(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
+		return graph.ReadChanges(ctx, strings.NewReader(text))
+	}
 }

@@ -1,11 +1,8 @@
 package jsonstore
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -14,9 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"s1graph/graph"
 )
@@ -28,18 +22,6 @@ type LoggedRun struct {
 	At time.Time // when it started, to the second
 
 	file string
-}
-
-// LoggedChange is a line of the log. What it holds of the record before and after is told by Change.
-type LoggedChange struct {
-	ID    string   `json:"id"` // the event's
-	Op    graph.Op `json:"op"`
-	Type  string   `json:"type"`
-	Class string   `json:"class"`
-	Key   string   `json:"key"`
-
-	// JSON is the line as changes.jsonl has it, without the line feed.
-	JSON []byte `json:"-"`
 }
 
 // ChangeLog finds the runs in a Store's directory whose changes are kept, the oldest first. Runs that changed
@@ -74,105 +56,39 @@ func withCurrent(dir string, runs []LoggedRun) []LoggedRun {
 	return append(runs, LoggedRun{ID: id, At: startOf(id), file: file})
 }
 
-// File is where the run's changes stand, as changes.jsonl has them.
-func (r *LoggedRun) File() string { return r.file }
-
 // Changes yields the run's changes in the order in which they were written: by type, and by key within each. Of a run
 // that was pruned since there are none. After an error, a *DamagedError where the file is not as it was written,
 // nothing more is yielded.
-func (r *LoggedRun) Changes(ctx context.Context) iter.Seq2[LoggedChange, error] {
-	return func(yield func(LoggedChange, error) bool) {
-		f, err := os.Open(r.file)
+func (r *LoggedRun) Changes(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
+	return readChanges(ctx, r.file)
+}
+
+// Changes yields what the run changed, as LoggedRun's Changes does.
+func (r *Run) Changes(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
+	return readChanges(ctx, filepath.Join(r.dir, "changes.jsonl"))
+}
+
+func readChanges(ctx context.Context, path string) iter.Seq2[graph.ChangeLine, error] {
+	return func(yield func(graph.ChangeLine, error) bool) {
+		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 		if err != nil {
-			yield(LoggedChange{}, err)
+			yield(graph.ChangeLine{}, err)
 			return
 		}
 		defer f.Close()
-		reader := bufio.NewReaderSize(f, 64<<10)
-		for n := 1; ; n++ {
-			line, err := reader.ReadBytes('\n')
-			switch {
-			case err == io.EOF && len(line) == 0:
-				return
-			case err == io.EOF:
-				err = &DamagedError{File: r.file, Reason: fmt.Errorf("line %d is cut off", n)}
-			case ctx.Err() != nil:
-				err = context.Cause(ctx)
+		for c, err := range graph.ReadChanges(ctx, f) {
+			_, ofFile := errors.AsType[*fs.PathError](err)
+			if err != nil && !ofFile && ctx.Err() == nil {
+				err = &DamagedError{File: path, Reason: err}
 			}
-			c := LoggedChange{JSON: bytes.TrimSuffix(line, []byte("\n"))}
-			if err == nil {
-				fault := json.Unmarshal(c.JSON, &c)
-				if fault == nil && (c.ID == "" || c.Op == "" || c.Type == "" || c.Key == "") {
-					fault = errors.New("it is no change")
-				}
-				if fault != nil {
-					err = &DamagedError{File: r.file, Reason: fmt.Errorf("line %d: %w", n, fault)}
-				}
-			}
-			if err != nil {
-				yield(LoggedChange{}, err)
-				return
-			}
-			if !yield(c, nil) {
+			if !yield(c, err) || err != nil {
 				return
 			}
 		}
 	}
-}
-
-// Change is the change as graph.Diff found it, as far as the line tells: its records have, unless they were created or
-// deleted, only the properties that changed and what the record is called, and its type has only a name and a class.
-func (c *LoggedChange) Change() (graph.Change, error) {
-	var line struct {
-		DisplayName string         `json:"displayName"`
-		PreviousKey string         `json:"previousKey"`
-		Changed     []string       `json:"changed"`
-		Before      jsontext.Value `json:"before"`
-		After       jsontext.Value `json:"after"`
-	}
-	if err := json.Unmarshal(c.JSON, &line); err != nil {
-		return graph.Change{}, err
-	}
-	t := &graph.Type{Name: c.Type, Class: c.Class}
-	_, _, t.Relationship = graph.RelationshipEnds(c.Key)
-	change := graph.Change{Op: c.Op, Type: t, Key: c.Key, PreviousKey: line.PreviousKey, Changed: line.Changed}
-	var err error
-	for _, side := range []struct {
-		value jsontext.Value
-		to    **graph.Record
-	}{{line.Before, &change.Before}, {line.After, &change.After}} {
-		if len(side.value) > 0 && err == nil {
-			*side.to, err = decodeSide(t, c.Key, side.value)
-		}
-	}
-	if after := change.After; after != nil && line.DisplayName != "" {
-		after.Set("displayName", graph.String(line.DisplayName))
-	}
-	return change, err
-}
-
-// decodeSide reads a record of which the line has all but what follows from its type and key.
-func decodeSide(t *graph.Type, key string, properties jsontext.Value) (*graph.Record, error) {
-	head, err := json.Marshal(struct {
-		Type string `json:"_type"`
-		Key  string `json:"_key"`
-	}{t.Name, key})
-	if err != nil {
-		return nil, err
-	}
-	whole := head
-	if rest := bytes.TrimPrefix(properties, []byte("{")); string(rest) != "}" {
-		whole = slices.Concat(head[:len(head)-1], []byte(","), rest)
-	}
-	r, err := graph.Decode(whole, map[string]*graph.Type{t.Name: t})
-	if err != nil {
-		return nil, err
-	}
-	r.From, r.To, _ = graph.RelationshipEnds(key)
-	return &r, nil
 }
 
 // PruneChanges removes from the log the runs that started before the given time. The last run's changes stay: they
