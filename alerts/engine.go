@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"time"
 
+	"s1graph/alerts/delivery"
 	"s1graph/alerts/outbox"
 	"s1graph/config"
 	"s1graph/graph"
@@ -35,6 +36,27 @@ type Config struct {
 // from several goroutines, but for Apply and Failed, of which one is to run at a time.
 type Engine struct {
 	Config
+}
+
+// Open makes the Engine of an instance: of c only Logger and Observe are needed, the rest follows from the
+// configuration. It is nil where there are no alerts. The error has all that is wrong with the rules; nothing is read
+// or sent yet.
+func Open(settings *config.Config, c Config) (*Engine, error) {
+	if settings.Alerts == nil {
+		return nil, nil
+	}
+	rules, faults := Compile(settings.Alerts)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	c.Rules, c.Outbox, c.Instance, c.Destinations = rules, outbox.In(settings.Dir), settings.Instance, settings.Alerts.Destinations
+	return New(c), nil
+}
+
+// Deliverer makes what delivers the alerts that the Engine raises. Outbox and Destinations of c are the Engine's.
+func (e *Engine) Deliverer(c delivery.Config) (*delivery.Deliverer, error) {
+	c.Outbox, c.Destinations = e.Outbox, e.Destinations
+	return delivery.New(c)
 }
 
 // New makes an Engine.

@@ -9,7 +9,6 @@ import (
 
 	"s1graph/alerts"
 	"s1graph/alerts/delivery"
-	"s1graph/alerts/outbox"
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
@@ -87,9 +86,9 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 	if err != nil {
 		return err
 	}
-	rules, faults := alerts.Compile(settings.Alerts)
-	if len(faults) > 0 {
-		return faults
+	engine, err := alerts.Open(settings, alerts.Config{})
+	if err != nil {
+		return err
 	}
 	run, err := connector.RunForAlerts(last, nil)
 	if err != nil {
@@ -102,8 +101,6 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 	if changed != nil {
 		run.Changes = changed.Changes
 	}
-	queue, destinations := outbox.In(settings.Dir), settings.Alerts.Destinations
-	engine := alerts.New(alerts.Config{Rules: rules, Outbox: queue, Instance: settings.Instance, Destinations: destinations})
 	messages, err := engine.Preview(ctx, name, run)
 	if err != nil {
 		return err
@@ -122,7 +119,7 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 	}
 	c.out.table([]string{"to", "severity", "title", "text"}, rows)
 	if send {
-		deliverer, err := delivery.New(delivery.Config{Outbox: queue, Destinations: destinations})
+		deliverer, err := engine.Deliverer(delivery.Config{})
 		if err != nil {
 			return err
 		}

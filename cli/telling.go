@@ -7,7 +7,6 @@ import (
 
 	"s1graph/alerts"
 	"s1graph/alerts/delivery"
-	"s1graph/alerts/outbox"
 	"s1graph/config"
 	"s1graph/connector"
 )
@@ -20,22 +19,15 @@ type telling struct {
 
 // openTelling sends nothing yet.
 func openTelling(settings *config.Config, log *slog.Logger) (*telling, error) {
-	if settings.Alerts == nil {
-		return nil, nil
+	engine, err := alerts.Open(settings, alerts.Config{Logger: log})
+	if engine == nil || err != nil {
+		return nil, err
 	}
-	rules, faults := alerts.Compile(settings.Alerts)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	queue, destinations := outbox.In(settings.Dir), settings.Alerts.Destinations
-	deliverer, err := delivery.New(delivery.Config{Outbox: queue, Destinations: destinations, Logger: log})
+	deliverer, err := engine.Deliverer(delivery.Config{Logger: log})
 	if err != nil {
 		return nil, misuse("%w", err)
 	}
-	return &telling{
-		engine:    alerts.New(alerts.Config{Rules: rules, Outbox: queue, Instance: settings.Instance, Destinations: destinations, Logger: log}),
-		deliverer: deliverer,
-	}, nil
+	return &telling{engine, deliverer}, nil
 }
 
 // mostTelling is how long a run by hand waits for destinations: what they have not taken by then waits on disk.

@@ -18,37 +18,27 @@ const deliverAgain = time.Minute
 // anything. Runs are evaluated by the sync itself, which queues what is to be told; what is queued is delivered side by
 // side with syncs, so that a destination that hangs holds none of them up.
 type alerting struct {
-	queue     *outbox.Outbox
 	engine    *alerts.Engine
 	deliverer *delivery.Deliverer
 }
 
 // openAlerting says what is wrong with rules and destinations; nothing is opened, read or sent yet.
 func (i *instance) openAlerting() (*alerting, error) {
-	if i.settings.Alerts == nil {
-		return nil, nil
-	}
-	rules, faults := alerts.Compile(i.settings.Alerts)
-	if len(faults) > 0 {
-		return nil, faults
-	}
 	count := func(rule, destination, status string) {
 		i.service.metrics.alerts.WithLabelValues(i.settings.Instance, rule, destination, status).Inc()
 	}
-	queue := outbox.In(i.settings.Dir)
-	deliverer, err := delivery.New(delivery.Config{
-		Outbox: queue, Destinations: i.settings.Alerts.Destinations,
+	engine, err := alerts.Open(i.settings, alerts.Config{Logger: i.log, Observe: func(rule string) { count(rule, "", "raised") }})
+	if engine == nil || err != nil {
+		return nil, err
+	}
+	deliverer, err := engine.Deliverer(delivery.Config{
 		Clock: i.service.Now, Rand: i.service.Rand, Wait: i.service.wait, Logger: i.log,
 		Observe: func(destination, rule, status string) { count(rule, destination, status) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	engine := alerts.New(alerts.Config{
-		Rules: rules, Outbox: queue, Instance: i.settings.Instance, Destinations: i.settings.Alerts.Destinations, Logger: i.log,
-		Observe: func(rule string) { count(rule, "", "raised") },
-	})
-	return &alerting{queue, engine, deliverer}, nil
+	return &alerting{engine, deliverer}, nil
 }
 
 // evaluator is what evaluates the runs of an instance, nil where nobody is to be told of anything.
@@ -74,7 +64,7 @@ func (a *alerting) counts() (counts []outbox.Count) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	err := a.queue.View(ctx, func(tx *outbox.Tx) (err error) {
+	err := a.engine.Outbox.View(ctx, func(tx *outbox.Tx) (err error) {
 		counts, err = tx.Counts()
 		return err
 	})
