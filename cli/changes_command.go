@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -216,7 +215,7 @@ func namesIn(ctx context.Context, dir string) *names {
 	var snapshots []graph.Snapshot
 	if run, err := jsonstore.OpenLast(dir); err == nil {
 		snapshots = append(snapshots, run)
-		if before, err := jsonstore.OpenRun(filepath.Join(filepath.Dir(run.Dir()), run.Manifest().Previous)); err == nil {
+		if before, err := jsonstore.OpenKept(dir, run.Manifest().Previous); err == nil {
 			snapshots = append(snapshots, before)
 		}
 	}

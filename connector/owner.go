@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/go-json-experiment/json"
 
@@ -152,11 +151,11 @@ func CheckMarker(c *config.Config, host string, m neo4jstore.Marker) (detail, ad
 		return err.Error(), "give another --dir"
 	}
 	f.owner.Folder = identity.ID
-	current, err := filepath.EvalSymlinks(filepath.Join(c.Dir, "current"))
-	f.committed = err == nil
+	_, err = jsonstore.OpenLast(c.Dir)
+	f.committed = !errors.Is(err, jsonstore.ErrNoRun)
 	f.has = func(run string) bool {
-		_, err := jsonstore.OpenRun(filepath.Join(filepath.Dir(current), run))
-		return run != "" && err == nil
+		_, err := jsonstore.OpenKept(c.Dir, run)
+		return f.committed && run != "" && err == nil
 	}
 	todo, err := f.claimOn(m)
 	var refused *refusal

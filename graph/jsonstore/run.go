@@ -126,8 +126,11 @@ func OpenLast(dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return OpenRun(filepath.Join(dir, "runs", id))
+	return OpenKept(dir, id)
 }
+
+// OpenKept opens a run of a Store's directory by its ID, as OpenRun does.
+func OpenKept(dir, id string) (*Run, error) { return OpenRun(filepath.Join(dir, "runs", id)) }
 
 // lastID is the ID of the run that DIR/current leads to. The error is ErrNoRun where there is no such link.
 func lastID(dir string) (string, error) {
