@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -47,11 +48,12 @@ type neo4j struct {
 	progress func(Event)
 	logger   *slog.Logger
 
-	isCurrent bool // what the database holds was just read back as the last run
-	applied   bool // it was asked to apply the run of this run
-	result    StoreResult
-	keep      string // ID of the run that it holds
-	notices   []string
+	isReadBack bool // the last run is what the database held, or less where somebody edited that
+	applied    bool // it was asked to apply the run of this run
+	result     StoreResult
+	err        error  // of the last apply
+	keep       string // ID of the run that it holds
+	notices    []string
 }
 
 var _ graphStore = (*neo4j)(nil)
@@ -72,13 +74,12 @@ func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	adopted, err := r.ownNeo4j(ctx, store)
-	if err != nil {
+	if err := r.ownNeo4j(ctx, store); err != nil {
 		_ = store.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
 	return &neo4j{
-		store: store, runs: r.store, progress: r.o.Progress, logger: r.o.Logger, isCurrent: adopted, result: StoreResult{Name: "neo4j"},
+		store: store, runs: r.store, progress: r.o.Progress, logger: r.o.Logger, isReadBack: r.last.state.Adopted != "", result: StoreResult{Name: "neo4j"},
 		config: neo4jTarget{owner: r.folder().ownerOf, guard: r.guard(), verify: r.o.Verify},
 	}, nil
 }
@@ -89,7 +90,7 @@ func (n *neo4j) close(ctx context.Context) {
 }
 
 func (n *neo4j) catchUp(ctx context.Context, last *jsonstore.Run) {
-	if last != nil && !n.isCurrent {
+	if last != nil && !n.isReadBack {
 		n.bring(ctx, last)
 	}
 }
@@ -111,7 +112,11 @@ func (n *neo4j) report() report {
 		return r // the run that is to come may bring it up to date
 	}
 	r.store, r.behind = &n.result, n.result.Behind
-	if n.result.Error != "" {
+	_, foreign := errors.AsType[*neo4jstore.ForeignError](n.err)
+	switch {
+	case foreign:
+		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and stays so, since another folder took the graph while this run read: %v: %s.", n.err, adviceOn(n.store.Scope())))
+	case n.err != nil:
 		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and the next run brings it up to date: %s.", strings.TrimSuffix(n.result.Error, ".")))
 	}
 	return r
@@ -124,12 +129,16 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	n.result.Seconds += time.Since(started).Seconds()
 	n.result.Statements += result.Statements
 	n.result.Rows += result.Rows
+	n.err = err
 	n.result.Behind, n.result.Error = err != nil || len(result.Withheld) > 0, ""
 	n.keep = result.Run
 	if err != nil {
 		n.result.Error = err.Error()
 	}
 	for _, name := range slices.Sorted(maps.Keys(result.Withheld)) {
+		if !n.applied {
+			break // the run that is to come says what it still keeps
+		}
 		n.notices = append(n.notices, fmt.Sprintf("Neo4j keeps %d of %s that the graph no longer has, since it could not be told how it came to hold them. If they are really gone, run with --allow-mass-delete.", result.Withheld[name], name))
 	}
 	end := Event{Step: "neo4j", Name: "Neo4j", State: "ok", Rows: result.Rows, Seconds: time.Since(started).Seconds(), Err: err}

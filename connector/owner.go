@@ -57,8 +57,13 @@ func (f *folder) claimOn(m neo4jstore.Marker) (claim, error) {
 func (f *folder) refuse(reason string, args ...any) error {
 	return &UsageError{&refusal{
 		reason: fmt.Sprintf("the graph of %s in Neo4j ", f.instance) + fmt.Sprintf(reason, args...),
-		advice: fmt.Sprintf("give this instance another name (--instance), or remove that graph with s1graph wipe --store neo4j --instance %s", f.instance),
+		advice: adviceOn(f.instance),
 	}}
+}
+
+// adviceOn says what can be done about a graph of the instance that is another's.
+func adviceOn(instance string) string {
+	return "give this instance another name (--instance), or remove that graph with s1graph wipe --store neo4j --instance " + instance
 }
 
 // refusal says why, and what to do about it.
@@ -79,27 +84,26 @@ func (r *run) folder() *folder {
 	}
 }
 
-// ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written, and says
-// whether it was adopted just now.
-func (r *run) ownNeo4j(ctx context.Context, store *neo4jstore.Store) (adopted bool, err error) {
+// ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written.
+func (r *run) ownNeo4j(ctx context.Context, store *neo4jstore.Store) error {
 	m, err := store.Marker(ctx)
 	if err != nil {
-		return false, ofMarker(err)
+		return ofMarker(err)
 	}
 	f := r.folder()
 	todo, err := f.claimOn(m)
 	switch {
 	case err != nil:
-		return false, err
+		return err
 	case todo == takeOver:
 		m.State = string(r.last.run.Manifest().State)
-		return false, store.Claim(ctx, m, f.ownerOf(r.last.state.Scope))
+		return store.Claim(ctx, m, f.ownerOf(r.last.state.Scope))
 	case todo == adopt:
-		return true, r.adopt(ctx, store, f, m)
+		return r.adopt(ctx, store, f, m)
 	case !m.Exists && !f.committed:
-		return false, r.refuseStray(ctx, store, f)
+		return r.refuseStray(ctx, store, f)
 	}
-	return false, nil
+	return nil
 }
 
 // refuseStray refuses a folder without a graph where the scope has one that says nothing of itself: it might be

@@ -28,6 +28,7 @@ var errMoved = errors.New("another process wrote to the scope in the meantime")
 
 // marker is what a scope says of itself. The zero value is that of a scope without one.
 type marker struct {
+	found    bool    // there is one
 	run      string  // the run that was applied last
 	underWay string  // the run of an apply that began and did not end
 	withheld bool    // the scope has more than run, since something was withheld
@@ -57,7 +58,7 @@ func union(a, b []known) []known {
 }
 
 // exists says whether the scope has a marker.
-func (m *marker) exists() bool { return m.token != "" }
+func (m *marker) exists() bool { return m.found }
 
 // holds says whether the scope is known to hold the marker's run and nothing else.
 func (m *marker) holds() bool { return m.run != "" && m.underWay == "" && !m.withheld }
@@ -122,6 +123,7 @@ func decodeMarker(scope string, records []*neo4j.Record) (*marker, error) {
 	if len(records) == 0 {
 		return m, nil
 	}
+	m.found = true
 	v := records[0].AsMap()
 	if format, ok := v["format"].(int64); !ok || format > markerFormat {
 		return nil, &FormatError{Scope: scope, Format: format}

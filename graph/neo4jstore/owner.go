@@ -30,13 +30,17 @@ type Marker struct {
 	read *marker
 }
 
-// FormatError says that a later version wrote the marker.
+// FormatError says that a later version wrote the marker, or that what it gives as its format is no number.
 type FormatError struct {
 	Scope  string
-	Format int64
+	Format int64 // 0: it is no number
 }
 
 func (e *FormatError) Error() string {
+	if e.Format == 0 {
+		return fmt.Sprintf("the format of the marker of %q in Neo4j, a node (:S1GraphScope), is no number, and s1graph did not write that: "+
+			"look who else writes to this database, then put it right with MATCH (m:S1GraphScope {_scope: $scope}) SET m.format = %d, and run again", e.Scope, markerFormat)
+	}
 	return fmt.Sprintf("the marker of %q in Neo4j is of format %d, and this s1graph knows the formats up to %d: use a newer s1graph",
 		e.Scope, e.Format, markerFormat)
 }
@@ -77,11 +81,10 @@ func (m *marker) admit(scope string, o Owner) error {
 	return &ForeignError{Scope: scope, Owner: m.owner}
 }
 
-const claimMarker = `
-	MATCH (m:S1GraphScope {_scope: $scope})
-	` + lock + ` WHERE m.token = $was AND m.batch = $batch OR m.token = $token
-	SET m.token = $token, m.batch = 0` + setOwner + `
-	RETURN count(m)`
+const (
+	lockMarker  = `MATCH (m:S1GraphScope {_scope: $scope}) ` + lock + ` RETURN` + markerFields
+	claimMarker = `MATCH (m:S1GraphScope {_scope: $scope}) SET m.token = $token, m.batch = 0` + setOwner
+)
 
 // setOwner goes into a SET; null changes nothing.
 const setOwner = `, m.format = $format, m.folder = coalesce($folder, m.folder), m.host = coalesce($host, m.host),
@@ -122,8 +125,22 @@ func (a *apply) newLease() {
 func (s *Store) Claim(ctx context.Context, m Marker, o Owner) error {
 	s = s.anew()
 	l := s.newLease(m.read)
-	return l.last(ctx, claimMarker, ownerParameters(parameters{
-		"scope": s.config.Scope, "token": l.token, "was": m.read.token, "batch": m.read.batch}, o, m.State))
+	return s.write(ctx, func(tx neo4j.ManagedTransaction) error {
+		p := ownerParameters(parameters{"scope": s.config.Scope, "token": l.token}, o, m.State)
+		records, err := collect(ctx, tx, lockMarker, p)
+		if err != nil {
+			return err
+		}
+		now, err := decodeMarker(s.config.Scope, records)
+		if err != nil {
+			return err
+		}
+		if !now.exists() || !now.isSame(m.read) && now.token != l.token {
+			return &FencedError{Scope: s.config.Scope}
+		}
+		_, err = collect(ctx, tx, claimMarker, p)
+		return err
+	})
 }
 
 // IsEmpty says whether the scope has no node of the given types.

@@ -3,6 +3,7 @@ package neo4jstore
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"s1graph/graph"
 )
@@ -76,7 +77,7 @@ func (t *heldType) isOurs(f found) bool {
 		return false
 	}
 	if !t.Relationship {
-		return true
+		return strings.HasPrefix(f.Key, t.Name+":")
 	}
 	from, to, ok := graph.RelationshipEnds(f.Key)
 	return ok && from == f.from && f.Key == graph.RelationshipKey(from, t.Class, to)
