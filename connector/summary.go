@@ -2,7 +2,6 @@ package connector
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"s1graph/graph"
+	"s1graph/graph/jsonstore"
 	"s1graph/steps"
 )
 
@@ -113,7 +113,7 @@ var jupiterOneStatus = map[steps.State]string{
 // of one run. It needs no lock. The error is fs.ErrNotExist where there is none.
 func ReadSummary(dir string) (Summary, error) {
 	path := filepath.Join(dir, "summary.json")
-	content, err := os.ReadFile(path)
+	content, err := jsonstore.ReadPlain(path)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -105,7 +105,7 @@ func (r *folderReader) read(root string, model []*graph.Type) error {
 		return err
 	}
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".json") {
+		if err != nil || d.IsDir() || path != root && !strings.HasSuffix(path, ".json") {
 			return err
 		}
 		return r.readFile(path)
@@ -125,7 +125,7 @@ func (r *folderReader) newSorter(memory int, types ...*graph.Type) (*sorter.Sort
 }
 
 func (r *folderReader) readFile(path string) error {
-	f, err := os.Open(path)
+	f, err := OpenPlain(path)
 	if err != nil {
 		return err
 	}
@@ -270,7 +270,7 @@ func (r *folderReader) close() error {
 
 // lineAt says which line of a file has the byte at offset.
 func lineAt(path string, offset int64) int {
-	f, err := os.Open(path)
+	f, err := OpenPlain(path)
 	if err != nil {
 		return 0
 	}

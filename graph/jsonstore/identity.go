@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 
@@ -48,7 +47,7 @@ func identityPath(dir string) string { return filepath.Join(dir, "identity.json"
 // ReadIdentity reads the identity of a Store's directory without its lock. The error is fs.ErrNotExist if it has none.
 func ReadIdentity(dir string) (Identity, error) {
 	path := identityPath(dir)
-	b, err := os.ReadFile(path)
+	b, err := ReadPlain(path)
 	if err != nil {
 		return Identity{}, err
 	}

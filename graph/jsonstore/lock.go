@@ -47,7 +47,7 @@ func takeLock(dir string, now time.Time) (*lock, error) {
 	}
 	if !taken {
 		held := &LockedError{}
-		if b, err := os.ReadFile(l.holder); err != nil || json.Unmarshal(b, held) != nil {
+		if b, err := ReadPlain(l.holder); err != nil || json.Unmarshal(b, held) != nil {
 			held = &LockedError{} // it has taken the lock this very moment, and not yet said so
 		}
 		held.Dir = dir

@@ -70,7 +70,7 @@ func (r *Run) Changes(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
 
 func readChanges(ctx context.Context, path string) iter.Seq2[graph.ChangeLine, error] {
 	return func(yield func(graph.ChangeLine, error) bool) {
-		f, err := os.Open(path)
+		f, err := OpenPlain(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
@@ -122,7 +122,7 @@ func (s *Store) logChanges(r *Run) error {
 
 // copyFile makes a copy that is there whole or not at all.
 func copyFile(from, to string) error {
-	source, err := os.Open(from)
+	source, err := OpenPlain(from)
 	if err != nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func isLeftover(dir string, e fs.DirEntry) (bool, error) {
 		return hasOnly(path, madeAccepted)
 	case "lock.json": // the name is not ours alone, and the file is written over
 		holder := &LockedError{}
-		b, err := os.ReadFile(path)
+		b, err := ReadPlain(path)
 		return err == nil && json.Unmarshal(b, holder) == nil && holder.PID > 0 || errors.Is(err, fs.ErrNotExist), nil
 	case "lock":
 		info, err := e.Info()

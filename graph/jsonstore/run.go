@@ -89,7 +89,7 @@ var _ graph.Snapshot = (*Run)(nil)
 // ready for its files to vanish. The error is a *NewerError if a newer version wrote the run.
 func OpenRun(dir string) (*Run, error) {
 	path := filepath.Join(dir, "run.json")
-	b, err := os.ReadFile(path)
+	b, err := ReadPlain(path)
 	if err != nil {
 		return nil, &DamagedError{File: path, Reason: err}
 	}
@@ -177,7 +177,7 @@ func (r *Run) Open(name string) (io.ReadCloser, error) {
 	if !known {
 		return nil, &fs.PathError{Op: "open", Path: filepath.Join(r.dir, name), Err: fs.ErrNotExist}
 	}
-	f, err := os.Open(filepath.Join(r.dir, name))
+	f, err := OpenPlain(filepath.Join(r.dir, name))
 	if err != nil {
 		return nil, &DamagedError{File: filepath.Join(r.dir, name), Reason: err}
 	}

@@ -63,7 +63,7 @@ func (t *table) damaged(file string, reason error) error {
 // openIndex opens the index, and reads its directory if that was not done before.
 func (t *table) openIndex() (*blockReader, []blockInfo, error) {
 	path := indexPath(t.dir, t.typ)
-	f, err := os.Open(path)
+	f, err := OpenPlain(path)
 	if err != nil {
 		return nil, nil, t.damaged(path, err)
 	}
@@ -257,7 +257,7 @@ type graphFile struct {
 
 func (t *table) openFile(number int) (*graphFile, error) {
 	path := graphPath(t.dir, t.typ, number)
-	f, err := os.Open(path)
+	f, err := OpenPlain(path)
 	if err != nil {
 		return nil, t.damaged(path, err)
 	}
@@ -371,7 +371,7 @@ func (t *table) verify(ctx context.Context) error {
 }
 
 func checksumOf(path string, buf []byte) (uint32, error) {
-	f, err := os.Open(path)
+	f, err := OpenPlain(path)
 	if err != nil {
 		return 0, err
 	}
@@ -430,7 +430,7 @@ func (t *table) salvage(ctx context.Context) iter.Seq2[graph.Encoded, error] {
 // if none are known, those in canonical form.
 func (t *table) readable(number int, known map[string]graph.KeyDigest) iter.Seq[graph.Encoded] {
 	return func(yield func(graph.Encoded) bool) {
-		f, err := os.Open(graphPath(t.dir, t.typ, number))
+		f, err := OpenPlain(graphPath(t.dir, t.typ, number))
 		if err != nil {
 			return
 		}

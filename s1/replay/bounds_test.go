@@ -72,3 +72,35 @@ func TestWhatDescribesARecordingIsBelievedNoMoreThanAConsole(t *testing.T) {
 		}
 	}
 }
+
+func TestCountsAndStatusesThatNoRecorderWritesAreRefused(t *testing.T) {
+	for line, says := range map[string]string{
+		`{"path":"/accounts","total":1,"rows":-3,"file":"accounts.jsonl"}`: "-3 rows of 1 are no counts",
+		`{"path":"/accounts","total":-9223372036854775808}`:                "0 rows of -9223372036854775808 are no counts",
+		`{"path":"/accounts","total":0,"error":{"status":-7}}`:             "-7 is no status of HTTP",
+		`{"path":"/accounts","total":0,"error":{"status":70000}}`:          "70000 is no status of HTTP",
+	} {
+		dir := record(t, newConsole(), func(client *s1.Client) { read(t, client, s1.Accounts, "") })
+		answers := filepath.Join(dir, "answers.jsonl")
+		require.NoError(t, os.WriteFile(answers, []byte(line), 0o600))
+		_, err := replay.Open(dir)
+		require.EqualError(t, err, "the recording is damaged: "+answers+": /accounts: "+says)
+	}
+}
+
+func TestAFolderWithTheMetaOfAnotherProgramIsNeitherReplayedNorRecordedOver(t *testing.T) {
+	for _, content := range []string{`{"format":1}`, `{"format":1,"url":""}`, `{"format":1,"url":"file:///etc/passwd"}`} {
+		dir := t.TempDir()
+		meta := filepath.Join(dir, "meta.json")
+		require.NoError(t, os.WriteFile(meta, []byte(content), 0o600))
+
+		_, err := replay.Open(dir)
+		require.ErrorContains(t, err, dir+" is no recording: url in its meta.json ")
+		_, err = replay.NewRecorder(dir, replay.Meta{Instance: "acme"})
+		require.ErrorContains(t, err, "the folder is not empty and holds no recording")
+
+		kept, err := os.ReadFile(meta)
+		require.NoError(t, err)
+		assert.Equal(t, content, string(kept))
+	}
+}

@@ -236,5 +236,8 @@ func readMeta(dir string) (Meta, error) {
 	if content.Format != format {
 		return Meta{}, fmt.Errorf("%s is a recording of format %d, and this s1graph reads format %d", dir, content.Format, format)
 	}
+	if _, err := s1.NormalizeURL(content.URL); err != nil { // a Recorder writes one, and other programs have a meta.json too
+		return Meta{}, fmt.Errorf("%s is no recording: url in its %s %w", dir, metaFile, err)
+	}
 	return content.Meta, nil
 }

@@ -65,6 +65,9 @@ func Open(dir string) (*Recording, error) {
 		if a.File != "" && a.File != filepath.Base(a.File) {
 			return nil, fmt.Errorf("%s: the file %q does not stand in the folder %s", f.Name(), a.File, rowsFolder)
 		}
+		if err := a.check(); err != nil {
+			return nil, fmt.Errorf("the recording is damaged: %s: %s: %w", f.Name(), a.Path, err)
+		}
 		filters, err := url.ParseQuery(a.Filters)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", f.Name(), a.Path, err)

@@ -69,6 +69,17 @@ type answer struct {
 	selection selection // what the filters choose; of an answer that was read
 }
 
+// check refuses an answer that no Recorder writes, before a client asks for it again and again.
+func (a *answer) check() error {
+	switch {
+	case a.Rows < 0 || a.Total < -1:
+		return fmt.Errorf("%d rows of %d are no counts", a.Rows, a.Total)
+	case a.Error != nil && (a.Error.Status < 0 || a.Error.Status > 999):
+		return fmt.Errorf("%d is no status of HTTP", a.Error.Status)
+	}
+	return nil
+}
+
 // fault is an *s1.Error without its text, in which a console might repeat what it was sent.
 type fault struct {
 	Status int   `json:"status"`
