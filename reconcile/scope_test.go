@@ -1,0 +1,124 @@
+package reconcile_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/reconcile"
+	"s1graph/relationships"
+	"s1graph/s1"
+)
+
+func TestWhatIsMissingAndOutOfScopeStays(t *testing.T) {
+	here := slices.Concat([]graph.Record{account("1"), site("1")}, agent("1"), threat("1", "1"), application("Chrome", "1"))
+	for name, test := range map[string]struct {
+		records []graph.Record // beside those that are here
+		says    string         // key of what says that it is out of scope; "" where nothing does
+		typ     string
+		stays   bool
+	}{
+		"an account": {[]graph.Record{account("2")}, entities.AccountKey("2"), accounts, true},
+		"a site":     {[]graph.Record{site("2")}, entities.SiteKey("2"), sites, true},
+		"a group":    {[]graph.Record{group("2")}, entities.GroupKey("2"), groups, true},
+		"an agent":   {agent("2"), entities.AgentKey("2"), agents, true},
+		"a threat":   {threat("2", "1"), entities.ThreatKey("2"), threats, true},
+		"a device":   {agent("2"), entities.AgentKey("2"), devices, true},
+		"a user":     {agent("2"), entities.AgentKey("2"), users, true},
+		"an application": {
+			slices.Concat(agent("2"), application("Zoom", "2")), entities.AgentKey("2"), applications, true,
+		},
+
+		"a site in scope":   {[]graph.Record{site("2")}, entities.SiteKey("9"), sites, false},
+		"an agent in scope": {agent("2"), entities.AgentKey("9"), agents, false},
+		"a device whose agent is in scope, although the device itself would be out of it": {
+			agent("2"), deviceOf("2"), devices, false,
+		},
+		"a device that no agent is known of": {
+			[]graph.Record{entities.Device.Entity(agentRow("2"))}, entities.AgentKey("9"), devices, false,
+		},
+		"a user of whom no device is known": {
+			[]graph.Record{entities.User.Entity(agentRow("2"))}, entities.AgentKey("9"), users, true,
+		},
+		"an application that is on no known device": {
+			application("Zoom", "2")[:1], entities.AgentKey("9"), applications, true,
+		},
+		"a user whose device is in scope": {agent("2"), entities.AgentKey("9"), users, false},
+		"a device of a decommissioned agent that is out of scope": {
+			agent("2", decommissioned), entities.AgentKey("2"), devices, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := keyOf(test.records, test.typ)
+			o := run{last: slices.Concat(test.records, here), fresh: here, elsewhere: []string{test.says}, guard: off}.do(t)
+			listed := reconcile.Key{Type: test.typ, Key: key, OutOfScope: true}
+			if test.stays {
+				assert.Contains(t, o.keys(t, test.typ), key)
+				assert.Equal(t, int64(1), o.Types[test.typ].OutOfScope)
+				assert.Contains(t, o.withheldKeys(t), listed)
+			} else {
+				assert.NotContains(t, o.keys(t, test.typ), key)
+				assert.Zero(t, o.Types[test.typ].OutOfScope)
+				assert.NotContains(t, o.withheldKeys(t), listed)
+			}
+		})
+	}
+}
+
+func decommissioned(row *s1.Agent) { row.IsDecommissioned = s1.True }
+
+func TestWhatIsOutOfScopeButListedIsWhatTheRowsSay(t *testing.T) {
+	last := []graph.Record{site("1", siteCalled("old"))}
+	o := run{last: last, fresh: []graph.Record{site("1", siteCalled("new"))}, elsewhere: []string{entities.SiteKey("1")}}.do(t)
+	one := o.get(t, sites, entities.SiteKey("1"))
+	assert.Equal(t, "new", one.Get("name").Text())
+	assert.Zero(t, o.Types[sites].OutOfScope)
+}
+
+// A relationship is a fact about one of its ends, and is out of scope where that one is.
+func TestARelationshipIsOutOfScopeWhereItsSubjectIs(t *testing.T) {
+	records := slices.Concat(agent("1"), agent("2", on("1")), application("Chrome", "1"))
+	for name, test := range map[string]struct {
+		lost  graph.Record
+		says  []string
+		stays bool
+	}{
+		"the group of an agent that is out of scope":  {keep(records, groupHasAgent, entities.AgentKey("2")), []string{entities.AgentKey("2")}, true},
+		"the group of an agent that is in scope":      {keep(records, groupHasAgent, entities.AgentKey("1")), []string{entities.AgentKey("2")}, false},
+		"what an agent that is out of scope protects": {keep(records, agentProtectsDevice, entities.AgentKey("2")), []string{entities.AgentKey("2")}, true},
+		"what an agent that is in scope protects":     {keep(records, agentProtectsDevice, entities.AgentKey("1")), []string{entities.AgentKey("2")}, false},
+		"what is on a device that an agent out of scope shares": {
+			keep(records, deviceHasApplication, deviceOf("1")), []string{entities.AgentKey("2")}, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// What is out of scope is missing from the rows; what is in scope is there but for the relationship.
+			fresh := without(records, append(slices.Clone(test.says), test.lost.Key)...)
+			o := run{last: records, fresh: fresh, elsewhere: test.says, guard: off}.do(t)
+			if test.stays {
+				assert.Contains(t, o.keys(t, test.lost.Type.Name), test.lost.Key)
+			} else {
+				assert.NotContains(t, o.keys(t, test.lost.Type.Name), test.lost.Key)
+			}
+			for _, k := range o.withheldKeys(t) {
+				assert.Equal(t, agents, k.Type, "what is accepted is the agent: its relationships go with it")
+			}
+		})
+	}
+}
+
+// keep is the relationship of a type that has an end.
+func keep(records []graph.Record, typeName, end string) graph.Record {
+	i := slices.IndexFunc(records, func(r graph.Record) bool { return r.Type.Name == typeName && (r.From == end || r.To == end) })
+	return records[i]
+}
+
+func TestARelationshipOutOfScopeGoesWithItsOtherEnd(t *testing.T) {
+	last := append(agent("1"), group("2"), relationships.GroupHasAgent.Between(entities.GroupKey("2"), entities.AgentKey("1"), nil))
+	fresh := []graph.Record{group("1")}
+	o := run{last: last, fresh: fresh, elsewhere: []string{entities.AgentKey("1")}, guard: off}.do(t)
+	assert.Equal(t, []string{keyOf(agent("1"), groupHasAgent)}, o.keys(t, groupHasAgent))
+}
