@@ -17,7 +17,8 @@ import (
 
 // allowed says which of the project's packages each may import; their tests are free. Each folder with Go in it is here.
 var allowed = map[string][]string{
-	"s1":               {},
+	"pause":            {},
+	"s1":               {"pause"},
 	"s1/replay":        {"s1"},
 	"graph":            {},
 	"graph/sorter":     {"graph"},
@@ -33,12 +34,12 @@ var allowed = map[string][]string{
 	"docs":             {"graph", "model", "entities", "steps", "queries", "alerts", "alerts/delivery"},
 	"posture":          {"graph", "config", "model", "entities", "relationships"},
 	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox"},
-	"alerts/delivery":  {"config", "alerts/outbox"},
-	"alerts/outbox":    {},
+	"alerts/delivery":  {"config", "alerts/outbox", "pause"},
+	"alerts/outbox":    {"pause"},
 	"connector":        {"s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
-	"poll":             {"s1", "graph", "graph/jsonstore", "config", "connector", "alerts", "alerts/delivery", "alerts/outbox"},
+	"poll":             {"s1", "graph", "graph/jsonstore", "config", "connector", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps"},
-	"check":            {"s1", "graph", "graph/neo4jstore", "config", "steps", "connector"},
+	"check":            {"s1", "graph", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
 		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture",
 		"alerts", "alerts/delivery", "alerts/outbox", "poll", "check", "visualize",
@@ -50,7 +51,7 @@ var allowed = map[string][]string{
 	"alerts/outbox/disktest":     {"gotest"},
 	"graph/storetest":            {"graph"},
 	"graph/neo4jstore/neo4jtest": {"gotest"},
-	"s1/s1test":                  {},
+	"s1/s1test":                  {"pause"},
 	"visualize/chromium":         {},
 
 	// Programs of the Makefile, and tests of files that are no code, which nothing imports.

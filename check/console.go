@@ -18,6 +18,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/pause"
 	"s1graph/s1"
 )
 
@@ -195,14 +196,7 @@ func (c *checker) shortly(ctx context.Context, d time.Duration) error {
 	if d > patience {
 		return fmt.Errorf("the console asks for a pause of %s", d.Round(time.Second))
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause.For(ctx, d)
 }
 
 // token asks who the token is. It says false where no list can be asked for.

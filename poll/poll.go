@@ -14,6 +14,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/pause"
 )
 
 // Config says what a Service does. Settings is required.
@@ -145,12 +146,7 @@ func (s *Service) RunNow() {
 
 // wait waits for d, or until ctx ends, whose error it returns then.
 func (s *Service) wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.After(d):
-		return nil
-	}
+	return pause.Until(ctx, s.After(d))
 }
 
 func (s *Service) isEnding() bool {

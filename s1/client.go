@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/pause"
 )
 
 // Config says which console a Client reads, and how. URL and Token are required.
@@ -119,7 +121,7 @@ func New(cfg Config) (*Client, error) {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
 	if c.sleep == nil {
-		c.sleep = sleep
+		c.sleep = pause.For
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -218,16 +220,4 @@ func cloneQuery(q url.Values) url.Values {
 		clone.Set(name, strings.Join(values, ","))
 	}
 	return clone
-}
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"s1graph/alerts/outbox"
 	"s1graph/config"
+	"s1graph/pause"
 )
 
 // What Config.Observe is told of each attempt.
@@ -81,7 +82,7 @@ func New(c Config) (*Deliverer, error) {
 		c.Rand = rand.Float64
 	}
 	if c.Wait == nil {
-		c.Wait = wait
+		c.Wait = pause.For
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -231,16 +232,5 @@ func (d *Deliverer) warnOfStrangers() {
 		if !known && c.Queued > 0 {
 			d.Logger.Warn("alerts wait for a destination that is not configured", "destination", c.Destination, "alerts", c.Queued)
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

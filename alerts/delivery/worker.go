@@ -9,6 +9,7 @@ import (
 	"github.com/sourcegraph/conc/panics"
 
 	"s1graph/alerts/outbox"
+	"s1graph/pause"
 )
 
 const (
@@ -234,7 +235,7 @@ func (w *worker) attempt(ctx context.Context, m outbox.Message) *fault {
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Timeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
-		_ = wait(sending, grace)
+		_ = pause.For(sending, grace)
 		cancel()
 	})
 	defer stop()

@@ -19,6 +19,8 @@ import (
 	"github.com/gofrs/flock"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"s1graph/pause"
 )
 
 const (
@@ -211,10 +213,8 @@ func (o *Outbox) open(ctx context.Context, readOnly bool) (*file, error) {
 		case !errors.Is(err, bolterrors.ErrTimeout):
 			return f, err
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, again) != nil {
 			return nil, context.Cause(ctx)
-		case <-time.After(again):
 		}
 	}
 }

@@ -14,6 +14,8 @@ package s1test
 import (
 	"context"
 	"time"
+
+	"s1graph/pause"
 )
 
 // Tenant says how large a tenant is and how its console behaves. The zero value is a small tenant
@@ -85,21 +87,10 @@ func (t Tenant) filledIn() Tenant {
 		t.Changes = max(2, t.Agents/1000)
 	}
 	if t.Wait == nil {
-		t.Wait = wait
+		t.Wait = pause.For
 	}
 	if t.Clock == nil {
 		t.Clock = time.Now
 	}
 	return t
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
