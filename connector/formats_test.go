@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,10 +22,13 @@ import (
 
 // formatOne is a copy of what the version before formats were numbered left: see testdata/formats/README.md. Its console
 // answers as it did when the second run was made.
-func formatOne(t *testing.T) *console {
+func formatOne(t *testing.T) *console { return leftBy(t, "1") }
+
+// leftBy is a copy of what an earlier version left, by its name in testdata/formats.
+func leftBy(t *testing.T, version string) *console {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "instance")
-	require.NoError(t, os.CopyFS(dir, os.DirFS("../testdata/formats/1/folder")))
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("../testdata/formats", version, "folder"))))
 	link, err := os.Readlink(filepath.Join(dir, "current"))
 	require.NoError(t, err, "git keeps links as links")
 	require.Regexp(t, `^runs/000002-`, link)
@@ -118,6 +122,7 @@ func TestWhatHappenedSinceFormatOneIsAnEventAndNothingElseIs(t *testing.T) {
 	content = bytes.Replace(content, version, []byte(`"agentVersion":"99.9.9.999"`), 1)
 	require.NoError(t, os.WriteFile(agents, content, 0o600))
 
+	c.mustSync(recordedConsole(t, recordingOne)) // a baseline of the types that are mapped in another way since
 	result := c.mustSync(recordedConsole(t, recording))
 	require.Len(t, result.changes, 1)
 	assert.Equal(t, graph.Updated, result.changes[0].Op)
@@ -135,4 +140,29 @@ func TestNoRecordingReplacesAFolderOfFormatOne(t *testing.T) {
 	for path, content := range before {
 		assert.Equal(t, content, readFiles(t, c.dir)[path], path)
 	}
+}
+
+func TestConsoleWithClonesGetsDevicesOfTheirOwnWithoutAFlood(t *testing.T) {
+	t.Parallel()
+	c := leftBy(t, "clones")
+	before := c.graph()
+	result := c.mustSync(recordedConsole(t, "../testdata/formats/clones/recording"))
+	assert.Equal(t, connector.Complete, result.Status)
+	assert.Empty(t, result.changes, "a device under another key is no event")
+	devices := result.Changes["sentinelone_device"]
+	assert.Equal(t, [3]int64{4, 1, 0}, [3]int64{devices.Rekeyed, devices.Created, devices.Deleted}, "the four that there were, and the clone's own")
+	users := result.Changes["sentinelone_user"]
+	assert.Equal(t, [3]int64{4, 1, 1}, [3]int64{users.Rekeyed, users.Created, users.Deleted}, "who owns a device is rekeyed with it; the clone's user owned none")
+
+	of := func(graph map[string]string, typeName string) (n int) {
+		for key := range graph {
+			if strings.HasPrefix(key, typeName+":") && !strings.Contains(key, "|") {
+				n++
+			}
+		}
+		return n
+	}
+	assert.Equal(t, [2]int{4, 5}, [2]int{of(before, "sentinelone_device"), of(c.graph(), "sentinelone_device")})
+	again := c.mustSync(recordedConsole(t, "../testdata/formats/clones/recording"))
+	assert.Empty(t, again.changes)
 }

@@ -20,8 +20,8 @@ var Device = model.Entity[s1.Agent]{
 	Doc: "A machine that agents are or were installed on. Where it has several agents, it is described by the one of the " +
 		"greatest lastActiveDate, among equals by the one of the greatest id.",
 	KeyDoc: "a hash of account id, serial number and lower-cased computer name; where the serial number is unknown or a filler (see " +
-		"the table), of account id and the agent's uuid, or its id where it has no uuid",
-	Revision:    1,
+		"the table), of account id, the agent's uuid and lower-cased computer name, or of account id and the agent's id where it has no uuid",
+	Revision:    2,
 	Key:         DeviceKey,
 	Rank:        rankOf,
 	DerivedFrom: []*graph.Type{Agent.GraphType()},
@@ -37,12 +37,16 @@ const deviceType = "sentinelone_device"
 // DeviceKey is the key of the machine that the agent is, or was, installed on. It is made of account,
 // serial number and lower-cased computer name, so that a reinstalled agent comes back to its device
 // while cloned machines that share a serial number stay apart; where the serial number is a filler, of
-// account and the agent's uuid.
+// account, the agent's uuid and the name, since images that are copied without a reset share the uuid.
 func DeviceKey(a *s1.Agent) string {
-	if serial := usableSerial(a.SerialNumber); serial != "" {
+	serial := usableSerial(a.SerialNumber)
+	switch {
+	case serial != "":
 		return hashKey(deviceType, a.AccountID, serial, fold(a.ComputerName))
+	case a.UUID != "":
+		return hashKey(deviceType, a.AccountID, "", a.UUID, fold(a.ComputerName))
 	}
-	return hashKey(deviceType, a.AccountID, cmp.Or(a.UUID, a.ID))
+	return hashKey(deviceType, a.AccountID, a.ID)
 }
 
 var deviceIdentity = []model.Property[s1.Agent]{

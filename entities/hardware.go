@@ -8,29 +8,23 @@ import (
 )
 
 // fillers are what firmware says where the maker of a machine has not written a serial number or a
-// model. They are compared without case, spaces and punctuation.
+// model. They are compared without case, spaces and punctuation. Among them are those that GLPI
+// (glpi_blacklists of its install/empty_data.php) and OCS Inventory (blacklist_serials of its
+// ocsbase.sql) collected.
 var fillers = []string{
-	"0123456789",
-	"01234567890",
-	"0123456789AB",
-	"01234567890123456789AB",
-	"1234567",
-	"12345678",
-	"123456789",
-	"1234567890",
-	"Asset-1234567890",
+	"(null string)",
+	"123456789000",
+	"All Series",
 	"Base Board Serial Number",
 	"Board Serial Number",
-	"BSS-0123456789",
-	"BSN12345678901234567",
 	"Chassis Serial Number",
 	"Default",
 	"Default string",
 	"Empty",
 	"EVAL",
 	"Filled By OEM",
+	"IATPASS",
 	"Invalid",
-	"MB-1234567890",
 	"No Asset Tag",
 	"No Serial",
 	"No Serial Number",
@@ -44,41 +38,71 @@ var fillers = []string{
 	"Null",
 	"O.E.M.",
 	"OEM_Serial",
+	"Product Name",
 	"Serial",
 	"Serial Number",
-	"SSN12345678901234567",
+	"SN-123456fvgv3i0b8o5n6n7k",
 	"Standard",
 	"System manufacturer",
 	"System Name",
 	"System Product Name",
 	"System Serial Number",
 	"System Version",
+	"SystemSerialNumb",
 	"To Be Filled",
 	"To Be Filled By O.E.M.",
 	"To Be Filled By O.E.M. by More String",
 	"Type1ProductConfigId",
 	"Unavailable",
 	"Undefined",
+	"Unknow",
 	"Unknown",
 	"xxxx",
 }
 
-// bareFillers are the fillers as bare sees them.
-var bareFillers = func() map[string]bool {
-	set := make(map[string]bool, len(fillers))
-	for _, f := range fillers {
-		set[bare(f)] = true
+// serialPrefixes stand before a run or a sequence that is a filler.
+var serialPrefixes = []string{
+	"Asset", "Asset Tag", "Base Board Serial Number", "Board Serial Number", "BSN", "BSS", "Chassis Serial Number", "CSN", "MB", "S/N",
+	"Serial", "Serial No", "Serial Number", "SSN", "SYS", "System Serial Number",
+}
+
+// makerNames are no serial numbers, though some makers write theirs in that place.
+var makerNames = []string{
+	"Acer", "American Megatrends", "AMI", "Apple", "Apple Inc.", "ASRock", "ASUS", "ASUSTeK Computer Inc.", "Biostar", "Dell", "Dell Inc.",
+	"Foxconn", "Fujitsu", "Gigabyte", "Gigabyte Technology Co., Ltd.", "Hewlett-Packard", "HP Inc.", "HPE", "innotek GmbH", "Insyde", "Intel",
+	"Intel Corporation", "Lenovo", "Medion", "Micro-Star International Co., Ltd.", "Microsoft", "Microsoft Corporation", "Nutanix", "Parallels",
+	"Phoenix Technologies", "QEMU", "Samsung", "Samsung Electronics Co., Ltd.", "Sony", "Supermicro", "Toshiba", "Tulip Computers", "VirtualBox",
+	"VMware", "VMware, Inc.", "Xen",
+}
+
+var (
+	bareFillers  = bareSet(fillers)
+	barePrefixes = bareSet(serialPrefixes)
+	bareMakers   = bareSet(makerNames)
+)
+
+// bareSet are names as bare sees them.
+func bareSet(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[bare(name)] = true
 	}
 	return set
-}()
+}
 
 // usableSerial is the serial number without the space around it, or "" where it tells no machine from
-// another: a filler, one character repeated, or fewer than four letters and digits.
+// another: a filler, a maker's name, fewer than four letters and digits, and one character repeated or a
+// sequence, also behind a prefix.
 func usableSerial(serial string) string {
 	serial = strings.TrimSpace(serial)
 	b := bare(serial)
-	if len([]rune(b)) < shortestSerial || isRepeated(b) || bareFillers[b] {
+	if len([]rune(b)) < shortestSerial || isRunOrSequence(b) || bareFillers[b] || bareMakers[b] {
 		return ""
+	}
+	for prefix := range barePrefixes {
+		if rest, found := strings.CutPrefix(b, prefix); found && isRunOrSequence(rest) {
+			return ""
+		}
 	}
 	return serial
 }
@@ -111,6 +135,24 @@ func bare(s string) string {
 		}
 		return -1
 	}, norm.NFC.String(s))
+}
+
+// isRunOrSequence says whether s is one character over and over, or each character is the one after, or before, the last:
+// 0123456789abcdef, 1234567890123, 987654.
+func isRunOrSequence(s string) bool {
+	if isRepeated(s) {
+		return true
+	}
+	up, down := true, true
+	for i := 1; i < len(s); i++ {
+		up, down = up && follows(s[i-1], s[i]), down && follows(s[i], s[i-1])
+	}
+	return up || down
+}
+
+// follows says whether b comes after a: after 9 comes 0 or a, after z nothing.
+func follows(a, b byte) bool {
+	return b == a+1 || a == '9' && (b == '0' || b == 'a')
 }
 
 // isRepeated says whether s is one character over and over.

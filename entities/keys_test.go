@@ -58,19 +58,27 @@ func TestWhatMakesAnotherDevice(t *testing.T) {
 func TestWithoutAUsableSerialTheUUIDTellsDevicesApart(t *testing.T) {
 	a, b := laptop(), laptop()
 	a.SerialNumber, b.SerialNumber = "None", ""
-	b.ComputerName = "RENAMED"
-	assert.Equal(t, entities.DeviceKey(a), entities.DeviceKey(b), "fillers and names do not matter")
-	b.UUID = "another"
+	b.ComputerName = strings.ToLower(a.ComputerName)
+	assert.Equal(t, entities.DeviceKey(a), entities.DeviceKey(b), "fillers and case do not matter")
+	b.ComputerName = "COPY"
+	assert.NotEqual(t, entities.DeviceKey(a), entities.DeviceKey(b), "a copied image has the UUID of the one it was copied from")
+	b.ComputerName, b.UUID = a.ComputerName, "another"
 	assert.NotEqual(t, entities.DeviceKey(a), entities.DeviceKey(b))
 	a.UUID, b.UUID, b.ID = "", "", "2"
 	assert.NotEqual(t, entities.DeviceKey(a), entities.DeviceKey(b), "the ids are left")
+	b.ID, b.ComputerName = a.ID, "RENAMED"
+	assert.Equal(t, entities.DeviceKey(a), entities.DeviceKey(b), "an id is one agent's whatever its name")
 }
 
 func TestFillersAreNoSerialNumbers(t *testing.T) {
 	for _, serial := range []string{
 		"", "0", "None", "none", " NONE ", "N/A", "To Be Filled By O.E.M.", "to be filled by oem", "To be filled by O.E.M", "Default string",
 		"DEFAULT STRING", "System Serial Number", "Not Specified", "INVALID", "00000000", "0000-0000-0000", "xxxxxxxxxx", "........",
-		"----", "ABC", "A-1", "1234567890", "123456789", "0123456789", "Not Applicable", "Chassis Serial Number", "１１１１１",
+		"(null string)", "12345", "SN-12345", "SN12345", "s/n: 1234567890", "SYS-1234567890", "SYS-9876543210", "Serial Number xxxxxx",
+		"123456789000", "12345678901234567", "1234567890123456789012345678", "9876543210", "87654", "ABCDEFGH", "0123456789ABCDEF", "NNNNNNN",
+		"IATPASS", "Tulip Computers", "SN-123456fvgv3i0b8o5n6n7k", "Unknow", "SystemSerialNumb", "MB-1234567890", "BSS-0123456789",
+		"BSN12345678901234567", "SSN12345678901234567", "Asset-1234567890", "Dell Inc.", "LENOVO", "ASUSTeK COMPUTER INC.", "VMware, Inc.",
+		"01234567890123456789AB", "0123456789AB", "System Serial Number 0000", "----", "ABC", "A-1", "1234567890", "123456789", "0123456789", "Not Applicable", "Chassis Serial Number", "１１１１１",
 	} {
 		a, without := laptop(), laptop()
 		a.SerialNumber, without.SerialNumber = serial, ""
@@ -78,7 +86,13 @@ func TestFillersAreNoSerialNumbers(t *testing.T) {
 		device := entities.Device.Entity(a)
 		assert.Empty(t, device.Get("serial").Text(), "serial number %q", serial)
 	}
-	for _, serial := range []string{"5CG1", "C02XL0GZJGH5", "VMware-56 4d 8a 12", "ec2e4c1a-1b2c", "0000-0000-0001", "None-1", "ПК-0042"} {
+	for _, serial := range []string{
+		"VMware-56 4d 1e 0b 7c 5a 3f 9d-8a 12 e4 c6 90 b1 27 33", "VMware-42 00 00 00 00 00 00 00-00 00 00 00 00 00 00 01",
+		"VMware-01 23 45 67 89 ab cd ef-01 23 45 67 89 ab cd e0", "4853-0934-2315-7812-6640-2817-95", "0000-0002-1234-5678-9012-3456-78",
+		"9f6a1c2e-3b4d-4e5f-8a7b-0c1d2e3f4a5b", "ec2f1b9a-7c1e-4d3f-a5b6-0123456789ab", "ec2abcdef012-3456-7890-abcd-ef0123456789",
+		"Parallels-1C 67 5D E1 9B 0F 4A 2E B7 38 90 C4 6F 11 D2 A3", "i-0abcdef1234567890", "GoogleCloud-0123456789ABCDEF0123456789ABCDEF",
+		"0000-0012-3456-7890-1234-5678-90", "SN0001", "SYSADM42", "MB12X4", "Dell1", "1234567891", "135792468",
+		"5CG1", "C02XL0GZJGH5", "VMware-56 4d 8a 12", "ec2e4c1a-1b2c", "0000-0000-0001", "None-1", "ПК-0042"} {
 		a := laptop()
 		a.SerialNumber = " " + serial + "\t"
 		device := entities.Device.Entity(a)

@@ -34,10 +34,11 @@ func Tables() []Table {
 		{
 			Title: "Serial numbers that are fillers",
 			Doc: "Firmware says these where the maker of a machine has not written a serial number. They are compared without case, " +
-				"spaces and punctuation. Fillers, too, are one character repeated and what has fewer than " +
-				strconv.Itoa(shortestSerial) + " letters and digits. A make or model among them is left empty.",
-			Header: []string{"fillers"},
-			Rows:   [][]string{{list(fillers)}},
+				"spaces and punctuation. Fillers, too, are one character repeated, sequences such as 0123456789, both also behind a " +
+				"prefix, makers' names, and what has fewer than " + strconv.Itoa(shortestSerial) + " letters and digits. A make or model " +
+				"among the fillers is left empty.",
+			Header: []string{"", "names"},
+			Rows:   [][]string{{"fillers", list(fillers)}, {"prefixes", list(serialPrefixes)}, {"makers", list(makerNames)}},
 		},
 		{
 			Title: "System accounts",

@@ -19,7 +19,7 @@ var User = model.Entity[s1.Agent]{
 		"name the same person, the row of the greatest lastActiveDate counts, among equals the one of the greatest id.",
 	KeyDoc: "a hash of account id and user principal name, else of account id and mail address, else of the device's key and the " +
 		"login name: a user who has no more than that is known on that device only; the case of the names does not matter",
-	Revision:    1,
+	Revision:    2,
 	Key:         UserKey,
 	Rank:        rankOf,
 	DerivedFrom: []*graph.Type{Agent.GraphType(), Device.GraphType()},

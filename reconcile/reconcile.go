@@ -128,7 +128,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		derivedFrom: make(map[string][]string), placedBy: make(map[string]*model.Description),
 		types: make(map[string]*Type), nodes: newNodeSet(),
 		outOfScope: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
-		rekeyed: make(map[string]string), same: make(map[string]bool),
+		rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
 	}
 	r.readModel()
 	// Entities come first, since a relationship needs both its ends in the graph that results.
@@ -156,11 +156,12 @@ type reconciler struct {
 	placedBy    map[string]*model.Description // by entity type: the relationship by which it stands where another one does
 
 	nodes      nodeSet
-	outOfScope map[string]bool   // keys of entities of the last graph that this run's rows do not tell all about
-	released   map[string]bool   // keys of entities of the last graph that go because that was accepted
-	waiting    map[string]bool   // keys that were accepted, are missing, and cannot be evaluated by this run
-	rekeyed    map[string]string // entity key before -> key now
-	same       map[string]bool   // types of which the graph that results holds what the last one held
+	outOfScope map[string]bool     // keys of entities of the last graph that this run's rows do not tell all about
+	released   map[string]bool     // keys of entities of the last graph that go because that was accepted
+	waiting    map[string]bool     // keys that were accepted, are missing, and cannot be evaluated by this run
+	rekeyed    map[string]string   // entity key before -> key now
+	devicesNow map[string][]string // key of a device that is gone -> those that the agents which were on it are on now
+	same       map[string]bool     // types of which the graph that results holds what the last one held
 	dangling   int64
 }
 

@@ -43,15 +43,22 @@ func (r *reconciler) matchDevices(ctx context.Context, gone map[string]bool) err
 	now := r.Tenant.DevicesNow()
 	candidates := make(map[string]string)
 	err = r.Tenant.DevicesBefore(ctx, func(agentID, before string) {
-		if key := now[agentID]; gone[before] && created[key] && (candidates[before] == "" || key < candidates[before]) {
-			candidates[strings.Clone(before)] = key
+		key := now[agentID]
+		if !gone[before] || !created[key] {
+			return
+		}
+		before = strings.Clone(before)
+		r.devicesNow[before] = append(r.devicesNow[before], key)
+		if candidates[before] == "" || key < candidates[before] {
+			candidates[before] = key
 		}
 	})
 	r.match(candidates)
 	return err
 }
 
-// matchLocalUsers finds the users that are known by the device they use, where that was rekeyed.
+// matchLocalUsers finds the users that are known by the device they use, where that was rekeyed. Of a device that became
+// several, since its agents turned out to be on machines of their own, each user goes with one of them.
 func (r *reconciler) matchLocalUsers(ctx context.Context, gone map[string]bool) error {
 	if len(r.rekeyed) == 0 {
 		return nil
@@ -81,9 +88,13 @@ func (r *reconciler) matchLocalUsers(ctx context.Context, gone map[string]bool) 
 			}
 			before := devices[user.Key]
 			for _, name := range user.Get("username").List() {
-				key := entities.LocalUserKey(r.rekeyed[before], name)
-				if entities.LocalUserKey(before, name) == user.Key && created[key] {
-					candidates[user.Key] = key
+				if entities.LocalUserKey(before, name) != user.Key {
+					continue
+				}
+				for _, device := range r.devicesNow[before] {
+					if key := entities.LocalUserKey(device, name); created[key] && (candidates[user.Key] == "" || key < candidates[user.Key]) {
+						candidates[user.Key] = key
+					}
 				}
 			}
 		}

@@ -16,5 +16,5 @@ var AgentProtectsDevice = model.Relationship[s1.Agent]{
 	Doc:      "The machine that the agent is on. Agents that are decommissioned or uninstalled protect nothing: they are in the device's formerAgentIds.",
 	Subject:  model.From,
 	Places:   model.To,
-	Revision: 1,
+	Revision: 2,
 }.Define()

@@ -17,7 +17,7 @@ var DeviceHasApplication = model.Relationship[entities.Installation]{
 	Doc:      "The machine that the application is installed on.",
 	Subject:  model.From,
 	Places:   model.To,
-	Revision: 1,
+	Revision: 2,
 	Rank:     func(i *entities.Installation) model.Rank { return model.Rank{Number: int64(i.UpdatedAt)} },
 	Properties: []model.Property[entities.Installation]{
 		model.Moment("installedAt", "When the application was installed.",

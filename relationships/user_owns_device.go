@@ -16,5 +16,5 @@ var UserOwnsDevice = model.Relationship[s1.Agent]{
 	Doc:      "Whose the machine is: the person who logged in last, as far as the agent tells.",
 	Subject:  model.To,
 	Places:   model.From,
-	Revision: 1,
+	Revision: 2,
 }.Define()
