@@ -71,7 +71,7 @@ func errorOf(status int, body io.Reader) *Error {
 		if status < http.StatusInternalServerError {
 			e.Detail = wrongURL
 		}
-	case json.Unmarshal(content, &answer, lenient) == nil && len(answer.Errors) > 0:
+	case decodeRow(content, &answer) == nil && len(answer.Errors) > 0:
 		e.Code = answer.Errors[0].Code.Value
 		if detail := answer.Errors[0].text(); detail != "" {
 			e.Detail = detail

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"reflect"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -47,10 +45,10 @@ func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope,
 			return e.readPagination(d)
 		case "errors":
 			value, err := d.ReadValue()
-			if err == nil && value.Kind() == '[' {
-				err = decodeRow(value, &failures)
+			if err != nil {
+				return err
 			}
-			return err
+			return decodeRow(value, &failures)
 		}
 		return d.SkipValue()
 	})
@@ -144,7 +142,7 @@ func readRows[T any](d *jsontext.Decoder, list string, most int, rows *[]T) erro
 	switch kind := d.PeekKind(); {
 	case kind == 'n':
 		return d.SkipValue()
-	case list != "":
+	case list != "" && kind != '[': // around which some leave the object out
 		return readObject(d, func(name string) error {
 			if name == list {
 				return readRows(d, "", most, rows)
@@ -174,47 +172,3 @@ func readRows[T any](d *jsontext.Decoder, list string, most int, rows *[]T) erro
 	_, err := d.ReadToken()
 	return err
 }
-
-// decodeRow reads a row. One that is not as the API document has it, with a number for a string or a
-// list for an object, is read again with patience: what does not fit is unknown, and the rest is kept.
-func decodeRow(row jsontext.Value, into any) error {
-	err := json.Unmarshal(row, into, lenient)
-	if err == nil {
-		return nil
-	}
-	reflect.ValueOf(into).Elem().SetZero()
-	if err := json.Unmarshal(row, into, lenient, passOverMisfits); err != nil {
-		return &Error{Status: http.StatusOK, Detail: "a row cannot be read: " + clean(err.Error())}
-	}
-	return nil
-}
-
-// passOverMisfits leaves what has another JSON type than its field at the zero value. A number or a
-// boolean fits a string, so that an id which comes as a number is still an id.
-var passOverMisfits = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, into any) error {
-	v := reflect.ValueOf(into).Elem()
-	if _, own := into.(json.UnmarshalerFrom); own {
-		return errors.ErrUnsupported
-	}
-	kind := d.PeekKind()
-	fits := kind == 'n'
-	switch v.Kind() {
-	case reflect.String:
-		if kind == '0' || kind == 't' || kind == 'f' {
-			value, err := d.ReadValue()
-			v.SetString(string(value))
-			return err
-		}
-		fits = fits || kind == '"'
-	case reflect.Slice:
-		fits = fits || kind == '['
-	case reflect.Struct, reflect.Map:
-		fits = fits || kind == '{'
-	default: // a pointer: what it points to is looked at in its turn
-		fits = true
-	}
-	if fits {
-		return errors.ErrUnsupported
-	}
-	return d.SkipValue()
-}))

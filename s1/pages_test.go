@@ -209,7 +209,8 @@ func TestTheNameOfTheNextPageHasABound(t *testing.T) {
 func TestATotalIsNeverTakenForMoreThanAPromise(t *testing.T) {
 	const refused = -2
 	for total, want := range map[string]int{
-		"-5": -1, "1000000000": 1e9, "1000000001": refused, "9223372036854775807": refused, "1e300": -1, `"7"`: -1, "99999999999999999999": -1,
+		"-5": -1, "1000000000": 1e9, "1000000001": refused, "9223372036854775807": refused, "1e300": -1, "99999999999999999999": -1,
+		`"7"`: 7, `"7.0"`: 7, `[7]`: 7, `"many"`: -1, `null`: -1, `{}`: -1, `true`: -1, `"1000000001"`: refused,
 	} {
 		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"data":[{"id":"1"}],"pagination":{"nextCursor":null,"totalItems":%s}}`, total)
@@ -225,6 +226,53 @@ func TestATotalIsNeverTakenForMoreThanAPromise(t *testing.T) {
 			assert.Equal(t, want, page.Total, total)
 		}
 	}
+}
+
+func TestWhatStandsAroundTheRowsIsReadHoweverItIsWritten(t *testing.T) {
+	for pagination, want := range map[string][]string{
+		`{"nextCursor":7,"totalItems":"2"}`: {"1", "7"},
+		`{"nextCursor":["7"]}`:              {"1", "7"},
+		`{"nextCursor":null}`:               {"1"},
+		`{"nextCursor":""}`:                 {"1"},
+		`{"nextCursor":false}`:              {"1"},
+		`{"nextCursor":{}}`:                 {"1"},
+		`{}`:                                {"1"},
+		`[]`:                                {"1"},
+		`"none"`:                            {"1"},
+		`null`:                              {"1"},
+	} {
+		server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			cursor := r.URL.Query().Get("cursor")
+			if cursor != "" {
+				io.WriteString(w, `{"data":[{"id":"`+cursor+`"}],"errors":[]}`)
+				return
+			}
+			io.WriteString(w, `{"data":[{"id":1}],"errors":"","pagination":`+pagination+`}`)
+		})
+		client, _ := connect(t, server.URL, nil)
+		got, err := ids(t.Context(), client, nil)
+		require.NoError(t, err, pagination)
+		assert.Equal(t, want, got, pagination)
+	}
+}
+
+func TestAnErrorIsToldHoweverItIsWritten(t *testing.T) {
+	for errors, want := range map[string]string{
+		`[{"code":"5000020","title":"Query failed"}]`: "Query failed",
+		`{"code":5000020,"detail":"Query failed"}`:    "Query failed",
+		`"Query failed"`:     "Query failed",
+		`["Query failed"]`:   "Query failed",
+		`[{"code":5000020}]`: "the answer says that it failed, and not why",
+	} {
+		server := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":[],"errors":`+errors+`}`) })
+		client, _ := connect(t, server.URL, nil)
+		_, err := ids(t.Context(), client, nil)
+		assert.ErrorContains(t, err, "sentinelone api 200 on /agents: "+want, errors)
+	}
+}
+
+func TestAListThatStandsWithoutTheObjectAroundItIsRead(t *testing.T) {
+	assert.Equal(t, []s1.Site{{ID: "1"}}, read(t, s1.Sites, `{"data":[{"id":"1"}]}`))
 }
 
 func TestOnePageIsFetchedAheadAndNoMore(t *testing.T) {

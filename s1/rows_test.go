@@ -3,9 +3,11 @@ package s1_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -57,11 +59,23 @@ func TestAwkwardRowsAreNormalRows(t *testing.T) {
 			s1.Agent{ID: "1", Locations: []s1.Location{{}}},
 		},
 		"a row that is null":     {`null`, s1.Agent{}},
+		"a row that is a text":   {`"1"`, s1.Agent{}},
+		"a row that is a number": {`1`, s1.Agent{}},
+		"a row that is a list":   {`[{"id":"1"}]`, s1.Agent{}},
+		"an id that is an object": {`{"id":{"id":7,"name":"x"},"siteId":{"name":"x"},"groupId":true,"siteName":{"id":"7","name":"x"}}`,
+			s1.Agent{ID: "7", SiteName: "x"}},
+		"more than one of what there is one": {`{"id":"1","computerName":["a","b"],"domain":[["a"]],"proxyStates":[{"console":true},{}],"coreCount":[1,2]}`,
+			s1.Agent{ID: "1", ProxyStates: &s1.ProxyStates{}}},
+		"nothing, of all kinds": {`{"id":"1","userActionsNeeded":"","networkInterfaces":{},"locations":false,"cloudProviders":[],"missingPermissions":" ","computerName":[]}`,
+			s1.Agent{ID: "1"}},
 		"an id of 19 digits":     {`{"id":"1234567890123456789"}`, s1.Agent{ID: "1234567890123456789"}},
 		"an id that is a number": {`{"id":1234567890123456789,"computerName":"a"}`, s1.Agent{ID: "1234567890123456789", ComputerName: "a"}},
 		"values of another type": {
 			`{"computerName":["x"],"id":"1","isActive":"yes","coreCount":"4","createdAt":5,"networkInterfaces":{"a":1},"tags":[1],"cloudProviders":"none","domain":true,"locations":[7,{"id":"l"}],"userActionsNeeded":"none","infected":true}`,
-			s1.Agent{ID: "1", Domain: "true", Locations: []s1.Location{{}, {ID: "l"}}, Infected: s1.True, Tags: &s1.AgentTags{}},
+			s1.Agent{
+				ID: "1", ComputerName: "x", IsActive: s1.True, CoreCount: s1.Int{Value: 4, Known: true}, Domain: "true", Infected: s1.True,
+				Locations: []s1.Location{{}, {ID: "l"}}, NetworkInterfaces: []s1.NetworkInterface{{}}, Tags: &s1.AgentTags{}, UserActionsNeeded: []string{"none"},
+			},
 		},
 		"a name twice, the last counts": {`{"id":"1","id":"2"}`, s1.Agent{ID: "2"}},
 		"names in any script":           {`{"computerName":"Ünïcødé-机器-\u202e\ud83d\ude00"}`, s1.Agent{ComputerName: "Ünïcødé-机器-\u202e😀"}},
@@ -82,12 +96,43 @@ func TestTimesComeWithAndWithoutAFraction(t *testing.T) {
 		`"2026-01-01T00:00:00Z"`:              1767225600000,
 		`"2026-01-01T00:00:00.123456Z"`:       1767225600123,
 		`"2026-01-01T02:00:00+02:00"`:         1767225600000,
-		`"1969-12-31T23:59:59Z"`:              -1000,
+		`"1969-12-31T23:59:59Z"`:              0,
 		`"2026-02-30T00:00:00Z"`:              0,
 		`"yesterday"`:                         0,
 		`""`:                                  0,
-		`"2026-01-01T00:00:00"`:               0,
+		`"2026-01-01T00:00:00"`:               1767225600000,
 		`12`:                                  0,
+		`"2026-01-01T00:00:00.123456"`:        1767225600123,
+		`"2026-01-01 00:00:00"`:               1767225600000,
+		`"2026-01-01 00:00:00.123"`:           1767225600123,
+		`"2026-01-01 02:00:00+02:00"`:         1767225600000,
+		`"2026-01-01 02:00:00 +0200"`:         1767225600000,
+		`"2026-01-01 00:00:00 UTC"`:           1767225600000,
+		`" 2026-01-01t00:00:00z "`:            1767225600000,
+		`"2026-01-01T02:00:00+02"`:            1767225600000,
+		`"2026-01-01T00:00"`:                  1767225600000,
+		`"2026-01-01"`:                        1767225600000,
+		`["2026-01-01T00:00:00Z"]`:            1767225600000,
+		`1767225600`:                          1767225600000,
+		`"1767225600"`:                        1767225600000,
+		`1767225600.123`:                      1767225600123,
+		`1767225600123`:                       1767225600123,
+		`"1767225600123"`:                     1767225600123,
+		`1.767225600123e12`:                   1767225600123,
+		`0`:                                   0,
+		`-1`:                                  0,
+		`-62135596800`:                        0, // year 1 in seconds
+		`1e300`:                               0,
+		`"0001-01-01T00:00:00Z"`:              0,
+		`"1601-01-01T00:00:00Z"`:              0,
+		`"1899-12-30T00:00:00Z"`:              0,
+		`"1970-01-01T00:00:00Z"`:              0,
+		`"1970-01-01T00:00:00.000000Z"`:       0,
+		`"1970-01-01"`:                        0,
+		`"1970-01-01T01:00:00"`:               0, // written where the clock is an hour ahead
+		`"1980-01-01T00:00:00Z"`:              0,
+		`"1980-01-02T00:00:00Z"`:              315619200000,
+		`true`:                                0,
 		`{"$date":"2026-01-01T00:00:00Z"}`:    0,
 		`"9999-12-31T23:59:59Z"`:              253402300799000,
 		`"2026-01-01T00:00:00.999999999999Z"`: 1767225600999,
@@ -106,20 +151,161 @@ func TestNumbersAreWholeOrUnknown(t *testing.T) {
 		`9223372036854775807`: {Value: 9223372036854775807, Known: true},
 		`9223372036854775808`: {},
 		`1e400`:               {},
-		`"7"`:                 {},
+		`"7"`:                 {Value: 7, Known: true},
+		`" 7 "`:               {Value: 7, Known: true},
+		`"-7.9"`:              {Value: -7, Known: true},
+		`[7]`:                 {Value: 7, Known: true},
+		`"seven"`:             {},
+		`"1,024"`:             {}, // in Germany a little more than 1
+		`""`:                  {},
+		`"NaN"`:               {},
+		`true`:                {},
 		`null`:                {},
 	} {
 		assert.Equal(t, []s1.Agent{{CoreCount: want}}, read(t, s1.Agents, `{"data":[{"coreCount":`+text+`}]}`), text)
 	}
 }
 
+func TestBooleansAreReadHoweverTheyAreWritten(t *testing.T) {
+	for text, want := range map[string]s1.Flag{
+		`true`: s1.True, `"true"`: s1.True, `"True"`: s1.True, `" TRUE "`: s1.True, `1`: s1.True, `"1"`: s1.True, `"yes"`: s1.True, `"on"`: s1.True, `[true]`: s1.True,
+		`false`: s1.False, `"false"`: s1.False, `"False"`: s1.False, `0`: s1.False, `"0"`: s1.False, `"No"`: s1.False, `"off"`: s1.False,
+		`null`: s1.Unknown, `""`: s1.Unknown, `2`: s1.Unknown, `-1`: s1.Unknown, `"N/A"`: s1.Unknown, `{}`: s1.Unknown, `[true,false]`: s1.Unknown,
+	} {
+		assert.Equal(t, []s1.Agent{{ID: "1", IsActive: want}}, read(t, s1.Agents, `{"data":[{"isActive":`+text+`,"id":"1"}]}`), text)
+	}
+}
+
+// TestNoFieldOfAnyRowCostsMoreThanItself gives each field of each row, one after another, what does not belong there.
+func TestNoFieldOfAnyRowCostsMoreThanItself(t *testing.T) {
+	assertEachField(t, s1.Accounts, "%s", s1.Account{Name: "kept"})
+	assertEachField(t, s1.Sites, `{"sites":%s}`, s1.Site{Name: "kept"})
+	assertEachField(t, s1.Groups, "%s", s1.Group{Name: "kept"})
+	assertEachField(t, s1.Agents, "%s", s1.Agent{ComputerName: "kept"})
+	assertEachField(t, s1.Threats, "%s", s1.Threat{WhiteningOptions: []string{"kept"}})
+	assertEachField(t, s1.InstalledApplications, "%s", s1.InstalledApplication{Name: "kept"})
+	assertEachField(t, s1.Inventory, "%s", s1.InventoryApplication{ApplicationName: "kept"})
+	assertEachField(t, s1.InventoryEndpoints, "%s", s1.InventoryEndpoint{ApplicationName: "kept"})
+}
+
+func assertEachField[T any](t *testing.T, endpoint s1.Endpoint[T], data string, kept T) {
+	around, err := json.Marshal(kept)
+	require.NoError(t, err)
+	fields := 0
+	var try func(typ reflect.Type, get func(T) reflect.Value, path, before, after string)
+	try = func(typ reflect.Type, get func(T) reflect.Value, path, before, after string) {
+		fields++
+		row := func(value string) (one T, found reflect.Value) {
+			text := strings.TrimSuffix(string(around), "}") + "," + strings.TrimPrefix(before+value+after, "{")
+			rows := read(t, endpoint, `{"data":`+fmt.Sprintf(data, "["+text+"]")+`}`)
+			require.Len(t, rows, 1, text)
+			return rows[0], get(rows[0])
+		}
+		for _, odd := range []string{`null`, `true`, `7`, `7.5`, `1e999`, `"x"`, `""`, `[]`, `[null]`, `["x"]`, `[7,8]`, `[[["x"]]]`, `{}`, `{"a":1}`, `[{"a":{}}]`} {
+			one, _ := row(odd)
+			assert.Equal(t, "kept", keptOf(one), "%s: %s", path, odd)
+		}
+		for odd, want := range meanings(typ, path) {
+			_, got := row(odd)
+			if assert.True(t, got.IsValid(), "%s: %s", path, odd) {
+				assert.Equal(t, want, got.Interface(), "%s: %s", path, odd)
+			}
+		}
+		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Map {
+			outer := get
+			switch typ.Kind() {
+			case reflect.Pointer:
+				get = func(row T) reflect.Value { return reflect.Indirect(outer(row)) }
+			case reflect.Slice:
+				before, after = before+"[", "]"+after
+				get = func(row T) reflect.Value {
+					if list := outer(row); list.IsValid() && list.Len() > 0 {
+						return list.Index(0)
+					}
+					return reflect.Value{}
+				}
+			case reflect.Map:
+				before, after = before+`{"AWS":`, "}"+after
+				get = func(row T) reflect.Value {
+					if m := outer(row); m.IsValid() {
+						return m.MapIndex(reflect.ValueOf("AWS"))
+					}
+					return reflect.Value{}
+				}
+			}
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[s1.Int]() {
+			return
+		}
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			try(typ.Field(i).Type, func(row T) reflect.Value {
+				if in := get(row); in.IsValid() {
+					return in.Field(i)
+				}
+				return reflect.Value{}
+			}, path+"/"+name, before+`{"`+name+`":`, "}"+after)
+		}
+	}
+	typ := reflect.TypeFor[T]()
+	for i := range typ.NumField() {
+		if !reflect.ValueOf(kept).Field(i).IsZero() {
+			continue
+		}
+		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		try(typ.Field(i).Type, func(row T) reflect.Value { return reflect.ValueOf(row).Field(i) }, "/"+name, `{"`+name+`":`, "}")
+	}
+	assert.GreaterOrEqual(t, fields, typ.NumField()-1)
+}
+
+// keptOf is the value of the field that assertEachField gives no odd value.
+func keptOf(row any) string {
+	v := reflect.ValueOf(row)
+	for _, name := range []string{"Name", "ComputerName", "ApplicationName", "WhiteningOptions"} {
+		if f := v.FieldByName(name); f.IsValid() {
+			return strings.Trim(fmt.Sprint(f.Interface()), "[]")
+		}
+	}
+	return ""
+}
+
+// meanings are values of another JSON type than a field has, and what each can only mean.
+func meanings(typ reflect.Type, path string) map[string]any {
+	switch typ {
+	case reflect.TypeFor[s1.Flag]():
+		return map[string]any{`"true"`: s1.True, `"False"`: s1.False, `1`: s1.True, `["no"]`: s1.False}
+	case reflect.TypeFor[s1.Int]():
+		return map[string]any{`"3"`: s1.Int{Value: 3, Known: true}, `[3.0]`: s1.Int{Value: 3, Known: true}, `true`: s1.Int{}}
+	case reflect.TypeFor[s1.Time]():
+		return map[string]any{`"2026-01-01T00:00:00"`: s1.Time(1767225600000), `1767225600`: s1.Time(1767225600000), `"0001-01-01T00:00:00Z"`: s1.Time(0)}
+	case reflect.TypeFor[[]string]():
+		return map[string]any{`"x"`: []string{"x"}, `7`: []string{"7"}, `[7]`: []string{"7"}, `{"name":"x"}`: []string{"x"}}
+	case reflect.TypeFor[s1.Texts]():
+		return map[string]any{`"x"`: s1.Texts{"x"}, `7`: s1.Texts{"7"}, `{"title":"x"}`: s1.Texts{"x"}}
+	}
+	if typ.Kind() != reflect.String {
+		return nil
+	}
+	text := func(s string) any { return reflect.ValueOf(s).Convert(typ).Interface() }
+	isID := strings.HasSuffix(strings.ToLower(path), "id")
+	want := map[string]any{`7`: text("7"), `["x"]`: text("x")}
+	if isID && typ == reflect.TypeFor[string]() {
+		want[`{"id":"x","name":"y"}`], want[`true`] = text("x"), text("")
+	} else {
+		want[`{"name":"x"}`], want[`true`] = text("x"), text("true")
+	}
+	return want
+}
+
 func TestListsOfUnknownShapeBecomeTexts(t *testing.T) {
 	for text, want := range map[string]s1.Texts{
 		`["a","b"]`: {"a", "b"},
-		`[{"title":"a","key":"k"},{"name":"b"},{"key":"c"},{"other":1},7,null]`: {"a", "b", "c"},
-		`"a"`: {"a"},
-		`""`:  nil,
-		`{}`:  nil,
+		`[{"title":"a","key":"k"},{"name":"b"},{"key":"c"},{"other":1},7,null]`: {"a", "b", "c", "7"},
+		`"a"`:          {"a"},
+		`{"name":"a"}`: {"a"},
+		`""`:           nil,
+		`{}`:           nil,
 	} {
 		got := read(t, s1.Threats, `{"data":[{"threatInfo":{"engines":`+text+`}}]}`)
 		assert.Equal(t, []s1.Threat{{ThreatInfo: &s1.ThreatInfo{Engines: want}}}, got, text)
