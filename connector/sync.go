@@ -228,6 +228,7 @@ func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorte
 	read, faults := 0, []error{}
 	for _, result := range results {
 		r.summary.Steps = append(r.summary.Steps, stepResult(result))
+		r.summary.Notices = append(r.summary.Notices, result.Notes...)
 		switch {
 		case result.State == steps.OK:
 			read++

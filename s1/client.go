@@ -7,6 +7,7 @@
 package s1
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,6 +178,9 @@ func readUser(user *User) func(io.Reader) error {
 	}
 }
 
+// ErrNoTotal is the Cause of an *Error that says that a console does not tell how many rows a list has.
+var ErrNoTotal = errors.New("no totalItems")
+
 // Count asks how many rows the list has under the given filters, without reading them.
 func Count[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) (int, error) {
 	query := cloneQuery(filters)
@@ -186,11 +190,15 @@ func Count[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 		envelope, err := readEnvelope(body, nil)
 		total = envelope.total
 		if err == nil && total < 0 {
-			err = &Error{Status: http.StatusOK, Detail: "the answer to countOnly has no totalItems"}
+			err = &Error{Status: http.StatusOK, Detail: "the answer to countOnly has no totalItems", Cause: ErrNoTotal}
 		}
 		return err
 	})
-	if err := c.record(Answer{Path: e.Path, Filters: filters, Total: total, CountOnly: true}, err); err != nil {
+	answer := Answer{Path: e.Path, Filters: filters, Total: total, CountOnly: true}
+	if errors.Is(err, ErrNoTotal) { // which is an answer: a recording of it says no more either
+		return 0, cmp.Or(c.record(answer, nil), err)
+	}
+	if err := c.record(answer, err); err != nil {
 		return 0, err
 	}
 	return total, nil

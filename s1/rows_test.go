@@ -302,10 +302,11 @@ func TestListsOfUnknownShapeBecomeTexts(t *testing.T) {
 	for text, want := range map[string]s1.Texts{
 		`["a","b"]`: {"a", "b"},
 		`[{"title":"a","key":"k"},{"name":"b"},{"key":"c"},{"other":1},7,null]`: {"a", "b", "c", "7"},
-		`"a"`:          {"a"},
-		`{"name":"a"}`: {"a"},
-		`""`:           nil,
-		`{}`:           nil,
+		`"a"`:                         {"a"},
+		`{"name":"a"}`:                {"a"},
+		`[{"title":["a"],"key":"k"}]`: {"a"},
+		`""`:                          nil,
+		`{}`:                          nil,
 	} {
 		got := read(t, s1.Threats, `{"data":[{"threatInfo":{"engines":`+text+`}}]}`)
 		assert.Equal(t, []s1.Threat{{ThreatInfo: &s1.ThreatInfo{Engines: want}}}, got, text)

@@ -111,7 +111,7 @@ func textOf(value jsontext.Value, isID bool) string {
 			members = []jsontext.Value{object.ID}
 		}
 		for _, member := range members {
-			if text := scalarText(member, isID); text != "" {
+			if text := scalarText(onlyOf(member), isID); text != "" {
 				return text
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"strings"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -73,7 +74,7 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 		return in.Applications, nil
 	}
 	filters := in.Scope.query(inventoryList.Scope)
-	installed, err := s1.Count(ctx, in.Client, s1.InstalledApplications, withFilters(in.Scope.query(installedList.Scope), installedList.Filters))
+	installed, err := countOrAny(ctx, in, s1.InstalledApplications, withFilters(in.Scope.query(installedList.Scope), installedList.Filters))
 	if err != nil && !s1.IsNotFound(err) {
 		return "", err
 	}
@@ -81,7 +82,7 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 		in.Applications = InstalledSource
 		return InstalledSource, nil
 	}
-	listed, inventoryErr := s1.Count(ctx, in.Client, s1.Inventory, filters)
+	listed, inventoryErr := countOrAny(ctx, in, s1.Inventory, filters)
 	switch {
 	case inventoryErr == nil && (err != nil || listed > 0):
 		in.Applications = InventorySource
@@ -92,6 +93,18 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 		return "", inventoryErr
 	}
 	return InstalledSource, nil
+}
+
+// countOrAny is how many rows a list has, or, where the console does not say, how many a page of one row has.
+func countOrAny[T any](ctx context.Context, in *Input, e s1.Endpoint[T], filters url.Values) (int, error) {
+	n, err := s1.Count(ctx, in.Client, e, filters)
+	if !errors.Is(err, s1.ErrNoTotal) {
+		return n, err
+	}
+	for page, err := range s1.Pages(ctx, in.Client, e, withFilters(filters, url.Values{"limit": {"1"}})) {
+		return len(page.Rows), err
+	}
+	return 0, nil
 }
 
 func withFilters(filters, more url.Values) url.Values {
@@ -109,8 +122,13 @@ func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
 	apps := &list[s1.InventoryApplication]{
 		List:     inventoryList,
 		endpoint: s1.Inventory,
-		id:       func(row *s1.InventoryApplication) string { return row.ApplicationName + "\x00" + row.ApplicationVendor },
-		updated:  func(*s1.InventoryApplication) s1.Time { return 0 },
+		id: func(row *s1.InventoryApplication) string {
+			if row.ApplicationName == "" && row.ApplicationVendor == "" {
+				return ""
+			}
+			return row.ApplicationName + "\x00" + row.ApplicationVendor
+		},
+		updated: func(*s1.InventoryApplication) s1.Time { return 0 },
 		records: func(row *s1.InventoryApplication) []graph.Record {
 			app := *row
 			lists.Go(func(ctx context.Context) error { return collectEndpoints(ctx, in, out, &app, filters) })
@@ -131,7 +149,9 @@ func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.Inve
 			"applicationName":   {app.ApplicationName},
 			"applicationVendor": {app.ApplicationVendor},
 		},
-		id:      func(row *s1.InventoryEndpoint) string { return cmp.Or(row.ID, row.EndpointUUID+" "+row.Version) },
+		id: func(row *s1.InventoryEndpoint) string {
+			return cmp.Or(row.ID, strings.TrimSpace(row.EndpointUUID+" "+row.Version))
+		},
 		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
 		records: func(row *s1.InventoryEndpoint) []graph.Record {
 			installation := entities.FromInventory(app, row)

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -55,18 +56,16 @@ func (l *list[T]) collect(ctx context.Context, in *Input, out *Emitter) error {
 // read reads all rows, in several cursor chains where that pays, and compares how many there were with
 // how many were promised.
 func (l *list[T]) read(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
-	if l.chains == nil {
-		promised, err := l.chain(ctx, in, out, filters)
-		if err != nil {
+	count, chains := unknown, []url.Values{filters}
+	if l.chains != nil {
+		n, err := s1.Count(ctx, in.Client, l.endpoint, filters)
+		switch {
+		case err == nil:
+			count, chains = int64(n), l.chains(filters, n)
+		case !errors.Is(err, s1.ErrNoTotal):
 			return err
 		}
-		return l.checkWhole(out, promised)
 	}
-	count, err := s1.Count(ctx, in.Client, l.endpoint, filters)
-	if err != nil {
-		return err
-	}
-	chains := l.chains(filters, count)
 	promises := pool.NewWithResults[int64]().WithContext(ctx).WithCancelOnError().WithFirstError()
 	for _, chain := range chains {
 		promises.Go(func(ctx context.Context) (int64, error) { return l.chain(ctx, in, out, chain) })
@@ -75,24 +74,67 @@ func (l *list[T]) read(ctx context.Context, in *Input, out *Emitter, filters url
 	if err != nil {
 		return err
 	}
-	var sum int64
-	for _, n := range promised {
-		sum += n
-	}
-	if missing := int64(count) - l.distinct(out); len(chains) > 1 && (missing > tolerance(int64(count)) || missing > 0 && l.entity != nil) {
+	sum := sumOf(promised)
+	if missing := count - l.distinct(out); len(chains) > 1 && (missing > tolerance(count) || missing > 0 && l.entity != nil) {
 		// Some rows are in no chain, such as those of an agent whose site is gone. A few installations that
 		// came and went meanwhile are not worth reading all of them again.
-		if sum, err = l.chain(ctx, in, out, filters); err != nil {
+		if sum, err = l.again(ctx, in, out, filters); err != nil {
 			return err
 		}
+	}
+	if count == unknown && sum == unknown {
+		if err := l.readUncounted(ctx, in, out, filters); err != nil {
+			return err
+		}
+	}
+	if n := out.unreadable(l.title()); n > 0 {
+		return fmt.Errorf("%s gave %d rows that are no objects or have no ID: what they are about is not known, so nothing of this list counts as gone; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
 	}
 	if err := l.checkWhole(out, sum); err != nil {
 		return err
 	}
-	return l.checkWhole(out, int64(count))
+	return l.checkWhole(out, count)
 }
 
-// chain reads one cursor chain, and returns how many rows its first page promised.
+// unknown is what a console promises that does not say how many rows a list has.
+const unknown int64 = -1
+
+// sumOf is how many rows several chains promised; unknown where one of them did not say.
+func sumOf(promised []int64) (sum int64) {
+	for _, n := range promised {
+		if n == unknown {
+			return unknown
+		}
+		sum += n
+	}
+	return sum
+}
+
+// readUncounted judges a list that was read to its last page, and of which nobody says how many rows it has. What an
+// entity's list lacks is asked for by ID. Any other is read once more: it is whole if that gives nothing new.
+func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
+	if l.entity != nil {
+		out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): what the list lacks is asked for by ID before it counts as gone.", l.Path))
+		return nil
+	}
+	before := l.distinct(out)
+	if _, err := l.again(ctx, in, out, filters); err != nil {
+		return err
+	}
+	if more := l.distinct(out) - before; more > 0 {
+		return fmt.Errorf("the console does not say how many rows %s has, and gave %d when it was read once more that it did not give before: its answer is not whole, so nothing of it counts as gone; run again", l.Path, more)
+	}
+	out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): it was read twice, and counts as whole since that gave nothing new.", l.Path))
+	return nil
+}
+
+// again reads the list once more, in one chain.
+func (l *list[T]) again(ctx context.Context, in *Input, out *Emitter, filters url.Values) (promised int64, err error) {
+	out.forgetUnreadable(l.title())
+	return l.chain(ctx, in, out, filters)
+}
+
+// chain reads one cursor chain, and returns how many rows its first page promised, or unknown.
 func (l *list[T]) chain(ctx context.Context, in *Input, out *Emitter, filters url.Values) (promised int64, err error) {
 	first := true
 	for page, err := range s1.Pages(ctx, in.Client, l.endpoint, filters) {
@@ -101,7 +143,7 @@ func (l *list[T]) chain(ctx context.Context, in *Input, out *Emitter, filters ur
 		}
 		if first {
 			first, promised = false, int64(page.Total)
-			out.expect(page.Total)
+			out.expect(max(page.Total, 0))
 		}
 		if err := l.emit(out, page.Rows); err != nil {
 			return promised, err
@@ -111,15 +153,18 @@ func (l *list[T]) chain(ctx context.Context, in *Input, out *Emitter, filters ur
 }
 
 func (l *list[T]) emit(out *Emitter, rows []T) error {
+	unreadable := 0
 	for i := range rows {
 		row := &rows[i]
 		if l.id(row) == "" {
-			continue // nothing can be said of a thing without an ID
+			unreadable++ // nothing can be said of a thing without an ID
+			continue
 		}
 		if err := out.Row(l.title(), l.id(row), l.updated(row), l.records(row)...); err != nil {
 			return err
 		}
 	}
+	out.noteUnreadable(l.title(), unreadable)
 	out.advance(len(rows))
 	return nil
 }
@@ -129,6 +174,9 @@ func (l *list[T]) title() string { return l.Path + l.name }
 func (l *list[T]) distinct(out *Emitter) int64 { return out.distinct(l.title()) }
 
 func (l *list[T]) checkWhole(out *Emitter, promised int64) error {
+	if promised == unknown {
+		return nil
+	}
 	got := l.distinct(out)
 	if missing := promised - got; missing > tolerance(promised) || -missing > tolerance(promised) {
 		return fmt.Errorf("%s gave %d rows where %d were promised: the console's answer is not whole, so nothing of it counts as gone; run again", l.Path, got, promised)

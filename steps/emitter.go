@@ -2,6 +2,8 @@ package steps
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"s1graph/graph"
@@ -20,11 +22,15 @@ type Emitter struct {
 	total    atomic.Int64
 	dangling map[string]*atomic.Int64 // by relationship type
 	progress func(rows, total int64)
+
+	mu      sync.Mutex
+	notes   []string
+	without map[string]int64 // by list: its rows that are no objects, or have no ID
 }
 
 func newEmitter(step Step, rows *sorter.Sorter, tags []graph.Property, progress func(rows, total int64)) *Emitter {
 	e := &Emitter{step: step, sorter: rows, tags: tags, progress: progress,
-		declared: make(map[string]bool), dangling: make(map[string]*atomic.Int64)}
+		declared: make(map[string]bool), dangling: make(map[string]*atomic.Int64), without: make(map[string]int64)}
 	for _, t := range step.Types {
 		e.declared[t.Name] = true
 		if t.Relationship {
@@ -69,6 +75,35 @@ func (e *Emitter) list(name string) string { return e.step.ID + " " + name }
 
 // Dangling counts a relationship that cannot be made, since the row does not lead to one of its ends.
 func (e *Emitter) Dangling(t *graph.Type) { e.dangling[t.Name].Add(1) }
+
+// note keeps a sentence for the person who reads the summary, once.
+func (e *Emitter) note(sentence string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !slices.Contains(e.notes, sentence) {
+		e.notes = append(e.notes, sentence)
+	}
+}
+
+// noteUnreadable counts rows of a list that are no objects or have no ID, unreadable is how many there were so far, and
+// forgetUnreadable begins anew, since the list is read once more.
+func (e *Emitter) noteUnreadable(list string, rows int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.without[list] += int64(rows)
+}
+
+func (e *Emitter) unreadable(list string) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.without[list]
+}
+
+func (e *Emitter) forgetUnreadable(list string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.without, list)
+}
 
 // expect adds to the number of rows that are to come, and advance to those that came.
 func (e *Emitter) expect(rows int)  { e.progress(e.rows.Load(), e.total.Add(int64(rows))) }

@@ -43,6 +43,9 @@ type Result struct {
 
 	// Dangling counts, by relationship type, what was not made because the row did not lead to an end.
 	Dangling map[string]int64
+
+	// Notes are sentences for the person who reads the summary: what was odd, and how it was judged.
+	Notes []string
 }
 
 // Run runs the steps, each as soon as those that it depends on have ended, however they ended. What
@@ -98,6 +101,7 @@ func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(P
 		result.Err = step.Run(s1.WithMeter(ctx, &meter), in, out)
 		result.State = stateOf(result.Err)
 		result.Requests = meter.Requests()
+		result.Notes = out.notes
 		for name, n := range out.dangling {
 			result.Dangling[name] = n.Load()
 		}

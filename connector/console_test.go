@@ -1,0 +1,122 @@
+package connector_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/s1/s1test"
+)
+
+// The tests of this file's kind, TestConsole…, are of consoles as they are and not as the API document has them:
+// go test ./connector -run Console.
+
+var allLists = []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/user"}
+
+// breakAll has each list go wrong in one way.
+func (c *console) breakAll(effect s1test.Effect) {
+	for _, path := range allLists {
+		c.Break(s1test.Fault{Path: path, Effect: effect})
+	}
+}
+
+func TestConsoleThatSaysTheRightThingInAnotherFormGivesTheSameGraph(t *testing.T) {
+	t.Parallel()
+	for name, effect := range map[string]s1test.Effect{
+		"other JSON types":            s1test.OddTypes(),
+		"times without a zone":        s1test.WithoutZones(),
+		"times as numbers since 1970": s1test.EpochTimes(),
+		"totals as texts":             s1test.TextTotal(),
+		"no totals":                   s1test.NoTotal(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tenant := small()
+			tenant.Agents, tenant.Awkward = s1test.AwkwardAgents+40, true
+			c := newConsole(t, tenant)
+			c.breakAll(effect)
+			c.mustSync()
+			plain := newConsole(t, tenant)
+			assertSame(t, plain.clean(), c.graph())
+			c.SetDay(3)
+			plain.SetDay(3)
+			c.mustSync()
+			assertSame(t, plain.clean(), c.graph())
+		})
+	}
+}
+
+func TestConsoleThatSaysNoTotalsIsReadWithMoreCareWhichIsSaid(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Seed: 2, Agents: 1100, ApplicationsPerAgent: 1})
+	c.breakAll(s1test.NoTotal())
+	first := c.mustSync()
+	said := strings.Join(first.Notices, "\n")
+	assert.Contains(t, said, "The console does not say how many rows /agents has (totalItems): what the list lacks is asked for by ID before it counts as gone.")
+	assert.Contains(t, said, "The console does not say how many rows /installed-applications has (totalItems): it was read twice, and counts as whole since that gave nothing new.")
+
+	// A list that ends early is no proof that the rest is gone, though nobody promised more.
+	before := c.graph()
+	mend := c.Break(s1test.Fault{Path: "/agents", Match: ofRows, Effect: s1test.EndEarly()})
+	mendApplications := c.Break(s1test.Fault{Path: "/installed-applications", Match: ofRows, Effect: s1test.EndEarly(), Times: 1})
+	result := c.sync()
+	require.NoError(t, result.err)
+	assert.Equal(t, "failed", result.step("agents").State)
+	assert.Equal(t, "failed", result.step("applications").State)
+	assert.Contains(t, result.step("applications").Error, "the console does not say how many rows /installed-applications has, and gave")
+	assert.Empty(t, lackingThough(before, c.graph()), "nothing is deleted")
+	all, err := json.Marshal(result.Summary)
+	require.NoError(t, err)
+	assert.NotContains(t, string(all), "-1 ")
+	mend()
+	mendApplications()
+	c.mustSync()
+	assertSame(t, before, c.graph())
+}
+
+func TestConsoleThatSendsWhatIsNoRowLosesNothingByIt(t *testing.T) {
+	t.Parallel()
+	for _, instead := range []string{`null`, `7`, `"x"`, `[]`, `{}`, `{"id":null}`, `{"id":false}`} {
+		t.Run(instead, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			c.mustSync()
+			before := c.graph()
+			mend := c.Break(s1test.Fault{Path: "/agents", Match: ofRows, Effect: s1test.NullRows(instead)})
+			result := c.sync()
+			require.NoError(t, result.err)
+			assert.Equal(t, "failed", result.step("agents").State)
+			assert.Contains(t, result.step("agents").Error, "/agents gave 1 rows that are no objects or have no ID")
+			assertSame(t, before, c.graph())
+			mend()
+			c.mustSync()
+			assertSame(t, before, c.graph())
+		})
+	}
+}
+
+func TestConsoleWhoseClocksStandAtZeroMakesNoDateOfThat(t *testing.T) {
+	t.Parallel()
+	for _, zero := range []string{"0001-01-01T00:00:00Z", "1601-01-01T00:00:00Z", "1970-01-01T00:00:00Z"} {
+		t.Run(zero, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			c.breakAll(s1test.ZeroTimes(zero))
+			c.mustSync()
+			agents := ofType(c.graph(), "sentinelone_agent")
+			require.Len(t, agents, c.Totals().Agents)
+			graph := c.graph()
+			for _, key := range agents {
+				var agent map[string]any
+				require.NoError(t, json.Unmarshal([]byte(graph[key]), &agent))
+				assert.EqualValues(t, 0, agent["lastSeenOn"], key)
+				for name := range agent {
+					assert.False(t, strings.HasSuffix(name, "On") && name != "lastSeenOn", "%s has %s, which nobody knows", key, name)
+				}
+			}
+		})
+	}
+}
