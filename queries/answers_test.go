@@ -126,16 +126,12 @@ func silentAgents(days int64) func([]*known) []row {
 	return func(graphs []*known) (rows []row) {
 		for _, a := range inService(graphs) {
 			silence := today.UnixMilli() - a.int("lastSeenOn")
-			if silence < days*day {
+			if a.int("lastSeenOn") == 0 || silence < days*day {
 				continue
-			}
-			var since any
-			if a.int("lastSeenOn") > 0 {
-				since = silence / day
 			}
 			site, group := a.place()
 			rows = append(rows, row{
-				[]any{a.any("name"), a.any("osName"), site.any("name"), group.any("name"), owners(a.device), at(a.int("lastSeenOn")), since, a.scope},
+				[]any{a.any("name"), a.any("osName"), site.any("name"), group.any("name"), owners(a.device), at(a.int("lastSeenOn")), silence / day, a.scope},
 				[]any{a.int("lastSeenOn"), a.Key, a.scope},
 			})
 		}

@@ -1,8 +1,8 @@
 // Agents silent for N days
 //
 // Agents in service that have not reported for so many days, the longest silent first: the machine is
-// off, lost or scrapped, or something keeps the agent from speaking. An agent that never said when it
-// was alive counts as silent.
+// off, lost or scrapped, or something keeps the agent from speaking. An agent whose times are not known
+// does not count as silent.
 //
 // Parameters:
 //   days   integer  14    How many days of silence.
@@ -22,6 +22,7 @@
 
 MATCH (a:HostAgent)-[:PROTECTS]->(d:Device)
 WHERE ($scope IS NULL OR a._scope = $scope)
+  AND a.lastSeenOn > 0  // 0 is not known
   AND a.lastSeenOn <= $now - $days * 86400000  // milliseconds of a day
 WITH a, d
 ORDER BY a.lastSeenOn, a._key, a._scope
@@ -32,7 +33,7 @@ RETURN a.name AS agent,
        s.name AS site,
        g.name AS group,
        COLLECT { MATCH (u:User)-[:OWNS]->(d) RETURN u.name ORDER BY u.name } AS owners,
-       CASE WHEN a.lastSeenOn > 0 THEN datetime({epochMillis: a.lastSeenOn}) END AS lastSeen,
-       CASE WHEN a.lastSeenOn > 0 THEN ($now - a.lastSeenOn) / 86400000 END AS days,
+       datetime({epochMillis: a.lastSeenOn}) AS lastSeen,
+       ($now - a.lastSeenOn) / 86400000 AS days,
        a._scope AS scope
 ORDER BY a.lastSeenOn, a._key, scope
