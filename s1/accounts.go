@@ -1,5 +1,8 @@
 package s1
 
+// Accounts is the list of accounts.
+var Accounts = Endpoint[Account]{Path: "/accounts", MaxLimit: 1000}
+
 // Account is a row of /accounts.
 type Account struct {
 	AccountType         string    `json:"accountType,omitzero"`

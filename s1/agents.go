@@ -1,5 +1,8 @@
 package s1
 
+// Agents is the list of agents.
+var Agents = Endpoint[Agent]{Path: "/agents", MaxLimit: 1000}
+
 // Agent is a row of /agents, without its licenseKey.
 type Agent struct {
 	AccountID                      string                       `json:"accountId,omitzero"`

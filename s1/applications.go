@@ -1,5 +1,8 @@
 package s1
 
+// InstalledApplications is the list of installations, which older consoles have.
+var InstalledApplications = Endpoint[InstalledApplication]{Path: "/installed-applications", MaxLimit: 1000}
+
 // InstalledApplication is a row of /installed-applications: one application on one agent.
 type InstalledApplication struct {
 	AgentID     string `json:"agentId,omitzero"`
@@ -18,6 +21,9 @@ type InstalledApplication struct {
 	Version     string `json:"version,omitzero"`
 }
 
+// Inventory is the list of applications, which newer consoles have.
+var Inventory = Endpoint[InventoryApplication]{Path: "/application-management/inventory", MaxLimit: 1000}
+
 // InventoryApplication is a row of /application-management/inventory: one application of the tenant,
 // told by its name and vendor.
 type InventoryApplication struct {
@@ -25,6 +31,9 @@ type InventoryApplication struct {
 	ApplicationVendor string `json:"applicationVendor,omitzero"`
 	EndpointsCount    Int    `json:"endpointsCount,omitzero"`
 }
+
+// InventoryEndpoints is the list of the agents that have one application of the inventory.
+var InventoryEndpoints = Endpoint[InventoryEndpoint]{Path: "/application-management/inventory/endpoints", MaxLimit: 1000}
 
 // InventoryEndpoint is a row of /application-management/inventory/endpoints, which is asked for one
 // application: one installation of it, on the agent whose uuid is EndpointUUID.

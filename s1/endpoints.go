@@ -1,23 +1,11 @@
 package s1
 
-// Endpoint is a list of the API. The zero MaxLimit means that the endpoint takes no limit.
+// Endpoint is a list of the API. Each that s1graph reads is declared beside its row. The zero MaxLimit means that the endpoint takes no limit.
 type Endpoint[T any] struct {
 	Path     string // below the API's own, such as /agents
 	MaxLimit int    // rows of its largest page
 	List     string // name of the list inside "data"; "" where the data is the list
 }
-
-// The lists that s1graph reads.
-var (
-	Accounts              = Endpoint[Account]{Path: "/accounts", MaxLimit: 1000}
-	Sites                 = Endpoint[Site]{Path: "/sites", MaxLimit: 1000, List: "sites"}
-	Groups                = Endpoint[Group]{Path: "/groups", MaxLimit: 300}
-	Agents                = Endpoint[Agent]{Path: "/agents", MaxLimit: 1000}
-	Threats               = Endpoint[Threat]{Path: "/threats", MaxLimit: 1000}
-	InstalledApplications = Endpoint[InstalledApplication]{Path: "/installed-applications", MaxLimit: 1000}
-	Inventory             = Endpoint[InventoryApplication]{Path: "/application-management/inventory", MaxLimit: 1000}
-	InventoryEndpoints    = Endpoint[InventoryEndpoint]{Path: "/application-management/inventory/endpoints", MaxLimit: 1000}
-)
 
 // rawEndpoint is what Raw knows of an endpoint. One without a limit gives an object, or a list in one
 // piece.

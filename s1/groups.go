@@ -1,5 +1,8 @@
 package s1
 
+// Groups is the list of groups.
+var Groups = Endpoint[Group]{Path: "/groups", MaxLimit: 300}
+
 // Group is a row of /groups, without its registrationToken.
 type Group struct {
 	CreatedAt   Time   `json:"createdAt,omitzero"`

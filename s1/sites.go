@@ -1,5 +1,8 @@
 package s1
 
+// Sites is the list of sites.
+var Sites = Endpoint[Site]{Path: "/sites", MaxLimit: 1000, List: "sites"}
+
 // Site is a row of /sites, without its registrationToken.
 type Site struct {
 	AccountID           string    `json:"accountId,omitzero"`

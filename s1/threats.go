@@ -1,5 +1,8 @@
 package s1
 
+// Threats is the list of threats.
+var Threats = Endpoint[Threat]{Path: "/threats", MaxLimit: 1000}
+
 // Threat is a row of /threats, without the command-line arguments of its process.
 type Threat struct {
 	AgentDetectionInfo *ThreatDetection   `json:"agentDetectionInfo,omitzero"`

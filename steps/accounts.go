@@ -3,12 +3,18 @@ package steps
 import (
 	"context"
 	"errors"
+	"net/url"
 
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/model"
 	"s1graph/s1"
 )
+
+var accountList = List{
+	Path: s1.Accounts.Path, Filters: url.Values{"states": {"active,expired"}}, Scope: byAccount, Ask: "ids", NeverEmpty: true,
+	StandsIn: &siteList,
+}
 
 var accounts = Step{
 	ID:    "accounts",

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"net/url"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -9,6 +10,11 @@ import (
 	"s1graph/relationships"
 	"s1graph/s1"
 )
+
+var agentList = List{
+	Path: s1.Agents.Path, Filters: url.Values{"isDecommissioned": {both}, "isUninstalled": {both}}, Scope: byGroup, Ask: "ids",
+	NeverEmpty: true,
+}
 
 var agents = Step{
 	ID:        "agents",

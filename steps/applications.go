@@ -26,6 +26,14 @@ const (
 	InventorySource = "inventory"
 )
 
+var (
+	installedList = List{
+		Path: s1.InstalledApplications.Path, Filters: url.Values{"agentIsDecommissioned": {both}}, Scope: byGroup,
+		StandsIn: &inventoryList,
+	}
+	inventoryList = List{Path: s1.Inventory.Path, Scope: byGroup}
+)
+
 var applications = Step{
 	ID:        "applications",
 	Name:      "Applications",

@@ -10,6 +10,8 @@ import (
 	"s1graph/s1"
 )
 
+var groupList = List{Path: s1.Groups.Path, Scope: byGroup, Ask: "groupIds", NeverEmpty: true}
+
 var groups = Step{
 	ID:        "groups",
 	Name:      "Groups",

@@ -3,11 +3,10 @@ package steps
 import (
 	"net/url"
 	"strings"
-
-	"s1graph/s1"
 )
 
-// List is a list of the Management API as a step reads it. All of it is from the API document.
+// List is a list of the Management API as a step reads it, declared in the file of the step. All of it is from the API
+// document.
 type List struct {
 	Path string // below the API's own, such as /agents
 
@@ -51,27 +50,6 @@ var (
 	byAccount = ScopeParameters{Account: "accountIds"}
 	bySite    = ScopeParameters{Account: "accountIds", Site: "siteIds"}
 	byGroup   = ScopeParameters{Account: "accountIds", Site: "siteIds", Group: "groupIds"}
-)
-
-var (
-	accountList = List{
-		Path: s1.Accounts.Path, Filters: url.Values{"states": {"active,expired"}}, Scope: byAccount, Ask: "ids", NeverEmpty: true,
-		StandsIn: &siteList,
-	}
-	siteList = List{
-		Path: s1.Sites.Path, Filters: url.Values{"states": {"active,expired"}}, Scope: bySite, Ask: "siteIds", NeverEmpty: true,
-	}
-	groupList = List{Path: s1.Groups.Path, Scope: byGroup, Ask: "groupIds", NeverEmpty: true}
-	agentList = List{
-		Path: s1.Agents.Path, Filters: url.Values{"isDecommissioned": {both}, "isUninstalled": {both}}, Scope: byGroup, Ask: "ids",
-		NeverEmpty: true,
-	}
-	threatList    = List{Path: s1.Threats.Path, Scope: byGroup, Ask: "ids"}
-	installedList = List{
-		Path: s1.InstalledApplications.Path, Filters: url.Values{"agentIsDecommissioned": {both}}, Scope: byGroup,
-		StandsIn: &inventoryList,
-	}
-	inventoryList = List{Path: s1.Inventory.Path, Scope: byGroup}
 )
 
 // both are the two values of a filter without which a list leaves things out.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"net/url"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -9,6 +10,10 @@ import (
 	"s1graph/relationships"
 	"s1graph/s1"
 )
+
+var siteList = List{
+	Path: s1.Sites.Path, Filters: url.Values{"states": {"active,expired"}}, Scope: bySite, Ask: "siteIds", NeverEmpty: true,
+}
 
 var sites = Step{
 	ID:        "sites",

@@ -10,6 +10,8 @@ import (
 	"s1graph/s1"
 )
 
+var threatList = List{Path: s1.Threats.Path, Scope: byGroup, Ask: "ids"}
+
 var threats = Step{
 	ID:        "threats",
 	Name:      "Threats",

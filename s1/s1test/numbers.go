@@ -50,16 +50,10 @@ func mix(x uint64) uint64 {
 type idKind uint64
 
 const (
-	accountIDs      idKind = 420
-	siteIDs         idKind = 530
-	groupIDs        idKind = 640
-	locationIDs     idKind = 710
-	filterIDs       idKind = 820
-	agentIDs        idKind = 1100
-	userIDs         idKind = 1300
-	tagIDs          idKind = 1400
-	threatIDs       idKind = 1500
-	installationIDs idKind = 1800
+	locationIDs idKind = 710
+	filterIDs   idKind = 820
+	userIDs     idKind = 1300
+	tagIDs      idKind = 1400
 )
 
 const (

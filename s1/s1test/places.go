@@ -1,6 +1,9 @@
 package s1test
 
-import "strconv"
+import (
+	"iter"
+	"strconv"
+)
 
 // SecretPrefix begins every secret that the tenant plants where a console has one: registration
 // tokens, licence keys, command lines. No output may contain it.
@@ -61,6 +64,22 @@ func (w *world) isNullGroup(n int) bool { return w.Awkward && n == w.Sites+awkwa
 // drift makes counts move by a little from day to day, as they do where licences are counted once
 // an hour.
 func (w *world) drift(n int) int64 { return int64(w.dice(aboutCounts, n, w.day) % 3) }
+
+const accountIDs idKind = 420
+
+var _ = declare(list{
+	path: "/accounts", limit: 1000, ids: accountIDs, byID: "ids",
+	parameters: []string{"ids", "accountIds", "states", "name"},
+	flags:      []string{"isDefault"},
+	rows:       accountRows,
+	write:      func(w *world) func(*object, rowRef) { return w.writeAccount },
+})
+
+func accountRows(w *world, q *query, from rowRef) iter.Seq[rowRef] {
+	return numbered(q, from.n, w.Accounts, func(n int) bool {
+		return has(q.accounts, n) && q.word("states", "active") && q.word("name", w.accountName(n)) && q.flag("isDefault", n == 0)
+	})
+}
 
 func (w *world) writeAccount(o *object, ref rowRef) {
 	n := ref.n
@@ -157,6 +176,23 @@ func (w *world) writeLicenses(o *object, agents int64) {
 	o.end()
 }
 
+const siteIDs idKind = 530
+
+var _ = declare(list{
+	path: "/sites", limit: 1000, ids: siteIDs, byID: "siteIds",
+	parameters: []string{"siteIds", "accountIds", "accountId", "states", "state", "name"},
+	flags:      []string{"isDefault"},
+	rows:       siteRows,
+	write:      func(w *world) func(*object, rowRef) { return w.writeSite },
+})
+
+func siteRows(w *world, q *query, from rowRef) iter.Seq[rowRef] {
+	return numbered(q, from.n, w.Sites, func(n int) bool {
+		return has(q.accounts, w.accountOf(n)) && has(q.sites, n) &&
+			q.word("states", "active") && q.word("state", "active") && q.word("name", w.siteName(n)) && q.flag("isDefault", n < w.Accounts)
+	})
+}
+
 func (w *world) writeSite(o *object, ref rowRef) {
 	n := ref.n
 	account := w.accountOf(n)
@@ -190,6 +226,23 @@ func (w *world) writeSite(o *object, ref rowRef) {
 	o.time("updatedAt", w.updatedToday(n, ref))
 	o.enum("usageType", "customer")
 	o.end()
+}
+
+const groupIDs idKind = 640
+
+var _ = declare(list{
+	path: "/groups", limit: 300, ids: groupIDs, byID: "groupIds",
+	parameters: []string{"groupIds", "id", "accountIds", "siteIds", "name"},
+	flags:      []string{"isDefault"},
+	rows:       groupRows,
+	write:      func(w *world) func(*object, rowRef) { return w.writeGroup },
+})
+
+func groupRows(w *world, q *query, from rowRef) iter.Seq[rowRef] {
+	return numbered(q, from.n, w.Groups, func(n int) bool {
+		site := w.siteOf(n)
+		return q.isIn(w.accountOf(site), site, n) && q.word("name", w.groupName(n)) && q.flag("isDefault", n < w.Sites)
+	})
 }
 
 func (w *world) writeGroup(o *object, ref rowRef) {

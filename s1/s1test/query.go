@@ -61,7 +61,7 @@ func (w *world) parse(l *list, values url.Values, token Token) (*query, *refusal
 	for _, name := range sortedKeys(values) {
 		value := values.Get(name)
 		paging := slices.Contains(pagingParameters, name)
-		if !paging && !slices.Contains(l.parameters, name) {
+		if !paging && !slices.Contains(l.parameters, name) && !slices.Contains(l.flags, name) {
 			return nil, invalid(name, "Unknown field.")
 		}
 		if len(values[name]) > 1 {
@@ -143,6 +143,18 @@ func (q *query) parsePaging(l *list, name, value string) *refusal {
 
 func (w *world) parseFilter(q *query, l *list, name, value string) *refusal {
 	parts := strings.Split(value, ",")
+	if slices.Contains(l.flags, name) {
+		var e either
+		for _, p := range parts {
+			v, err := strconv.ParseBool(p)
+			if err != nil {
+				return invalid(name, "Not a valid boolean.")
+			}
+			e.yes, e.no = e.yes || v, e.no || !v
+		}
+		q.flags[name] = e
+		return nil
+	}
 	switch name {
 	case l.byID, "id":
 		q.asked = true
@@ -165,16 +177,6 @@ func (w *world) parseFilter(q *query, l *list, name, value string) *refusal {
 		for _, n := range w.numbers(agentIDs, parts) {
 			q.agents[n] = true
 		}
-	case "isDecommissioned", "isUninstalled", "agentIsDecommissioned", "isActive", "isPendingUninstall", "infected", "resolved", "isDefault":
-		var e either
-		for _, p := range parts {
-			v, err := strconv.ParseBool(p)
-			if err != nil {
-				return invalid(name, "Not a valid boolean.")
-			}
-			e.yes, e.no = e.yes || v, e.no || !v
-		}
-		q.flags[name] = e
 	case "applicationName", "applicationVendor", "name", "computerName":
 		q.words[name] = []string{value}
 	default:

@@ -38,7 +38,7 @@ func (w *world) agentCount(r *http.Request, token Token) *answer {
 // agentsCounted takes the filters of /agents.
 var agentsCounted = &list{
 	path: "/agents/count", limit: 1000, ids: agentIDs, byID: "ids",
-	parameters: agentParameters, hiding: []string{"isDecommissioned", "isUninstalled"},
+	parameters: agentParameters, flags: agentFlags, hiding: []string{"isDecommissioned", "isUninstalled"},
 	rows: agentRows,
 }
 
