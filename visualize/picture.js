@@ -5,10 +5,17 @@
 const layout = [["Account"], ["Site"], ["Group"], ["HostAgent"], ["Device", "Finding"], ["User", "Application"]];
 const classes = layout.flat();
 
-// columnOf is the column of a class; what is not in the layout comes last.
+// columnOf is the column of a class. A class that the layout does not have stands right of the first of those that its
+// relationships come from, else left of one that they lead to, else last: a new class needs no place here.
 function columnOf(className) {
-  const i = layout.findIndex((column) => column.includes(className));
-  return i < 0 ? layout.length : i;
+  const placed = (name) => layout.findIndex((column) => column.includes(name));
+  const at = placed(className);
+  if (at >= 0) return at;
+  const columns = (near, far) =>
+    links.filter((l) => kinds[l[near]]?.class === className).map((l) => placed(kinds[l[far]]?.class)).filter((i) => i >= 0);
+  const before = columns("to", "from"), after = columns("from", "to");
+  if (before.length) return Math.min(...before) + 1;
+  return after.length ? Math.max(0, Math.min(...after) - 1) : layout.length;
 }
 
 // inOrder are the types in the order of the layout.
