@@ -22,6 +22,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(neo4jtest.Main{M: m}) }
@@ -149,6 +150,14 @@ func TestTheVersionSaysCommitAndGoToo(t *testing.T) {
 	assert.Regexp(t, `^s1graph version v1\.2\.3 \(commit .+, go1\.\d+.*\)\n$`, got.stdout)
 }
 
+// stepIDs are the IDs of all steps.
+func stepIDs() (ids []string) {
+	for _, step := range steps.All() {
+		ids = append(ids, step.ID)
+	}
+	return ids
+}
+
 func TestWrongUsageEndsWithWhatToDo(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, test := range []struct {
@@ -161,7 +170,7 @@ func TestWrongUsageEndsWithWhatToDo(t *testing.T) {
 		{[]string{"run", "--json=perhaps"}, `s1graph: invalid boolean value "perhaps" for -json: parse error; s1graph run --help shows how it is used`},
 		{[]string{"run", "--dir"}, `s1graph: flag needs an argument: -dir; s1graph run --help shows how it is used`},
 		{[]string{"run", "acme"}, `s1graph: run takes no argument such as "acme"; s1graph run --help lists its flags`},
-		{[]string{"run", "--only", "agnets"}, `s1graph: --only: there is no step "agnets"; the steps are accounts, sites, groups, agents, threats, applications`},
+		{[]string{"run", "--only", "agnets"}, `s1graph: --only: there is no step "agnets"; the steps are ` + strings.Join(stepIDs(), ", ")},
 		{[]string{"run", "--only", "agents", "--skip", "threats"}, `s1graph: --only and --skip contradict each other: give one of them`},
 		{[]string{"diff", "a"}, `s1graph: diff takes two graph folders, such as: s1graph diff A B`},
 		{[]string{"diff", "a", "b"}, `s1graph: a: there is no such folder; give the folder of a graph, such as .s1graph/INSTANCE or a copy of its graph folder`},

@@ -394,7 +394,7 @@ func TestAMarkerOfAnEarlierVersionIsTakenOverByTheFolderThatHasItsRun(t *testing
 	for name, n := range result.Changes {
 		assert.Zero(t, n.Deleted, name)
 	}
-	assert.Len(t, d.everything(t), held)
+	assert.GreaterOrEqual(t, len(d.everything(t)), held, "that version may have read fewer lists")
 	d.assertHolds(t, c.dir)
 	m, err := d.open(t).Marker(t.Context())
 	require.NoError(t, err)

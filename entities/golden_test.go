@@ -58,6 +58,9 @@ func TestAnotherMappingHasAnotherRevision(t *testing.T) {
 			assert.Equal(t, want[d.Type.Name], got, "run go test ./entities -run Revision -update")
 		}
 	}
+	if !*update {
+		assert.Equal(t, string(file), lines.String(), "a type has gone, or another name: folders of before have it")
+	}
 	if *update && !t.Failed() {
 		require.NoError(t, os.WriteFile(mappingFile, []byte(lines.String()), 0o644))
 	}

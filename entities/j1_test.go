@@ -181,6 +181,9 @@ var classes = map[string]class{
 			"references": isStrings, "targets": isStrings, "createdOn": isNumber, "updatedOn": isNumber, "reportedOn": isNumber,
 			"description": isString, "webLink": isURI},
 	},
+
+	// Classes that no type has yet, of which the data model demands nothing of their own.
+	"AccessKey": {}, "AccessPolicy": {}, "AccessRole": {}, "Configuration": {}, "ControlPolicy": {}, "NHI": {}, "Rule": {}, "Ruleset": {},
 }
 
 var propertyName = regexp.MustCompile(`^(_|tag\.)?[A-Za-z0-9. -]+$`)

@@ -16,16 +16,8 @@ import (
 	"s1graph/steps"
 )
 
-func TestTheEightTypesAreThere(t *testing.T) {
-	classes := map[string]string{}
-	for _, d := range steps.Entities() {
-		classes[d.Type.Name] = d.Type.Class
-	}
-	assert.Equal(t, map[string]string{
-		"sentinelone_account": "Account", "sentinelone_site": "Site", "sentinelone_group": "Group", "sentinelone_agent": "HostAgent",
-		"sentinelone_device": "Device", "sentinelone_user": "User", "sentinelone_threat": "Finding", "sentinelone_application": "Application",
-	}, classes)
-	names := make([]string, 0, len(classes))
+func TestTypesAndWhatIsVolatileAreSorted(t *testing.T) {
+	var names []string
 	for _, typ := range steps.Entities() {
 		names = append(names, typ.Name)
 		assert.True(t, slices.IsSorted(typ.Volatile))
@@ -121,29 +113,39 @@ var fieldsLeftOut = map[string]string{
 }
 
 func TestEveryFieldThatIsReadIsMapped(t *testing.T) {
-	entity := func(records ...graph.Record) (lines string) {
-		for _, r := range records {
-			lines += string(graph.Encode(&r).JSON)
-		}
-		return lines
-	}
 	agent := laptop()
 	agent.NetworkInterfaces[0].Inet[0] = "192.168.1.21" // not the last that reached the console
 	agent.NetworkInterfaces[0].GatewayMACAddress = agent.NetworkInterfaces[1].Physical
 	threat := populated[s1.Threat]()
 	threat.Indicators[0].Tactics[0].Source = "MITRE"
 	threat.KubernetesInfo.IsContainerQuarantine = s1.Unknown
+	byHand := map[reflect.Type]reflect.Value{
+		reflect.TypeFor[s1.Agent]():  reflect.ValueOf(agent).Elem(),
+		reflect.TypeFor[s1.Threat](): reflect.ValueOf(threat).Elem(),
+	}
+	madeOf := map[reflect.Type][]*model.Description{}
+	for _, d := range steps.Entities() {
+		var of reflect.Type
+		d.Make("", "", func(row any) { of = reflect.TypeOf(row).Elem() })
+		if of != reflect.TypeFor[entities.Installation]() { // which is made of rows of two lists
+			madeOf[of] = append(madeOf[of], d)
+		}
+	}
+	require.Len(t, madeOf[reflect.TypeFor[s1.Agent]()], 3, "agent, device and user")
 	var without []string
-	for _, list := range [][]string{
-		withoutEffect(populated[s1.Account](), func(a *s1.Account) string { return entity(entities.Account.Entity(a)) }),
-		withoutEffect(populated[s1.Site](), func(s *s1.Site) string { return entity(entities.Site.Entity(s)) }),
-		withoutEffect(populated[s1.Group](), func(g *s1.Group) string { return entity(entities.Group.Entity(g)) }),
-		withoutEffect(agent, func(a *s1.Agent) string {
-			return entity(entities.Agent.Entity(a), entities.Device.Entity(a), entities.User.Entity(a))
-		}),
-		withoutEffect(threat, func(th *s1.Threat) string { return entity(entities.Threat.Entity(th)) }),
-	} {
-		without = append(without, list...)
+	for of, types := range madeOf {
+		row, found := byHand[of]
+		if !found {
+			row = reflect.New(of).Elem()
+			populate(row, of.Name())
+		}
+		without = append(without, withoutEffect(row, func() (lines string) {
+			for _, d := range types {
+				r := d.Make("", "", func(empty any) { reflect.ValueOf(empty).Elem().Set(row) })
+				lines += string(graph.Encode(&r).JSON)
+			}
+			return lines
+		})...)
 	}
 	for _, field := range without {
 		if name, ofAgent := strings.CutPrefix(field, "AgentRealtimeInfo."); ofAgent {
@@ -159,11 +161,11 @@ func TestEveryFieldThatIsReadIsMapped(t *testing.T) {
 }
 
 // withoutEffect names the fields whose value makes no difference to what becomes of a row.
-func withoutEffect[T any](row *T, record func(*T) string) []string {
-	all := record(row)
+func withoutEffect(row reflect.Value, records func() string) []string {
+	all := records()
 	var without []string
-	eachField(reflect.ValueOf(row).Elem(), "", func(path string) {
-		if record(row) == all {
+	eachField(row, "", func(path string) {
+		if records() == all {
 			without = append(without, strings.TrimPrefix(path, "."))
 		}
 	})

@@ -8,7 +8,9 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
+	"s1graph/steps"
 )
 
 // populated is a row in which every field is set, to values that follow from the fields' names alone.
@@ -189,6 +191,39 @@ func fixedRecords() map[string][]graph.Record {
 	}
 	for _, row := range append([]*entities.Installation{populated[entities.Installation]()}, awkwardInstallations()...) {
 		add(entities.Application.Entity(row))
+	}
+	for _, d := range steps.Entities() {
+		if len(records[d.Name]) == 0 {
+			records[d.Name] = triedRecords(d)
+		}
+	}
+	return records
+}
+
+// triedRecords are records of populated, empty and awkward rows of a type of which no rows are written by hand.
+func triedRecords(d *model.Description) []graph.Record {
+	of := func(fill func(row reflect.Value)) graph.Record {
+		return d.Make("", "", func(row any) { fill(reflect.ValueOf(row).Elem()) })
+	}
+	withID := func(row reflect.Value, id string) {
+		if field := row.FieldByName("ID"); field.IsValid() {
+			field.SetString(id)
+		}
+	}
+	records := []graph.Record{
+		of(func(row reflect.Value) { populate(row, row.Type().Name()) }),
+		of(func(row reflect.Value) { withID(row, "1") }),
+	}
+	for _, name := range hostile {
+		records = append(records, of(func(row reflect.Value) {
+			populate(row, row.Type().Name())
+			for i := range row.NumField() {
+				if field := row.Field(i); field.Kind() == reflect.String {
+					field.SetString(name)
+				}
+			}
+			withID(row, "2")
+		}))
 	}
 	return records
 }

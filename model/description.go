@@ -27,6 +27,10 @@ type Description struct {
 	// Of a relationship type:
 	Subject End
 	Places  End
+
+	// Make makes a record of the row that fill fills in: it is given a pointer to an empty one. A relationship goes between
+	// the entities of two keys; an entity takes none. Tests try rows of all types with it.
+	Make func(from, to string, fill func(row any)) graph.Record
 }
 
 // Place names the properties of an entity that say where in the tenant it stands, each the ID of an account, site or

@@ -76,6 +76,11 @@ func (k Entity[T]) Define() *Entity[T] {
 		Card:        k.Card,
 		Properties:  properties.Describe(),
 		Tags:        k.TagsDoc,
+		Make: func(_, _ string, fill func(any)) graph.Record {
+			row := new(T)
+			fill(row)
+			return k.Entity(row)
+		},
 	}
 	return &k
 }

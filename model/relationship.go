@@ -68,6 +68,11 @@ func (k Relationship[T]) Define() *Relationship[T] {
 		Subject:    k.Subject,
 		Places:     k.Places,
 		Properties: k.sorted.Describe(),
+		Make: func(from, to string, fill func(any)) graph.Record {
+			row := new(T)
+			fill(row)
+			return k.Between(from, to, row)
+		},
 	}
 	return &k
 }

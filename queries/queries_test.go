@@ -1,7 +1,10 @@
 package queries_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/queries"
+	"s1graph/steps"
 )
 
 func TestTheLibraryIsSortedAndEachQuestionIsFoundByItsName(t *testing.T) {
@@ -24,6 +28,26 @@ func TestTheLibraryIsSortedAndEachQuestionIsFoundByItsName(t *testing.T) {
 	}
 	_, ok := queries.Find("nothing")
 	assert.False(t, ok)
+}
+
+var update = flag.Bool("update", false, "write the classes of recent-changes.cypher anew")
+
+// An index is found by a label, and the entities have no label in common but those of their classes.
+func TestWhatChangedLatelyIsAskedOfAllClasses(t *testing.T) {
+	const file = "recent-changes.cypher"
+	var classes []string
+	for _, d := range steps.Entities() {
+		classes = append(classes, d.Class)
+	}
+	slices.Sort(classes)
+	match := "MATCH (n:" + strings.Join(slices.Compact(classes), "|") + ")"
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	if *update {
+		content = regexp.MustCompile(`(?m)^MATCH \(n:.*\)$`).ReplaceAll(content, []byte(match))
+		require.NoError(t, os.WriteFile(file, content, 0o644))
+	}
+	assert.Contains(t, string(content), "\n"+match+"\n", "run go test ./queries -run Classes -update, then make docs")
 }
 
 // What all questions have in common is the same in all of them.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 // small is a tenant with nothing odd in it, but with sites of unequal numbers of groups.
@@ -23,7 +25,33 @@ func small() s1test.Tenant {
 	}
 }
 
-var listPaths = []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/application-management/inventory"}
+// listPaths are the lists that a run reads.
+var listPaths = func() (paths []string) {
+	for _, step := range steps.All() {
+		for _, l := range step.Lists {
+			paths = append(paths, l.Path)
+			if l.StandsIn != nil {
+				paths = append(paths, l.StandsIn.Path)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}()
+
+func TestNoTwoListsShareAnID(t *testing.T) {
+	s := s1test.New(small())
+	listed := map[string]string{}
+	for _, path := range listPaths {
+		if path == "/application-management/inventory" {
+			continue // its rows have none
+		}
+		for _, id := range idsOf(t, s, path, everything(path, 300)) {
+			assert.Empty(t, listed[id], "%s is in %s too", id, path)
+			listed[id] = path
+		}
+	}
+}
 
 func TestEveryRowIsOnExactlyOnePage(t *testing.T) {
 	for name, tenant := range map[string]s1test.Tenant{"small": small(), "awkward": s1test.Acme()} {
