@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"alerts/delivery":  {"config", "alerts/outbox", "pause"},
 	"alerts/outbox":    {"pause"},
 	"connector":        {"s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
-	"poll":             {"s1", "graph", "graph/jsonstore", "config", "connector", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
+	"poll":             {"s1", "graph", "config", "connector", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps"},
 	"check":            {"s1", "graph", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {

@@ -54,7 +54,7 @@ func (c *checker) directory(context.Context) {
 // neo4j makes sure that the database can be brought to the graph.
 func (c *checker) neo4j(ctx context.Context) {
 	const subject = "Neo4j"
-	if c.Config.Store != "neo4j" {
+	if !c.Config.HasNeo4j() {
 		c.skip("the store is json alone", subject)
 		return
 	}

@@ -32,7 +32,7 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 				return err
 			}
 			switch {
-			case settings.Store != "neo4j":
+			case !settings.HasNeo4j():
 				return misuse("wipe removes a graph from Neo4j, and the store is %s: say --store neo4j", settings.Store)
 			case settings.Instance == "":
 				return misuse("wipe needs the instance whose graph is to go: --instance NAME")

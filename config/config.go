@@ -50,6 +50,9 @@ type Config struct {
 	Warnings []string
 }
 
+// HasNeo4j says whether the graph is written to Neo4j too.
+func (c *Config) HasNeo4j() bool { return c.Store == "neo4j" }
+
 // DeletionGuard says how much of a type one run may delete: not more than Percent of it and more than
 // Count, nor all of it.
 type DeletionGuard struct {

@@ -334,7 +334,7 @@ func (l *loader) settleNeo4j() {
 		}
 		c.Password = NewSecret(password)
 	}
-	if l.config.Store != "neo4j" && !l.sources.NoConsole {
+	if !l.config.HasNeo4j() && !l.sources.NoConsole {
 		return
 	}
 	if c.URI == "" && !l.broken["neo4j.uri"] {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -124,8 +123,7 @@ func (e *evaluator) complain(ctx context.Context, err error) {
 // tellFailure lets the rules on runs evaluate a run that committed nothing. What was interrupted did not fail, and
 // neither did what another process keeps from running.
 func (r *run) tellFailure(ctx context.Context, err error) {
-	var locked *jsonstore.LockedError
-	if r.o.Alerts == nil || r.o.DryRun || !r.folderIsOurs || ctx.Err() != nil || errors.As(err, &locked) {
+	if r.o.Alerts == nil || r.o.DryRun || !r.folderIsOurs || ctx.Err() != nil || IsLocked(err) {
 		return
 	}
 	if err := r.o.Alerts.Failed(ctx, reportOf(&r.summary)); err != nil {

@@ -67,7 +67,7 @@ type neo4jTarget struct {
 
 // openNeo4j opens the database if there is one, and makes sure that the instance's graph there is this folder's.
 func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
-	if r.config.Store != "neo4j" || r.o.DryRun {
+	if !r.config.HasNeo4j() || r.o.DryRun {
 		return nil, nil
 	}
 	store, err := r.o.OpenNeo4j(ctx)

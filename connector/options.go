@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"s1graph/alerts"
 	"s1graph/config"
 	"s1graph/graph"
+	"s1graph/graph/jsonstore"
 	"s1graph/s1"
 )
 
@@ -66,3 +68,9 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 
 // Unwrap returns what the error is about.
 func (e *UsageError) Unwrap() error { return e.Err }
+
+// IsLocked says whether another process has the directory, so that nothing was done.
+func IsLocked(err error) bool {
+	var locked *jsonstore.LockedError
+	return errors.As(err, &locked)
+}

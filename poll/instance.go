@@ -3,7 +3,6 @@ package poll
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -16,7 +15,6 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph"
-	"s1graph/graph/jsonstore"
 	"s1graph/s1"
 )
 
@@ -205,17 +203,16 @@ func (i *instance) run(ctx context.Context) ended {
 	}
 	started := i.service.Now()
 	i.change(func(s *status) { s.activity, s.since, s.progress = running, started, nil })
-	verify := i.settings.Store == "neo4j" && started.Sub(i.verified) >= verifyEvery
+	verify := i.settings.HasNeo4j() && started.Sub(i.verified) >= verifyEvery
 	summary, err := i.sync(ctx, verify)
 	if err == nil && verify && !isBehind(summary) {
 		i.verified = started
 	}
 	e := ended{summary: summary, err: err, took: i.service.Now().Sub(started)}
-	var claim *jsonstore.LockedError
 	switch {
 	case err != nil && ctx.Err() != nil:
 		e.how = interrupted
-	case errors.As(err, &claim):
+	case connector.IsLocked(err):
 		e.how = locked
 	case err != nil:
 		e.how = failed
