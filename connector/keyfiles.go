@@ -11,7 +11,7 @@ import (
 // have an empty one has none.
 const (
 	withheldFile = "withheld.jsonl" // what the run kept although its rows lack it
-	waitingFile  = "waiting.jsonl"  // what was accepted and could not be judged yet
+	waitingFile  = "waiting.jsonl"  // what was accepted and could not be evaluated yet
 	releasedFile = "released.jsonl" // what went because it was accepted; stores may hold it still
 )
 

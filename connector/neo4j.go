@@ -20,7 +20,7 @@ import (
 	"s1graph/steps"
 )
 
-// StoreResult is what a sync did to one store besides the graph files.
+// StoreResult is what a run did to one store besides the graph files.
 type StoreResult struct {
 	Name       string  `json:"name"`
 	Statements int64   `json:"statements"` // that wrote
@@ -166,7 +166,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run, started time.T
 			return kept, err == nil
 		},
 		Verify:    n.config.verify,
-		Aside:     []neo4jstore.Aside{n.postureAside()},
+		Overlays:  []neo4jstore.Overlay{n.postureOverlay()},
 		Complete:  func(name string) bool { return was.Complete[name] },
 		Withholds: n.config.guard.Withholds,
 		Accepted:  n.released(run),
@@ -174,21 +174,21 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run, started time.T
 	})
 }
 
-// postureAside says what was found of the devices, which stands on their nodes and is no part of the graph. A run without
-// policies has none: what stood there goes.
-func (n *neo4j) postureAside() neo4jstore.Aside {
-	values := func(_ context.Context, runID string) iter.Seq2[neo4jstore.AsideValues, error] {
-		return func(yield func(neo4jstore.AsideValues, error) bool) {
+// postureOverlay puts the verdicts on devices onto their nodes; they are no part of the graph. A run without policies has
+// none, and the store takes away those of before.
+func (n *neo4j) postureOverlay() neo4jstore.Overlay {
+	values := func(_ context.Context, runID string) iter.Seq2[neo4jstore.OverlayValues, error] {
+		return func(yield func(neo4jstore.OverlayValues, error) bool) {
 			run, err := n.runs.Run(runID)
 			if err != nil {
-				yield(neo4jstore.AsideValues{}, err)
+				yield(neo4jstore.OverlayValues{}, err)
 				return
 			}
-			if _, judged := run.Manifest().Files[posture.File]; !judged {
+			if _, evaluated := run.Manifest().Files[posture.File]; !evaluated {
 				return
 			}
 			for v, err := range posture.Of(run) {
-				found := neo4jstore.AsideValues{Key: v.Device, Properties: map[string]graph.Value{
+				found := neo4jstore.OverlayValues{Key: v.Device, Properties: map[string]graph.Value{
 					"compliant": graph.Bool(v.Compliant), "nonCompliantReasons": graph.Strings(v.Reasons),
 				}}
 				if !yield(found, err) || err != nil {
@@ -197,14 +197,14 @@ func (n *neo4j) postureAside() neo4jstore.Aside {
 			}
 		}
 	}
-	return neo4jstore.Aside{Type: entities.Device.GraphType().Name, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
+	return neo4jstore.Overlay{Type: entities.Device.GraphType().Name, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
 }
 
-// released says what the run lists as released; nil: nothing. What cannot be read the store's guard judges.
+// released says what the run lists as released; nil: nothing. If the list cannot be read, the store's guard decides.
 func (n *neo4j) released(run *jsonstore.Run) func(typeName, key string) bool {
 	keys, err := reconcile.NewKeySet(keysOf(run, releasedFile))
 	if err != nil {
-		n.logger.Warn("what was accepted to be deleted cannot be read, so that the guard judges it in stores", "error", err)
+		n.logger.Warn("what was accepted to be deleted cannot be read, so that in stores the guard decides on it", "error", err)
 	}
 	if keys.IsEmpty() {
 		return nil

@@ -317,8 +317,8 @@ func noncompliantDevices(reason string) func([]*known) []row {
 	return func(graphs []*known) (rows []row) {
 		for _, g := range graphs {
 			for _, d := range g.all("device") {
-				reasons, judged := d.judged()
-				if !judged || len(reasons) == 0 || !strings.Contains(strings.Join(reasons, "\n"), reason) {
+				reasons, evaluated := d.evaluated()
+				if !evaluated || len(reasons) == 0 || !strings.Contains(strings.Join(reasons, "\n"), reason) {
 					continue
 				}
 				rows = append(rows, row{

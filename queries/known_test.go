@@ -135,9 +135,9 @@ func apply(t *testing.T, server *neo4jtest.Server, scope string, at time.Time, g
 	defer store.Close(context.Background())
 	last := len(graphs)
 	_, err = store.Apply(t.Context(), neo4jstore.Target{
-		RunID: strconv.Itoa(last),
-		Graph: snapshot(graphs[last-1]),
-		Aside: []neo4jstore.Aside{postureOf(graphs)},
+		RunID:    strconv.Itoa(last),
+		Graph:    snapshot(graphs[last-1]),
+		Overlays: []neo4jstore.Overlay{postureOf(graphs)},
 		Kept: func(id string) (graph.Snapshot, bool) {
 			n, err := strconv.Atoi(id)
 			return snapshot(graphs[n-1]), err == nil
@@ -146,21 +146,21 @@ func apply(t *testing.T, server *neo4jtest.Server, scope string, at time.Time, g
 	require.NoError(t, err)
 }
 
-// postureOf is what was judged of the devices of each graph.
-func postureOf(graphs [][]graph.Record) neo4jstore.Aside {
-	return neo4jstore.Aside{
+// postureOf has the verdicts on the devices of each graph.
+func postureOf(graphs [][]graph.Record) neo4jstore.Overlay {
+	return neo4jstore.Overlay{
 		Type: "sentinelone_device", Properties: []string{"compliant", "nonCompliantReasons"},
-		Values: func(_ context.Context, runID string) iter.Seq2[neo4jstore.AsideValues, error] {
-			return func(yield func(neo4jstore.AsideValues, error) bool) {
+		Values: func(_ context.Context, runID string) iter.Seq2[neo4jstore.OverlayValues, error] {
+			return func(yield func(neo4jstore.OverlayValues, error) bool) {
 				n, err := strconv.Atoi(runID)
 				if err != nil {
-					yield(neo4jstore.AsideValues{}, err)
+					yield(neo4jstore.OverlayValues{}, err)
 					return
 				}
 				for _, d := range newKnown("", graphs[n-1]).all("device") {
-					reasons, judged := d.judged()
+					reasons, evaluated := d.evaluated()
 					values := map[string]graph.Value{"compliant": graph.Bool(len(reasons) == 0), "nonCompliantReasons": graph.Strings(reasons)}
-					if judged && !yield(neo4jstore.AsideValues{Key: d.Key, Properties: values}, nil) {
+					if evaluated && !yield(neo4jstore.OverlayValues{Key: d.Key, Properties: values}, nil) {
 						return
 					}
 				}
@@ -169,8 +169,8 @@ func postureOf(graphs [][]graph.Record) neo4jstore.Aside {
 	}
 }
 
-// judged is what was found of a device by a policy on those that say whether they are encrypted.
-func (e *entity) judged() (reasons []string, judged bool) {
+// evaluated is the verdict on a device of a policy on those that say whether they are encrypted.
+func (e *entity) evaluated() (reasons []string, evaluated bool) {
 	reasons = []string{}
 	for _, d := range [][2]string{{"encrypted", "encrypted_applications"}, {"firewallEnabled", "firewall_enabled"}} {
 		if e.any(d[0]) == false {

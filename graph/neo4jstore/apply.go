@@ -28,11 +28,11 @@ type Target struct {
 	// remembered in the database.
 	Declared map[string][]string
 
-	// Aside is what stands on nodes beside their records; nil: what stands there is left alone.
-	Aside []Aside
+	// Overlays are what nodes have besides their records; nil: what is there is left alone.
+	Overlays []Overlay
 
-	// Kept opens the graph of a run that is still there. If the scope holds that run, what differs between the two
-	// graphs is written, and the database is not read. nil: none is kept.
+	// Kept opens the graph of a run that is still there. If the scope holds that run, the apply writes what differs
+	// between the two graphs, and does not read the database. nil: none is kept.
 	Kept func(runID string) (graph.Snapshot, bool)
 
 	// Verify compares with the records that the database holds, for edits by hand, and not only with what is noted
@@ -178,15 +178,15 @@ func (a *apply) attempt(ctx context.Context) (err error) {
 		}
 		if a.target.Kept != nil {
 			if before, ok := a.target.Kept(a.marker.run); ok && graph.CheckTypes(before.Types()) == nil {
-				return a.follow(ctx, kept{before})
+				return a.advance(ctx, kept{before})
 			}
 		}
 	}
 	return a.compare(ctx)
 }
 
-// follow writes what differs between the run that the scope holds and the target.
-func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
+// advance brings the scope from the run that it holds to the target: it compares the two, and writes what differs.
+func (a *apply) advance(ctx context.Context, before graph.Snapshot) error {
 	counts, err := graph.Diff(ctx, before, a.target.Graph, graph.DiffOptions{Baseline: func(string) bool { return true }}, nil)
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 			a.totals[name] = n
 		}
 	}
-	if err := a.countAside(ctx); err != nil {
+	if err := a.countOverlays(ctx); err != nil {
 		return err
 	}
 	if len(a.totals) == 0 {
@@ -211,7 +211,7 @@ func (a *apply) follow(ctx context.Context, before graph.Snapshot) error {
 		if _, err := w.write(before, a.target.Graph, same); err != nil {
 			return err
 		}
-		if err := w.aside(a.keptAside); err != nil {
+		if err := w.overlay(a.keptOverlay); err != nil {
 			return err
 		}
 		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 }, nil)
@@ -245,10 +245,10 @@ func (a *apply) compare(ctx context.Context) error {
 		if err := w.single(before); err != nil {
 			return err
 		}
-		if err := w.aside(a.asideOf(before)); err != nil {
+		if err := w.overlay(a.overlayBefore(before)); err != nil {
 			return err
 		}
-		withheld, err := a.judge(ctx, before, counts)
+		withheld, err := a.evaluate(ctx, before, counts)
 		if err != nil {
 			return err
 		}

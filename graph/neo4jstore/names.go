@@ -41,9 +41,9 @@ func (t *Target) checkNames() error {
 	if err := graph.CheckTypes(t.Graph.Types()); err != nil {
 		return fmt.Errorf("the run %s: %w", t.RunID, err)
 	}
-	for _, s := range t.Aside {
+	for _, s := range t.Overlays {
 		if err := graph.CheckName(s.Type); err != nil {
-			return fmt.Errorf("what stands beside a type: %w", err)
+			return fmt.Errorf("an overlay: %w", err)
 		}
 	}
 	return nil

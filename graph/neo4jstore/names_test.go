@@ -179,9 +179,9 @@ func TestATargetWithAHostileNameIsRefused(t *testing.T) {
 		g := storetest.NewSnapshot([]*graph.Type{group, &bad}, record(group, "1"))
 		_, err := store.Apply(t.Context(), target("2", g))
 		assert.ErrorContains(t, err, "the run 2: type \"sentinelone_agent\": class: ", "%q", name)
-		aside := target("2", numbered(3, "Linux"))
-		aside.Aside = []neo4jstore.Aside{{Type: name}}
-		_, err = store.Apply(t.Context(), aside)
+		overlaid := target("2", numbered(3, "Linux"))
+		overlaid.Overlays = []neo4jstore.Overlay{{Type: name}}
+		_, err = store.Apply(t.Context(), overlaid)
 		assert.ErrorContains(t, err, "is no such name", "%q", name)
 		_, err = store.Wipe(t.Context(), []*graph.Type{&bad}, nil)
 		assert.ErrorContains(t, err, "is no such name", "%q", name)

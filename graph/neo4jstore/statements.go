@@ -65,8 +65,8 @@ func pageOf(typeName string) string {
 	return fmt.Sprintf("MATCH (n:%s) WHERE n._scope = $scope AND n._key > $after WITH n ORDER BY n._scope, n._key LIMIT $limit ", quote(typeName))
 }
 
-// asideOfType reads a page of entities: key, the values of the properties $names.
-func asideOfType(typeName string) string {
+// overlayOfType reads a page of entities: key, the values of the properties $names.
+func overlayOfType(typeName string) string {
 	return pageOf(typeName) + "RETURN n._key, [name IN $names | n[name]]"
 }
 

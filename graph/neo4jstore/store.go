@@ -17,7 +17,7 @@
 // twice.
 //
 // Ours are the nodes and relationships with our _scope, and on them the properties that the data model declares
-// or once declared, those that begin with "tag.", those above, and those of Target.Aside. What others add,
+// or once declared, those that begin with "tag.", those above, and those of Target.Overlays. What others add,
 // relationships to our nodes included, is never touched: a node that must go and has such a relationship stays as
 // a tombstone, (:S1GraphGone) with goneAt, and becomes a node again if the entity returns.
 package neo4jstore

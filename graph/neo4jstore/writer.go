@@ -23,7 +23,7 @@ type writer struct {
 	*apply
 	ctx   context.Context // ends when a batch cannot be written, with that as its cause
 	types map[string]*written
-	heals bool // the database was read: what stands beside a record's properties is written anew
+	heals bool // the database was read: what the store adds to a record is written anew
 	now   int64
 
 	current *written         // that the open batches are of
@@ -37,7 +37,7 @@ type written struct {
 	*graph.Type
 	statements
 	declared map[string]bool
-	beside   map[string]bool // names of the properties that stand beside the records
+	overlaid map[string]bool // names of the properties of overlays
 	complete bool
 	renamed  bool  // it has another class than when it was written last
 	total    int64 // records to be written; 0 where that is not known
@@ -126,7 +126,7 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 	for _, t := range union(removed, union(a.marker.types, a.types)) {
 		w := &written{
 			Type: &t.Type, statements: statementsOf(&t.Type, was[t.Name]),
-			declared: map[string]bool{}, beside: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
+			declared: map[string]bool{}, overlaid: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
 			renamed: was[t.Name] != nil && was[t.Name].Class != t.Class,
 		}
 		for _, name := range t.Properties {
@@ -134,10 +134,10 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 		}
 		types[t.Name] = w
 	}
-	for _, s := range a.target.Aside {
+	for _, s := range a.target.Overlays {
 		for _, name := range s.Properties {
 			if t := types[s.Type]; t != nil {
-				t.beside[name] = true
+				t.overlaid[name] = true
 			}
 		}
 	}
@@ -218,7 +218,7 @@ func (w *writer) created(r *graph.Record) (map[string]any, error) {
 	return row, nil
 }
 
-// note puts into a row what stands beside a record's properties.
+// note puts into a row what the store adds to a record.
 func (w *writer) note(row map[string]any, r *graph.Record) {
 	for name, v := range meta(r.Type, r.Key) {
 		row[name] = v.Any()
@@ -476,7 +476,7 @@ func (t *transaction) revive(rows []any) ([]any, error) {
 		set[updatedProperty] = t.now
 		for _, name := range old {
 			name, _ := name.(string)
-			if _, ok := set[name]; !ok && (t.of.declared[name] || t.of.beside[name] || strings.HasPrefix(name, tagPrefix)) {
+			if _, ok := set[name]; !ok && (t.of.declared[name] || t.of.overlaid[name] || strings.HasPrefix(name, tagPrefix)) {
 				set[name] = nil
 			}
 		}

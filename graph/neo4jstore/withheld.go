@@ -9,8 +9,8 @@ import (
 	"s1graph/graph"
 )
 
-// judge says of which types nothing may be removed but what was accepted, and notes how much of them is withheld.
-func (a *apply) judge(ctx context.Context, before *held, counts map[string]graph.Counts) (withheld map[string]bool, err error) {
+// evaluate says from which types only what was accepted may be removed, and notes how much of each it withholds.
+func (a *apply) evaluate(ctx context.Context, before *held, counts map[string]graph.Counts) (withheld map[string]bool, err error) {
 	known := map[string]bool{}
 	for _, t := range a.types {
 		known[t.Name] = true
@@ -52,8 +52,8 @@ func entitiesFirst(a, b *graph.Type) int {
 	return 1
 }
 
-// countGone counts what is gone of the deleted records of a type, and apart from that what of it was accepted. Relationships that go with one
-// of their entities are neither.
+// countGone counts, among the deleted records of a type, those that are gone and those that were accepted. A relationship
+// that goes with one of its entities is neither.
 func (a *apply) countGone(ctx context.Context, before *held, t *graph.Type, deleted int64, withheld map[string]bool) (gone, accepted int64, err error) {
 	if !t.Relationship && a.target.Accepted == nil {
 		return deleted, 0, nil
@@ -76,8 +76,8 @@ func (a *apply) countGone(ctx context.Context, before *held, t *graph.Type, dele
 	return gone, accepted, err
 }
 
-// between gives those of the relationships of which both entities stay: in the target, or because the deletions of
-// their types are withheld.
+// between returns the relationships whose two entities stay, either because the target has them or because the deletions
+// of their types are withheld.
 func (a *apply) between(ctx context.Context, t *graph.Type, keys []string, withheld map[string]bool) ([]string, error) {
 	var from, to []string
 	for _, key := range keys {
@@ -115,8 +115,8 @@ func (a *apply) missing(ctx context.Context, before graph.Snapshot, typeName str
 	return graph.Missing(ctx, before, a.target.Graph, typeName)
 }
 
-// goneKeys remembers keys by type, as long as they are not so many that memory would not be bounded; then it is
-// cheaper to compare again.
+// goneKeys remembers keys by type. It forgets a type once there are too many keys for the bound on memory; who needs
+// them compares again.
 type goneKeys struct {
 	types map[string][]string
 	many  map[string]bool // types of which it does not know all
@@ -141,8 +141,7 @@ func (g *goneKeys) of(typeName string) (keys []string, all bool) {
 	return g.types[typeName], !g.many[typeName]
 }
 
-// stays says which of the keys stay: those that the target has, and if their type is withheld the others that were not
-// accepted.
+// stays says which of the keys stay: the target has them, or their type is withheld and they were not accepted.
 func (a *apply) stays(ctx context.Context, typeName string, keys []string, withheld map[string]bool) (map[string]bool, error) {
 	stays := map[string]bool{}
 	for _, key := range keys {
@@ -157,7 +156,7 @@ func (a *apply) stays(ctx context.Context, typeName string, keys []string, withh
 	return stays, nil
 }
 
-// withhold notes that n records of a type keep what they should lose.
+// withhold notes that n records of a type stay although the target lacks them.
 func (a *apply) withhold(typeName string, n int64) {
 	if a.result.Withheld == nil {
 		a.result.Withheld = map[string]int64{}

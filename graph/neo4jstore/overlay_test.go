@@ -17,21 +17,21 @@ import (
 	"s1graph/graph/neo4jstore/neo4jtest"
 )
 
-// verdicts are, by run and by the ID of an agent, the reasons that stand beside it; none: it is compliant.
+// verdicts has, by run and by the ID of an agent, the reasons why it is not compliant; none: it is.
 type verdicts map[string]map[string][]string
 
-// judged is a target with what stands beside its agents.
-func judged(t neo4jstore.Target, by verdicts) neo4jstore.Target {
-	t.Aside = []neo4jstore.Aside{{Type: agent.Name, Properties: []string{"compliant", "reasons"},
-		Values: func(_ context.Context, runID string) iter.Seq2[neo4jstore.AsideValues, error] {
-			return func(yield func(neo4jstore.AsideValues, error) bool) {
+// overlaid is a target with verdicts on its agents.
+func overlaid(t neo4jstore.Target, by verdicts) neo4jstore.Target {
+	t.Overlays = []neo4jstore.Overlay{{Type: agent.Name, Properties: []string{"compliant", "reasons"},
+		Values: func(_ context.Context, runID string) iter.Seq2[neo4jstore.OverlayValues, error] {
+			return func(yield func(neo4jstore.OverlayValues, error) bool) {
 				of, kept := by[runID]
 				if !kept {
-					yield(neo4jstore.AsideValues{}, errors.New("the run is gone"))
+					yield(neo4jstore.OverlayValues{}, errors.New("the run is gone"))
 					return
 				}
 				for _, id := range slices.Sorted(maps.Keys(of)) {
-					v := neo4jstore.AsideValues{Key: agent.Name + ":" + id, Properties: map[string]graph.Value{
+					v := neo4jstore.OverlayValues{Key: agent.Name + ":" + id, Properties: map[string]graph.Value{
 						"compliant": graph.Bool(len(of[id]) == 0)}}
 					if len(of[id]) > 0 {
 						v.Properties["reasons"] = graph.Strings(of[id])
@@ -75,7 +75,7 @@ var (
 	both = []string{"firewall off", "infected"}
 )
 
-func TestWhatStandsBesideARecordIsWrittenWhereItDiffers(t *testing.T) {
+func TestAnOverlayIsWrittenWhereItDiffers(t *testing.T) {
 	t.Parallel()
 	server, s := scoped(t)
 	g, h := agents("1", "2", "3"), agents("1", "2", "4")
@@ -86,82 +86,82 @@ func TestWhatStandsBesideARecordIsWrittenWhereItDiffers(t *testing.T) {
 		"d": {"1": off, "4": both},
 		"e": {},
 	}
-	apply(t, s, judged(target("a", g), by))
+	apply(t, s, overlaid(target("a", g), by))
 	requireVerdicts(t, server, s, by["a"])
 	untouched := query(t, server, s.Scope(), "MATCH (n:sentinelone_agent {_scope: $s}) RETURN n._key, n._updatedOn, n._digest ORDER BY n._key")
 
-	result := apply(t, s, judged(following("b", g, "a", g), by))
+	result := apply(t, s, overlaid(following("b", g, "a", g), by))
 	assert.Zero(t, result.Statements, "nothing differs")
 	assert.Equal(t, "a", result.Run)
 
-	result = apply(t, s, judged(following("c", g, "a", g), by))
+	result = apply(t, s, overlaid(following("c", g, "a", g), by))
 	assert.EqualValues(t, 2, result.Rows, "two of them differ")
 	assert.Equal(t, "c", result.Run)
 	requireVerdicts(t, server, s, by["c"])
 	assert.Equal(t, untouched, query(t, server, s.Scope(), "MATCH (n:sentinelone_agent {_scope: $s}) RETURN n._key, n._updatedOn, n._digest ORDER BY n._key"))
 
-	apply(t, s, judged(following("d", h, "c", g), by))
+	apply(t, s, overlaid(following("d", h, "c", g), by))
 	requireVerdicts(t, server, s, by["d"])
-	apply(t, s, judged(following("e", h, "d", h), by))
+	apply(t, s, overlaid(following("e", h, "d", h), by))
 	requireVerdicts(t, server, s, by["e"])
 	requireClean(t, server, s.Scope(), h)
 }
 
-func TestWhatStandsBesideARecordIsHealed(t *testing.T) {
+func TestAnOverlayIsHealed(t *testing.T) {
 	t.Parallel()
 	g := agents("1", "2", "3")
 	by := verdicts{"a": {"1": fine, "2": off}, "b": {"1": fine, "2": off}}
 	for name, heal := range map[string]func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store){
 		"edited by hand, and verified": func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store) {
 			query(t, server, s.Scope(), "MATCH (n:sentinelone_agent {_scope: $s}) SET n.compliant = true, n.reasons = CASE n.displayName WHEN '1' THEN NULL ELSE ['made up'] END")
-			verified := judged(target("a", g), by)
+			verified := overlaid(target("a", g), by)
 			verified.Verify = true
 			apply(t, s, verified)
 			assert.Zero(t, apply(t, s, verified).Statements, "it is as it should be")
 		},
 		"a run that is not kept": func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store) {
 			query(t, server, s.Scope(), "MATCH (n:sentinelone_agent {_scope: $s}) REMOVE n.compliant, n.reasons")
-			apply(t, s, judged(target("b", g), by))
+			apply(t, s, overlaid(target("b", g), by))
 		},
 		"a kept run whose verdicts are lost": func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store) {
-			assert.True(t, apply(t, s, judged(following("b", g, "a", g), verdicts{"b": by["b"]})).Compared)
+			assert.True(t, apply(t, s, overlaid(following("b", g, "a", g), verdicts{"b": by["b"]})).Compared)
 		},
 		"an apply that was cut off": func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store) {
 			query(t, server, s.Scope(), "MATCH (m:S1GraphScope {_scope: $s}) SET m.underWay = 'b' WITH m MATCH (n:sentinelone_agent {_scope: $s}) SET n.compliant = false")
-			apply(t, s, judged(following("b", g, "a", g), by))
+			apply(t, s, overlaid(following("b", g, "a", g), by))
 		},
 		"a node that was deleted by hand": func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store) {
 			query(t, server, s.Scope(), "MATCH (n:sentinelone_agent {_scope: $s}) WHERE n.displayName = '2' DELETE n")
-			apply(t, s, judged(following("c", g, "a", g), verdicts{"a": by["a"], "c": {"1": fine, "2": both}}))
-			apply(t, s, judged(following("b", g, "c", g), verdicts{"c": {"1": fine, "2": both}, "b": by["b"]}))
+			apply(t, s, overlaid(following("c", g, "a", g), verdicts{"a": by["a"], "c": {"1": fine, "2": both}}))
+			apply(t, s, overlaid(following("b", g, "c", g), verdicts{"c": {"1": fine, "2": both}, "b": by["b"]}))
 		},
 		"a database that was wiped": func(t *testing.T, server *neo4jtest.Server, s *neo4jstore.Store) {
 			query(t, server, s.Scope(), "MATCH (n {_scope: $s}) DETACH DELETE n")
-			apply(t, s, judged(following("b", g, "a", g), by))
+			apply(t, s, overlaid(following("b", g, "a", g), by))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, s := scoped(t)
-			apply(t, s, judged(target("a", g), by))
+			apply(t, s, overlaid(target("a", g), by))
 			heal(t, server, s)
 			requireVerdicts(t, server, s, by["a"])
-			apply(t, s, judged(following("e", g, "b", g), verdicts{"a": by["a"], "b": by["b"], "e": {}}))
+			apply(t, s, overlaid(following("e", g, "b", g), verdicts{"a": by["a"], "b": by["b"], "e": {}}))
 			requireVerdicts(t, server, s, map[string][]string{})
 			requireClean(t, server, s.Scope(), g)
 		})
 	}
 }
 
-func TestATombstoneReturnsWithoutWhatStoodBesideIt(t *testing.T) {
+func TestATombstoneReturnsWithoutItsOverlay(t *testing.T) {
 	t.Parallel()
 	server, s := scoped(t)
 	both, one := agents("1", "2"), agents("1")
 	by := verdicts{"a": {"1": fine, "2": off}, "b": {"1": fine}, "c": {"1": fine}}
-	apply(t, s, judged(target("a", both), by))
+	apply(t, s, overlaid(target("a", both), by))
 	query(t, server, s.Scope(), "MATCH (n:sentinelone_agent {_scope: $s}) CREATE (:Ticket {testScope: $s})-[:ABOUT]->(n)")
-	apply(t, s, judged(following("b", one, "a", both), by))
+	apply(t, s, overlaid(following("b", one, "a", both), by))
 	query(t, server, s.Scope(), "MATCH (n:S1GraphGone {_scope: $s}) SET n.compliant = false") // as a wipe leaves it
-	apply(t, s, judged(following("c", both, "b", one), by))
+	apply(t, s, overlaid(following("c", both, "b", one), by))
 	requireVerdicts(t, server, s, by["c"])
 }
 
@@ -169,7 +169,7 @@ func TestWithoutVerdictsAnApplyLeavesThoseThatAreThere(t *testing.T) {
 	t.Parallel()
 	server, s := scoped(t)
 	by := verdicts{"a": {"1": fine, "2": off}}
-	apply(t, s, judged(target("a", agents("1", "2")), by))
+	apply(t, s, overlaid(target("a", agents("1", "2")), by))
 	again := target("b", agents("1", "2", "3"))
 	again.Verify = true
 	apply(t, s, again)
@@ -179,7 +179,7 @@ func TestWithoutVerdictsAnApplyLeavesThoseThatAreThere(t *testing.T) {
 func TestVerdictsThatCannotBeReadAreAnError(t *testing.T) {
 	t.Parallel()
 	_, s := scoped(t)
-	_, err := s.Apply(t.Context(), judged(target("a", agents("1")), verdicts{}))
+	_, err := s.Apply(t.Context(), overlaid(target("a", agents("1")), verdicts{}))
 	assert.ErrorContains(t, err, "the run is gone")
 }
 
@@ -194,7 +194,7 @@ func TestMoreVerdictsThanAPageHasAreComparedToo(t *testing.T) {
 		by["a"][id], by["b"][id] = fine, fine
 	}
 	by["b"]["00007"], by["b"]["10000"] = off, both
-	apply(t, s, judged(target("a", agents(ids...)), by))
-	assert.EqualValues(t, 2, apply(t, s, judged(target("b", agents(ids...)), by)).Rows)
+	apply(t, s, overlaid(target("a", agents(ids...)), by))
+	assert.EqualValues(t, 2, apply(t, s, overlaid(target("b", agents(ids...)), by)).Rows)
 	requireVerdicts(t, server, s, by["b"])
 }
