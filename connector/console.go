@@ -28,7 +28,7 @@ func (r *run) connect() (err error) {
 		}
 		if r.recording != nil {
 			c.URL, c.Token, c.Transport = r.recording.URL(), s1.StaticToken("replay"), r.recording.Transport()
-			c.Limiter = new(s1.Limiter) // nobody is to be spared
+			c.Limiter = new(s1.Limiter) // a recording takes requests at any rate
 		}
 	})
 	return err

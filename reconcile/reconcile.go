@@ -31,7 +31,7 @@ type Input struct {
 	Accepted KeySet // what may go whatever the guard says, or although it lies out of scope
 }
 
-// Fresh is what this run's rows made, type by type in ascending order of the keys.
+// Fresh yields the records that this run's rows made, type by type in ascending order of the keys.
 type Fresh interface {
 	Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error]
 }
@@ -64,7 +64,7 @@ type Reading struct {
 	Before         int64      // records of the last graph
 	Skipped        bool       // it was not read
 	Incomplete     bool       // not all of it was read
-	KeepProperties bool       // this run's rows say less than is known from before
+	KeepProperties bool       // this run's rows say less of each thing than the last graph does
 }
 
 // Result is what came of it.
@@ -95,7 +95,7 @@ type Type struct {
 // ReadWhole says whether this run's rows are all that there is of the type.
 func (s *Type) ReadWhole() bool { return !s.Skipped && !s.Incomplete }
 
-// KeepsAll says whether nothing of the type may be deleted, but what is derived from accepted things.
+// KeepsAll says whether nothing of the type may be deleted except what is derived from accepted things.
 func (s *Type) KeepsAll() bool { return !s.ReadWhole() || s.Derived }
 
 // Guard withholds deletions that look like a fault: more than Count and more than Percent of a type, or all of it.
@@ -105,8 +105,8 @@ type Guard struct {
 	Off     bool
 }
 
-// Withholds says whether it is too much to delete gone of the evaluated records of a type, where fresh ones
-// were read.
+// Withholds says whether it is too much to delete gone of the evaluated records of a type, while the run's rows made
+// fresh ones.
 func (g Guard) Withholds(gone, evaluated, fresh int64) bool {
 	if g.Off || gone == 0 {
 		return false
@@ -121,7 +121,7 @@ func (g Guard) Withholds(gone, evaluated, fresh int64) bool {
 //	incomplete type    all of it stays, rows add and update
 //	complete type      what is out of scope stays, and what the guard withholds; the rest is gone
 //
-// What somebody accepted of a complete type is gone too, if this run's rows lack it still.
+// What somebody accepted goes too, if the type is complete and this run's rows still lack it.
 func Run(ctx context.Context, in Input) (*Result, error) {
 	r := &reconciler{
 		Input:       in,
@@ -230,7 +230,7 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 	if n := int64(len(gone)); !s.KeepsAll() && r.Guard.Withholds(n, s.Before-s.OutOfScope-s.Released, s.Fresh) {
 		s.Withheld = n
 	}
-	// Where rows tell only part of what is known, as of accounts, no lack of a row means anything.
+	// Where rows tell only part of what is known, as with accounts that are made of sites, a missing row means nothing.
 	all := s.KeepsAll() || s.Withheld > 0 || s.KeepProperties
 	if all || len(r.outOfScope) > 0 {
 		keep := func(key string) bool { return (all || r.outOfScope[key]) && !r.released[key] }
@@ -247,8 +247,8 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 	return nil
 }
 
-// missing counts the records of the last graph that are out of scope, and returns the keys of those that are
-// gone: this run's rows lack them, and they should be among them. Rekeyed ones are not gone.
+// missing counts the records of the last graph that are out of scope, and returns the keys of those that are gone: the
+// run's rows lack them and should have them. A rekeyed record is not gone.
 func (r *reconciler) missing(ctx context.Context, s *Type) (gone map[string]bool, err error) {
 	gone = make(map[string]bool)
 	if s.Before == 0 {
@@ -282,7 +282,7 @@ func (r *reconciler) missing(ctx context.Context, s *Type) (gone map[string]bool
 	return gone, r.matchRekeyed(ctx, s.Name, gone)
 }
 
-// writeFresh writes what this run's rows made of a type; of a skipped type that is nothing.
+// writeFresh writes the records that this run's rows made. Of a skipped type it writes none.
 func (r *reconciler) writeFresh(ctx context.Context, s *Type, records iter.Seq2[graph.Encoded, error]) error {
 	if s.Skipped {
 		records = func(func(graph.Encoded, error) bool) {}
@@ -321,8 +321,8 @@ func only(records iter.Seq2[graph.Encoded, error], keep func(key string) bool) i
 	}
 }
 
-// join makes one of what this run's rows say of a thing and what is known from before, where not all
-// rows that it is made of were read: it loses no property, and what is made of all rows is made of both.
+// join combines what this run's rows say of a thing with what the last graph says, where the run did not read all rows
+// that tell of it. The record loses no property; a property that combines the values of all rows combines the two.
 func (r *reconciler) join(s *Type, fresh, carried graph.Encoded) (graph.Encoded, error) {
 	if fresh.Full == carried.Full {
 		return fresh, nil
@@ -337,7 +337,7 @@ func (r *reconciler) join(s *Type, fresh, carried graph.Encoded) (graph.Encoded,
 	}
 	const seen = "lastSeenOn"
 	if len(r.derivedFrom[s.Name]) > 0 && other.Get(seen).Int64() > record.Get(seen).Int64() {
-		record, other = other, record // the agent that describes it was not read
+		record, other = other, record // the run did not read the agent that describes it
 	}
 	record.Type = &s.Written
 	for _, p := range other.Properties {
@@ -376,7 +376,7 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 	var gone, outOfScope int64
 	same, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
 		switch {
-		case !r.hasEnds(key): // goes with its node, whatever is known of the relationship
+		case !r.hasEnds(key): // it goes with its node, whatever the rows say
 		case r.isOutOfScope(s, key):
 			outOfScope++
 			r.wait(s, key)
@@ -407,8 +407,7 @@ func (r *reconciler) hasEnds(key string) bool {
 	return ok && r.nodes.has(from) && r.nodes.has(to)
 }
 
-// isOutOfScope says whether a record of the last graph is out of scope: a relationship does where the entity
-// does that it is a fact about.
+// isOutOfScope says whether a record of the last graph is out of scope. A relationship is where its subject is.
 func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 	if !s.Relationship {
 		return r.outOfScope[key]
@@ -420,8 +419,8 @@ func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 	return r.outOfScope[from]
 }
 
-// withEnds yields the relationships made of this run's rows that have both ends in the graph. Those
-// that lack one are counted, unless it is missing because its type was not read whole.
+// withEnds yields the relationships of this run's rows that have both ends in the graph. It counts the others, unless the
+// end is missing because its type was not read whole.
 func (r *reconciler) withEnds(ctx context.Context, s, start, end *Type) iter.Seq2[graph.Encoded, error] {
 	excused := func(end *Type, key string) bool { return r.nodes.has(key) || end.Incomplete || end.Skipped }
 	return func(yield func(graph.Encoded, error) bool) {

@@ -10,7 +10,7 @@ import (
 	"s1graph/graph"
 )
 
-// matchRekeyed finds what is there under another key, and takes it out of what is gone.
+// matchRekeyed finds the entities that are there under another key, and takes them out of gone.
 func (r *reconciler) matchRekeyed(ctx context.Context, name string, gone map[string]bool) error {
 	if len(gone) == 0 {
 		return nil
@@ -33,8 +33,7 @@ func (r *reconciler) matchRekeyed(ctx context.Context, name string, gone map[str
 	return nil
 }
 
-// matchDevices finds the devices that have another key now: the same agent, another name or serial
-// number.
+// matchDevices finds the devices that have another key now, since their agent reports another name or serial number.
 func (r *reconciler) matchDevices(ctx context.Context, gone map[string]bool) error {
 	created, err := r.created(ctx, entities.Device.GraphType().Name)
 	if err != nil {
@@ -57,8 +56,8 @@ func (r *reconciler) matchDevices(ctx context.Context, gone map[string]bool) err
 	return err
 }
 
-// matchLocalUsers finds the users that are known by the device they use, where that was rekeyed. Of a device that became
-// several, since its agents turned out to be on machines of their own, each user goes with one of them.
+// matchLocalUsers finds the users who are known on one device only, and whose device has another key now. Where a device
+// became several, since its agents turned out to be on machines of their own, each user goes with one of them.
 func (r *reconciler) matchLocalUsers(ctx context.Context, gone map[string]bool) error {
 	if len(r.rekeyed) == 0 {
 		return nil
@@ -103,7 +102,7 @@ func (r *reconciler) matchLocalUsers(ctx context.Context, gone map[string]bool) 
 	return nil
 }
 
-// match takes each key now for one key before.
+// match pairs each key before with one key now; no key now is taken twice.
 func (r *reconciler) match(candidates map[string]string) {
 	taken := make(map[string]bool)
 	for _, before := range slices.Sorted(maps.Keys(candidates)) {

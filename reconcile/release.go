@@ -10,8 +10,8 @@ import (
 	"s1graph/graph"
 )
 
-// release takes out of gone, which are entities that this run's rows lack, those that go because that was accepted,
-// and what is derived from such things alone. The guard does not count them.
+// release takes out of gone the entities that go because somebody accepted that, and those that are derived from such
+// entities alone. The guard does not count them.
 func (r *reconciler) release(ctx context.Context, s *Type, gone map[string]bool) error {
 	if r.Accepted.IsEmpty() || len(gone) == 0 {
 		return nil
@@ -21,7 +21,7 @@ func (r *reconciler) release(ctx context.Context, s *Type, gone map[string]bool)
 		return err
 	}
 	for key := range gone {
-		// What the type is derived from is withheld anew: what else of it was accepted waits until that is settled.
+		// While the type's sources are withheld, what else of it was accepted waits.
 		switch {
 		case derived[key] || !s.Derived && r.Accepted.Has(s.Name, key):
 			r.released[key] = true
@@ -34,8 +34,8 @@ func (r *reconciler) release(ctx context.Context, s *Type, gone map[string]bool)
 	return nil
 }
 
-// derivedFromReleased finds, among things that are gone, those that are derived from something that is released, and from
-// nothing that stays. A user whose device is not known counts as such only where no agent stays.
+// derivedFromReleased finds, among the things that are gone, those that are derived from something released and from
+// nothing that stays. A user whose device nobody knows is one of them only if no agent and no device stays.
 func (r *reconciler) derivedFromReleased(ctx context.Context, s *Type, gone map[string]bool) (map[string]bool, error) {
 	derived := make(map[string]bool)
 	if len(r.released) == 0 || r.placedBy[s.Name] == nil {
@@ -63,14 +63,14 @@ func (r *reconciler) derivedFromReleased(ctx context.Context, s *Type, gone map[
 	return derived, err
 }
 
-// wait notes of a record that this run's rows lack, and that this run cannot evaluate, that it was accepted.
+// wait notes an accepted record that this run's rows lack and that the run cannot evaluate.
 func (r *reconciler) wait(s *Type, key string) {
 	if r.Accepted.Has(s.Name, key) {
 		r.waiting[key] = true
 	}
 }
 
-// waitAll does so for all relationships of a type that this run's rows lack.
+// waitAll calls wait for all relationships of a type that this run's rows lack.
 func (r *reconciler) waitAll(ctx context.Context, s *Type) error {
 	if !r.Accepted.hasAny(s.Name) {
 		return nil
@@ -83,8 +83,8 @@ func (r *reconciler) waitAll(ctx context.Context, s *Type) error {
 	return err
 }
 
-// Waits says whether what was accepted waits for another run. What does not wait was released, or is back, and then
-// it is no longer accepted.
+// Waits says whether an accepted record waits for another run. One that does not was released or is back, and is no
+// longer accepted.
 func (result *Result) Waits(k Key) bool { return result.reconciler.waiting[k.Key] }
 
 // WithheldKeys lists what of the last graph stays although this run's rows lack it: what the guard withheld, and
@@ -106,8 +106,8 @@ func (result *Result) WithheldKeys(ctx context.Context) Keys {
 	})
 }
 
-// ReleasedKeys lists what went because that was accepted, and what was derived from it; the relationships that hang on it
-// are not listed.
+// ReleasedKeys lists what went because somebody accepted that, and what is derived from it. It does not list the
+// relationships that went with their ends.
 func (result *Result) ReleasedKeys(ctx context.Context) Keys {
 	r := result.reconciler
 	keys := func(s *Type) iter.Seq2[string, error] {

@@ -11,10 +11,9 @@ import (
 	"s1graph/model"
 )
 
-// findOutOfScope adds to outOfScope what this run's rows do not tell all about, of one type. Of what has a list
-// of its own these are the missing things that say that they stand elsewhere, unless it was accepted that those
-// go. Of what is derived from others, it is all that has to do with
-// an agent that is out of scope, missing or not.
+// findOutOfScope adds to outOfScope the entities of a type of which this run's rows do not tell all. Where the type says
+// where its entities stand, these are the missing ones that stand elsewhere, unless somebody accepted that they go. Where
+// another type places it, these are all that have to do with an agent out of scope, missing or not.
 func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[string]bool) error {
 	accepted := func(key string) bool { return s.ReadWhole() && r.Accepted.hasOutOfScope(s.Name, key) }
 	if r.placedBy[s.Name] != nil {
@@ -51,8 +50,8 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 	return nil
 }
 
-// eachSource calls each with what a thing was derived from in the last graph, and the thing: the agents of devices, and
-// the devices of users and applications.
+// eachSource calls each with the source of a thing in the last graph, and the thing: the agents of devices, and the
+// devices of users and applications.
 func (r *reconciler) eachSource(ctx context.Context, name string, each func(source, key string)) error {
 	d := r.placedBy[name]
 	switch {
