@@ -15,16 +15,16 @@ var Account = model.Entity[s1.Account]{
 	Source:   "/accounts",
 	Doc:      "An account of the tenant. A site-scoped token may not read accounts: they are then made of what /sites says of them.",
 	KeyDoc:   "the account's id",
-	Revision: 1,
+	Revision: 2,
 	Place:    model.Place{Account: model.Own},
 	Card:     []string{"accountType", "state"},
 	Key:      func(a *s1.Account) string { return AccountKey(a.ID) },
 	Properties: []model.Property[s1.Account]{
 		model.Text("id", "The account's id.", func(a *s1.Account) string { return a.ID }),
 		model.Text("name", "Name of the account, else its id.",
-			func(a *s1.Account) string { return cmp.Or(a.Name, a.ID) }).Required(),
+			func(a *s1.Account) string { return cmp.Or(unescaped(a.Name), a.ID) }).Required(),
 		model.Text("displayName", "As name.",
-			func(a *s1.Account) string { return cmp.Or(a.Name, a.ID) }).Required(),
+			func(a *s1.Account) string { return cmp.Or(unescaped(a.Name), a.ID) }).Required(),
 		model.Text("vendor", "Always SentinelOne.",
 			func(*s1.Account) string { return "SentinelOne" }).Required(),
 		model.Text("accountType", "Trial or paid.", func(a *s1.Account) string { return a.AccountType }),
@@ -53,7 +53,13 @@ var Account = model.Entity[s1.Account]{
 		model.Flag("unlimitedExpiration", "Whether the account never expires.",
 			func(a *s1.Account) s1.Flag { return a.UnlimitedExpiration }),
 		model.Whole("totalLicenses", "Number of licences bought.",
-			func(a *s1.Account) s1.Int { return a.TotalLicenses }),
+			func(a *s1.Account) s1.Int { return limited(a.TotalLicenses) }),
+		model.Flag("unlimitedLicenses", "Whether the account may use any number of licences.", func(a *s1.Account) s1.Flag {
+			if !a.TotalLicenses.Known {
+				return s1.Unknown
+			}
+			return s1.FlagOf(isUnlimited(a.TotalLicenses))
+		}),
 		model.Set("licenseBundles", "Names of the licensed bundles.",
 			func(a *s1.Account) []string { return licenseBundles(a.Licenses) }),
 		model.Set("licenseModules", "Names of the licensed add-on modules.",

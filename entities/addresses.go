@@ -93,18 +93,13 @@ var privateNetworks = []privateNetwork{
 	{netip.MustParsePrefix("fe80::/10"), "link-local, RFC 4291"},
 }
 
-// macAddressesOf are the hardware addresses of the machine's interfaces, in lower case with colons.
-// Left out are 00:00:00:00:00:00 and ff:ff:ff:ff:ff:ff, what is not a MAC address of six bytes, and the
-// address of the router, which some consoles give as the interface's.
+// macAddressesOf are the hardware addresses of the machine's interfaces, in lower case with colons. Left out are
+// 00:00:00:00:00:00 and ff:ff:ff:ff:ff:ff, and what is not a MAC address of six bytes. One that is a gateway's too is kept:
+// a machine can be the router of another of its own interfaces.
 func macAddressesOf(a *s1.Agent) []string {
-	var gateways, kept []string
+	var kept []string
 	for i := range a.NetworkInterfaces {
-		if mac, ok := parseMAC(a.NetworkInterfaces[i].GatewayMACAddress); ok {
-			gateways = append(gateways, mac)
-		}
-	}
-	for i := range a.NetworkInterfaces {
-		if mac, ok := parseMAC(a.NetworkInterfaces[i].Physical); ok && !slices.Contains(gateways, mac) {
+		if mac, ok := parseMAC(a.NetworkInterfaces[i].Physical); ok {
 			kept = append(kept, mac)
 		}
 	}

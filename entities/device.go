@@ -28,7 +28,7 @@ var Device = model.Entity[s1.Agent]{
 	Place:       model.Place{Account: "accountId"},
 	Card:        []string{"osName", "modelName"},
 	Properties: slices.Concat(
-		deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity(),
+		deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity(cloudsOfAgent),
 	),
 }.Define()
 
@@ -123,7 +123,7 @@ var deviceNetwork = []model.Property[s1.Agent]{
 		func(a *s1.Agent) []string { return addressesOf(a, isPrivate) }).Required().Volatile(roaming),
 	model.Set("publicIpAddresses", "Those of the addresses that are not private and, if public, the one that the console sees.",
 		publicAddressesOf).Required().Volatile(roaming),
-	model.Set("macAddresses", "Hardware addresses of the network interfaces, in lower case with colons; never the router's.",
+	model.Set("macAddresses", "Hardware addresses of the network interfaces, in lower case with colons.",
 		macAddressesOf).Required().Volatile(interfaces),
 }
 

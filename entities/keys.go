@@ -41,6 +41,22 @@ func hashKey(typeName string, parts ...string) string {
 
 const hashBytes = 16
 
+// unescaped is a name without the escapes for HTML that some consoles leave in it. It is done once: what is escaped twice was
+// typed so. Other entities of HTML are left alone, which nothing that escapes makes.
+func unescaped(name string) string {
+	if !strings.Contains(name, "&") {
+		return name
+	}
+	return htmlEscapes.Replace(name)
+}
+
+var htmlEscapes = strings.NewReplacer(
+	"&amp;", "&", "&lt;", "<", "&gt;", ">",
+	"&quot;", `"`, "&#34;", `"`, "&#x22;", `"`,
+	"&apos;", "'", "&#39;", "'", "&#039;", "'", "&#x27;", "'",
+	"&#x2F;", "/", "&#47;", "/",
+)
+
 // fold makes names alike that differ in case, in surrounding space or in their Unicode form. Letters
 // are taken apart from their marks first: the lower case of a dotted capital I depends on its form.
 func fold(s string) string {

@@ -89,35 +89,42 @@ var fieldsLeftOut = map[string]string{
 	"Licenses.Modules0.MajorVersion":  "the vendor's price list",
 	"Licenses.Modules0.Name":          "taken where there is no displayName",
 
-	"Locations0.ID":                          "taken where there is no name",
-	"Locations0.Scope":                       "a setting of the location, not of the agent",
-	"NetworkInterfaces0.ID":                  "a number without meaning outside of the console",
-	"ShowAlertIcon":                          "how the agent looks on its desktop",
-	"Tags.SentinelOne0.AssignedAt":           "the console's activity log has who tagged what and when",
-	"Tags.SentinelOne0.AssignedBy":           "the console's activity log has who tagged what and when",
-	"Tags.SentinelOne0.AssignedByID":         "the console's activity log has who tagged what and when",
-	"Tags.SentinelOne0.ID":                   "the console's activity log has who tagged what and when",
-	"MitigationStatus0.LastUpdate":           "bookkeeping",
-	"MitigationStatus0.ReportID":             "the report can be had in the console only",
-	"MitigationStatus0.LatestReport":         "the report can be had in the console only",
-	"MitigationStatus0.GroupNotFound":        "detail of the report",
-	"ThreatInfo.AnalystVerdictDescription":   "analystVerdict in other words",
-	"ThreatInfo.IncidentStatusDescription":   "incidentStatus in other words",
-	"ThreatInfo.InitiatedByDescription":      "initiatedBy in other words",
-	"ThreatInfo.MitigationStatusDescription": "mitigationStatus in other words",
-	"MitigationStatus0.AgentSupportsReport":  "detail of the report",
-	"AgentRealtimeInfo.RebootRequired":       "threatRebootRequired of the agent",
-	"Indicators0.Tactics0.Source":            "tells MITRE's tactics from others",
-	"KubernetesInfo.IsContainerQuarantine":   "the container's",
-	"WhiteningOptions0":                      "a menu of the console",
+	"Locations0.ID":                                           "taken where there is no name",
+	"Locations0.Scope":                                        "a setting of the location, not of the agent",
+	"NetworkInterfaces0.ID":                                   "a number without meaning outside of the console",
+	"ShowAlertIcon":                                           "how the agent looks on its desktop",
+	"Tags.SentinelOne0.AssignedByID":                          "taken where there is no name",
+	"Tags.SentinelOne0.ID":                                    "a number without meaning outside of the console",
+	"NetworkInterfaces0.GatewayMACAddress":                    "the router's",
+	"MitigationStatus0.LastUpdate":                            "taken where an action does not say when it began or ended",
+	"MitigationStatus0.ReportID":                              "part of latestReport",
+	"MitigationStatus0.GroupNotFound":                         "detail of the report",
+	"ThreatInfo.AnalystVerdictDescription":                    "analystVerdict in other words",
+	"ThreatInfo.IncidentStatusDescription":                    "incidentStatus in other words",
+	"ThreatInfo.InitiatedByDescription":                       "initiatedBy in other words",
+	"ThreatInfo.MitigationStatusDescription":                  "mitigationStatus in other words",
+	"MitigationStatus0.AgentSupportsReport":                   "detail of the report",
+	"AgentRealtimeInfo.RebootRequired":                        "threatRebootRequired of the agent",
+	"Indicators0.Tactics0.Source":                             "MITRE, whatever it is called",
+	"AgentDetectionInfo.AccountID":                            "where the threat was found: taken where the row does not say where the agent is today",
+	"AgentDetectionInfo.AccountName":                          "where the threat was found: taken where the row does not say where the agent is today",
+	"AgentDetectionInfo.SiteID":                               "where the threat was found: taken where the row does not say where the agent is today",
+	"AgentDetectionInfo.SiteName":                             "where the threat was found: taken where the row does not say where the agent is today",
+	"AgentDetectionInfo.GroupID":                              "where the threat was found: taken where the row does not say where the agent is today",
+	"AgentDetectionInfo.GroupName":                            "where the threat was found: taken where the row does not say where the agent is today",
+	"AgentDetectionInfo.CloudProviders.KubernetesNodeLabels0": "the agent has it; the API document has none in threats",
+	"AgentDetectionInfo.CloudProviders.KubernetesNodeName":    "the agent has it; the API document has none in threats",
+	"AgentDetectionInfo.CloudProviders.KubernetesType":        "the agent has it; the API document has none in threats",
+	"AgentDetectionInfo.CloudProviders.KubernetesVersion":     "the agent has it; the API document has none in threats",
+	"KubernetesInfo.IsContainerQuarantine":                    "the container's",
+	"WhiteningOptions0":                                       "a menu of the console",
 }
 
 func TestEveryFieldThatIsReadIsMapped(t *testing.T) {
 	agent := laptop()
 	agent.NetworkInterfaces[0].Inet[0] = "192.168.1.21" // not the last that reached the console
-	agent.NetworkInterfaces[0].GatewayMACAddress = agent.NetworkInterfaces[1].Physical
+	agent.Tags.SentinelOne[0].AssignedAt, agent.Tags.SentinelOne[0].AssignedBy = 1, "Mara"
 	threat := populated[s1.Threat]()
-	threat.Indicators[0].Tactics[0].Source = "MITRE"
 	threat.KubernetesInfo.IsContainerQuarantine = s1.Unknown
 	byHand := map[reflect.Type]reflect.Value{
 		reflect.TypeFor[s1.Agent]():  reflect.ValueOf(agent).Elem(),

@@ -39,13 +39,28 @@ func licenseSurfaces(l *s1.Licenses) []string {
 	var surfaces []string
 	for _, b := range l.Bundles {
 		for _, s := range b.Surfaces {
-			if s.Count.Known {
-				surfaces = append(surfaces,
-					cmp.Or(b.DisplayName, b.Name)+"/"+s.Name+": "+strconv.FormatInt(s.Count.Value, 10))
+			if !s.Count.Known {
+				continue
 			}
+			count := "unlimited"
+			if !isUnlimited(s.Count) {
+				count = strconv.FormatInt(s.Count.Value, 10)
+			}
+			surfaces = append(surfaces, cmp.Or(b.DisplayName, b.Name)+"/"+s.Name+": "+count)
 		}
 	}
 	return surfaces
+}
+
+// isUnlimited says whether a number of licences stands for any number, which consoles write as -1.
+func isUnlimited(licenses s1.Int) bool { return licenses.Known && licenses.Value < 0 }
+
+// limited is a number of licences, unknown where it stands for any number.
+func limited(licenses s1.Int) s1.Int {
+	if isUnlimited(licenses) {
+		return s1.Int{}
+	}
+	return licenses
 }
 
 // activeState turns the state of an account or site into JupiterOne's active.

@@ -1,13 +1,15 @@
 package entities
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"s1graph/model"
 	"slices"
 	"strings"
+	"time"
 
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/s1"
 )
 
@@ -23,13 +25,13 @@ func agentTags(a *s1.Agent) []graph.Property {
 	}
 	values := make(map[string][]string, len(a.Tags.SentinelOne))
 	for _, t := range a.Tags.SentinelOne {
-		name := model.TagPrefix + fittedTagKey(t.Key)
-		values[name] = append(values[name], t.Value)
+		name := model.TagPrefix + fittedTagKey(unescaped(t.Key))
+		values[name] = append(values[name], unescaped(t.Value))
 	}
 	properties := make([]graph.Property, 0, len(values))
 	for name, list := range values {
 		slices.Sort(list)
-		joined := strings.Join(slices.Compact(list), ",")
+		joined := strings.TrimPrefix(strings.Join(slices.Compact(list), ","), ",") // a tag without a value adds nothing
 		properties = append(properties, graph.Property{Name: name, Value: graph.String(joined)})
 	}
 	slices.SortFunc(properties, func(a, b graph.Property) int { return strings.Compare(a.Name, b.Name) })
@@ -43,7 +45,25 @@ func agentTagList(a *s1.Agent) []string {
 	}
 	list := make([]string, len(a.Tags.SentinelOne))
 	for i, t := range a.Tags.SentinelOne {
-		list[i] = t.Key + ":" + t.Value
+		list[i] = unescaped(t.Key) + ":" + unescaped(t.Value)
+	}
+	return list
+}
+
+// agentTagsAssigned has who gave the agent which tag and when, as "key:value: who, time".
+func agentTagsAssigned(a *s1.Agent) []string {
+	if a.Tags == nil {
+		return nil
+	}
+	var list []string
+	for _, t := range a.Tags.SentinelOne {
+		parts := []string{unescaped(cmp.Or(t.AssignedBy, t.AssignedByID))}
+		if t.AssignedAt != 0 {
+			parts = append(parts, time.UnixMilli(int64(t.AssignedAt)).UTC().Format(time.RFC3339))
+		}
+		if assigned := strings.TrimPrefix(strings.Join(parts, ", "), ", "); assigned != "" {
+			list = append(list, unescaped(t.Key)+":"+unescaped(t.Value)+": "+assigned)
+		}
 	}
 	return list
 }

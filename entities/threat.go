@@ -18,13 +18,13 @@ var Threat = model.Entity[s1.Threat]{
 	Doc: "A threat that an agent found, with what has become of it. What is named after the agent without further word (agentVersion, " +
 		"agentOsName…) is as it was when the threat was found. Command lines are never read.",
 	KeyDoc:   "the threat's id",
-	Revision: 1,
+	Revision: 2,
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
 	Card:     []string{"severity", "mitigationStatus"},
 	Key:      func(t *s1.Threat) string { return ThreatKey(t.ID) },
 	Properties: slices.Concat(
 		threatIdentity, threatState, threatFile, threatOrigin, threatTechniques, threatPlace, threatAgentThen, threatAgentNow,
-		threatContainer,
+		threatContainer, cloudIdentity(cloudsOfThreat), cloudFacts(cloudsOfThreat),
 	),
 }.Define()
 
@@ -36,13 +36,13 @@ func ThreatKey(id string) string { return idKey(threatType, id) }
 var threatIdentity = []model.Property[s1.Threat]{
 	model.Text("id", "The threat's id.", func(t *s1.Threat) string { return t.ID }),
 	model.Text("name", "Name of the threat, else its id.",
-		func(t *s1.Threat) string { return cmp.Or(threatInfo(t).ThreatName, t.ID) }).Required(),
+		func(t *s1.Threat) string { return cmp.Or(unescaped(threatInfo(t).ThreatName), t.ID) }).Required(),
 	model.Text("displayName", "As name.",
-		func(t *s1.Threat) string { return cmp.Or(threatInfo(t).ThreatName, t.ID) }).Required(),
+		func(t *s1.Threat) string { return cmp.Or(unescaped(threatInfo(t).ThreatName), t.ID) }).Required(),
 	model.Text("category", "Always endpoint, where in JupiterOne's words findings of agents belong.",
 		func(*s1.Threat) string { return "endpoint" }).Required(),
 	model.Text("threatName", "Name of the threat, most often of the file.",
-		func(t *s1.Threat) string { return threatInfo(t).ThreatName }),
+		func(t *s1.Threat) string { return unescaped(threatInfo(t).ThreatName) }),
 	model.Text("threatId", "The threat's id, as the agent has it.",
 		func(t *s1.Threat) string { return threatInfo(t).ThreatID }),
 	model.Text("storyline", "Id of the chain of events that the threat is part of.",
@@ -83,19 +83,37 @@ var threatState = []model.Property[s1.Threat]{
 		}
 		return actions
 	}),
-	model.Moment("mitigationStartedAt", "When the first action began.", func(t *s1.Threat) (first s1.Time) {
+	model.Moment("mitigationStartedAt", "When the first action began, or last reported where it does not say.", func(t *s1.Threat) (first s1.Time) {
 		for _, m := range t.MitigationStatus {
-			if at := m.MitigationStartedAt; at != 0 && (first == 0 || at < first) {
+			if at := cmp.Or(m.MitigationStartedAt, m.LastUpdate); at != 0 && (first == 0 || at < first) {
 				first = at
 			}
 		}
 		return first
 	}),
-	model.Moment("mitigationEndedAt", "When the last action ended.", func(t *s1.Threat) (last s1.Time) {
-		for _, m := range t.MitigationStatus {
-			last = max(last, m.MitigationEndedAt)
+	model.Moment("mitigationEndedAt", "When the last action ended, or last reported where it does not say; none that is pending has ended.",
+		func(t *s1.Threat) (last s1.Time) {
+			for _, m := range t.MitigationStatus {
+				ended := m.MitigationEndedAt
+				if ended == 0 && !isPending(&m) {
+					ended = m.LastUpdate
+				}
+				last = max(last, ended)
+			}
+			return last
+		}),
+	model.Whole("mitigationFailedCount", "How many files, processes or settings the actions failed on.", func(t *s1.Threat) s1.Int {
+		return countActions(t, func(c *s1.ActionsCounters) s1.Int { return c.Failed })
+	}),
+	model.Whole("mitigationPendingCount", "How many of them wait for a reboot.", func(t *s1.Threat) s1.Int {
+		return countActions(t, func(c *s1.ActionsCounters) s1.Int { return c.PendingReboot })
+	}),
+	model.Set("latestReports", "Where the console has the reports of the actions: paths of its API.", func(t *s1.Threat) []string {
+		reports := make([]string, len(t.MitigationStatus))
+		for i, m := range t.MitigationStatus {
+			reports[i] = m.LatestReport
 		}
-		return last
+		return reports
 	}),
 	model.Flag("mitigatedPreemptively", "Whether it was stopped before it ran.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).MitigatedPreemptively }),
@@ -117,7 +135,7 @@ var threatState = []model.Property[s1.Threat]{
 
 var threatFile = []model.Property[s1.Threat]{
 	model.Text("filePath", "Where the file was.",
-		func(t *s1.Threat) string { return string(threatInfo(t).FilePath) }),
+		func(t *s1.Threat) string { return unescaped(string(threatInfo(t).FilePath)) }),
 	model.Whole("fileSize", "Size of the file in bytes.",
 		func(t *s1.Threat) s1.Int { return threatInfo(t).FileSize }),
 	model.Text("fileExtension", "Extension of the file's name.",
@@ -134,7 +152,7 @@ var threatFile = []model.Property[s1.Threat]{
 	model.Flag("isFileless", "Whether the threat has no file.",
 		func(t *s1.Threat) s1.Flag { return threatInfo(t).IsFileless }),
 	model.Text("publisherName", "Who signed the file.",
-		func(t *s1.Threat) string { return threatInfo(t).PublisherName }),
+		func(t *s1.Threat) string { return unescaped(threatInfo(t).PublisherName) }),
 	model.Text("certificateId", "Id of the certificate that the file is signed with.",
 		func(t *s1.Threat) string { return threatInfo(t).CertificateID }),
 	model.Flag("isValidCertificate", "Whether that certificate is valid.",
@@ -155,7 +173,7 @@ var threatOrigin = []model.Property[s1.Threat]{
 	model.Text("initiatingUsername", "Name of the console user who made the agent look.",
 		func(t *s1.Threat) string { return threatInfo(t).InitiatingUsername }),
 	model.Text("originatorProcess", "Process that brought the threat.",
-		func(t *s1.Threat) string { return threatInfo(t).OriginatorProcess }),
+		func(t *s1.Threat) string { return unescaped(threatInfo(t).OriginatorProcess) }),
 	model.Text("processUser", "User whom the process ran as.",
 		func(t *s1.Threat) string { return threatInfo(t).ProcessUser }),
 	model.Text("browserType", "Browser that brought the threat.",
@@ -197,31 +215,33 @@ var threatPlace = []model.Property[s1.Threat]{
 	model.Text("agentId", "Id of the agent.", func(t *s1.Threat) string { return agentNow(t).AgentID }),
 	model.Text("agentUuid", "UUID of the agent.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentUUID, agentNow(t).AgentUUID) }),
-	model.Text("accountId", "Id of the account.",
-		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AccountID, agentNow(t).AccountID) }),
+	model.Text("accountId", "Id of the account that the agent is in today, else that it was in.",
+		func(t *s1.Threat) string { return cmp.Or(agentNow(t).AccountID, agentThen(t).AccountID) }).Volatile(otherEntity),
 	model.Text("accountName", "Name of the account.",
-		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AccountName, agentNow(t).AccountName) }).Volatile(nameOfParent),
-	model.Text("siteId", "Id of the site.",
-		func(t *s1.Threat) string { return cmp.Or(agentThen(t).SiteID, agentNow(t).SiteID) }),
+		func(t *s1.Threat) string { return unescaped(cmp.Or(agentNow(t).AccountName, agentThen(t).AccountName)) }).Volatile(nameOfParent),
+	model.Text("siteId", "Id of the site that the agent is in today, else that it was in.",
+		func(t *s1.Threat) string { return cmp.Or(agentNow(t).SiteID, agentThen(t).SiteID) }).Volatile(otherEntity),
 	model.Text("siteName", "Name of the site.",
-		func(t *s1.Threat) string { return cmp.Or(agentThen(t).SiteName, agentNow(t).SiteName) }).Volatile(nameOfParent),
-	model.Text("groupId", "Id of the group.",
-		func(t *s1.Threat) string { return cmp.Or(agentThen(t).GroupID, agentNow(t).GroupID) }),
+		func(t *s1.Threat) string { return unescaped(cmp.Or(agentNow(t).SiteName, agentThen(t).SiteName)) }).Volatile(nameOfParent),
+	model.Text("groupId", "Id of the group that the agent is in today, else that it was in.",
+		func(t *s1.Threat) string { return cmp.Or(agentNow(t).GroupID, agentThen(t).GroupID) }).Volatile(otherEntity),
 	model.Text("groupName", "Name of the group.",
-		func(t *s1.Threat) string { return cmp.Or(agentThen(t).GroupName, agentNow(t).GroupName) }).Volatile(nameOfParent),
+		func(t *s1.Threat) string { return unescaped(cmp.Or(agentNow(t).GroupName, agentThen(t).GroupName)) }).Volatile(nameOfParent),
 }
 
 var threatAgentThen = []model.Property[s1.Threat]{
 	model.Text("agentVersion", "Version of the agent.",
-		func(t *s1.Threat) string { return agentThen(t).AgentVersion }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentVersion, agentNow(t).AgentVersion) }).Volatile(otherwiseToday),
 	model.Text("agentOsName", "Operating system of the machine.",
-		func(t *s1.Threat) string { return agentThen(t).AgentOSName }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentOSName, agentNow(t).AgentOSName) }).Volatile(otherwiseToday),
 	model.Text("agentOsRevision", "Version or build of the operating system.",
-		func(t *s1.Threat) string { return agentThen(t).AgentOSRevision }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentOSRevision, agentNow(t).AgentOSRevision) }).Volatile(otherwiseToday),
 	model.Text("agentDomain", "Domain or workgroup of the machine.",
-		func(t *s1.Threat) string { return agentThen(t).AgentDomain }),
+		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentDomain, agentNow(t).AgentDomain) }).Volatile(otherwiseToday),
 	model.Text("agentMitigationMode", "What the policy did about threats: detect or protect.",
-		func(t *s1.Threat) string { return agentThen(t).AgentMitigationMode }),
+		func(t *s1.Threat) string {
+			return cmp.Or(agentThen(t).AgentMitigationMode, agentNow(t).AgentMitigationMode)
+		}).Volatile(otherwiseToday),
 	model.Text("agentDetectionState", "How far detection was switched on.",
 		func(t *s1.Threat) string { return agentThen(t).AgentDetectionState }),
 	model.Text("agentIpV4", "IPv4 addresses of the machine.",
@@ -297,16 +317,38 @@ var threatContainer = []model.Property[s1.Threat]{
 		func(t *s1.Threat) []string { return kubernetes(t).NodeLabels }),
 }
 
-// fromTactics collects what get takes from the tactics of the threat's indicators that are MITRE's;
-// consoles that name no source have no others.
+// AgentOfThreat is how a threat's row names its agent: by ID and by UUID, "" where it does not.
+func AgentOfThreat(t *s1.Threat) (id, uuid string) {
+	return agentNow(t).AgentID, cmp.Or(agentThen(t).AgentUUID, agentNow(t).AgentUUID)
+}
+
+func cloudsOfThreat(t *s1.Threat) map[string]s1.CloudProvider { return agentThen(t).CloudProviders }
+
+// isPending says whether an action is not over.
+func isPending(m *s1.MitigationAction) bool {
+	return slices.Contains([]string{"pending", "pending-reboot", "sent"}, m.Status)
+}
+
+// countActions adds up a count of all actions; it is unknown where none has it.
+func countActions(t *s1.Threat, get func(*s1.ActionsCounters) s1.Int) (sum s1.Int) {
+	for _, m := range t.MitigationStatus {
+		if m.ActionsCounters == nil {
+			continue
+		}
+		if n := get(m.ActionsCounters); n.Known {
+			sum = s1.Int{Value: sum.Value + n.Value, Known: true}
+		}
+	}
+	return sum
+}
+
+// fromTactics collects what get takes from the tactics of the threat's indicators. They are MITRE's, whatever a console
+// calls their source.
 func fromTactics(t *s1.Threat, get func(*s1.Tactic) []string) []string {
 	var list []string
 	for i := range t.Indicators {
 		for j := range t.Indicators[i].Tactics {
-			tactic := &t.Indicators[i].Tactics[j]
-			if tactic.Source == "" || strings.EqualFold(tactic.Source, "MITRE") {
-				list = append(list, get(tactic)...)
-			}
+			list = append(list, get(&t.Indicators[i].Tactics[j])...)
 		}
 	}
 	return list

@@ -48,14 +48,14 @@ func TestTheTechniquesOfAllIndicatorsAreGathered(t *testing.T) {
 	r := entities.Threat.Entity(&s1.Threat{ID: "1", Indicators: []s1.Indicator{
 		{Category: "Persistence", Description: "Wrote a run key", Tactics: []s1.Tactic{
 			{Name: "Persistence", Source: "MITRE", Techniques: []s1.Technique{{Name: "T1547", Link: "https://attack.mitre.org/techniques/T1547/"}}},
-			{Name: "Other", Source: "Elsewhere", Techniques: []s1.Technique{{Name: "X1"}}},
+			{Name: "Impact", Source: "mitre attack", Techniques: []s1.Technique{{Name: "T1490"}}},
 		}},
 		{Category: "Evasion", Tactics: []s1.Tactic{
 			{Name: "Defense Evasion", Techniques: []s1.Technique{{Name: "T1055"}, {Name: "T1547"}, {}}},
 		}},
 	}})
-	assert.Equal(t, []string{"Defense Evasion", "Persistence"}, r.Get("mitreTactics").List())
-	assert.Equal(t, []string{"T1055", "T1547"}, r.Get("mitreTechniques").List())
+	assert.Equal(t, []string{"Defense Evasion", "Impact", "Persistence"}, r.Get("mitreTactics").List())
+	assert.Equal(t, []string{"T1055", "T1490", "T1547"}, r.Get("mitreTechniques").List())
 	assert.Equal(t, []string{"https://attack.mitre.org/techniques/T1547/"}, r.Get("references").List())
 	assert.Equal(t, []string{"Evasion", "Persistence: Wrote a run key"}, r.Get("indicators").List())
 }

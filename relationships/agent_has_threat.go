@@ -15,5 +15,5 @@ var AgentHasThreat = model.Relationship[s1.Threat]{
 	Step:     "threats",
 	Doc:      "The agent that found the threat.",
 	Subject:  model.To,
-	Revision: 1,
+	Revision: 2,
 }.Define()

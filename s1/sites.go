@@ -14,7 +14,6 @@ type Site struct {
 	Description         string    `json:"description,omitzero"`
 	Expiration          Time      `json:"expiration,omitzero"`
 	ExternalID          string    `json:"externalId,omitzero"`
-	HealthStatus        Flag      `json:"healthStatus,omitzero"`
 	ID                  string    `json:"id,omitzero"`
 	IsDefault           Flag      `json:"isDefault,omitzero"`
 	Licenses            *Licenses `json:"licenses,omitzero"`

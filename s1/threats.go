@@ -18,26 +18,27 @@ type Threat struct {
 
 // ThreatDetection is the agent of a threat as it was when the threat was found.
 type ThreatDetection struct {
-	AccountID                 string `json:"accountId,omitzero"`
-	AccountName               string `json:"accountName,omitzero"`
-	AgentDetectionState       string `json:"agentDetectionState,omitzero"`
-	AgentDomain               string `json:"agentDomain,omitzero"`
-	AgentIPV4                 string `json:"agentIpV4,omitzero"`
-	AgentIPV6                 string `json:"agentIpV6,omitzero"`
-	AgentLastLoggedInUPN      string `json:"agentLastLoggedInUpn,omitzero"`
-	AgentLastLoggedInUserMail string `json:"agentLastLoggedInUserMail,omitzero"`
-	AgentLastLoggedInUserName string `json:"agentLastLoggedInUserName,omitzero"`
-	AgentMitigationMode       string `json:"agentMitigationMode,omitzero"`
-	AgentOSName               string `json:"agentOsName,omitzero"`
-	AgentOSRevision           string `json:"agentOsRevision,omitzero"`
-	AgentRegisteredAt         Time   `json:"agentRegisteredAt,omitzero"`
-	AgentUUID                 string `json:"agentUuid,omitzero"`
-	AgentVersion              string `json:"agentVersion,omitzero"`
-	ExternalIP                string `json:"externalIp,omitzero"`
-	GroupID                   string `json:"groupId,omitzero"`
-	GroupName                 string `json:"groupName,omitzero"`
-	SiteID                    string `json:"siteId,omitzero"`
-	SiteName                  string `json:"siteName,omitzero"`
+	AccountID                 string                   `json:"accountId,omitzero"`
+	AccountName               string                   `json:"accountName,omitzero"`
+	AgentDetectionState       string                   `json:"agentDetectionState,omitzero"`
+	AgentDomain               string                   `json:"agentDomain,omitzero"`
+	AgentIPV4                 string                   `json:"agentIpV4,omitzero"`
+	AgentIPV6                 string                   `json:"agentIpV6,omitzero"`
+	AgentLastLoggedInUPN      string                   `json:"agentLastLoggedInUpn,omitzero"`
+	AgentLastLoggedInUserMail string                   `json:"agentLastLoggedInUserMail,omitzero"`
+	AgentLastLoggedInUserName string                   `json:"agentLastLoggedInUserName,omitzero"`
+	AgentMitigationMode       string                   `json:"agentMitigationMode,omitzero"`
+	AgentOSName               string                   `json:"agentOsName,omitzero"`
+	AgentOSRevision           string                   `json:"agentOsRevision,omitzero"`
+	AgentRegisteredAt         Time                     `json:"agentRegisteredAt,omitzero"`
+	AgentUUID                 string                   `json:"agentUuid,omitzero"`
+	AgentVersion              string                   `json:"agentVersion,omitzero"`
+	CloudProviders            map[string]CloudProvider `json:"cloudProviders,omitzero"`
+	ExternalIP                string                   `json:"externalIp,omitzero"`
+	GroupID                   string                   `json:"groupId,omitzero"`
+	GroupName                 string                   `json:"groupName,omitzero"`
+	SiteID                    string                   `json:"siteId,omitzero"`
+	SiteName                  string                   `json:"siteName,omitzero"`
 }
 
 // ThreatAgent is the agent of a threat as it is now.
@@ -120,15 +121,22 @@ type KubernetesInfo struct {
 
 // MitigationAction is what was done about a threat, and how it went.
 type MitigationAction struct {
-	Action              string `json:"action,omitzero"`
-	AgentSupportsReport Flag   `json:"agentSupportsReport,omitzero"`
-	GroupNotFound       Flag   `json:"groupNotFound,omitzero"`
-	LastUpdate          Time   `json:"lastUpdate,omitzero"`
-	LatestReport        string `json:"latestReport,omitzero"`
-	MitigationEndedAt   Time   `json:"mitigationEndedAt,omitzero"`
-	MitigationStartedAt Time   `json:"mitigationStartedAt,omitzero"`
-	ReportID            string `json:"reportId,omitzero"`
-	Status              string `json:"status,omitzero"`
+	Action              string           `json:"action,omitzero"`
+	ActionsCounters     *ActionsCounters `json:"actionsCounters,omitzero"`
+	AgentSupportsReport Flag             `json:"agentSupportsReport,omitzero"`
+	GroupNotFound       Flag             `json:"groupNotFound,omitzero"`
+	LastUpdate          Time             `json:"lastUpdate,omitzero"`
+	LatestReport        string           `json:"latestReport,omitzero"`
+	MitigationEndedAt   Time             `json:"mitigationEndedAt,omitzero"`
+	MitigationStartedAt Time             `json:"mitigationStartedAt,omitzero"`
+	ReportID            string           `json:"reportId,omitzero"`
+	Status              string           `json:"status,omitzero"`
+}
+
+// ActionsCounters is on how many files, processes or settings a MitigationAction had which outcome.
+type ActionsCounters struct {
+	Failed        Int `json:"failed,omitzero"`
+	PendingReboot Int `json:"pendingReboot,omitzero"`
 }
 
 // ThreatInfo is the threat itself: what it is, where its file lies, and what became of it.

@@ -21,7 +21,7 @@ type lookups struct {
 	sites         map[string]int64    // ID of a listed site -> licences in use, a measure of its size
 	groups        map[string]groupRef // by ID
 	agents        map[string]agentRef // by ID
-	agentOfUUID   map[string]string   // ID by UUID, for the inventory of applications
+	agentOfUUID   map[string]string   // ID by UUID, for rows that name no ID; "" where several agents share it
 	agentsOfSite  map[string]int64    // how many agent rows named the site
 }
 
@@ -90,9 +90,23 @@ func (l *lookups) addAgent(row *s1.Agent) {
 		return
 	}
 	l.agents[row.ID] = ref
-	if row.UUID != "" {
-		l.agentOfUUID[row.UUID] = row.ID
+	l.addUUID(row.UUID, row.ID)
+}
+
+func (l *lookups) addUUID(uuid, agentID string) {
+	if known, found := l.agentOfUUID[uuid]; found && known != agentID {
+		agentID = ""
 	}
+	if uuid != "" {
+		l.agentOfUUID[uuid] = agentID
+	}
+}
+
+// agentWith returns the ID of the agent that alone has the UUID, or "".
+func (l *lookups) agentWith(uuid string) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.agentOfUUID[uuid]
 }
 
 func (r agentRef) supersedes(other agentRef) bool {
@@ -201,10 +215,7 @@ func seedAgents(ctx context.Context, in *Input) error {
 	return in.lastRecords(ctx, entities.Agent.GraphType().Name, func(r *graph.Record) {
 		in.lookups.mu.Lock()
 		defer in.lookups.mu.Unlock()
-		uuid := r.Get("uuid").Text()
-		if _, found := in.lookups.agentOfUUID[uuid]; !found && uuid != "" {
-			in.lookups.agentOfUUID[uuid] = idOf(r.Key)
-		}
+		in.lookups.addUUID(strings.Clone(r.Get("uuid").Text()), strings.Clone(idOf(r.Key)))
 	})
 }
 

@@ -33,12 +33,15 @@ var threats = Step{
 			},
 			records: func(row *s1.Threat) []graph.Record {
 				records := []graph.Record{entities.Threat.Entity(row)}
-				if row.AgentRealtimeInfo == nil || row.AgentRealtimeInfo.AgentID == "" {
+				id, uuid := entities.AgentOfThreat(row)
+				if id == "" {
+					id = in.lookups.agentWith(uuid)
+				}
+				if id == "" {
 					out.Dangling(relationships.AgentHasThreat.GraphType())
 					return records
 				}
-				agent := entities.AgentKey(row.AgentRealtimeInfo.AgentID)
-				return append(records, relationships.AgentHasThreat.Between(agent, entities.ThreatKey(row.ID), row))
+				return append(records, relationships.AgentHasThreat.Between(entities.AgentKey(id), entities.ThreatKey(row.ID), row))
 			},
 		}
 		return l.collect(ctx, in, out)
