@@ -2,8 +2,6 @@ package connector
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"iter"
@@ -12,7 +10,6 @@ import (
 	"strings"
 
 	"s1graph/alerts"
-	"s1graph/config"
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
@@ -191,37 +188,14 @@ func reportOf(s *Summary) alerts.Report {
 	return report
 }
 
-// evaluatePosture writes what the configuration's policies say of the devices beside the graph. Where agents were not
-// read whole, it is by the time when they last were: nothing was heard of them since, and that is no fault of theirs.
+// evaluatePosture writes beside the graph what the configuration's policies say of the devices. Agents that were not read
+// whole are held to the time when they last were: it is no fault of theirs that this run did not hear of them.
 func (r *run) evaluatePosture(ctx context.Context, draft *jsonstore.Draft) error {
 	if len(r.config.Posture) == 0 {
 		return nil
 	}
 	verdicts := posture.Evaluate(ctx, r.config.Posture, draft, graph.TypesByName(draft), r.state.AgentsReadAt)
 	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, verdicts) })
-}
-
-// hashOf is another one when policies demand something else, or of other groups; "" where there are none.
-func hashOf(policies []config.PosturePolicy) string {
-	if len(policies) == 0 {
-		return ""
-	}
-	h := sha256.New()
-	for _, p := range policies {
-		fmt.Fprintf(h, "%q %q %q %d %s", p.Groups, p.NetworkStatus, p.OperationalState, p.LastSyncedInterval, given(p.ActiveThreats))
-		for _, want := range []*bool{p.EncryptedApplications, p.FirewallEnabled, p.Infected, p.IsActive, p.IsUpToDate} {
-			fmt.Fprint(h, " ", given(want))
-		}
-		fmt.Fprintln(h)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-func given[T any](v *T) string {
-	if v == nil {
-		return "-"
-	}
-	return fmt.Sprint(*v)
 }
 
 // agentsReadAt is when all agents of the graph were last read.

@@ -8,6 +8,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/posture"
 	"s1graph/reconcile"
 	"s1graph/steps"
 )
@@ -68,7 +69,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	}
 	slices.Sort(r.summary.IncompleteTypes)
 	r.agentsReadAt()
-	r.state.Policies = hashOf(r.config.Posture)
+	r.state.Policies = posture.Hash(r.config.Posture)
 	r.summary.DanglingRelationships = outcome.Dangling
 	for i, result := range r.results {
 		for _, t := range result.Step.Types {

@@ -2,14 +2,34 @@ package connector
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"time"
 
 	"s1graph/s1"
 	"s1graph/s1/replay"
 	"s1graph/steps"
 )
 
-// connect makes the client, and the recorder that it tells; nothing is asked yet.
+// openRecording opens the recording that the run replays, if it does. The run's clock then stands at the time of the
+// recording, unless the caller gave one.
+func (r *run) openRecording() (err error) {
+	if r.o.Replay == "" {
+		return nil
+	}
+	if r.recording, err = replay.Open(r.o.Replay); err != nil {
+		return err
+	}
+	if r.o.Clock == nil {
+		r.clock = func() time.Time { return r.recording.Meta().RecordedAt }
+	}
+	if r.o.Record != "" && isSameFolder(r.o.Record, r.o.Replay) {
+		return &UsageError{fmt.Errorf("%s would be replayed and recorded over at once: give --record another folder", r.o.Record)}
+	}
+	return nil
+}
+
+// connect makes the client, and the recorder that writes down what it gets. It asks the console nothing yet.
 func (r *run) connect() (err error) {
 	if r.o.Record != "" {
 		filters := r.filters()
@@ -32,6 +52,13 @@ func (r *run) connect() (err error) {
 		}
 	})
 	return err
+}
+
+func (r *run) closeRecorder() error {
+	if r.recorder == nil {
+		return nil
+	}
+	return r.recorder.Close()
 }
 
 // input asks who the token is, and puts together what the steps need.

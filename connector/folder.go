@@ -10,8 +10,8 @@ import (
 )
 
 // CheckFolder refuses an instance's folder that is not ours to write to, before anything is written into it. The error
-// is then a *UsageError. A folder that is not there may be made. Other faults, such as a disk that cannot be
-// read, are for who opens the folder.
+// is then a *UsageError. A folder that is not there may be made. Whoever opens the folder
+// meets other faults, such as a disk that cannot be read.
 func CheckFolder(c *config.Config) error {
 	err := refusalOf(jsonstore.Inspect(c.Dir))
 	if usage, refused := errors.AsType[*UsageError](err); refused {
@@ -27,6 +27,13 @@ func refusalOf(err error) error {
 	if foreign || newer {
 		return &UsageError{err}
 	}
+	return err
+}
+
+// claimFolder checks the folder before anything is written into it. From then on an alert may be queued there.
+func (r *run) claimFolder() error {
+	err := CheckFolder(r.config)
+	r.folderIsOurs = err == nil
 	return err
 }
 

@@ -1,5 +1,5 @@
-// Package connector does one sync from start to end: it opens the directory of the instance, runs the
-// steps, settles what is gone, compares with the last run and commits. `run` calls it once. It knows all
+// Package connector does one run from start to end: it opens the directory of the instance, runs the steps, has
+// reconcile decide what stays, compares with the last run, commits, and hands the run to its consumers. It knows all
 // parts and how they fit; what each does is theirs.
 package connector
 
@@ -46,7 +46,7 @@ func Sync(ctx context.Context, o Options) (Summary, error) {
 	return r.summary, err
 }
 
-// run is one sync under way.
+// run is one run under way.
 type run struct {
 	o       Options
 	config  *config.Config
@@ -93,23 +93,14 @@ func newRun(o Options) *run {
 	}}
 }
 
-func (r *run) do(ctx context.Context) (err error) {
-	if r.o.Replay != "" {
-		if r.recording, err = replay.Open(r.o.Replay); err != nil {
-			return err
-		}
-		if r.o.Clock == nil {
-			r.clock = func() time.Time { return r.recording.Meta().RecordedAt }
-		}
-	}
-	if r.o.Record != "" && isSameFolder(r.o.Record, r.o.Replay) {
-		return &UsageError{fmt.Errorf("%s would be replayed and recorded over at once: give --record another folder", r.o.Record)}
-	}
-	r.summary.StartedAt = r.clock().UTC()
-	if err := CheckFolder(r.config); err != nil { // before an alert is queued in it
+func (r *run) do(ctx context.Context) error {
+	if err := r.openRecording(); err != nil {
 		return err
 	}
-	r.folderIsOurs = true
+	r.summary.StartedAt = r.clock().UTC()
+	if err := r.claimFolder(); err != nil {
+		return err
+	}
 	if err := r.connect(); err != nil {
 		return err
 	}
@@ -130,10 +121,7 @@ func (r *run) do(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = r.fill(ctx, draft)
-	if r.recorder != nil {
-		err = errors.Join(err, r.recorder.Close())
-	}
+	err = errors.Join(r.fill(ctx, draft), r.closeRecorder())
 	if err != nil || r.o.DryRun {
 		return errors.Join(err, draft.Abort())
 	}
