@@ -36,7 +36,7 @@ type InventoryApplication struct {
 var InventoryEndpoints = Endpoint[InventoryEndpoint]{Path: "/application-management/inventory/endpoints", MaxLimit: 1000}
 
 // InventoryEndpoint is a row of /application-management/inventory/endpoints, which is asked for one
-// application: one installation of it, on the agent whose uuid is EndpointUUID.
+// application: one installation of it, on the agent whose ID is EndpointID.
 type InventoryEndpoint struct {
 	ApplicationInstallationDate Time   `json:"applicationInstallationDate,omitzero"`
 	ApplicationInstallationPath string `json:"applicationInstallationPath,omitzero"`

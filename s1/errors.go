@@ -50,6 +50,9 @@ func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
 // IsUnauthorized says whether err is the console's answer that the token is not valid (401).
 func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthorized) }
 
+// IsInvalid says whether err is the console's answer that it does not take a parameter of the request (400).
+func IsInvalid(err error) bool { return hasStatus(err, http.StatusBadRequest) }
+
 func hasStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status

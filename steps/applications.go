@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -53,17 +55,66 @@ var applications = Step{
 }
 
 func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
-	return &list[s1.InstalledApplication]{
+	var given sync.Map // IDs of the agents that a row named
+	l := &list[s1.InstalledApplication]{
 		List:     installedList,
 		endpoint: s1.InstalledApplications,
 		chains:   in.split,
 		id:       func(row *s1.InstalledApplication) string { return row.ID },
 		updated:  func(row *s1.InstalledApplication) s1.Time { return row.UpdatedAt },
 		records: func(row *s1.InstalledApplication) []graph.Record {
+			if _, found := given.Load(row.AgentID); !found {
+				given.Store(row.AgentID, nil)
+			}
 			installation := entities.FromInstalled(row)
-			return installationRecords(out, in.lookups.device(row.AgentID), &installation)
+			return installationRecords(out, in.lookups.device(row.AgentID, row.AgentUUID), &installation)
 		},
 	}
+	l.strays = func(ctx context.Context) error {
+		uuids, err := in.withoutRows(ctx, &given)
+		if err != nil {
+			return err
+		}
+		for some := range slices.Chunk(uuids, strayAgentsAtOnce) {
+			question := *l
+			question.filters, question.chains = url.Values{"agentUuid__contains": {strings.Join(some, ",")}}, nil
+			question.name = "?" + some[0]
+			if err := question.collect(ctx, in, out); err != nil {
+				return fmt.Errorf("asking for the applications of %d agents that the list lacks: %w", len(some), err)
+			}
+		}
+		return nil
+	}
+	return l
+}
+
+// strayAgentsAtOnce is of how many agents one question asks for the applications: 50 UUIDs make a URL of 2 kB.
+const strayAgentsAtOnce = 50
+
+// withoutRows are the UUIDs of the agents whose devices had applications in the last graph, and that no row named now.
+// Each of them has no application any more, or was in no chain because it moved while they were read.
+func (in *Input) withoutRows(ctx context.Context, given *sync.Map) (uuids []string, err error) {
+	had := make(map[string]bool)
+	for d, err := range in.Last.Digests(ctx, relationships.DeviceHasApplication.GraphType().Name) {
+		if err != nil {
+			return nil, err
+		}
+		if device, _, ok := graph.RelationshipEnds(d.Key); ok && !had[device] {
+			had[strings.Clone(device)] = true
+		}
+	}
+	err = in.DevicesBefore(ctx, func(agentID, device string) {
+		if _, found := given.Load(agentID); found || !had[device] {
+			return
+		}
+		in.lookups.mu.RLock()
+		defer in.lookups.mu.RUnlock()
+		if uuid := in.lookups.agents[agentID].uuid; uuid != "" {
+			uuids = append(uuids, uuid)
+		}
+	})
+	slices.Sort(uuids)
+	return slices.Compact(uuids), err
 }
 
 func installationRecords(out *Emitter, device string, installation *entities.Installation) []graph.Record {
@@ -163,7 +214,7 @@ func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.Inve
 		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
 		records: func(row *s1.InventoryEndpoint) []graph.Record {
 			installation := entities.FromInventory(app, row)
-			return installationRecords(out, in.lookups.deviceOfUUID(row.EndpointUUID), &installation)
+			return installationRecords(out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation)
 		},
 	}
 	if err := endpoints.collect(ctx, in, out); err != nil {

@@ -27,6 +27,10 @@ type list[T any] struct {
 	// for by ID before they count as gone. nil: they are not asked for.
 	entity *graph.Type
 
+	// strays asks for what may be in none of several chains though the list is whole by its count: an agent that moved
+	// while they were read, in whose place other rows came. nil: nothing is asked for.
+	strays func(context.Context) error
+
 	id      func(*T) string
 	updated func(*T) s1.Time
 	records func(*T) []graph.Record
@@ -34,9 +38,6 @@ type list[T any] struct {
 
 // askAtOnce is how many IDs one question holds: 100 of 19 digits make a URL of 2 kB.
 const askAtOnce = 100
-
-// tolerance is by how much two counts of a list may differ: the tenant moves while it is read.
-func tolerance(rows int64) int64 { return max(5, rows/1000) }
 
 // collect reads the list, makes sure that it is whole, and asks for what it lacks. Its error means that
 // nothing may be deleted on the strength of this list.
@@ -53,47 +54,93 @@ func (l *list[T]) collect(ctx context.Context, in *Input, out *Emitter) error {
 	return l.askForMissing(ctx, in, out, filters)
 }
 
-// read reads all rows, in several cursor chains where that pays, and compares how many there were with
-// how many were promised.
+// read reads all rows, in several cursor chains where that pays, and once more in one where the list is not whole then:
+// some rows are in no chain, such as those of an agent whose site is gone or that moved from one chain to another. If it
+// is not whole even so, the error says that.
 func (l *list[T]) read(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
-	count, chains := unknown, []url.Values{filters}
+	before, chains := unknown, []url.Values{filters}
 	if l.chains != nil {
 		n, err := s1.Count(ctx, in.Client, l.endpoint, filters)
 		switch {
 		case err == nil:
-			count, chains = int64(n), l.chains(filters, n)
+			before, chains = int64(n), l.chains(filters, n)
 		case !errors.Is(err, s1.ErrNoTotal):
 			return err
 		}
 	}
+	promised, err := l.readChains(ctx, in, out, chains)
+	if err != nil {
+		return err
+	}
+	if before == unknown {
+		before = promised
+	}
+	if before == unknown {
+		return l.readUncounted(ctx, in, out, filters)
+	}
+	switch whole, err := l.isWhole(ctx, in, out, filters, before); {
+	case err != nil:
+		return err
+	case !whole:
+		if err := l.readAgain(ctx, in, out, filters, before); err != nil {
+			return err
+		}
+	case len(chains) > 1 && l.strays != nil:
+		if err := l.strays(ctx); err != nil {
+			return err
+		}
+	}
+	return l.checkReadable(out)
+}
+
+// readAgain reads a list once more that is not whole, in one chain, and judges both readings together.
+func (l *list[T]) readAgain(ctx context.Context, in *Input, out *Emitter, filters url.Values, before int64) error {
+	promised, err := l.again(ctx, in, out, filters)
+	if err != nil {
+		return err
+	}
+	if promised != unknown {
+		before = promised
+	}
+	whole, err := l.isWhole(ctx, in, out, filters, before)
+	if err == nil && !whole {
+		err = fmt.Errorf("%s gave %d rows where %d were promised: the console's answer is not whole, so nothing of it counts as gone; run again",
+			l.Path, l.distinct(out), before)
+	}
+	return err
+}
+
+// isWhole says whether a list gave at least as many distinct rows as the smaller of a count before and a count after it
+// was read. The one after is only asked for where the one before was not reached. Rows without an ID are told apart by
+// nothing: checkReadable judges those.
+func (l *list[T]) isWhole(ctx context.Context, in *Input, out *Emitter, filters url.Values, before int64) (bool, error) {
+	got := l.distinct(out) + out.unreadable(l.title())
+	if got >= before {
+		return true, nil
+	}
+	after, err := s1.Count(ctx, in.Client, l.endpoint, filters)
+	if errors.Is(err, s1.ErrNoTotal) {
+		return false, nil
+	}
+	return err == nil && got >= int64(after), err
+}
+
+// checkReadable refuses a list that had rows of which nothing can be said.
+func (l *list[T]) checkReadable(out *Emitter) error {
+	if n := out.unreadable(l.title()); n > 0 {
+		return fmt.Errorf("%s gave %d rows that are no objects or have no ID: what they are about is not known, so nothing of this list counts as gone; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
+	}
+	return nil
+}
+
+// readChains reads some chains side by side, and returns how many rows they promised, or unknown.
+func (l *list[T]) readChains(ctx context.Context, in *Input, out *Emitter, chains []url.Values) (int64, error) {
 	promises := pool.NewWithResults[int64]().WithContext(ctx).WithCancelOnError().WithFirstError()
 	for _, chain := range chains {
 		promises.Go(func(ctx context.Context) (int64, error) { return l.chain(ctx, in, out, chain) })
 	}
 	promised, err := promises.Wait()
-	if err != nil {
-		return err
-	}
-	sum := sumOf(promised)
-	if missing := count - l.distinct(out); len(chains) > 1 && (missing > tolerance(count) || missing > 0 && l.entity != nil) {
-		// Some rows are in no chain, such as those of an agent whose site is gone. A few installations that
-		// came and went meanwhile are not worth reading all of them again.
-		if sum, err = l.again(ctx, in, out, filters); err != nil {
-			return err
-		}
-	}
-	if count == unknown && sum == unknown {
-		if err := l.readUncounted(ctx, in, out, filters); err != nil {
-			return err
-		}
-	}
-	if n := out.unreadable(l.title()); n > 0 {
-		return fmt.Errorf("%s gave %d rows that are no objects or have no ID: what they are about is not known, so nothing of this list counts as gone; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
-	}
-	if err := l.checkWhole(out, sum); err != nil {
-		return err
-	}
-	return l.checkWhole(out, count)
+	return sumOf(promised), err
 }
 
 // unknown is what a console promises that does not say how many rows a list has.
@@ -115,7 +162,7 @@ func sumOf(promised []int64) (sum int64) {
 func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
 	if l.entity != nil {
 		out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): what the list lacks is asked for by ID before it counts as gone.", l.Path))
-		return nil
+		return l.checkReadable(out)
 	}
 	before := l.distinct(out)
 	if _, err := l.again(ctx, in, out, filters); err != nil {
@@ -125,7 +172,7 @@ func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, fi
 		return fmt.Errorf("the console does not say how many rows %s has, and gave %d when it was read once more that it did not give before: its answer is not whole, so nothing of it counts as gone; run again", l.Path, more)
 	}
 	out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): it was read twice, and counts as whole since that gave nothing new.", l.Path))
-	return nil
+	return l.checkReadable(out)
 }
 
 // again reads the list once more, in one chain.
@@ -134,17 +181,35 @@ func (l *list[T]) again(ctx context.Context, in *Input, out *Emitter, filters ur
 	return l.chain(ctx, in, out, filters)
 }
 
-// chain reads one cursor chain, and returns how many rows its first page promised, or unknown.
+// beginsAgain is how often a chain whose cursor expired is read from its beginning.
+const beginsAgain = 3
+
+// chain reads one cursor chain, and returns how many rows its first page promised, or unknown. Cursors live for a while
+// only: where the console does not take one that it gave, the chain begins again. Rows are told apart by their IDs, so
+// those that come once more do no harm.
 func (l *list[T]) chain(ctx context.Context, in *Input, out *Emitter, filters url.Values) (promised int64, err error) {
-	first := true
+	for begun := 0; ; begun++ {
+		pages := 0
+		promised, err = l.readPages(ctx, in, out, filters, func(total int) {
+			if pages++; pages == 1 && begun == 0 {
+				out.expect(max(total, 0))
+			}
+		})
+		if pages == 0 || !s1.IsInvalid(err) || begun == beginsAgain {
+			return promised, err
+		}
+		in.Logger.WarnContext(ctx, "a cursor expired, and the list is read from its beginning", "path", l.Path)
+	}
+}
+
+// readPages reads a chain once; each is called with what a page says that the list has.
+func (l *list[T]) readPages(ctx context.Context, in *Input, out *Emitter, filters url.Values, each func(total int)) (promised int64, err error) {
 	for page, err := range s1.Pages(ctx, in.Client, l.endpoint, filters) {
 		if err != nil {
 			return promised, err
 		}
-		if first {
-			first, promised = false, int64(page.Total)
-			out.expect(max(page.Total, 0))
-		}
+		each(page.Total)
+		promised = int64(page.Total) // that of the first page, on each
 		if err := l.emit(out, page.Rows); err != nil {
 			return promised, err
 		}
@@ -173,21 +238,10 @@ func (l *list[T]) title() string { return l.Path + l.name }
 
 func (l *list[T]) distinct(out *Emitter) int64 { return out.distinct(l.title()) }
 
-func (l *list[T]) checkWhole(out *Emitter, promised int64) error {
-	if promised == unknown {
-		return nil
-	}
-	got := l.distinct(out)
-	if missing := promised - got; missing > tolerance(promised) || -missing > tolerance(promised) {
-		return fmt.Errorf("%s gave %d rows where %d were promised: the console's answer is not whole, so nothing of it counts as gone; run again", l.Path, got, promised)
-	}
-	return nil
-}
-
 // askForMissing asks by ID for what the last graph has and the list lacks. One that answers is emitted
 // like a row of the list; too many of those mean that the list was not whole after all.
 func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
-	limit := tolerance(l.distinct(out))
+	limit := max(5, l.distinct(out)/1000)
 	var answered int64
 	ask := func(keys []string) error {
 		ids, err := l.inside(ctx, in, keys)

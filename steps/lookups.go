@@ -34,6 +34,7 @@ type groupRef struct {
 // agentRef is what later rows need to know of an agent, and what decides between two versions of it.
 type agentRef struct {
 	device string // key
+	uuid   string
 	user   string // key of who owns the device, if anybody
 
 	updated    s1.Time // greater wins between versions of one agent
@@ -75,6 +76,7 @@ func (l *lookups) addGroup(row *s1.Group) {
 func (l *lookups) addAgent(row *s1.Agent) {
 	ref := agentRef{
 		device:     entities.DeviceKey(row),
+		uuid:       row.UUID,
 		user:       entities.UserKey(row),
 		updated:    row.UpdatedAt,
 		lastActive: row.LastActiveDate,
@@ -116,17 +118,15 @@ func (r agentRef) supersedes(other agentRef) bool {
 	return r.device+"|"+r.user > other.device+"|"+other.user
 }
 
-// device returns the key of the device that the agent is on, or "".
-func (l *lookups) device(agentID string) string {
+// device returns the key of the device that an agent is on, or "". The agent is told by its ID, and by its UUID only
+// where there is no ID and exactly one agent has that.
+func (l *lookups) device(agentID, uuid string) string {
+	if agentID == "" {
+		agentID = l.agentWith(uuid)
+	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.agents[agentID].device
-}
-
-func (l *lookups) deviceOfUUID(uuid string) string {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.agents[l.agentOfUUID[uuid]].device
 }
 
 // owners yields device and user keys: the owner of a device is whom the agent names that describes it.

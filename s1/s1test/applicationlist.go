@@ -6,7 +6,7 @@ const installationIDs idKind = 1800
 
 var _ = declare(list{
 	path: "/installed-applications", limit: 1000, ids: installationIDs, byID: "ids",
-	parameters: []string{"ids", "accountIds", "siteIds", "groupIds", "osTypes", "riskLevels", "types"},
+	parameters: []string{"ids", "accountIds", "siteIds", "groupIds", "osTypes", "riskLevels", "types", "agentUuid__contains"},
 	flags:      []string{"agentIsDecommissioned"},
 	hiding:     []string{"agentIsDecommissioned"},
 	rows:       installationRows, count: countInstallations,
@@ -27,7 +27,7 @@ func installationRows(w *world, q *query, from rowRef) iter.Seq[rowRef] {
 			return
 		}
 		for a := range w.agentsOf(q, from.n) {
-			if !q.flag("agentIsDecommissioned", a.decommissioned) {
+			if !q.flag("agentIsDecommissioned", a.decommissioned) || q.agents != nil && !q.agents[a.n] {
 				continue
 			}
 			slot := 0
@@ -58,7 +58,7 @@ func (w *world) isInstalled(q *query, a *agent, slot int) bool {
 // countInstallations adds up what the agents have, without looking at it.
 func countInstallations(w *world, q *query) int {
 	n := 0
-	if q.asked || len(q.words) > 0 {
+	if q.asked || q.agents != nil || len(q.words) > 0 {
 		for range installationRows(w, q, rowRef{}) {
 			n++
 		}

@@ -196,6 +196,16 @@ func EndEarly() Effect {
 	return Effect{change: func(p *pageOfRows) { p.cursor = "" }}
 }
 
+// RowsLost leaves out the last n rows of a page, though its total counts them.
+func RowsLost(n int) Effect {
+	return Effect{change: func(p *pageOfRows) { p.rows = p.rows[:max(0, len(p.rows)-n)] }}
+}
+
+// TotalOff adds n to the total of a page or of a count.
+func TotalOff(n int) Effect {
+	return Effect{change: func(p *pageOfRows) { p.total += n }}
+}
+
 // EmptyLastPage gives the last page that has rows a cursor. An empty page follows.
 func EmptyLastPage() Effect {
 	return Effect{change: func(p *pageOfRows) {

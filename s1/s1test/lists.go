@@ -70,7 +70,7 @@ func (l *list) total(w *world, q *query) int {
 // shown yields the rows that a query means, without those that a fault keeps out of the list.
 func (l *list) shown(w *world, q *query, from rowRef) iter.Seq[rowRef] {
 	rows := l.rows(w, q, from)
-	if len(q.hidden) == 0 || q.asked {
+	if len(q.hidden) == 0 || q.asked || q.agents != nil {
 		return rows
 	}
 	return func(yield func(rowRef) bool) {

@@ -177,6 +177,13 @@ func (w *world) parseFilter(q *query, l *list, name, value string) *refusal {
 		for _, n := range w.numbers(agentIDs, parts) {
 			q.agents[n] = true
 		}
+	case "agentUuid__contains":
+		q.agents = map[int]bool{}
+		for _, p := range parts {
+			if n, ok := w.uuidNumber(p); ok {
+				q.agents[n] = true
+			}
+		}
 	case "applicationName", "applicationVendor", "name", "computerName":
 		q.words[name] = []string{value}
 	default:

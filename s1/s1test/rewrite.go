@@ -2,6 +2,7 @@ package s1test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -83,4 +84,32 @@ func EscapedNames(path string) Fault {
 // LicencesWithoutLimit has a list write -1 for any number of licences.
 func LicencesWithoutLimit(path string) Fault {
 	return Fault{Path: path, Effect: Rewrite(func(row map[string]any) { row["totalLicenses"] = -1 })}
+}
+
+// SharedUUID has some agents, told by their UUIDs, have the UUID of another one: in /agents, and in the inventory's
+// endpoints.
+func SharedUUID(shared string, others ...string) []Fault {
+	write := func(field string) Effect { return Rewrite(sharingUUID(field, shared, others)) }
+	return []Fault{
+		{Path: "/agents", Effect: write("uuid")},
+		{Path: "/application-management/inventory/endpoints", Effect: write("endpointUuid")},
+	}
+}
+
+func sharingUUID(field, shared string, others []string) func(row map[string]any) {
+	return func(row map[string]any) {
+		if uuid, ok := row[field].(string); ok && slices.Contains(others, uuid) {
+			row[field] = shared
+		}
+	}
+}
+
+// EndpointsWithoutAgentIDs has the inventory's endpoints name agents by their UUIDs alone, of which some share one as
+// SharedUUID has it.
+func EndpointsWithoutAgentIDs(shared string, others ...string) Fault {
+	share := sharingUUID("endpointUuid", shared, others)
+	return Fault{Path: "/application-management/inventory/endpoints", Effect: Rewrite(func(row map[string]any) {
+		row["endpointId"] = nil
+		share(row)
+	})}
 }

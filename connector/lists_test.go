@@ -1,0 +1,138 @@
+package connector_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/connector"
+	"s1graph/s1/s1test"
+)
+
+var applicationTypes = []string{"sentinelone_application", "sentinelone_device_has_application"}
+
+func TestConsoleThatKeepsOneRowBackDeletesNothing(t *testing.T) {
+	t.Parallel()
+	for path, types := range map[string][]string{
+		"/installed-applications":                     applicationTypes,
+		"/application-management/inventory":           applicationTypes,
+		"/application-management/inventory/endpoints": applicationTypes,
+		"/sites": {"sentinelone_account_has_site", "sentinelone_site"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			tenant := small()
+			tenant.NoInstalled = strings.Contains(path, "inventory")
+			c := newConsole(t, tenant)
+			c.mustSync()
+			before := c.graph()
+			mend := c.Break(s1test.Fault{Path: path, Match: ofRows, Effect: s1test.RowsLost(1)})
+
+			result := c.sync()
+
+			require.NoError(t, result.err)
+			assert.Equal(t, connector.Partial, result.Status)
+			assert.Subset(t, result.IncompleteTypes, types)
+			assert.Empty(t, lacking(before, c.graph()))
+			mend()
+			c.mustSync()
+			assertSame(t, before, c.graph())
+		})
+	}
+}
+
+func TestConsoleThatKeepsOneRowBackOnceIsReadOnceMore(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync()
+	before := c.graph()
+	c.Break(s1test.Fault{Path: "/installed-applications", Match: ofRows, Effect: s1test.RowsLost(1), Times: 1})
+	c.mustSync()
+	assertSame(t, before, c.graph())
+}
+
+func TestConsoleWhoseListShrinksWhileItIsReadIsWholeByTheCountAfter(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync()
+	before, requests := c.graph(), c.Requests()["/sites"]
+	c.Break(s1test.Fault{Path: "/sites", Match: ofRows, Effect: s1test.TotalOff(1), Times: 1})
+	c.mustSync()
+	assertSame(t, before, c.graph())
+	assert.Equal(t, requests+2, c.Requests()["/sites"], "one page, and the count after it")
+}
+
+func TestConsoleWhoseListGrowsWhileItIsReadIsAskedNoMore(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync()
+	before, requests := c.graph(), c.Requests()["/sites"]
+	c.Break(s1test.Fault{Path: "/sites", Effect: s1test.TotalOff(-1)})
+	c.mustSync()
+	assertSame(t, before, c.graph())
+	assert.Equal(t, requests+1, c.Requests()["/sites"], "one page")
+}
+
+// An agent that moves from a chain that was not read yet to one that was is in neither, and rows that came meanwhile may
+// make up for its own in the count.
+func TestConsoleWhoseAgentMovesBetweenChainsKeepsItsApplications(t *testing.T) {
+	t.Parallel()
+	tenant := paged()
+	tenant.Agents, tenant.ApplicationsPerAgent = 200, 30
+	c := newConsole(t, tenant)
+	c.mustSync()
+	before := c.graph()
+	var hidden []string
+	for slot := range 30 {
+		hidden = append(hidden, c.InstallationID(17, slot))
+	}
+	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.MissingRows(hidden...)})
+	var asked atomic.Int64
+	c.OnRequest(func(r request) {
+		if r.URL.Query().Has("agentUuid__contains") {
+			asked.Add(1)
+		}
+	})
+
+	c.mustSync()
+
+	assertSame(t, before, c.graph())
+	assert.EqualValues(t, 1, asked.Load(), "one question, for the one agent")
+}
+
+// The inventory tells an installation's agent by its ID. Machines that are copies of one image have one UUID.
+func TestConsoleWhoseAgentsShareAUUIDHasEachApplicationOnItsOwnDevice(t *testing.T) {
+	t.Parallel()
+	tenant := small()
+	tenant.NoInstalled = true
+	right := newConsole(t, tenant).clean()
+	c := newConsole(t, tenant)
+	for _, fault := range s1test.SharedUUID(c.AgentUUID(4), c.AgentUUID(5), c.AgentUUID(6)) {
+		c.Break(fault)
+	}
+	c.mustSync()
+	assertSame(t, only(right, "sentinelone_device_has_application"), only(c.graph(), "sentinelone_device_has_application"))
+}
+
+func TestConsoleWithoutEndpointIDsIsJoinedByTheUUIDThatOneAgentHas(t *testing.T) {
+	t.Parallel()
+	tenant := small()
+	tenant.NoInstalled = true
+	right := newConsole(t, tenant).clean()
+	c := newConsole(t, tenant)
+	c.Break(s1test.EndpointsWithoutAgentIDs(c.AgentUUID(4), c.AgentUUID(5)))
+	c.Break(s1test.SharedUUID(c.AgentUUID(4), c.AgentUUID(5))[0])
+	c.mustSync()
+
+	got := only(c.graph(), "sentinelone_device_has_application")
+	assert.Empty(t, lacking(got, right), "nothing is put onto another device")
+	gone := make(map[string]bool)
+	for _, key := range lacking(only(right, "sentinelone_device_has_application"), got) {
+		from, _, _ := ends(key, "sentinelone_device")
+		gone[from] = true
+	}
+	assert.Len(t, gone, 2, "the two agents whose UUID tells nothing")
+}
