@@ -41,12 +41,16 @@ func TestAFileOfKeysThatBreaksOffIsAnError(t *testing.T) {
 
 func TestAUnionOfKeysIsInOrderAndHasEachOnce(t *testing.T) {
 	for name, test := range map[string]struct{ one, other, union []reconcile.Key }{
-		"both empty":                  {},
-		"one empty":                   {nil, []reconcile.Key{a, c}, []reconcile.Key{a, c}},
-		"the other empty":             {[]reconcile.Key{a, c}, nil, []reconcile.Key{a, c}},
-		"the same":                    {[]reconcile.Key{a, c}, []reconcile.Key{a, c}, []reconcile.Key{a, c}},
-		"one between":                 {[]reconcile.Key{a, c}, []reconcile.Key{b}, []reconcile.Key{a, b, c}},
-		"one key for both reasons":    {[]reconcile.Key{bOutside}, []reconcile.Key{b}, []reconcile.Key{b, bOutside}},
+		"both empty":                   {},
+		"one empty":                    {nil, []reconcile.Key{a, c}, []reconcile.Key{a, c}},
+		"the other empty":              {[]reconcile.Key{a, c}, nil, []reconcile.Key{a, c}},
+		"the same":                     {[]reconcile.Key{a, c}, []reconcile.Key{a, c}, []reconcile.Key{a, c}},
+		"one between":                  {[]reconcile.Key{a, c}, []reconcile.Key{b}, []reconcile.Key{a, b, c}},
+		"one key for both reasons":     {[]reconcile.Key{bOutside}, []reconcile.Key{b}, []reconcile.Key{b, bOutside}},
+		"one key out of scope in both": {[]reconcile.Key{bOutside}, []reconcile.Key{bOutside}, []reconcile.Key{bOutside}},
+		"types come before keys": {
+			[]reconcile.Key{{Type: "b", Key: "1"}}, []reconcile.Key{{Type: "a", Key: "2"}}, []reconcile.Key{{Type: "a", Key: "2"}, {Type: "b", Key: "1"}},
+		},
 		"the other ends, one goes on": {[]reconcile.Key{b, c}, []reconcile.Key{a}, []reconcile.Key{a, b, c}},
 	} {
 		t.Run(name, func(t *testing.T) {

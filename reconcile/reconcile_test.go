@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/storetest"
+	"s1graph/model"
 	"s1graph/reconcile"
 	"s1graph/relationships"
 	"s1graph/s1"
@@ -61,6 +63,10 @@ func TestATypeThatIsAsItWasIsCalledTheSame(t *testing.T) {
 	assert.True(t, o.Same[sites])
 	o = run{last: manySites(1, 3), fresh: manySites(1, 4)}.do(t)
 	assert.False(t, o.Same[sites])
+	o = run{last: agent("1"), fresh: agent("1")}.do(t)
+	assert.True(t, o.Same[groupHasAgent])
+	o = run{last: agent("1"), fresh: slices.Concat(agent("1"), agent("2"))}.do(t)
+	assert.False(t, o.Same[groupHasAgent])
 }
 
 func TestTheGuardWithholdsDeletionsThatLookLikeAFault(t *testing.T) {
@@ -115,6 +121,80 @@ func TestTheGuardLooksAtRelationshipsByThemselves(t *testing.T) {
 
 	o = run{last: last, fresh: fresh, guard: off}.do(t)
 	assert.Empty(t, o.keys(t, groupHasAgent))
+}
+
+func TestTheGuardCountsOnlyRelationshipsThatThisRunEvaluates(t *testing.T) {
+	var last []graph.Record
+	var keys []string // of the relationships from group to agent
+	for i := 1; i <= 10; i++ {
+		last = append(last, agent(fmt.Sprint(i))...)
+		keys = append(keys, keyOf(agent(fmt.Sprint(i)), groupHasAgent))
+	}
+	var elsewhere []string
+	for i := 6; i <= 10; i++ {
+		elsewhere = append(elsewhere, entities.AgentKey(fmt.Sprint(i)))
+	}
+	var accepted []reconcile.Key
+	for _, key := range keys[6:] {
+		accepted = append(accepted, reconcile.Key{Type: groupHasAgent, Key: key})
+	}
+	for name, test := range map[string]run{
+		"three of five, the others are out of scope": {
+			fresh: without(last, append(slices.Clone(elsewhere), append(keys[:3:3], keys[5:]...)...)...), elsewhere: elsewhere,
+			guard: reconcile.Guard{Percent: 50, Count: 1},
+		},
+		"three of six, the others were accepted": {
+			fresh: without(last, append(keys[:3:3], keys[6:]...)...), accepted: accepted, guard: reconcile.Guard{Percent: 40, Count: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.last = last
+			o := test.do(t)
+			assert.Equal(t, int64(3), o.Types[groupHasAgent].Withheld)
+			var listed []string
+			for _, k := range o.withheldKeys(t) {
+				if k.Type == groupHasAgent {
+					listed = append(listed, k.Key)
+				}
+			}
+			assert.ElementsMatch(t, keys[:3], listed)
+		})
+	}
+}
+
+func TestTheGuardDoesNotCountRelationshipsThatGoWithAnEnd(t *testing.T) {
+	shared := slices.Concat(application("Chrome", "2"), application("Zoom", "2"), application("Word", "2"))
+	last := slices.Concat(agent("1"), agent("2"), shared, application("Chrome", "1"), application("Zoom", "1"), application("Word", "1"))
+	o := run{last: last, fresh: slices.Concat(agent("2"), shared), guard: reconcile.Guard{Percent: 0, Count: 1}}.do(t)
+	assert.Zero(t, o.Types[deviceHasApplication].Withheld)
+	assert.Len(t, o.keys(t, deviceHasApplication), 3)
+}
+
+func TestARelationshipStaysWhileAnEndIsInDoubt(t *testing.T) {
+	other := relationships.GroupHasAgent.Between(entities.GroupKey("2"), entities.AgentKey("1"), nil)
+	for name, test := range map[string]struct {
+		last, fresh []graph.Record
+		key         string
+	}{
+		"the type where it starts is withheld": {
+			append(agent("1"), group("2"), group("3"), other), agent("1"), other.Key,
+		},
+		"the type where it starts is derived from one that is withheld": {
+			slices.Concat(agent("1"), agent("2"), agent("3"), application("Chrome", "1"), application("Chrome", "3")),
+			slices.Concat(agent("3"), application("Chrome", "3")), keyOf(application("Chrome", "1"), deviceHasApplication),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// One relationship alone may go by this guard.
+			o := run{last: test.last, fresh: test.fresh, guard: reconcile.Guard{Percent: 0, Count: 1}}.do(t)
+			o.assertStays(t)
+			for name, typ := range o.Types {
+				if slices.Contains(o.keys(t, name), test.key) {
+					assert.True(t, typ.Derived)
+				}
+			}
+		})
+	}
 }
 
 func TestARelationshipGoesWithEitherEnd(t *testing.T) {
@@ -188,6 +268,21 @@ func TestWhatIsDerivedFromADerivedTypeStaysToo(t *testing.T) {
 	o.assertStays(t)
 }
 
+// The model says of users that they are derived from agents too. Where it did not, devices would do.
+func TestBeingDerivedPassesOnFromTypeToType(t *testing.T) {
+	var changed []*model.Description
+	for _, d := range steps.Model() {
+		if d.Name == users {
+			d = new(*d)
+			d.DerivedFrom = []*graph.Type{entities.Device.GraphType()}
+		}
+		changed = append(changed, d)
+	}
+	o := run{last: slices.Concat(agent("1"), agent("2"), agent("3")), fresh: agent("3"), guard: reconcile.Guard{Percent: 50, Count: 1}, model: changed}.do(t)
+	assert.True(t, o.Types[devices].Derived)
+	assert.True(t, o.Types[users].Derived)
+}
+
 // A device of two agents is made of the rows of both. Where one is missing, what its row said is not lost.
 func TestADeviceOfWhichOneAgentIsMissingKeepsWhatThatOneSaid(t *testing.T) {
 	recent := func(row *s1.Agent) { row.LastActiveDate = 2000; row.OSName = "Windows 11" }
@@ -200,12 +295,13 @@ func TestADeviceOfWhichOneAgentIsMissingKeepsWhatThatOneSaid(t *testing.T) {
 		run  run
 		name string
 	}{
-		"the list failed, and the one that describes it is missing": {run{fresh: agent("2", on("1"), stale), failed: []string{agents, devices, users}}, "Windows 11"},
-		"the list failed, and the other one is missing":             {run{fresh: agent("1", recent), failed: []string{agents, devices, users}}, "Windows 11"},
-		"the one that describes it is out of scope":                 {run{fresh: agent("2", on("1"), stale), elsewhere: []string{entities.AgentKey("1")}}, "Windows 11"},
+		"the list failed, and the one that describes it is missing":     {run{fresh: agent("2", on("1"), stale), failed: []string{agents, devices, users}, guard: off}, "Windows 11"},
+		"the list failed, and the other one is missing":                 {run{fresh: agent("1", recent), failed: []string{agents, devices, users}, guard: off}, "Windows 11"},
+		"the one that describes it is missing, and agents are withheld": {run{fresh: agent("2", on("1"), stale), guard: all}, "Windows 11"},
+		"the one that describes it is out of scope":                     {run{fresh: agent("2", on("1"), stale), elsewhere: []string{entities.AgentKey("1")}, guard: off}, "Windows 11"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.run.last, test.run.guard = last, off
+			test.run.last = last
 			device := test.run.do(t).get(t, devices, key)
 			assert.Equal(t, []string{"uuid-1", "uuid-2"}, device.Get("deviceId").List())
 			assert.Equal(t, test.name, device.Get("osName").Text())
@@ -241,6 +337,14 @@ func TestATypeIsDecidedAfterThoseThatItDependsOn(t *testing.T) {
 	assert.Less(t, at(agents), at(devices))
 	assert.Less(t, at(devices), at(users))
 	assert.Less(t, at(devices), at(applications))
+	// Being derived is enough, where no relationship places a type.
+	for i, d := range shuffled {
+		shuffled[i] = new(*d)
+		shuffled[i].Places = ""
+	}
+	o = run{fresh: agent("1"), model: shuffled}.do(t)
+	assert.Less(t, at(agents), at(devices))
+	assert.Less(t, at(devices), at(users))
 	for _, relationship := range steps.Relationships() {
 		for _, entity := range steps.Entities() {
 			assert.Less(t, at(entity.Name), at(relationship.Name))

@@ -25,6 +25,9 @@ func TestADeviceThatWasRenamedIsNotGone(t *testing.T) {
 		}},
 		"its owner is known everywhere": {agent("1", ownedBy("jane@acme.example")), agent("1", ownedBy("jane@acme.example"), renamed("pc-new")),
 			map[string]string{deviceOf("1"): keyOf(now, devices)}},
+		"its owner was known everywhere, and is known there only now": {
+			agent("1", ownedBy("jane@acme.example")), now, map[string]string{deviceOf("1"): keyOf(now, devices)},
+		},
 		"its owner has another name now": {agent("1"), agent("1", renamed("pc-new"), loggedIn("joe")), map[string]string{
 			deviceOf("1"): keyOf(now, devices),
 		}},
@@ -35,7 +38,7 @@ func TestADeviceThatWasRenamedIsNotGone(t *testing.T) {
 			slices.Concat(agent("1"), agent("2")), slices.Concat(agent("1", on("2")), agent("2")), map[string]string{},
 		},
 		"another agent is still on it": {
-			slices.Concat(agent("1"), agent("2", on("1"))), slices.Concat(now, agent("2", on("1"))), map[string]string{},
+			slices.Concat(agent("1"), agent("2", on("1")), agent("3")), slices.Concat(now, agent("2", on("1"))), map[string]string{},
 		},
 		"its agent is gone, and another came": {agent("1"), agent("2"), map[string]string{}},
 	} {
@@ -60,9 +63,12 @@ func TestADeviceIsRekeyedToOneAndFromOne(t *testing.T) {
 	}, o.Rekeyed, "the first in the order of keys is taken")
 
 	parted := slices.Concat(agent("1", renamed("pc-a")), agent("2", on("1"), renamed("pc-b")))
-	o = run{last: slices.Concat(agent("1", unowned), agent("2", on("1"), unowned)), fresh: parted, guard: off}.do(t)
 	first := sorted(keyOf(agent("1", renamed("pc-a")), devices), keyOf(agent("2", on("1"), renamed("pc-b")), devices))[0]
-	assert.Equal(t, map[string]string{deviceOf("1"): first}, o.Rekeyed)
+	one, two := agent("1", unowned), agent("2", on("1"), unowned)
+	for _, last := range [][]graph.Record{slices.Concat(one, two), slices.Concat(two, one)} {
+		o = run{last: last, fresh: parted, guard: off}.do(t)
+		assert.Equal(t, map[string]string{deviceOf("1"): first}, o.Rekeyed)
+	}
 }
 
 // agentOfFirst is whose device comes first in the order of keys, of agents 1 and 2.

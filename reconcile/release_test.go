@@ -122,9 +122,33 @@ func TestWhatWasAcceptedWaitsWhileItCannotBeEvaluated(t *testing.T) {
 			test.run.guard, test.run.accepted = all, []reconcile.Key{acceptedSite("1", false)}
 			o := test.run.do(t)
 			assert.Equal(t, test.waits, o.Waits(acceptedSite("1", false)))
+			assert.False(t, o.Waits(acceptedSite("2", false)), "nobody accepted it")
 			assert.Equal(t, test.present, slices.Contains(o.keys(t, sites), entities.SiteKey("1")))
 		})
 	}
+}
+
+func TestWhatGoesAnywayIsNotReleased(t *testing.T) {
+	o := run{last: slices.Concat(agent("1"), agent("2")), guard: off, accepted: []reconcile.Key{acceptedAgent("1")}}.do(t)
+	assert.Empty(t, o.keys(t, devices))
+	assert.Equal(t, []reconcile.Key{acceptedAgent("1"), {Type: devices, Key: deviceOf("1")}, {Type: users, Key: userOf("1")}}, o.releasedKeys(t))
+}
+
+func TestOfRelationshipsOnlyTheAcceptedOnesWithBothEndsAreReleased(t *testing.T) {
+	last := slices.Concat(agent("1"), agent("2"), agent("3"), agent("4"))
+	key := func(id string) reconcile.Key {
+		return reconcile.Key{Type: groupHasAgent, Key: keyOf(agent(id), groupHasAgent)}
+	}
+	fresh := without(last, key("1").Key, key("2").Key, key("3").Key, entities.AgentKey("2"))
+	o := run{last: last, fresh: fresh, guard: off, accepted: []reconcile.Key{key("1"), key("2")}}.do(t)
+	assert.Equal(t, []string{key("4").Key}, o.keys(t, groupHasAgent))
+	var released []reconcile.Key
+	for _, k := range o.releasedKeys(t) {
+		if k.Type == groupHasAgent {
+			released = append(released, k)
+		}
+	}
+	assert.Equal(t, []reconcile.Key{key("1")}, released)
 }
 
 func TestAnAcceptedDeviceWaitsWhileAgentsAreWithheld(t *testing.T) {
@@ -158,6 +182,7 @@ func TestWhatIsOutOfScopeGoesOnlyWhereThatWasAccepted(t *testing.T) {
 			}.do(t)
 			assert.Equal(t, test.goes, !slices.Contains(o.keys(t, sites), entities.SiteKey("1")))
 			assert.Equal(t, test.goes, slices.Contains(o.releasedKeys(t), acceptedSite("1", false)))
+			assert.Equal(t, test.goes, o.Types[sites].OutOfScope == 0)
 			if len(test.accepted) > 0 {
 				assert.Equal(t, !test.goes, o.Waits(test.accepted[0]))
 			}

@@ -116,6 +116,13 @@ func keep(records []graph.Record, typeName, end string) graph.Record {
 	return records[i]
 }
 
+// Rows that say less than is known keep all that they lack. Only what is out of scope can be accepted.
+func TestWhatStaysSinceRowsSayLessIsNotListed(t *testing.T) {
+	o := run{last: manySites(1, 3), fresh: manySites(3, 3), partly: []string{sites}, elsewhere: siteKeys(1, 1), guard: off}.do(t)
+	assert.Equal(t, siteKeys(1, 3), o.keys(t, sites))
+	assert.Equal(t, []reconcile.Key{{Type: sites, Key: entities.SiteKey("1"), OutOfScope: true}}, o.withheldKeys(t))
+}
+
 func TestARelationshipOutOfScopeGoesWithItsOtherEnd(t *testing.T) {
 	last := append(agent("1"), group("2"), relationships.GroupHasAgent.Between(entities.GroupKey("2"), entities.AgentKey("1"), nil))
 	fresh := []graph.Record{group("1")}
