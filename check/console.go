@@ -204,7 +204,7 @@ func (c *checker) token(ctx context.Context, client *s1.Client) bool {
 	user, err := client.User(ctx)
 	switch {
 	case s1.IsUnauthorized(err):
-		c.fault("token", "not accepted: "+err.Error(), "make a new one "+serviceUsers+": Actions > Regenerate API token, and put it into the token file or "+config.TokenVariable)
+		c.fault("token", "not accepted: "+err.Error(), "see that the token file or "+config.TokenVariable+" holds the whole token of this console, and whether it has expired, "+serviceUsers+"; only then regenerate it there, which revokes the old one")
 		return false
 	case s1.IsRefused(err), s1.IsNotFound(err):
 		c.warn("token", "accepted, but the console does not say whose it is: "+err.Error(),

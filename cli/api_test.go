@@ -49,7 +49,7 @@ func TestAPITellsOfWhatTheConsoleRefuses(t *testing.T) {
 	got := with.s1graph(t, "api", "agents")
 	assert.Equal(t, 1, got.code)
 	assert.Empty(t, got.stdout)
-	assert.Regexp(t, `^s1graph: sentinelone api 401 on /agents: .*create a new API token.*\n$`, got.stderr)
+	assert.Regexp(t, `^s1graph: sentinelone api 401 on /agents: .*look whether the token is whole.*\n$`, got.stderr)
 	assert.NotContains(t, got.stderr, s1test.DefaultToken)
 
 	server.Accept(s1test.Token{Value: s1test.DefaultToken})

@@ -208,7 +208,7 @@ func TestJSONIsTheSummaryAndNothingElse(t *testing.T) {
 	failed := summaryOf(t, refused)
 	assert.Equal(t, connector.Failed, failed.Status)
 	assert.Contains(t, failed.Error, "401")
-	assert.Regexp(t, `(?m)^s1graph: .*401.*create a new API token.*$`, refused.stderr)
+	assert.Regexp(t, `(?m)^s1graph: .*401.*look whether the token is whole.*$`, refused.stderr)
 }
 
 func TestAPartialRunExitsWith3AndSaysWhatToDo(t *testing.T) {

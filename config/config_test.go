@@ -319,11 +319,11 @@ func TestTheTokenComesFromOnePlace(t *testing.T) {
 		{name: "two in the environment", environment: []string{"SENTINELONE_TOKEN=" + token, "SENTINELONE_TOKEN_FILE=token"},
 			want: result{fault: "SENTINELONE_TOKEN_FILE: must not be set along with SENTINELONE_TOKEN: unset one of them"}},
 		{name: "two words", environment: []string{"SENTINELONE_TOKEN=ApiToken " + token},
-			want: result{fault: "SENTINELONE_TOKEN: must hold the API token alone: one line, without spaces"}},
+			want: result{fault: "SENTINELONE_TOKEN: must hold the API token alone, and has the word ApiToken, Bearer or Token before it: remove the word, which s1graph sends by itself; the token itself is still good"}},
 		{name: "missing file", flag: "nowhere", want: result{fault: "--token-file: must be a file with the API token: nowhere does not exist"}},
 		{name: "folder", flag: "folder", want: result{fault: "--token-file: must be a file with the API token: folder is a folder"}},
 		{name: "empty file", flag: "empty", want: result{fault: "--token-file: empty: must hold the API token, and is empty"}},
-		{name: "two lines", flag: "twice", want: result{fault: "--token-file: twice: must hold the API token alone: one line, without spaces"}},
+		{name: "two lines", flag: "twice", want: result{fault: "--token-file: twice: must hold the API token alone: one line, without spaces, of letters, digits and . _ - + / ~ ="}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			files := map[string]string{"empty": "\n", "twice": token + "\n" + token, "folder/x": ""}
@@ -544,5 +544,45 @@ func TestTheDatabaseIsAskedForWhereItIsNeeded(t *testing.T) {
 				assert.Equal(t, "hunter3", c.Neo4j.Password.Reveal())
 			}
 		})
+	}
+}
+
+func TestAByteOrderMarkIsNoPartOfASettingOrACertificate(t *testing.T) {
+	certificate := "\ufeff" + certificate(t)
+	folder(t, map[string]string{"s1graph.yaml": "\ufeffcaFile: ca.pem\nneo4j: {passwordFile: password}\n", "ca.pem": certificate, "password": "\ufeffhunter2\r\n"})
+	c, err := config.Load(sources(nil))
+	require.NoError(t, err)
+	assert.Equal(t, "ca.pem", c.CAFile)
+	assert.Equal(t, "hunter2", c.Neo4j.Password.Reveal())
+}
+
+func TestAFileInUTF16IsRefusedAsSuch(t *testing.T) {
+	inUTF16 := func(text string) string { return "\xff\xfe" + strings.Join(strings.Split(text, ""), "\x00") + "\x00" }
+	folder(t, map[string]string{"s1graph.yaml": inUTF16("log: {level: info}\n")})
+	_, err := config.Load(sources(nil))
+	require.EqualError(t, err, "s1graph.yaml: must be YAML in UTF-8: it is in UTF-16, as Notepad (Unicode) and PowerShell (>) write it: save it as UTF-8")
+	folder(t, map[string]string{"s1graph.yaml": "caFile: ca.pem\nneo4j: {passwordFile: ca.pem}\n", "ca.pem": inUTF16("x")})
+	_, err = config.Load(sources(nil))
+	require.ErrorContains(t, err, "caFile: must be a PEM file with certificates: it is in UTF-16")
+	require.ErrorContains(t, err, "neo4j.passwordFile: must be a file with the password of the database's user: it is in UTF-16")
+}
+
+func TestATimeZoneThatIsNotKnownIsAFault(t *testing.T) {
+	for tz, want := range map[string]string{
+		"": "", "UTC": "", "Africa/Cairo": "", ":Europe/Berlin": "", "EST5EDT": "",
+		"Europe/Berlim": `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "Europe/Berlim" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
+		"CET-1CEST":     `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "CET-1CEST" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
+		"../token":      `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "../token" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
+		"/nowhere":      "TZ: must be a time zone such as Europe/Berlin, or not set: the file that it names is none (open /nowhere: no such file or directory)",
+	} {
+		folder(t, nil)
+		s := sources(nil)
+		s.Environment = append(s.Environment, "TZ="+tz)
+		_, err := config.Load(s)
+		if want == "" {
+			assert.NoError(t, err, tz)
+		} else {
+			assert.EqualError(t, err, want)
+		}
 	}
 }

@@ -78,7 +78,11 @@ func (r *reading) readFile() {
 		r.fault(path, "must be a file with settings: %v", err)
 		return
 	}
-	file, err := parser.ParseBytes([]byte(strings.TrimPrefix(string(content), "\ufeff")), 0, parser.AllowDuplicateMapKey())
+	if content, err = withoutMark(content); err != nil {
+		r.fault(path, "must be YAML in UTF-8: %v", err)
+		return
+	}
+	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())
 	var syntax yaml.Error
 	switch {
 	case errors.As(err, &syntax):

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/x509"
 	"errors"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 
 	"github.com/xrash/smetrics"
+
+	apitoken "s1graph/token"
 )
 
 // Fault is one thing that is wrong with a setting.
@@ -75,6 +78,9 @@ func newReading(s Sources) *reading {
 		if value = strings.TrimSpace(value); value != "" {
 			r.variables[name] = value
 		}
+	}
+	if err := checkTimeZone(r.variables["TZ"]); err != nil {
+		r.fault("TZ", "%v", err)
 	}
 	r.readFile()
 	return r
@@ -250,13 +256,14 @@ func (l *loader) settleToken() {
 	case token != "" && where == "SENTINELONE_TOKEN_FILE":
 		l.fault(where, "must not be set along with %s: unset one of them", TokenVariable)
 	case token != "" && where != "--token-file":
-		if err := checkToken(token); err != nil {
+		checked, err := apitoken.Check(token)
+		if err != nil {
 			l.fault(TokenVariable, "%v", err)
 		}
 		if setting, _, _ := find("tokenFile"); where != setting.Variable() {
 			l.checkVariable(TokenVariable, setting)
 		}
-		l.config.Token, l.config.TokenFile = NewSecret(token), ""
+		l.config.Token, l.config.TokenFile = NewSecret(checked), ""
 	case l.config.TokenFile != "":
 		l.readTokenFile(where)
 	}
@@ -275,8 +282,8 @@ func (l *loader) readTokenFile(where string) {
 		l.fault(where, "must be a file with the API token: %v", err)
 		return
 	}
-	token := strings.TrimSpace(string(content))
-	if err := checkToken(token); err != nil {
+	token, err := apitoken.Check(string(content))
+	if err != nil {
 		l.fault(where, "%s: %v", path, err)
 		return
 	}
@@ -319,6 +326,9 @@ func (l *loader) settleNeo4j() {
 	c := &l.config.Neo4j
 	if c.PasswordFile != "" {
 		content, _, err := read(c.PasswordFile, c.PasswordFile)
+		if err == nil {
+			content, err = withoutMark(content)
+		}
 		password := strings.TrimRight(string(content), "\r\n")
 		if err == nil && password == "" {
 			err = errors.New("it is empty")
@@ -360,6 +370,9 @@ func (l *loader) checkRest() {
 	}
 	if path := l.config.CAFile; path != "" {
 		content, _, err := read(path, path)
+		if err == nil {
+			content, err = withoutMark(content)
+		}
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(content) {
 			err = errors.New("there is none in it")
 		}
@@ -378,19 +391,6 @@ var (
 	tokenLike    = regexp.MustCompile(`^(?:eyJ[A-Za-z0-9._-]{16,}|[A-Za-z0-9]{60,})$`)
 	unsafeInName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 )
-
-// checkToken makes sure that the token can be sent as part of a header. It never repeats it.
-func checkToken(token string) error {
-	if token == "" {
-		return errors.New("must hold the API token, and is empty")
-	}
-	for _, c := range []byte(token) {
-		if c <= ' ' || c > '~' {
-			return errors.New("must hold the API token alone: one line, without spaces")
-		}
-	}
-	return nil
-}
 
 // mostBytes is more than any token file and any list of certificates has.
 const mostBytes = 4 << 20
@@ -411,6 +411,14 @@ func read(path, name string) ([]byte, fs.FileInfo, error) {
 		return nil, nil, reason(name, err)
 	}
 	return content, info, nil
+}
+
+// withoutMark is a text without the byte order mark that some editors put before it. UTF-16 is an error.
+func withoutMark(content []byte) ([]byte, error) {
+	if apitoken.IsUTF16(string(content)) {
+		return nil, errors.New("it is in UTF-16, as Notepad (Unicode) and PowerShell (>) write it: save it as UTF-8")
+	}
+	return bytes.TrimPrefix(content, []byte(apitoken.BOM)), nil
 }
 
 // reason says in plain words why a file could not be read.

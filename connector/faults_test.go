@@ -221,7 +221,7 @@ func TestARevokedTokenEndsTheRunAndCommitsNothing(t *testing.T) {
 		result := c.sync()
 		require.Error(t, result.err)
 		assert.True(t, s1.IsUnauthorized(result.err))
-		assert.Contains(t, result.err.Error(), "create a new API token")
+		assert.Contains(t, result.err.Error(), "look whether the token is whole")
 		assert.NotContains(t, result.err.Error(), s1test.DefaultToken)
 		assert.Equal(t, connector.Failed, result.Status)
 		assert.Empty(t, result.Run)

@@ -81,7 +81,8 @@ func errorOf(status int, body io.Reader) *Error {
 		}
 	}
 	if status == http.StatusUnauthorized {
-		e.Detail += "; create a new API token for the service user in the console (Settings, Users, Service Users) and put it where the old one was"
+		// A new token would revoke this one, which is good elsewhere where it only was cut off or is another console's.
+		e.Detail += "; look whether the token is whole and this console's, and in the console (Settings, Users, Service Users) whether it has expired: only then generate one anew there, which revokes the old one"
 	}
 	return e
 }

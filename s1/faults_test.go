@@ -418,7 +418,7 @@ func TestATokenFileThatWasRenewedIsReadAgain(t *testing.T) {
 }
 
 func TestATokenThatStaysRefusedIsAClearEnd(t *testing.T) {
-	const want = "sentinelone api 401 on /agents: Authentication Failed; create a new API token for the service user"
+	const want = "sentinelone api 401 on /agents: Authentication Failed; look whether the token is whole"
 	file := filepath.Join(t.TempDir(), "token")
 	server, requests := tokens(t, "another")
 	for name, test := range map[string]struct {

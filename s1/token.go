@@ -2,12 +2,12 @@ package s1
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
+
+	"s1graph/token"
 )
 
 // TokenSource gives the API token. It is safe for concurrent use.
@@ -54,26 +54,20 @@ func (f *fileToken) Token(_ context.Context, stale string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("token file: %w", err)
 	}
-	token, err := checkToken(string(content), "token file "+f.path)
+	checked, err := checkToken(string(content), "token file "+f.path+":")
 	if err != nil {
 		return "", err
 	}
-	f.token = token
+	f.token = checked
 	f.reads.Add(1)
-	return token, nil
+	return checked, nil
 }
 
-// checkToken trims a token and refuses what cannot be one, which would end as an unreadable fault of
-// HTTP otherwise.
-func checkToken(token, name string) (string, error) {
-	token = strings.TrimSpace(token)
-	if token == "" {
-		return "", fmt.Errorf("%s is empty", name)
+// checkToken trims a token and refuses what cannot be one, which the console would answer with 401. name is what holds it.
+func checkToken(content, name string) (string, error) {
+	checked, err := token.Check(content)
+	if err != nil {
+		return "", fmt.Errorf("%s %w", name, err)
 	}
-	for _, c := range token {
-		if c <= ' ' || c > '~' {
-			return "", errors.New(name + " must hold one API token and nothing else; it has blanks, several lines or signs that no token has")
-		}
-	}
-	return token, nil
+	return checked, nil
 }

@@ -1,6 +1,7 @@
 package s1
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"s1graph/token"
 )
 
 // NewTransport makes what carries a Client's requests. proxy is the address of an HTTP or SOCKS5
@@ -55,7 +58,7 @@ func certificates(file string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("CA file: the system's own certificates cannot be read: %w", err)
 	}
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(bytes.TrimPrefix(pem, []byte(token.BOM))) {
 		return nil, fmt.Errorf("CA file %s: holds no PEM certificate", file)
 	}
 	return pool, nil
