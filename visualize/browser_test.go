@@ -191,8 +191,8 @@ func overview(t *testing.T, p *tab) {
 		assert.Equal(t, of[1], totals[at], of[0])
 		last = at
 	}
-	assert.Equal(t, []string{"+2", "~20", "−2"}, p.list(`.overview [data-type=sentinelone_agent] .badge`))
-	assert.Equal(t, "58 changes", p.text(`document.querySelector("#changes").textContent`))
+	assert.Equal(t, []string{"+2", "~24", "−2"}, p.list(`.overview [data-type=sentinelone_agent] .badge`))
+	assert.Equal(t, "62 changes", p.text(`document.querySelector("#changes").textContent`))
 	assert.Equal(t, len(steps.Relationships()), p.number(`document.querySelectorAll(".overview path").length`), "a line for each type of relationship")
 	p.shot("overview")
 
@@ -295,7 +295,7 @@ func filters(t *testing.T, p *tab) {
 
 func marks(t *testing.T, p *tab) {
 	p.click("#changes")
-	p.until(`document.querySelectorAll("main .row").length === 58`)
+	p.until(`document.querySelectorAll("main .row").length === 62`)
 	assert.Contains(t, p.list("main .row.updated"), "Austin Office (since day 1)name: Austin Office → Austin Office (since day 1)changed")
 	p.shot("changes")
 
