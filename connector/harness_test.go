@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -193,11 +194,18 @@ func assertSame(t *testing.T, want, got map[string]string) {
 	assert.Empty(t, few(lacking(got, want)), "are there and should not be")
 	shown := 0
 	for _, key := range slices.Sorted(maps.Keys(want)) {
-		if line, found := got[key]; found && line != want[key] && shown < 3 {
+		if line, found := got[key]; found && line != want[key] && shown < 3 && withoutHosts(line) != withoutHosts(want[key]) {
 			shown++
 			assert.Equal(t, want[key], line)
 		}
 	}
+}
+
+var linkedHost = regexp.MustCompile(`"webLink":"https://[^/]+/`)
+
+// withoutHosts is graph files without the hosts that links lead to: a recording does not tell its console's.
+func withoutHosts(content string) string {
+	return linkedHost.ReplaceAllString(content, `"webLink":"https://HOST/`)
 }
 
 // with matches requests that have a parameter.

@@ -64,7 +64,14 @@ func TestARecordingReplaysToTheSameGraph(t *testing.T) {
 			result := again.sync(replayed(recording))
 			require.NoError(t, result.err)
 			assert.Equal(t, recorded.Status, result.Status)
-			assert.Equal(t, readFiles(t, filepath.Join(c.dir, "graph")), readFiles(t, filepath.Join(again.dir, "graph")))
+			files := func(dir string) map[string]string {
+				files := readFiles(t, filepath.Join(dir, "graph"))
+				for path, content := range files {
+					files[path] = withoutHosts(content)
+				}
+				return files
+			}
+			assert.Equal(t, files(c.dir), files(again.dir))
 			assert.Equal(t, recorded.StartedAt, result.StartedAt, "the clock is the recording's")
 			assert.Empty(t, again.sync(replayed(recording)).changes)
 		})

@@ -153,3 +153,10 @@ func texts(r graph.Record, names ...string) []string {
 	}
 	return values
 }
+
+func TestAThreatLinksToItsPageInTheConsole(t *testing.T) {
+	r := entities.Threat.EntityOn("acme.sentinelone.net", &s1.Threat{ID: "1234567890123456789"})
+	assert.Equal(t, "https://acme.sentinelone.net/incidents/threats/1234567890123456789/overview", r.Get("webLink").Text())
+	r = entities.Threat.EntityOn("acme.sentinelone.net", &s1.Threat{ID: "../x?y"})
+	assert.Equal(t, "https://acme.sentinelone.net/incidents/threats/..%2Fx%3Fy/overview", r.Get("webLink").Text(), "an ID leads nowhere else")
+}

@@ -187,7 +187,7 @@ func fixedRecords() map[string][]graph.Record {
 		}
 	}
 	for _, row := range append([]*s1.Threat{populated[s1.Threat]()}, awkwardThreats()...) {
-		add(entities.Threat.Entity(row))
+		add(entities.Threat.EntityOn("console.example", row))
 	}
 	for _, row := range append([]*entities.Installation{populated[entities.Installation]()}, awkwardInstallations()...) {
 		add(entities.Application.Entity(row))

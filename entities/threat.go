@@ -2,6 +2,7 @@ package entities
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ var Threat = model.Entity[s1.Threat]{
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
 	Card:     []string{"severity", "mitigationStatus"},
 	Key:      func(t *s1.Threat) string { return ThreatKey(t.ID) },
+	WebLink:  threatLink,
 	Properties: slices.Concat(
 		threatIdentity, threatState, threatFile, threatOrigin, threatTechniques, threatPlace, threatAgentThen, threatAgentNow,
 		threatContainer, cloudIdentity(cloudsOfThreat), cloudFacts(cloudsOfThreat),
@@ -32,6 +34,11 @@ const threatType = "sentinelone_threat"
 
 // ThreatKey is the key of the threat with the given id.
 func ThreatKey(id string) string { return idKey(threatType, id) }
+
+// threatLink is the form that IBM's fn_sentinelone and OpenCTI's connector for SentinelOne link to.
+func threatLink(host string, t *s1.Threat) string {
+	return "https://" + host + "/incidents/threats/" + url.PathEscape(t.ID) + "/overview"
+}
 
 var threatIdentity = []model.Property[s1.Threat]{
 	model.Text("id", "The threat's id.", func(t *s1.Threat) string { return t.ID }),

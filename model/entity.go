@@ -44,6 +44,10 @@ type Entity[T any] struct {
 	// Card names the properties that stand below its name where little room is.
 	Card []string
 
+	// WebLink makes the address at which people find the thing in the console of the given host; nil where no form of it is
+	// known. It becomes the property webLink.
+	WebLink func(host string, row *T) string
+
 	// Tags makes the properties whose names are data, tag.KEY, in ascending order; nil where the type
 	// has none. TagsDoc documents them.
 	Tags    func(*T) []graph.Property
@@ -53,11 +57,18 @@ type Entity[T any] struct {
 	before, fromTags Properties[T] // sorted Properties that stand before and after the tags
 }
 
+const webLink = "webLink"
+
 // TagPrefix begins the names of the properties that are made of tags.
 const TagPrefix = "tag."
 
 // Define completes a declaration. It panics where the declaration is at fault.
 func (k Entity[T]) Define() *Entity[T] {
+	if k.WebLink != nil {
+		k.Properties = append(slices.Clip(k.Properties),
+			Text(webLink, "Where people find it in the console.", func(*T) string { return "" }). // a row alone does not tell
+														Volatile("moves with the name of the console"))
+	}
 	properties := Sorted(k.Properties)
 	tagsAt, _ := slices.BinarySearchFunc(properties, TagPrefix, func(p Property[T], name string) int {
 		return strings.Compare(p.name, name)
@@ -91,7 +102,16 @@ func (k *Entity[T]) Description() *Description { return k.description }
 // GraphType is what the graph package is to know of the type.
 func (k *Entity[T]) GraphType() *graph.Type { return k.description.Type }
 
-// Entity maps row. The caller sees to it that the row has an id.
+// EntityOn maps row as Entity does, with the link into the console of the given host.
+func (k *Entity[T]) EntityOn(host string, row *T) graph.Record {
+	r := k.Entity(row)
+	if k.WebLink != nil && host != "" {
+		r.Set(webLink, graph.String(k.WebLink(host, row)))
+	}
+	return r
+}
+
+// Entity maps row, without the link into the console. The caller sees to it that the row has an id.
 func (k *Entity[T]) Entity(row *T) graph.Record {
 	r := graph.Record{Type: k.description.Type, Key: k.Key(row)}
 	if k.Rank != nil {

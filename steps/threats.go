@@ -32,7 +32,7 @@ var threats = Step{
 				return row.ThreatInfo.UpdatedAt
 			},
 			records: func(row *s1.Threat) []graph.Record {
-				records := []graph.Record{entities.Threat.Entity(row)}
+				records := []graph.Record{entities.Threat.EntityOn(in.Client.Host(), row)}
 				id, uuid := entities.AgentOfThreat(row)
 				if id == "" {
 					id = in.lookups.agentWith(uuid)
