@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,4 +136,116 @@ func TestConsoleWithoutEndpointIDsIsJoinedByTheUUIDThatOneAgentHas(t *testing.T)
 		gone[from] = true
 	}
 	assert.Len(t, gone, 2, "the two agents whose UUID tells nothing")
+}
+
+const endpointsPath = "/application-management/inventory/endpoints"
+
+// An application that the console does not tell about costs itself alone.
+func TestConsoleWithABadApplicationGivesTheOthers(t *testing.T) {
+	t.Parallel()
+	for name, effect := range map[string]s1test.Effect{
+		"400": s1test.Status(400), "403": s1test.Status(403), "404": s1test.Status(404), "500": s1test.Status(500), "cut": s1test.CutInBody(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tenant := small()
+			tenant.NoInstalled = true
+			c := newConsole(t, tenant)
+			right := c.clean()
+			var bad atomic.Value // the name of the first application that is asked for
+			mend := c.Break(s1test.Fault{Path: endpointsPath, Effect: effect, Match: func(r request) bool {
+				name := r.URL.Query().Get("applicationName")
+				bad.CompareAndSwap(nil, name)
+				return bad.Load() == name
+			}})
+
+			result := c.sync()
+
+			require.NoError(t, result.err)
+			step := result.step("applications")
+			assert.Equal(t, "failed", step.State)
+			assert.Contains(t, step.Error, "1 applications of the inventory could not be read, and the rest was: application \""+bad.Load().(string)+"\" of ")
+			assert.Equal(t, applicationTypes, result.IncompleteTypes)
+			for key, line := range only(right, "sentinelone_application") {
+				isBad := strings.Contains(line, `"name":"`+bad.Load().(string)+`"`)
+				assert.Equal(t, !isBad, c.graph()[key] != "", "of %s", line)
+			}
+			mend()
+			c.mustSync()
+			assertSame(t, right, c.graph())
+		})
+	}
+}
+
+func TestConsoleWithAnApplicationWithoutAVendorKeepsItAndReadsTheOthers(t *testing.T) {
+	t.Parallel()
+	tenant := small()
+	tenant.NoInstalled = true
+	c := newConsole(t, tenant)
+	var name atomic.Value
+	c.OnRequest(func(r request) {
+		if asked := r.URL.Query().Get("applicationName"); asked != "" {
+			name.Store(asked)
+		}
+	})
+	c.mustSync()
+	before := c.graph()
+	bare := name.Load().(string)
+	c.Break(s1test.ApplicationWithoutVendor(bare))
+
+	result := c.sync()
+
+	require.NoError(t, result.err)
+	assert.Equal(t, applicationTypes, result.IncompleteTypes)
+	assert.Contains(t, result.step("applications").Error, `application "`+bare+`" of "": `)
+	assertSame(t, before, c.graph())
+}
+
+// The inventory takes one account, site or group in a question.
+func TestConsoleWhoseInventoryTakesOneSiteIsAskedForOneAtATime(t *testing.T) {
+	t.Parallel()
+	tenant := small()
+	tenant.NoInstalled = true
+	c := newConsole(t, tenant)
+	right := c.clean()
+	c.Break(s1test.Fault{Effect: s1test.Status(400), Match: func(r request) bool {
+		return strings.Contains(r.URL.Path, "/inventory") && strings.Contains(r.URL.Query().Get("siteIds"), ",")
+	}})
+	c.mustSync(func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0), c.SiteID(1), c.SiteID(2)} })
+	assertSame(t, only(right, "sentinelone_device_has_application"), only(c.graph(), "sentinelone_device_has_application"))
+}
+
+func TestConsoleWithoutTheFirstListOfApplicationsIsAskedForTheSecond(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 403, 404, 410, 501} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.Status(status)})
+			c.mustSync()
+			assert.NotEmpty(t, ofType(c.graph(), "sentinelone_application"))
+			asked := c.Requests()["/installed-applications"]
+			assert.Empty(t, c.mustSync().changes)
+			assert.Equal(t, asked, c.Requests()["/installed-applications"], "what was found is kept")
+		})
+	}
+}
+
+// Cursors live for a while only, and a console that forgot one answers 400.
+func TestConsoleWhoseCursorExpiresIsReadFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, paged())
+	right := c.clean()
+	expired := s1test.Fault{Path: "/agents", Match: withCursor, Effect: s1test.Status(400), Times: 3}
+	c.Break(expired)
+	c.mustSync()
+	assertSame(t, right, c.graph())
+
+	expired.Times = 0
+	c.Break(expired)
+	result := c.sync()
+	require.NoError(t, result.err)
+	assert.Equal(t, "failed", result.step("agents").State)
+	assert.Contains(t, result.step("agents").Error, "sentinelone api 400 on /agents")
+	assert.Empty(t, lacking(right, c.graph()))
 }

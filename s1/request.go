@@ -241,7 +241,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 		status := resp.StatusCode
 		return &fault{
 			err:        errorOf(status, resp.Body),
-			again:      status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,
+			again:      status >= 500 && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,
 			retryAfter: c.retryAfter(resp.Header.Get("Retry-After")),
 		}
 	}

@@ -1,7 +1,6 @@
 package steps
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/sourcegraph/conc/pool"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -132,26 +129,39 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 	if in.Applications != AutoSource {
 		return in.Applications, nil
 	}
-	filters := in.Scope.query(inventoryList.Scope)
 	installed, err := countOrAny(ctx, in, s1.InstalledApplications, withFilters(in.Scope.query(installedList.Scope), installedList.Filters))
-	if err != nil && !s1.IsNotFound(err) {
+	switch {
+	case err != nil && !cannotBeHad(err):
 		return "", err
-	}
-	if installed > 0 {
+	case err == nil && installed > 0:
 		in.Applications = InstalledSource
 		return InstalledSource, nil
 	}
-	listed, inventoryErr := countOrAny(ctx, in, s1.Inventory, filters)
+	// One account, site or group that has any application is enough.
+	filters := in.Scope.queriesOfOne(inventoryList.Scope)
+	listed, inventoryErr := 0, error(nil)
+	for i := 0; i < len(filters) && listed == 0 && inventoryErr == nil; i++ {
+		listed, inventoryErr = countOrAny(ctx, in, s1.Inventory, filters[i])
+	}
 	switch {
-	case inventoryErr == nil && (err != nil || listed > 0):
+	case inventoryErr == nil && listed > 0:
 		in.Applications = InventorySource
 		return InventorySource, nil
+	case inventoryErr == nil && err != nil:
+		return InventorySource, nil // empty today: which one it is stays open
 	case inventoryErr != nil && err != nil:
-		return "", fmt.Errorf("the console has neither of the two lists of applications; leave them out with --skip applications: %w", errors.Join(err, inventoryErr))
-	case inventoryErr != nil && !s1.IsNotFound(inventoryErr) && !s1.IsRefused(inventoryErr):
+		return "", fmt.Errorf("the console gives neither of the two lists of applications; leave them out with --skip applications: %w", errors.Join(err, inventoryErr))
+	case inventoryErr != nil && !cannotBeHad(inventoryErr):
 		return "", inventoryErr
 	}
 	return InstalledSource, nil
+}
+
+// cannotBeHad says whether an error is the console's answer that it does not give a list: it refuses it, has it not or
+// no more, or does not take what is asked.
+func cannotBeHad(err error) bool {
+	var answer *s1.Error
+	return errors.As(err, &answer) && slices.Contains([]int{400, 403, 404, 410, 501}, answer.Status)
 }
 
 // countOrAny is how many rows a list has, or, where the console does not say, how many a page of one row has.
@@ -170,55 +180,4 @@ func withFilters(filters, more url.Values) url.Values {
 	all := maps.Clone(filters)
 	maps.Copy(all, more)
 	return all
-}
-
-// collectInventory reads the applications, and for each the agents that have it. The console allows
-// three such requests a second, so a handful at once is plenty.
-func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
-	const atOnce = 4
-	filters := in.Scope.query(inventoryList.Scope)
-	lists := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithCancelOnError().WithFirstError()
-	apps := &list[s1.InventoryApplication]{
-		List:     inventoryList,
-		endpoint: s1.Inventory,
-		id: func(row *s1.InventoryApplication) string {
-			if row.ApplicationName == "" && row.ApplicationVendor == "" {
-				return ""
-			}
-			return row.ApplicationName + "\x00" + row.ApplicationVendor
-		},
-		updated: func(*s1.InventoryApplication) s1.Time { return 0 },
-		records: func(row *s1.InventoryApplication) []graph.Record {
-			app := *row
-			lists.Go(func(ctx context.Context) error { return collectEndpoints(ctx, in, out, &app, filters) })
-			return nil
-		},
-	}
-	err := apps.collect(ctx, in, out)
-	return errors.Join(err, lists.Wait())
-}
-
-// collectEndpoints reads which agents have one application of the inventory.
-func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.InventoryApplication, filters url.Values) error {
-	endpoints := &list[s1.InventoryEndpoint]{
-		List:     List{Path: s1.InventoryEndpoints.Path, Scope: byGroup},
-		endpoint: s1.InventoryEndpoints,
-		name:     "?" + app.ApplicationName + "\x00" + app.ApplicationVendor,
-		filters: url.Values{
-			"applicationName":   {app.ApplicationName},
-			"applicationVendor": {app.ApplicationVendor},
-		},
-		id: func(row *s1.InventoryEndpoint) string {
-			return cmp.Or(row.ID, strings.TrimSpace(row.EndpointUUID+" "+row.Version))
-		},
-		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
-		records: func(row *s1.InventoryEndpoint) []graph.Record {
-			installation := entities.FromInventory(app, row)
-			return installationRecords(out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation)
-		},
-	}
-	if err := endpoints.collect(ctx, in, out); err != nil {
-		return fmt.Errorf("application %q of %q: %w", app.ApplicationName, app.ApplicationVendor, err)
-	}
-	return nil
 }

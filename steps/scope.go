@@ -3,6 +3,7 @@ package steps
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -99,6 +100,22 @@ func (s Scope) query(p ScopeParameters) url.Values {
 		return url.Values{}
 	}
 	return p.Query(s.filters.Accounts, s.filters.Sites, s.filters.Groups)
+}
+
+// queriesOfOne are the filters that the configuration asks for, as questions for one account, site and group each.
+func (s Scope) queriesOfOne(p ScopeParameters) []url.Values {
+	queries := []url.Values{{}}
+	all := s.query(p)
+	for _, parameter := range slices.Sorted(maps.Keys(all)) {
+		var finer []url.Values
+		for _, query := range queries {
+			for id := range strings.SplitSeq(all.Get(parameter), ",") {
+				finer = append(finer, withFilters(query, url.Values{parameter: {id}}))
+			}
+		}
+		queries = finer
+	}
+	return queries
 }
 
 // SeesAll says whether nothing of the tenant is outside what this run can see.

@@ -113,3 +113,12 @@ func EndpointsWithoutAgentIDs(shared string, others ...string) Fault {
 		share(row)
 	})}
 }
+
+// ApplicationWithoutVendor has the inventory name no vendor of an application. Its endpoints cannot be asked for then.
+func ApplicationWithoutVendor(name string) Fault {
+	return Fault{Path: "/application-management/inventory", Effect: Rewrite(func(row map[string]any) {
+		if row["applicationName"] == name {
+			row["applicationVendor"] = nil
+		}
+	})}
+}

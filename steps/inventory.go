@@ -1,0 +1,136 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sourcegraph/conc/pool"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/s1"
+)
+
+// collectInventory reads the applications, and for each the agents that have it. The inventory takes one account, site
+// or group in a question, so that several are asked for one after another.
+func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
+	var bad badItems
+	for _, filters := range in.Scope.queriesOfOne(inventoryList.Scope) {
+		if err := collectInventoryOf(ctx, in, out, filters, &bad); err != nil {
+			return err
+		}
+	}
+	return bad.err()
+}
+
+// collectInventoryOf reads the applications under some filters. The console allows three questions for an application a
+// second, so a handful at once is plenty.
+func collectInventoryOf(ctx context.Context, in *Input, out *Emitter, filters url.Values, bad *badItems) error {
+	const atOnce = 4
+	lists := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithCancelOnError().WithFirstError()
+	apps := &list[s1.InventoryApplication]{
+		List:     List{Path: inventoryList.Path},
+		endpoint: s1.Inventory,
+		name:     "?" + filters.Encode(),
+		filters:  filters,
+		id: func(row *s1.InventoryApplication) string {
+			if row.ApplicationName == "" && row.ApplicationVendor == "" {
+				return ""
+			}
+			return row.ApplicationName + "\x00" + row.ApplicationVendor
+		},
+		updated: func(*s1.InventoryApplication) s1.Time { return 0 },
+		records: func(row *s1.InventoryApplication) []graph.Record {
+			app := *row
+			lists.Go(func(ctx context.Context) error {
+				err := collectEndpoints(ctx, in, out, &app, filters)
+				if pointless(ctx, err) != nil {
+					return err
+				}
+				return bad.add(err)
+			})
+			return nil
+		},
+	}
+	err := apps.collect(ctx, in, out)
+	return errors.Join(err, lists.Wait())
+}
+
+// collectEndpoints reads which agents have one application of the inventory.
+func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.InventoryApplication, filters url.Values) error {
+	endpoints := &list[s1.InventoryEndpoint]{
+		List:     List{Path: s1.InventoryEndpoints.Path},
+		endpoint: s1.InventoryEndpoints,
+		name:     "?" + filters.Encode() + "\x00" + app.ApplicationName + "\x00" + app.ApplicationVendor,
+		filters: withFilters(filters, url.Values{
+			"applicationName":   {app.ApplicationName},
+			"applicationVendor": {app.ApplicationVendor},
+		}),
+		id: func(row *s1.InventoryEndpoint) string {
+			return cmp.Or(row.ID, strings.TrimSpace(cmp.Or(row.EndpointID, row.EndpointUUID)+" "+row.Version))
+		},
+		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
+		records: func(row *s1.InventoryEndpoint) []graph.Record {
+			installation := entities.FromInventory(app, row)
+			return installationRecords(out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation)
+		},
+	}
+	err := endpoints.collect(ctx, in, out)
+	if err == nil && app.ApplicationVendor == "" && app.EndpointsCount.Value > 0 && endpoints.distinct(out) == 0 {
+		// The console wants a vendor in the question, and this application has none.
+		err = fmt.Errorf("%s gave nothing where the inventory counts %d endpoints", s1.InventoryEndpoints.Path, app.EndpointsCount.Value)
+	}
+	if err != nil {
+		return fmt.Errorf("application %q of %q: %w", app.ApplicationName, app.ApplicationVendor, err)
+	}
+	return nil
+}
+
+// badItems are the applications of an inventory that cost themselves alone: the rest is read, and the step says which
+// they were. It is safe for concurrent use.
+type badItems struct {
+	mu     sync.Mutex
+	errs   []string
+	broken int // of these, those for which the console was asked again and again
+}
+
+// mostBroken is how many applications may fail otherwise than by a refusal of what was asked: beyond, it is the console
+// that fails, and each would cost half a minute.
+const mostBroken = 10
+
+// add notes why an application could not be read. It returns the error where the rest is not worth trying.
+func (b *badItems) add(err error) error {
+	if err == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.errs = append(b.errs, err.Error())
+	var answer *s1.Error
+	if errors.As(err, &answer) && (answer.Status == 0 || answer.Status == 429 || answer.Status >= 500) {
+		if b.broken++; b.broken > mostBroken {
+			return err
+		}
+	}
+	return nil
+}
+
+// err says which applications could not be read, or nil.
+func (b *badItems) err() error {
+	if len(b.errs) == 0 {
+		return nil
+	}
+	const most = 5
+	slices.Sort(b.errs)
+	named := strings.Join(b.errs[:min(most, len(b.errs))], "; ")
+	if more := len(b.errs) - most; more > 0 {
+		named += fmt.Sprintf("; and %d more", more)
+	}
+	return fmt.Errorf("%d applications of the inventory could not be read, and the rest was: %s", len(b.errs), named)
+}
