@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io/fs"
@@ -37,16 +36,9 @@ at once.`,
 			&cli.BoolFlag{Name: "out-of-scope", Usage: "what is kept because it lies out of scope, in place of what the guard withheld", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, settingFlags(config.Graph, config.Logging)...),
-		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
-			settings, err := c.loadFrom(ctx, config.Sources{Local: true})
-			if err != nil {
-				return err
-			}
+		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			return c.accept(ctx.Context, settings, ctx.Bool("out-of-scope"), ctx.Bool("yes"))
-		},
+		}),
 	}
 }
 
@@ -130,16 +122,9 @@ const mostOfNames = 30
 
 // agree asks on a terminal.
 func (c *commands) agree() error {
-	if c.Stdin == nil || !c.err.isTerminal() {
+	if !c.canAsk() {
 		return misuse("accept-deletions asks, and there is no terminal to ask on: say --yes")
 	}
-	c.err.line("Are they really gone? Type yes to let the next run delete them:")
-	answer, err := bufio.NewReader(c.Stdin).ReadString('\n')
-	if strings.TrimSpace(answer) == "yes" {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return misuse("that was not yes: nothing was accepted")
+	const question = "Are they really gone? Type yes to let the next run delete them:"
+	return c.confirm(question, "yes", misuse("that was not yes: nothing was accepted"))
 }

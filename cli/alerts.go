@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/urfave/cli/v2"
 
 	"s1graph/alerts/outbox"
@@ -32,12 +31,8 @@ func (c *commands) alerts() *cli.Command {
 		if !ctx.Args().Present() {
 			return cli.ShowSubcommandHelp(ctx)
 		}
-		var known []string
-		for _, sub := range command.Subcommands {
-			known = append(known, sub.Name)
-		}
 		name := ctx.Args().First()
-		return misuse("there is no command alerts %q; %ss1graph alerts --help lists them", name, suggestion(name, known))
+		return misuse("there is no command alerts %q; %ss1graph alerts --help lists them", name, suggestion(name, commandNames(command.Subcommands)))
 	}
 	return command
 }
@@ -59,14 +54,7 @@ poll is running.`,
 			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each alert, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
-		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
-			settings, err := c.loadFolder(ctx)
-			if err != nil {
-				return err
-			}
+		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			waiting, dead, err := readAlerts(ctx.Context, settings, ctx.String("to"))
 			if err != nil {
 				return err
@@ -79,7 +67,7 @@ poll is running.`,
 				return c.printAlertsJSON(listed)
 			}
 			return c.printAlerts(listed, len(dead))
-		},
+		}),
 	}
 }
 
@@ -194,21 +182,9 @@ func conclusionOfAlerts(listed, dead int) string {
 
 // listedAlert is an alert as --json prints it.
 type listedAlert struct {
-	State       string    `json:"state"` // waiting or dead
-	ID          string    `json:"id"`
-	Event       string    `json:"event"`
-	Instance    string    `json:"instance"`
-	Run         string    `json:"run"`
-	Rule        string    `json:"rule"`
-	Severity    string    `json:"severity"`
-	Destination string    `json:"destination"`
-	Key         string    `json:"key"`
-	Type        string    `json:"type,omitempty"`
-	Op          string    `json:"op,omitempty"`
-	At          time.Time `json:"at"`
-	Title       string    `json:"title"`
-	Text        string    `json:"text,omitempty"`
-	Attempts    int       `json:"attempts"`
+	State          string    `json:"state"` // waiting or dead
+	outbox.Message           // without what only a destination needs
+	Attempts       int       `json:"attempts"`
 	NextAttempt time.Time `json:"nextAttempt,omitzero"`
 	DeadSince   time.Time `json:"deadSince,omitzero"`
 	LastError   string    `json:"lastError,omitempty"`
@@ -217,18 +193,15 @@ type listedAlert struct {
 func (c *commands) printAlertsJSON(listed []outbox.Entry) error {
 	for _, e := range listed {
 		a := listedAlert{
-			State: "waiting", ID: e.ID, Event: e.Event, Instance: e.Instance, Run: e.Run, Rule: e.Rule, Severity: e.Severity,
-			Destination: e.Destination, Key: e.Key, Type: e.Type, Op: e.Op, At: e.At.UTC(), Title: strings.ToValidUTF8(e.Title, "\uFFFD"),
-			Text: strings.ToValidUTF8(e.Text, "\uFFFD"), Attempts: e.Attempts, NextAttempt: e.Next, DeadSince: e.DeadSince, LastError: e.LastError,
+			State: "waiting", Message: e.Message,
+			Attempts: e.Attempts, NextAttempt: e.Next, DeadSince: e.DeadSince, LastError: e.LastError,
 		}
+		a.Class, a.Payload = "", nil
+		a.At, a.Title, a.Text = e.At.UTC(), strings.ToValidUTF8(e.Title, "\uFFFD"), strings.ToValidUTF8(e.Text, "\uFFFD")
 		if !e.DeadSince.IsZero() {
 			a.State = "dead"
 		}
-		line, err := json.Marshal(&a)
-		if err != nil {
-			return err
-		}
-		if _, err := c.out.Write(append(c.out.json(line), '\n')); err != nil {
+		if err := c.out.jsonLine(&a); err != nil {
 			return err
 		}
 	}

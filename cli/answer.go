@@ -57,8 +57,7 @@ func (a *jsonAnswer) Row(values []any) error {
 		line = append(line, ':')
 		line = append(line, toJSON(value)...)
 	}
-	_, err := a.Write(append(a.json(append(line, '}')), '\n'))
-	return err
+	return a.jsonText(append(line, '}'))
 }
 
 func (a *jsonAnswer) end() error { return nil }

@@ -100,7 +100,7 @@ func (c *commands) readAPI(ctx *cli.Context, settings *config.Config, query url.
 		if row, err = hideSecrets(row); err != nil {
 			return err
 		}
-		if _, err := c.out.Write(append(c.out.json(row), '\n')); err != nil {
+		if err := c.out.jsonText(row); err != nil {
 			return err
 		}
 		if left--; left == 0 {

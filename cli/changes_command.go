@@ -65,6 +65,20 @@ func (c *commands) loadFolder(ctx *cli.Context) (*config.Config, error) {
 	return c.loadFrom(ctx, config.Sources{Local: true})
 }
 
+// ofFolder is what a command does that takes no arguments, and reads an instance's folder and nothing else.
+func (c *commands) ofFolder(do func(*cli.Context, *config.Config) error) cli.ActionFunc {
+	return func(ctx *cli.Context) error {
+		if err := noArguments(ctx); err != nil {
+			return err
+		}
+		settings, err := c.loadFolder(ctx)
+		if err != nil {
+			return err
+		}
+		return do(ctx, settings)
+	}
+}
+
 // noRun is the fault of asking of a folder what only a run can have left there.
 func noRun(dir string) error {
 	return misuse("%s: there is no run yet; run s1graph run first, or give another --instance or --dir", dir)
@@ -85,10 +99,7 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (*changeFilter, error) {
 			return nil, misuse("--since: %w", err)
 		}
 	}
-	var known []string
-	for _, t := range steps.GraphTypes() {
-		known = append(known, t.Name)
-	}
+	known := namesOf(steps.GraphTypes(), func(t *graph.Type) string { return t.Name })
 	ops := []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), string(graph.Rekeyed)}
 	for _, name := range f.types {
 		if !slices.Contains(known, name) {
@@ -185,9 +196,7 @@ func conclusionOfLog(changes, runs, kept int) string {
 // loggedJSON prints a change as changes.jsonl has it, with the run that made it and when that started.
 func (s *screen) loggedJSON(run *jsonstore.LoggedRun, c *graph.ChangeLine) error {
 	line := fmt.Appendf(nil, `{"run":%q,"at":%q,`, run.ID, run.At.Format(time.RFC3339))
-	line = append(line, c.JSON[1:]...)
-	_, err := s.Write(append(s.json(line), '\n'))
-	return err
+	return s.jsonText(append(line, c.JSON[1:]...))
 }
 
 // loggedChanges prints the changes of a run under the time when it started, by type.

@@ -92,8 +92,7 @@ func (s *screen) jsonChanges() func(graph.Change) error {
 	var line []byte
 	return func(c graph.Change) error {
 		line = graph.AppendChange(line[:0], "", &c)
-		_, err := s.Write(append(s.json(line), '\n'))
-		return err
+		return s.jsonText(line)
 	}
 }
 

@@ -47,19 +47,17 @@ func misuse(format string, args ...any) error {
 
 // conclude tells of an error, and makes the exit code of it.
 func (c *commands) conclude(ctx context.Context, err error) int {
-	var end *ending
-	var faults config.Faults
-	var usage *connector.UsageError
-	var newer *jsonstore.NewerError
 	if flushed := c.out.flush(); err == nil {
 		err = flushed
 	}
+	end, isEnding := errors.AsType[*ending](err)
+	faults, areFaults := errors.AsType[config.Faults](err)
 	switch {
 	case err == nil, errors.Is(err, errReaderGone):
 		return complete
-	case errors.As(err, &end) && end.err == nil:
+	case isEnding && end.err == nil:
 		return end.code
-	case errors.As(err, &faults):
+	case areFaults:
 		for _, fault := range faults {
 			c.complain(fault.Error())
 		}
@@ -71,12 +69,18 @@ func (c *commands) conclude(ctx context.Context, err error) int {
 		c.complain(withAdvice(oneLine(err), advice(err)))
 	}
 	switch {
-	case errors.As(err, &end):
+	case isEnding:
 		return end.code
-	case errors.As(err, &usage), errors.As(err, &newer):
+	case is[*connector.UsageError](err), is[*jsonstore.NewerError](err):
 		return misused
 	}
 	return failed
+}
+
+// is says whether an error is of a type, or wraps one that is.
+func is[T error](err error) bool {
+	_, found := errors.AsType[T](err)
+	return found
 }
 
 // isInterrupted says whether a command ended because it was told to.
@@ -103,23 +107,16 @@ func withAdvice(what, advice string) string {
 
 // advice is what to do about an error, where its own text does not say so.
 func advice(err error) string {
-	var end *ending
-	var usage *connector.UsageError
-	var newer *jsonstore.NewerError
-	var locked *jsonstore.LockedError
-	var blocked *jsonstore.BlockedError
-	var database *neo4jstore.OpenError
-	var marker *neo4jstore.MarkerError
-	var late *connector.DeadlineError
-	var api *s1.Error
+	api, ofAPI := errors.AsType[*s1.Error](err)
 	switch {
-	case errors.As(err, &end), errors.As(err, &usage), errors.As(err, &database), errors.As(err, &marker), errors.As(err, &late), errors.As(err, &newer):
+	case is[*ending](err), is[*connector.UsageError](err), is[*neo4jstore.OpenError](err),
+		is[*neo4jstore.MarkerError](err), is[*connector.DeadlineError](err), is[*jsonstore.NewerError](err):
 		return ""
-	case errors.As(err, &api): // before what broke the connection
+	case ofAPI: // before what broke the connection
 		return adviceOn(api)
-	case errors.As(err, &locked):
+	case is[*jsonstore.LockedError](err):
 		return "wait until that has ended, or give another --dir"
-	case errors.As(err, &blocked):
+	case is[*jsonstore.BlockedError](err):
 		return "move that away and run it again: the runs themselves are kept in the folder runs"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free some space there, or give another --dir, and run it again"
@@ -158,19 +155,25 @@ func wrongFlag(ctx *cli.Context, err error, _ bool) error {
 	if !undefined {
 		return misuse("%w; %s --help shows how it is used", err, command)
 	}
-	var known []string
-	for _, flag := range ctx.Command.Flags {
-		known = append(known, "--"+flag.Names()[0])
-	}
+	known := namesOf(ctx.Command.Flags, func(flag cli.Flag) string { return "--" + flag.Names()[0] })
 	return misuse("there is no flag --%s; %s%s --help lists them", strings.TrimPrefix(name, "-"), suggestion(name, known), command)
 }
 
 func unknownCommand(app *cli.App, name string) error {
-	var known []string
-	for _, command := range app.Commands {
-		known = append(known, command.Name)
+	return misuse("there is no command %q; %ss1graph --help lists them", name, suggestion(name, commandNames(app.Commands)))
+}
+
+func commandNames(commands []*cli.Command) []string {
+	return namesOf(commands, func(command *cli.Command) string { return command.Name })
+}
+
+// namesOf are the names of what there is, for who has to be told of it.
+func namesOf[T any](all []T, name func(T) string) []string {
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = name(one)
 	}
-	return misuse("there is no command %q; %ss1graph --help lists them", name, suggestion(name, known))
+	return names
 }
 
 func suggestion(word string, known []string) string {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/urfave/cli/v2"
 
+	"s1graph/config"
 	"s1graph/graph/jsonstore"
 	"s1graph/posture"
 )
@@ -29,20 +29,13 @@ each run evaluates anew; nothing is asked of the console here.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each device, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
-		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
-			settings, err := c.loadFolder(ctx)
-			if err != nil {
-				return err
-			}
+		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			run, err := lastRunIn(settings.Dir)
 			if err != nil {
 				return err
 			}
 			return c.printPosture(run, ctx.Bool("json"))
-		},
+		}),
 	}
 }
 
@@ -79,11 +72,7 @@ func (c *commands) printVerdictsJSON(run *jsonstore.Run) error {
 			if v.Compliant != compliant {
 				continue
 			}
-			line, err := json.Marshal(&v)
-			if err != nil {
-				return err
-			}
-			if _, err := c.out.Write(append(c.out.json(line), '\n')); err != nil {
+			if err := c.out.jsonLine(&v); err != nil {
 				return err
 			}
 		}

@@ -156,11 +156,7 @@ func anyValue(text string) any {
 }
 
 func questionNames() []string {
-	var names []string
-	for _, q := range queries.All() {
-		names = append(names, q.Name)
-	}
-	return names
+	return namesOf(queries.All(), func(q queries.Question) string { return q.Name })
 }
 
 // showStatement prints what Neo4j Browser and cypher-shell take. JSON is Cypher, as far as values go.
@@ -254,17 +250,15 @@ func some(names []string) string {
 
 // readError says what a person can do about a question that was not answered.
 func (c *commands) readError(ctx *cli.Context, err error) error {
-	var end *ending
-	var unusable *neo4jstore.OpenError
-	var refused *neo4j.Neo4jError
+	refused, isRefused := errors.AsType[*neo4j.Neo4jError](err)
 	switch {
-	case errors.As(err, &end):
+	case is[*ending](err):
 		return err
 	case ctx.Err() != nil:
 		return &ending{failed, errors.New("interrupted")}
-	case errors.As(err, &unusable):
+	case is[*neo4jstore.OpenError](err):
 		return &ending{failed, err}
-	case !errors.As(err, &refused):
+	case !isRefused:
 		if neo4j.IsConnectivityError(err) {
 			return &ending{failed, fmt.Errorf("the connection to Neo4j was lost: %w; ask again", err)}
 		}

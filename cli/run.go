@@ -110,7 +110,7 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 		o.Alerts = told.engine
 	}
 	summary, err := connector.Sync(ctx.Context, o)
-	if usage := (*connector.UsageError)(nil); !errors.As(err, &usage) { // the folder may be somebody else's, and is left as it is
+	if !is[*connector.UsageError](err) { // the folder may be somebody else's, and is left as it is
 		told.deliver(ctx.Context, &summary)
 	}
 	return summary, err
@@ -136,11 +136,7 @@ func endRun(settings *config.Config, summary connector.Summary, err, unprinted e
 
 // printJSON prints one document.
 func (c *commands) printJSON(v any) error {
-	document, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
-	if err != nil {
-		return err
-	}
-	if _, err := c.out.Write(append(c.out.json(document), '\n')); err != nil {
+	if err := c.out.jsonLine(v, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
 		return err
 	}
 	return c.out.flush()

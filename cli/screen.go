@@ -13,6 +13,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
@@ -155,6 +156,21 @@ var plainTable = table.Style{
 	Box:     table.BoxStyle{PaddingRight: "  "},
 	Format:  table.FormatOptionsDefault,
 	Options: table.OptionsNoBordersAndSeparators,
+}
+
+// jsonLine prints a value as JSON, on a line of its own unless the options say otherwise.
+func (s *screen) jsonLine(v any, options ...json.Options) error {
+	line, err := json.Marshal(v, options...)
+	if err != nil {
+		return err
+	}
+	return s.jsonText(line)
+}
+
+// jsonText prints JSON, and ends the line.
+func (s *screen) jsonText(line []byte) error {
+	_, err := s.Write(append(s.json(line), '\n'))
+	return err
 }
 
 // json is a line of JSON as it is printed: made harmless where a terminal would act on it.

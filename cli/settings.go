@@ -95,11 +95,7 @@ func normalizeURL(raw string) (string, error) {
 }
 
 func stepIDs() []string {
-	var ids []string
-	for _, step := range steps.All() {
-		ids = append(ids, step.ID)
-	}
-	return ids
+	return namesOf(steps.All(), func(step steps.Step) string { return step.ID })
 }
 
 // logger writes to stderr, or through what keeps the lines clear of the bars there. Where there are

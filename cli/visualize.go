@@ -69,7 +69,7 @@ and of a copy of a graph folder:
 func (c *commands) graphFolder(ctx *cli.Context) (folder, name string, err error) {
 	switch ctx.NArg() {
 	case 0:
-		settings, err := c.loadFrom(ctx, config.Sources{Local: true})
+		settings, err := c.loadFolder(ctx)
 		if err != nil {
 			return "", "", err
 		}
@@ -89,13 +89,13 @@ func (c *commands) graphFolder(ctx *cli.Context) (folder, name string, err error
 // that another process replaces and removes in the meantime is an error that says so.
 func writePage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
 	report, err := writeRunPage(ctx, w, folder, name)
-	var damaged *jsonstore.DamagedError
+	damaged := is[*jsonstore.DamagedError](err)
 	switch {
 	case errors.Is(err, jsonstore.ErrNoRun):
 		return writeFolderPage(ctx, w, folder, name)
-	case errors.As(err, &damaged) && errors.Is(err, fs.ErrNotExist):
+	case damaged && errors.Is(err, fs.ErrNotExist):
 		return report, fmt.Errorf("%w; if a run ended just now, do it again, else the next run mends it", err)
-	case errors.As(err, &damaged):
+	case damaged:
 		return report, fmt.Errorf("%w; the next run mends it, and until then there is s1graph visualize %s", err, filepath.Join(folder, "graph"))
 	}
 	return report, err

@@ -37,7 +37,7 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			case settings.Instance == "":
 				return misuse("wipe needs the instance whose graph is to go: --instance NAME")
 			}
-			if !ctx.Bool("yes") && (c.Stdin == nil || !c.err.isTerminal()) {
+			if !ctx.Bool("yes") && !c.canAsk() {
 				return misuse("wipe asks before it removes anything, and there is no terminal to ask on: say --yes")
 			}
 			o := connector.Options{Config: settings, Logger: c.logger(settings.Log, nil)}
@@ -49,7 +49,9 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 				c.err.line("%s", escape(foreign))
 			}
 			if !ctx.Bool("yes") {
-				if err := c.confirm(settings.Instance); err != nil {
+				question := "This removes the graph of " + escape(settings.Instance) + " from Neo4j. Type its name to go on:"
+				refused := misuse("that was not %q: nothing was removed", settings.Instance)
+				if err := c.confirm(question, settings.Instance, refused); err != nil {
 					return err
 				}
 			}
@@ -63,15 +65,18 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 	}
 }
 
-// confirm asks, and takes nothing but the instance's name for a yes.
-func (c *commands) confirm(instance string) error {
-	c.err.line("This removes the graph of %s from Neo4j. Type its name to go on:", escape(instance))
+// canAsk says whether there is somebody at a terminal.
+func (c *commands) canAsk() bool { return c.Stdin != nil && c.err.isTerminal() }
+
+// confirm asks, and takes nothing but one word for a yes; refused is the error of any other.
+func (c *commands) confirm(question, yes string, refused error) error {
+	c.err.line("%s", question)
 	answer, err := bufio.NewReader(c.Stdin).ReadString('\n')
-	if strings.TrimSpace(answer) != instance {
-		if err != nil {
-			return err
-		}
-		return misuse("that was not %q: nothing was removed", instance)
+	switch {
+	case strings.TrimSpace(answer) == yes:
+		return nil
+	case err != nil:
+		return err
 	}
-	return nil
+	return refused
 }
