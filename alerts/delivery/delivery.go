@@ -8,6 +8,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,15 +85,11 @@ func New(c Config) (*Deliverer, error) {
 	if c.Wait == nil {
 		c.Wait = pause.For
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Observe == nil {
 		c.Observe = func(string, string, string) {}
 	}
-	if c.Timeout == 0 {
-		c.Timeout = 30 * time.Second
-	}
+	c.Timeout = cmp.Or(c.Timeout, SendTimeout)
 	d := &Deliverer{Config: c}
 	d.close = func() { http.DefaultClient.CloseIdleConnections() }
 	if d.Transport == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/url"
 
 	"s1graph/alerts/outbox"
@@ -17,12 +18,7 @@ var pagerduty = Service{
 	incident: func(m outbox.Message) map[string]string {
 		severities := map[string]string{"info": "info", "low": "info", "medium": "warning", "high": "error", "critical": "critical"}
 		params := map[string]string{"dedup_key": m.ID, "source": m.Instance, "severity": severities[m.Severity]}
-		if m.Instance == "" {
-			delete(params, "source")
-		}
-		if params["severity"] == "" {
-			delete(params, "severity")
-		}
+		maps.DeleteFunc(params, func(_, value string) bool { return value == "" })
 		if m.Op == "began" || m.Op == "ended" {
 			state := sha256.Sum256([]byte(m.Instance + "\x00" + m.Rule + "\x00" + m.Key))
 			params["dedup_key"] = hex.EncodeToString(state[:])

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -55,9 +56,7 @@ func addressOf(to config.Destination) (string, error) {
 	if u.Scheme == "http" || u.Query().Get("disabletls") != "" && u.Query().Get("disabletls") != "no" {
 		port = "80"
 	}
-	if u.Port() != "" {
-		port = u.Port()
-	}
+	port = cmp.Or(u.Port(), port)
 	scheme := "https"
 	if port == "80" {
 		scheme = "http"
@@ -70,11 +69,6 @@ func addressOf(to config.Destination) (string, error) {
 	if proxy == nil {
 		return target.Host, nil
 	}
-	if port = proxy.Port(); port == "" {
-		port = map[string]string{"https": "443", "socks5": "1080"}[proxy.Scheme]
-	}
-	if port == "" {
-		port = "80"
-	}
+	port = cmp.Or(proxy.Port(), map[string]string{"https": "443", "socks5": "1080"}[proxy.Scheme], "80")
 	return net.JoinHostPort(proxy.Hostname(), port), nil
 }

@@ -1,11 +1,9 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"html"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -85,25 +83,13 @@ func (t *telegramBot) sendTo(ctx context.Context, chat, text string) *fault {
 		return &fault{reason: "the alert cannot be written as JSON", permanent: true}
 	}
 	address := "https://api.telegram.org/bot" + url.PathEscape(t.Token) + "/sendMessage"
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return &fault{reason: "its address cannot be used", permanent: true}
-	}
-	r.Header.Set("Content-Type", "application/json")
-	res, err := t.client.Do(r)
-	if err != nil {
-		return t.faultOf(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, _ := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
-	if res.StatusCode >= 200 && res.StatusCode < 300 {
-		return nil
-	}
-	var said struct {
-		Parameters struct {
-			RetryAfter int `json:"retry_after"` // seconds
-		} `json:"parameters"`
-	}
-	_ = json.Unmarshal(answer, &said)
-	return statusFault(res.StatusCode, time.Duration(said.Parameters.RetryAfter)*time.Second)
+	return t.post(ctx, t.client, address, http.Header{}, body, func(_ http.Header, answer []byte) time.Duration {
+		var said struct {
+			Parameters struct {
+				RetryAfter int `json:"retry_after"` // seconds
+			} `json:"parameters"`
+		}
+		_ = json.Unmarshal(answer, &said)
+		return time.Duration(said.Parameters.RetryAfter) * time.Second
+	})
 }

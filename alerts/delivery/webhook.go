@@ -19,7 +19,7 @@ import (
 	"s1graph/config"
 )
 
-// mostAnswer is how much of an answer is read, to no purpose but that the connection can be used again.
+// mostAnswer is how much of an answer is read, mostly to no purpose but that the connection can be used again.
 const mostAnswer = 64 << 10
 
 // webhook is what a destination of format json is of.
@@ -78,31 +78,41 @@ func (p *poster) send(ctx context.Context, m outbox.Message) *fault {
 		}
 		body = encoded
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url.Reveal(), bytes.NewReader(body))
-	if err != nil {
-		return &fault{reason: "its address cannot be used", permanent: true}
-	}
 	timestamp := strconv.FormatInt(p.clock().Unix(), 10)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("User-Agent", "s1graph")
-	r.Header.Set("X-S1graph-Id", m.ID)
-	r.Header.Set("X-S1graph-Timestamp", timestamp)
+	headers := http.Header{}
+	headers.Set("User-Agent", "s1graph")
+	headers.Set("X-S1graph-Id", m.ID)
+	headers.Set("X-S1graph-Timestamp", timestamp)
 	if p.secret.IsSet() {
 		mac := hmac.New(sha256.New, []byte(p.secret.Reveal()))
 		mac.Write([]byte(timestamp + "."))
 		mac.Write(body)
-		r.Header.Set("X-S1graph-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		headers.Set("X-S1graph-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
-	res, err := p.client.Do(r)
+	return p.post(ctx, p.client, p.url.Reveal(), headers, body, func(answered http.Header, _ []byte) time.Duration {
+		return retryAfter(answered, p.clock())
+	})
+}
+
+// post posts a JSON document. after is what an answer that is no success says of when to come again.
+func (s *Service) post(ctx context.Context, client *http.Client, address string, headers http.Header, body []byte,
+	after func(headers http.Header, answer []byte) time.Duration) *fault {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return p.faultOf(err)
+		return &fault{reason: "its address cannot be used", permanent: true}
 	}
-	_, _ = io.CopyN(io.Discard, res.Body, mostAnswer)
-	_ = res.Body.Close()
+	r.Header = headers
+	r.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(r)
+	if err != nil {
+		return s.faultOf(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, _ := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		return nil
 	}
-	return statusFault(res.StatusCode, retryAfter(res.Header, p.clock()))
+	return statusFault(res.StatusCode, after(res.Header, answer))
 }
 
 // retryAfter is what an answer says of when to come again; 0 where it says nothing.

@@ -12,12 +12,16 @@ import (
 	"s1graph/pause"
 )
 
+// What docs/alerts.md tells of a delivery that fails.
 const (
-	firstPause = 5 * time.Second  // after a first failure; it doubles with each
-	mostPause  = 15 * time.Minute // after many
-	mostAfter  = time.Hour        // that a destination's own word, Retry-After, is obeyed
+	FirstPause  = 5 * time.Second  // after a first failure; it doubles with each
+	MostPause   = 15 * time.Minute // after many
+	GiveUpAfter = 24 * time.Hour   // from the first failure
+	SendTimeout = 30 * time.Second // Config.Timeout, where it is 0
+)
 
-	giveUpAfter = 24 * time.Hour // from the first failure
+const (
+	mostAfter = time.Hour // that a destination's own word, Retry-After, is obeyed
 
 	// A destination that failed so often in a row, whatever the message, is left alone for a while: each
 	// attempt at one that hangs costs the whole time that a send has.
@@ -169,7 +173,7 @@ func (w *worker) due(ctx context.Context) (due []outbox.Entry, next time.Time, e
 func (w *worker) claim(ctx context.Context, e outbox.Entry) (claimed bool, err error) {
 	now := w.Clock()
 	err = w.write(ctx, func(tx *outbox.Tx) (err error) {
-		claimed, err = tx.Claim(e, now, now.Add(w.backoff(e.Attempts, mostPause)))
+		claimed, err = tx.Claim(e, now, now.Add(w.backoff(e.Attempts, MostPause)))
 		return err
 	})
 	return claimed, err
@@ -213,14 +217,14 @@ func (w *worker) deliver(ctx context.Context, e outbox.Entry) {
 	case fault == nil:
 		w.failures, w.restsTo = 0, time.Time{}
 		w.unwritten = func(tx *outbox.Tx) error { return tx.Delivered(e) }
-	case fault.permanent || !e.First.IsZero() && now.Sub(e.First) >= giveUpAfter:
+	case fault.permanent || !e.First.IsZero() && now.Sub(e.First) >= GiveUpAfter:
 		status, level = StatusDead, w.Logger.Error
 		w.unwritten = func(tx *outbox.Tx) error { return tx.Bury(e, now, fault.reason) }
 		args = append(args, "reason", fault.reason)
 		w.rest(fault)
 	default:
 		status, level = StatusFailed, w.Logger.Warn
-		next := now.Add(max(w.backoff(e.Attempts, mostPause), min(fault.after, mostAfter)))
+		next := now.Add(max(w.backoff(e.Attempts, MostPause), min(fault.after, mostAfter)))
 		w.unwritten = func(tx *outbox.Tx) error { return tx.Failed(e, now, next, fault.reason) }
 		args = append(args, "reason", fault.reason, "attempts", e.Attempts+1, "next", next.UTC().Format(time.RFC3339))
 		w.rest(fault)
@@ -271,7 +275,7 @@ func (w *worker) rest(f *fault) {
 func (d *Deliverer) backoff(failures int, most time.Duration) time.Duration {
 	pause := most
 	if failures < 16 {
-		pause = min(firstPause<<failures, most)
+		pause = min(FirstPause<<failures, most)
 	}
 	return pause - time.Duration(d.Rand()*float64(pause)/2)
 }
