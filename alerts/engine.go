@@ -105,7 +105,7 @@ type Run struct {
 
 func (r *Run) events(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
 	if r.Changes == nil {
-		return func(func(graph.ChangeLine, error) bool) {}
+		return graph.None
 	}
 	return r.Changes(ctx)
 }

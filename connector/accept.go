@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"s1graph/config"
+	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/reconcile"
 )
@@ -48,9 +49,9 @@ func ReadWithheld(c *config.Config) (Withheld, error) {
 	}
 	w := Withheld{Run: run}
 	kept := keysOf(run, withheldFile)
-	w.Deletions, err = keptTypes(reconcile.FilterKeys(kept, func(k reconcile.Key) bool { return !k.OutOfScope }))
+	w.Deletions, err = keptTypes(graph.Filter(kept, func(k reconcile.Key) bool { return !k.OutOfScope }))
 	if err == nil {
-		w.OutOfScope, err = keptTypes(reconcile.FilterKeys(kept, func(k reconcile.Key) bool { return k.OutOfScope }))
+		w.OutOfScope, err = keptTypes(graph.Filter(kept, func(k reconcile.Key) bool { return k.OutOfScope }))
 	}
 	if err == nil {
 		w.Waiting, err = keptTypes(keysOf(run, waitingFile))
@@ -107,7 +108,7 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	if err != nil {
 		return err
 	}
-	keys := reconcile.FilterKeys(keysOf(w.Run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope == outOfScope })
+	keys := graph.Filter(keysOf(w.Run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope == outOfScope })
 	if err := errors.Join(reconcile.WriteKeys(f, keys), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("nothing was accepted, say it again: %w", errors.Join(err, root.Remove(name+".new")))
 	}
@@ -133,7 +134,7 @@ func (r *run) readAccepted() error {
 		r.accepted.taken = append(r.accepted.taken, acceptedJSON)
 		r.notice("%s was written by an earlier version of s1graph, which accepted numbers and not keys: it is void. If what is withheld is really gone, say s1graph accept-deletions again.", filepath.Join(r.config.Dir, acceptedJSON))
 	}
-	r.accepted.all = reconcile.NoKeys
+	r.accepted.all = graph.None
 	add := func(what string, keys reconcile.Keys) {
 		if _, err := reconcile.NewKeySet(keys); err != nil {
 			r.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: say s1graph accept-deletions again.", what, err)
@@ -181,7 +182,7 @@ func (r *run) forgetAccepted() {
 // listKeys writes the run's lists of keys: what it withheld, what was accepted and waits on, and what went because it
 // was accepted.
 func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reconcile.Result) error {
-	waiting := reconcile.FilterKeys(r.accepted.all, result.Waits)
+	waiting := graph.Filter(r.accepted.all, result.Waits)
 	types, err := keptTypes(waiting)
 	if err != nil {
 		return err
@@ -211,11 +212,11 @@ const releasedFor = 7 * 24 * time.Hour
 func (r *run) stillReleased() reconcile.Keys {
 	before := r.last.state.ReleasedAt
 	if r.last.run == nil || r.isStored(r.last.id()) || r.summary.StartedAt.Sub(before).Abs() > releasedFor {
-		return reconcile.NoKeys
+		return graph.None
 	}
 	keys := keysOf(r.last.run, releasedFile)
 	if _, err := reconcile.NewKeySet(keys); err != nil {
-		return reconcile.NoKeys // it is damaged: Neo4j's guard judges without it
+		return graph.None // it is damaged: Neo4j's guard judges without it
 	}
 	r.state.ReleasedAt = before
 	return keys

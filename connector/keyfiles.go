@@ -3,6 +3,7 @@ package connector
 import (
 	"io"
 
+	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/reconcile"
 )
@@ -18,10 +19,10 @@ const (
 // keysOf yields the keys in a file of a run; none where the run has no such file.
 func keysOf(run *jsonstore.Run, name string) reconcile.Keys {
 	if run == nil {
-		return reconcile.NoKeys
+		return graph.None
 	}
 	if _, listed := run.Manifest().Files[name]; !listed {
-		return reconcile.NoKeys
+		return graph.None
 	}
 	return keysIn(func() (io.ReadCloser, error) { return run.Open(name) })
 }

@@ -88,7 +88,10 @@ func (l *lastRun) Types() []*graph.Type {
 
 // of is where the records of a type are.
 func (l *lastRun) of(name string) graph.Snapshot {
-	if l.damaged[name] != nil {
+	switch {
+	case l.run == nil:
+		return graph.Nothing{}
+	case l.damaged[name] != nil:
 		return l.salvaged
 	}
 	return l.run
@@ -96,24 +99,15 @@ func (l *lastRun) of(name string) graph.Snapshot {
 
 // Digests implements graph.Snapshot.
 func (l *lastRun) Digests(ctx context.Context, name string) iter.Seq2[graph.KeyDigest, error] {
-	if l.run == nil {
-		return func(func(graph.KeyDigest, error) bool) {}
-	}
 	return l.of(name).Digests(ctx, name)
 }
 
 // Fetch implements graph.Snapshot.
 func (l *lastRun) Fetch(ctx context.Context, name string, keys []string) iter.Seq2[graph.Encoded, error] {
-	if l.run == nil {
-		return func(func(graph.Encoded, error) bool) {}
-	}
 	return l.of(name).Fetch(ctx, name, keys)
 }
 
 // All yields all records of a type, faster than Fetch would.
 func (l *lastRun) All(ctx context.Context, name string) iter.Seq2[graph.Encoded, error] {
-	if l.run == nil {
-		return func(func(graph.Encoded, error) bool) {}
-	}
 	return graph.All(ctx, l.of(name), name)
 }

@@ -178,24 +178,18 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run, started time.T
 // none, and the store takes away those of before.
 func (n *neo4j) postureOverlay() neo4jstore.Overlay {
 	values := func(_ context.Context, runID string) iter.Seq2[neo4jstore.OverlayValues, error] {
-		return func(yield func(neo4jstore.OverlayValues, error) bool) {
-			run, err := n.runs.Run(runID)
-			if err != nil {
-				yield(neo4jstore.OverlayValues{}, err)
-				return
-			}
-			if _, evaluated := run.Manifest().Files[posture.File]; !evaluated {
-				return
-			}
-			for v, err := range posture.Of(run) {
-				found := neo4jstore.OverlayValues{Key: v.Device, Properties: map[string]graph.Value{
-					"compliant": graph.Bool(v.Compliant), "nonCompliantReasons": graph.Strings(v.Reasons),
-				}}
-				if !yield(found, err) || err != nil {
-					return
-				}
-			}
+		run, err := n.runs.Run(runID)
+		if err != nil {
+			return func(yield func(neo4jstore.OverlayValues, error) bool) { yield(neo4jstore.OverlayValues{}, err) }
 		}
+		if _, evaluated := run.Manifest().Files[posture.File]; !evaluated {
+			return graph.None
+		}
+		return graph.Map(posture.Of(run), func(v posture.Verdict) neo4jstore.OverlayValues {
+			return neo4jstore.OverlayValues{Key: v.Device, Properties: map[string]graph.Value{
+				"compliant": graph.Bool(v.Compliant), "nonCompliantReasons": graph.Strings(v.Reasons),
+			}}
+		})
 	}
 	return neo4jstore.Overlay{Type: entities.Device.GraphType().Name, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
 }

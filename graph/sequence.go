@@ -16,15 +16,64 @@ func TypesByName(s Snapshot) map[string]*Type {
 	return types
 }
 
-// Keys yields the keys that a snapshot has of a type, in ascending order.
-func Keys(ctx context.Context, s Snapshot, typeName string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for d, err := range s.Digests(ctx, typeName) {
-			if !yield(strings.Clone(d.Key), err) || err != nil {
+// Nothing is a snapshot without records of some types.
+type Nothing []*Type
+
+// Types are those of which there are no records.
+func (n Nothing) Types() []*Type { return n }
+
+// Digests yields nothing.
+func (n Nothing) Digests(context.Context, string) iter.Seq2[KeyDigest, error] { return None }
+
+// Fetch yields nothing.
+func (n Nothing) Fetch(context.Context, string, []string) iter.Seq2[Encoded, error] { return None }
+
+// None is a sequence that yields nothing.
+func None[T any](func(T, error) bool) {}
+
+// Map yields what f makes of each element of a sequence, and ends with its first error.
+func Map[T, R any](seq iter.Seq2[T, error], f func(T) R) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		for v, err := range seq {
+			var made R
+			if err == nil {
+				made = f(v)
+			}
+			if !yield(made, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// MapErrors yields a sequence with what f makes of its error.
+func MapErrors[T any](seq iter.Seq2[T, error], f func(error) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range seq {
+			if err != nil {
+				err = f(err)
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// Filter yields those elements of a sequence that keep wants, and its errors.
+func Filter[T any](seq iter.Seq2[T, error], keep func(T) bool) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range seq {
+			if (err != nil || keep(v)) && !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// Keys yields the keys that a snapshot has of a type, in ascending order.
+func Keys(ctx context.Context, s Snapshot, typeName string) iter.Seq2[string, error] {
+	return Map(s.Digests(ctx, typeName), func(d KeyDigest) string { return strings.Clone(d.Key) })
 }
 
 // All yields the records that a snapshot has of a type, in ascending order of their keys. A snapshot that
@@ -64,17 +113,13 @@ const fetchBatch = 256
 
 // Missing yields the keys that before has of a type and after lacks, in ascending order.
 func Missing(ctx context.Context, before, after Snapshot, typeName string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for p, err := range Join(before.Digests(ctx, typeName), after.Digests(ctx, typeName), digestKey) {
-			if err != nil {
-				yield("", err)
-				return
-			}
-			if p.Right == nil && !yield(strings.Clone(p.Left.Key), nil) {
-				return
-			}
-		}
-	}
+	return MissingKeys(before.Digests(ctx, typeName), after.Digests(ctx, typeName))
+}
+
+// MissingKeys yields the keys that one ascending sequence has and another lacks, in ascending order.
+func MissingKeys(before, after iter.Seq2[KeyDigest, error]) iter.Seq2[string, error] {
+	gone := Filter(Join(before, after, digestKey), func(p Pair[KeyDigest]) bool { return p.Right == nil })
+	return Map(gone, func(p Pair[KeyDigest]) string { return strings.Clone(p.Left.Key) })
 }
 
 // Compare calls missing with each key that before has of a type and after lacks, in ascending order, and says

@@ -35,9 +35,6 @@ func (k Key) compare(other Key) int {
 // Keys yields listed keys in ascending order, and nothing after an error.
 type Keys = iter.Seq2[Key, error]
 
-// NoKeys is a sequence of none.
-func NoKeys(func(Key, error) bool) {}
-
 // ReadKeys yields what WriteKeys wrote.
 func ReadKeys(r io.Reader) Keys {
 	return func(yield func(Key, error) bool) {
@@ -68,17 +65,6 @@ func WriteKeys(w io.Writer, keys Keys) error {
 		}
 	}
 	return buffered.Flush()
-}
-
-// FilterKeys yields the keys that keep wants.
-func FilterKeys(keys Keys, keep func(Key) bool) Keys {
-	return func(yield func(Key, error) bool) {
-		for k, err := range keys {
-			if (err != nil || keep(k)) && !yield(k, err) {
-				return
-			}
-		}
-	}
 }
 
 // UnionOfKeys merges two sequences; what both have it yields once.

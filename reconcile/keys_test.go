@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/graph"
 	"s1graph/reconcile"
 )
 
@@ -66,7 +67,7 @@ func TestAnErrorIsTheLastOfAUnion(t *testing.T) {
 	for name, union := range map[string]reconcile.Keys{
 		"in one":       reconcile.UnionOfKeys(broken, keys([]reconcile.Key{a, c})),
 		"in the other": reconcile.UnionOfKeys(keys([]reconcile.Key{a, c}), broken),
-		"filtered":     reconcile.FilterKeys(broken, func(reconcile.Key) bool { return false }),
+		"filtered":     graph.Filter(broken, func(reconcile.Key) bool { return false }),
 		"written": func(yield func(reconcile.Key, error) bool) {
 			yield(reconcile.Key{}, reconcile.WriteKeys(new(bytes.Buffer), broken))
 		},

@@ -312,13 +312,7 @@ func (r *reconciler) carry(ctx context.Context, s *Type, keep func(key string) b
 
 // only yields the records whose keys keep wants.
 func only(records iter.Seq2[graph.Encoded, error], keep func(key string) bool) iter.Seq2[graph.Encoded, error] {
-	return func(yield func(graph.Encoded, error) bool) {
-		for record, err := range records {
-			if (err != nil || keep(record.Key)) && !yield(record, err) {
-				return
-			}
-		}
-	}
+	return graph.Filter(records, func(record graph.Encoded) bool { return keep(record.Key) })
 }
 
 // join combines what this run's rows say of a thing with what the last graph says, where the run did not read all rows

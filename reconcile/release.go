@@ -95,7 +95,8 @@ func (result *Result) WithheldKeys(ctx context.Context) Keys {
 		if s.Withheld+s.OutOfScope == 0 {
 			return nil
 		}
-		return graph.Missing(ctx, r.Draft, freshRows{r.Fresh}, s.Name)
+		fresh := graph.Map(r.Fresh.Sorted(ctx, s.Name), func(e graph.Encoded) graph.KeyDigest { return e.KeyDigest })
+		return graph.MissingKeys(r.Draft.Digests(ctx, s.Name), fresh)
 	}
 	return r.list(keys, func(s *Type, key string) (k Key, listed bool) {
 		k = Key{Type: s.Name, Key: key, OutOfScope: r.isOutOfScope(s, key)}
@@ -144,23 +145,4 @@ func (r *reconciler) list(keys func(*Type) iter.Seq2[string, error], as func(s *
 			}
 		}
 	}
-}
-
-// freshRows are the records that this run's rows made, as far as graph.Missing looks at a snapshot.
-type freshRows struct{ fresh Fresh }
-
-func (f freshRows) Types() []*graph.Type { return nil }
-
-func (f freshRows) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
-	return func(yield func(graph.KeyDigest, error) bool) {
-		for e, err := range f.fresh.Sorted(ctx, typeName) {
-			if !yield(e.KeyDigest, err) {
-				return
-			}
-		}
-	}
-}
-
-func (f freshRows) Fetch(context.Context, string, []string) iter.Seq2[graph.Encoded, error] {
-	return func(func(graph.Encoded, error) bool) {}
 }

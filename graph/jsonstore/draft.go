@@ -30,7 +30,7 @@ type Draft struct {
 	changes  *ChangeWriter
 
 	mu     sync.Mutex
-	tables map[string]*table
+	tables tables
 	done   bool
 }
 
@@ -41,7 +41,7 @@ func (s *Store) Begin(started time.Time) (*Draft, error) {
 	if s.draft != nil {
 		return nil, fmt.Errorf("the run %s is neither committed nor aborted", s.draft.manifest.ID)
 	}
-	d := &Draft{store: s, tables: map[string]*table{}}
+	d := &Draft{store: s, tables: tables{}}
 	d.manifest.Sequence = s.sequence + 1
 	if s.last != nil {
 		d.manifest.Previous = s.last.manifest.ID
@@ -76,12 +76,7 @@ func (d *Draft) Changes() *ChangeWriter { return d.changes }
 func (d *Draft) Types() []*graph.Type {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var types []*graph.Type
-	for _, t := range d.tables {
-		types = append(types, t.typ)
-	}
-	sortTypes(types)
-	return types
+	return d.tables.types()
 }
 
 // Digests reads the type's index.

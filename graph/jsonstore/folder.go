@@ -2,12 +2,12 @@ package jsonstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +22,8 @@ import (
 // Folder is the graph in a folder of graph files, read without an index: a copy of a graph, one that another
 // program wrote, or a run whose index is damaged. It is safe for concurrent use until it is closed.
 type Folder struct {
-	dir    string // temporary
-	tables map[string]*table
+	tables
+	dir string // temporary
 }
 
 var _ graph.Snapshot = (*Folder)(nil)
@@ -44,7 +44,7 @@ func OpenFolder(path string, model []*graph.Type) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{dir: dir, tables: map[string]*table{}}
+	f := &Folder{dir: dir, tables: tables{}}
 	r := folderReader{dir: dir, types: map[string]*graph.Type{}, sorters: map[string]*sorter.Sorter{}}
 	err = r.read(root, model)
 	for name, b := range r.sorters {
@@ -65,29 +65,7 @@ func (f *Folder) write(t *graph.Type, b *sorter.Sorter) error {
 }
 
 // Types are the types of the records and those of the model, sorted by name.
-func (f *Folder) Types() []*graph.Type {
-	var types []*graph.Type
-	for _, t := range f.tables {
-		types = append(types, t.typ)
-	}
-	sortTypes(types)
-	return types
-}
-
-// Digests yields what there is of a type.
-func (f *Folder) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
-	return f.tables[typeName].digests(ctx)
-}
-
-// Fetch yields records by their keys.
-func (f *Folder) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
-	return f.tables[typeName].fetch(ctx, keys)
-}
-
-// All yields all records of a type.
-func (f *Folder) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
-	return f.tables[typeName].all(ctx)
-}
+func (f *Folder) Types() []*graph.Type { return f.types() }
 
 // Close removes the temporary files.
 func (f *Folder) Close() error { return os.RemoveAll(f.dir) }
@@ -136,7 +114,7 @@ func (r *folderReader) readFile(path string) error {
 		return nil
 	}
 	offset := d.InputOffset()
-	if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		offset = syntax.ByteOffset
 	}
 	return fmt.Errorf("%s, line %d: %w", path, lineAt(path, offset), err)
@@ -145,7 +123,7 @@ func (r *folderReader) readFile(path string) error {
 func (r *folderReader) decode(d *jsontext.Decoder) error {
 	if d.PeekKind() != '{' {
 		_, err := d.ReadValue()
-		return cmpErr(err, errors.New("a graph file must be a JSON object"))
+		return cmp.Or(err, errors.New("a graph file must be a JSON object"))
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return err
@@ -171,7 +149,7 @@ func (r *folderReader) decode(d *jsontext.Decoder) error {
 		return err
 	}
 	if _, err := d.ReadToken(); err != io.EOF {
-		return cmpErr(err, errors.New("there is something after the end of the graph"))
+		return cmp.Or(err, errors.New("there is something after the end of the graph"))
 	}
 	if !found {
 		return errors.New("a graph file must have a list of entities or of relationships")
@@ -179,18 +157,10 @@ func (r *folderReader) decode(d *jsontext.Decoder) error {
 	return nil
 }
 
-// cmpErr is err, or what is said where there is none.
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
-
 func (r *folderReader) decodeList(d *jsontext.Decoder, relationships bool) error {
 	if d.PeekKind() != '[' {
 		_, err := d.ReadValue()
-		return cmpErr(err, errors.New("entities and relationships must be lists"))
+		return cmp.Or(err, errors.New("entities and relationships must be lists"))
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return err
@@ -212,7 +182,7 @@ func (r *folderReader) take(raw []byte, relationship bool) error {
 	record, err := graph.Decode(raw, r.types)
 	if err != nil {
 		if defined, failed := r.define(raw, relationship); !defined {
-			return cmpErr(failed, err)
+			return cmp.Or(failed, err)
 		}
 		if record, err = graph.Decode(raw, r.types); err != nil {
 			return err

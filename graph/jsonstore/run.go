@@ -78,9 +78,9 @@ func (e *DamagedError) Unwrap() error { return e.Reason }
 // Run is a committed run. What it reads it checks: the error is a *DamagedError where a file is not as it was
 // written. It is safe for concurrent use, and valid until it is pruned.
 type Run struct {
+	tables
 	dir      string
 	manifest Manifest
-	tables   map[string]*table
 }
 
 var _ graph.Snapshot = (*Run)(nil)
@@ -93,7 +93,7 @@ func OpenRun(dir string) (*Run, error) {
 	if err != nil {
 		return nil, &DamagedError{File: path, Reason: err}
 	}
-	r := &Run{dir: dir, tables: map[string]*table{}}
+	r := &Run{dir: dir, tables: tables{}}
 	r.manifest.Format = 1
 	var of struct {
 		Format int `json:"format"`
@@ -154,21 +154,6 @@ func (r *Run) GraphDir() string { return filepath.Join(r.dir, "graph") }
 
 // Types are the types that were written, sorted by name.
 func (r *Run) Types() []*graph.Type { return r.manifest.Types }
-
-// Digests reads the type's index.
-func (r *Run) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
-	return r.tables[typeName].digests(ctx)
-}
-
-// Fetch reads records by their keys, and holds them to their digests.
-func (r *Run) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
-	return r.tables[typeName].fetch(ctx, keys)
-}
-
-// All reads all records of a type, and holds the files to every byte that was written.
-func (r *Run) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
-	return r.tables[typeName].all(ctx)
-}
 
 // Open opens a file that Draft.WriteFile wrote. Its end is an error where it is not as it was written. The error is
 // fs.ErrNotExist if the run has no such file.

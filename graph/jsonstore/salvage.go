@@ -15,7 +15,7 @@ func (s *Store) Salvage(ctx context.Context, damaged map[string]error) (graph.Sn
 	if err != nil {
 		return nil, err
 	}
-	salvaged := &Run{dir: dir, tables: map[string]*table{}}
+	salvaged := &Run{dir: dir, tables: tables{}}
 	for name := range damaged {
 		whole := s.last.tables[name]
 		if whole == nil {

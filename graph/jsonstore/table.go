@@ -56,6 +56,34 @@ type table struct {
 	blocks []blockInfo // nil until the index is first read
 }
 
+// tables are the records of a run or of a folder, by type.
+type tables map[string]*table
+
+// Digests yields the keys and digests of a type, in ascending order.
+func (t tables) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return t[typeName].digests(ctx)
+}
+
+// Fetch reads records by their keys, and holds them to their digests.
+func (t tables) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
+	return t[typeName].fetch(ctx, keys)
+}
+
+// All reads all records of a type, and holds the files to every byte that was written.
+func (t tables) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
+	return t[typeName].all(ctx)
+}
+
+// types are the types that there are records of, sorted by name.
+func (t tables) types() []*graph.Type {
+	var types []*graph.Type
+	for _, one := range t {
+		types = append(types, one.typ)
+	}
+	sortTypes(types)
+	return types
+}
+
 func (t *table) damaged(file string, reason error) error {
 	return &DamagedError{Type: t.typ.Name, File: file, Reason: reason}
 }
@@ -376,17 +404,9 @@ func checksumOf(path string, buf []byte) (uint32, error) {
 		return 0, err
 	}
 	defer f.Close()
-	var checksum uint32
-	for {
-		n, err := f.Read(buf)
-		checksum = crc32.Update(checksum, castagnoli, buf[:n])
-		if err == io.EOF {
-			return checksum, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
+	checksum := crc32.New(castagnoli)
+	_, err = io.CopyBuffer(checksum, struct{ io.Reader }{f}, buf) // a bare reader, since the file would not take the buffer
+	return checksum.Sum32(), err
 }
 
 func (t *table) salvage(ctx context.Context) iter.Seq2[graph.Encoded, error] {

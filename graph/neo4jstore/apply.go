@@ -101,7 +101,7 @@ func (s *Store) Wipe(ctx context.Context, types []*graph.Type, progress func(typ
 		progress = func(string, int64, int64) {}
 	}
 	a := &apply{store: s.anew(), heal: true, target: Target{
-		RunID: "wipe", Graph: nothing{types}, Progress: progress,
+		RunID: "wipe", Graph: graph.Nothing(types), Progress: progress,
 		Complete:  func(string) bool { return true },
 		Withholds: func(gone, held, left int64) bool { return false },
 	}}
@@ -351,43 +351,17 @@ func (k kept) Fetch(ctx context.Context, typeName string, keys []string) iter.Se
 }
 
 func different[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for v, err := range seq {
-			if err != nil {
-				err = &differentError{err}
-			}
-			if !yield(v, err) {
-				return
-			}
-		}
-	}
+	return graph.MapErrors(seq, func(err error) error { return &differentError{err} })
 }
 
 // whole compares records by all their properties alone, since the database has no other digest.
 type whole struct{ graph.Snapshot }
 
 func (w whole) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
-	return func(yield func(graph.KeyDigest, error) bool) {
-		for d, err := range w.Snapshot.Digests(ctx, typeName) {
-			d.Stable = d.Full
-			if !yield(d, err) {
-				return
-			}
-		}
-	}
-}
-
-// nothing is a graph without records.
-type nothing struct{ types []*graph.Type }
-
-func (n nothing) Types() []*graph.Type { return n.types }
-
-func (n nothing) Digests(context.Context, string) iter.Seq2[graph.KeyDigest, error] {
-	return func(func(graph.KeyDigest, error) bool) {}
-}
-
-func (n nothing) Fetch(context.Context, string, []string) iter.Seq2[graph.Encoded, error] {
-	return func(func(graph.Encoded, error) bool) {}
+	return graph.Map(w.Snapshot.Digests(ctx, typeName), func(d graph.KeyDigest) graph.KeyDigest {
+		d.Stable = d.Full
+		return d
+	})
 }
 
 // chunked gives the keys of a sequence to do, some at a time.

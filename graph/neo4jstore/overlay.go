@@ -36,16 +36,7 @@ type overlaySource func(ctx context.Context, s *Overlay) iter.Seq2[OverlayValues
 
 // keptOverlay reads the run that the scope holds. Where that fails, the apply reads the database instead.
 func (a *apply) keptOverlay(ctx context.Context, s *Overlay) iter.Seq2[OverlayValues, error] {
-	return func(yield func(OverlayValues, error) bool) {
-		for v, err := range s.Values(ctx, a.marker.run) {
-			if err != nil {
-				err = &differentError{err}
-			}
-			if !yield(v, err) || err != nil {
-				return
-			}
-		}
-	}
+	return different(s.Values(ctx, a.marker.run))
 }
 
 // overlayBefore reads the database. If that held nothing of the scope, the nodes are new and have no overlay.
@@ -53,9 +44,7 @@ func (a *apply) overlayBefore(before *held) overlaySource {
 	if a.marker.exists() || before.isAny() {
 		return a.heldOverlay
 	}
-	return func(context.Context, *Overlay) iter.Seq2[OverlayValues, error] {
-		return func(func(OverlayValues, error) bool) {}
-	}
+	return func(context.Context, *Overlay) iter.Seq2[OverlayValues, error] { return graph.None }
 }
 
 // heldOverlay reads the database.
@@ -118,16 +107,9 @@ func (a *apply) differing(ctx context.Context, s *Overlay, from overlaySource) i
 
 // wantedOverlay reads the target's run.
 func (a *apply) wantedOverlay(ctx context.Context, s *Overlay) iter.Seq2[OverlayValues, error] {
-	return func(yield func(OverlayValues, error) bool) {
-		for v, err := range s.Values(ctx, a.target.RunID) {
-			if err != nil {
-				err = fmt.Errorf("the overlay of %s in the run %s: %w", s.Type, a.target.RunID, err)
-			}
-			if !yield(v, err) || err != nil {
-				return
-			}
-		}
-	}
+	return graph.MapErrors(s.Values(ctx, a.target.RunID), func(err error) error {
+		return fmt.Errorf("the overlay of %s in the run %s: %w", s.Type, a.target.RunID, err)
+	})
 }
 
 // row sets the properties that differ. It is nil if none does.
