@@ -12,16 +12,15 @@ import (
 // Description is what can be said in rules, for docs/alerts.md. What has no words here has an empty Doc, which a test
 // finds.
 type Description struct {
-	Severities []string // from the least
-	Change     []Field  // of change, in conditions
-	Entity     []Field  // of entity, beside the properties of the type
-	Run        []Field  // of run
-	Related    []Field  // of change and entity both; templates of their rules have them too, with a capital
-	Words      []Field  // that templates of all rules may begin with
-	OfChange   []Field  // likewise, of rules on changes alone
-	OfState    []Field  // likewise, of rules on states
-	OfRun      []Field  // likewise, of rules on runs
-	Document   []Field  // of the JSON document that webhooks get
+	Change   []Field // of change, in conditions
+	Entity   []Field // of entity, beside the properties of the type
+	Run      []Field // of run
+	Related  []Field // of change and entity both; templates of their rules have them too, with a capital
+	Words    []Field // that templates of all rules may begin with
+	OfChange []Field // likewise, of rules on changes alone
+	OfState  []Field // likewise, of rules on states
+	OfRun    []Field // likewise, of rules on runs
+	Document []Field // of the JSON document that webhooks get
 
 	AloneAtMost   int // alerts of one rule and run; more are folded into one
 	NamedAtMost   int // of those that are told together
@@ -64,16 +63,16 @@ func Describe() Description {
 		delete(state, capital(r.name))
 	}
 	return Description{
-		Severities: slices.Clone(severities),
-		Change:     describe(ofChanges, changeWords),
-		Entity:     describe(entity, entityWords),
-		Run:        describe(typesOf(runFields), runWords),
-		Related:    describe(related, relatedWords),
-		Words:      describe(untyped(all), templateWords),
-		OfChange:   describe(untyped(own(change)), templateWords),
-		OfState:    describe(untyped(own(state)), templateWords),
-		OfRun:      describe(untyped(own(run)), templateWords),
-		Document:   describe(jsonTypes(reflect.TypeFor[document]()), documentWords),
+
+		Change:   describe(ofChanges, changeWords),
+		Entity:   describe(entity, entityWords),
+		Run:      describe(typesOf(runFields), runWords),
+		Related:  describe(related, relatedWords),
+		Words:    describe(untyped(all), templateWords),
+		OfChange: describe(untyped(own(change)), templateWords),
+		OfState:  describe(untyped(own(state)), templateWords),
+		OfRun:    describe(untyped(own(run)), templateWords),
+		Document: describe(jsonTypes(reflect.TypeFor[document]()), documentWords),
 
 		AloneAtMost: maxSingle, NamedAtMost: maxNames, TitleAtMost: maxTitle, TextAtMost: maxText, ValueAtMost: maxValue,
 		ConditionSize: maxCondition,

@@ -9,6 +9,7 @@
 package alerts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -61,14 +62,9 @@ func (e *Engine) Deliverer(c delivery.Config) (*delivery.Deliverer, error) {
 
 // New makes an Engine.
 func New(c Config) *Engine {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger, c.Rules = cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), cmp.Or(c.Rules, &Rules{})
 	if c.Observe == nil {
 		c.Observe = func(string) {}
-	}
-	if c.Rules == nil {
-		c.Rules = &Rules{}
 	}
 	return &Engine{c}
 }
@@ -146,16 +142,24 @@ func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 	}
 	ev := newEvaluation(e.Instance, &run, m)
 	state, counts := m.count(run.Report)
-	ev.ofRun(e.Rules.rules, state)
-	if m.cursor != "" {
-		if err := ev.ofChanges(ctx, e.Rules.rules); err != nil {
-			return Result{}, fmt.Errorf("run %s: changes: %w", run.ID, err)
-		}
-	}
-	if err := ev.ofStates(ctx, e.Rules.rules); err != nil {
-		return Result{}, fmt.Errorf("run %s: states: %w", run.ID, err)
+	if err := ev.ofAll(ctx, e.Rules.rules, state, m.cursor != ""); err != nil {
+		return Result{}, err
 	}
 	return e.raise(ctx, ev, state, counts)
+}
+
+// ofAll asks the rules about all that there is of a run; of a baseline there are no changes.
+func (e *evaluation) ofAll(ctx context.Context, rules []*rule, state *runState, withChanges bool) error {
+	e.ofRun(rules, state)
+	if withChanges {
+		if err := e.ofChanges(ctx, rules); err != nil {
+			return fmt.Errorf("run %s: changes: %w", e.run.ID, err)
+		}
+	}
+	if err := e.ofStates(ctx, rules); err != nil {
+		return fmt.Errorf("run %s: states: %w", e.run.ID, err)
+	}
+	return nil
 }
 
 // Failed evaluates a run that committed nothing, by the rules on runs alone.
@@ -242,12 +246,8 @@ func (e *Engine) Preview(ctx context.Context, name string, run Run) ([]outbox.Me
 		state.tokenDaysLeft = m.counts.TokenDaysLeft
 	}
 	only := []*rule{r}
-	ev.ofRun(only, state)
-	if err := ev.ofChanges(ctx, only); err != nil {
-		return nil, fmt.Errorf("run %s: changes: %w", run.ID, err)
-	}
-	if err := ev.ofStates(ctx, only); err != nil {
-		return nil, fmt.Errorf("run %s: states: %w", run.ID, err)
+	if err := ev.ofAll(ctx, only, state, true); err != nil {
+		return nil, err
 	}
 	told, err := ev.tell(ctx, only)
 	if err != nil {

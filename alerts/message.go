@@ -88,11 +88,17 @@ func (e *evaluation) alertID(r *rule, event string) string {
 // maxNames is how many of many are named.
 const maxNames = 10
 
-func (a *alert) names() string {
-	names := make([]string, 0, maxNames)
+// firstNames are those of the first of many.
+func (a *alert) firstNames() []string {
+	var names []string
 	for _, s := range a.many[:min(len(a.many), maxNames)] {
 		names = append(names, cut(s.name, maxValue))
 	}
+	return names
+}
+
+func (a *alert) names() string {
+	names := a.firstNames()
 	list := strings.Join(names, ", ")
 	if more := a.count - len(names); more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
@@ -268,9 +274,7 @@ func (a *alert) document(m outbox.Message) []byte {
 		Op: m.Op, Type: m.Type, Class: m.Class, Key: m.Key, Title: m.Title, Text: m.Text, Count: a.count,
 	}
 	if a.many != nil {
-		for _, s := range a.many[:min(len(a.many), maxNames)] {
-			d.Names = append(d.Names, cut(s.name, maxValue))
-		}
+		d.Names = a.firstNames()
 	} else {
 		d.DisplayName, d.PreviousKey, d.Changed = s.name, s.previousKey, s.changed
 		d.Before, d.After = s.before.values(s.changed), s.after.values(s.changed)

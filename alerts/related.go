@@ -38,41 +38,33 @@ const maxPlaces = 20_000
 
 func newResolver(run *Run) *resolver { return &resolver{run: run, places: map[string]*record{}} }
 
-// edges yields the ends of the relationships of a type.
-func (r *resolver) edges(ctx context.Context, typeName string, each func(from, to string)) error {
+// readEdges puts the ends of the relationships of a type into a map, unless that was done before.
+func readEdges[V any](ctx context.Context, r *resolver, into *map[string]V, typeName string, put func(from, to string)) error {
+	if *into != nil {
+		return nil
+	}
+	*into = map[string]V{}
 	for key, err := range graph.Keys(ctx, r.run.Graph, typeName) {
 		if err != nil {
 			return fmt.Errorf("type %s: %w", typeName, err)
 		}
 		if from, to, ok := graph.RelationshipEnds(key); ok {
-			each(from, to)
+			put(from, to)
 		}
 	}
 	return nil
 }
 
 func (r *resolver) readDevices(ctx context.Context) error {
-	if r.deviceOf != nil {
-		return nil
-	}
-	r.deviceOf = map[string]string{}
-	return r.edges(ctx, protectsType, func(agent, device string) { r.deviceOf[agent] = device })
+	return readEdges(ctx, r, &r.deviceOf, protectsType, func(agent, device string) { r.deviceOf[agent] = device })
 }
 
 func (r *resolver) readAgents(ctx context.Context) error {
-	if r.agentsOf != nil {
-		return nil
-	}
-	r.agentsOf = map[string][]string{}
-	return r.edges(ctx, protectsType, func(agent, device string) { r.agentsOf[device] = append(r.agentsOf[device], agent) })
+	return readEdges(ctx, r, &r.agentsOf, protectsType, func(agent, device string) { r.agentsOf[device] = append(r.agentsOf[device], agent) })
 }
 
 func (r *resolver) readOwners(ctx context.Context) error {
-	if r.ownerOf != nil {
-		return nil
-	}
-	r.ownerOf = map[string]string{}
-	return r.edges(ctx, ownsType, func(user, device string) { r.ownerOf[device] = user })
+	return readEdges(ctx, r, &r.ownerOf, ownsType, func(user, device string) { r.ownerOf[device] = user })
 }
 
 // history reads the run's changes for what they tell of the past.

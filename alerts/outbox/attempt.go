@@ -8,10 +8,23 @@ import (
 )
 
 // Delivered takes e out: it has arrived.
-func (tx *Tx) Delivered(e Entry) error { return tx.remove(waiting, e) }
-
-// Drop takes e out of what was given up.
-func (tx *Tx) Drop(e Entry) error { return tx.remove(dead, e) }
+func (tx *Tx) Delivered(e Entry) error {
+	if !tx.waits(e) {
+		return nil
+	}
+	place := placeOf(e.Destination, e.Seq)
+	var faults []error
+	for name, key := range map[string][]byte{
+		string(waiting): place, string(messages): place, string(known): idKey(e.Destination, e.ID),
+	} {
+		b, err := tx.writable([]byte(name))
+		if err == nil {
+			err = b.Delete(key)
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
 
 // Claim notes that an attempt at e is about to be made, at the time at, as one that failed: if its end never comes to
 // be known, since the process is killed, it is repeated at next and not at once. e is as it was read. It returns
@@ -20,7 +33,7 @@ func (tx *Tx) Drop(e Entry) error { return tx.remove(dead, e) }
 // A claim writes to all places that Delivered, Failed or Bury will write to, whatever it changes there. So once it is
 // on disk the file has room for these: bbolt writes changed pages anew, and then uses the old ones again.
 func (tx *Tx) Claim(e Entry, at, next time.Time) (bool, error) {
-	if !tx.has(waiting, e) {
+	if !tx.waits(e) {
 		return false, nil
 	}
 	s := e.state()
@@ -76,10 +89,10 @@ func (tx *Tx) Retry(destination string, ids ...string) (int, error) {
 	return n, nil
 }
 
-// has says whether e stands in a bucket. It does not where another process has taken it out meanwhile, or where the
+// waits says whether e waits. It does not where another process has taken it out meanwhile, or where the
 // file is another one since: at its place there may be another message then.
-func (tx *Tx) has(bucket []byte, e Entry) bool {
-	ids, entries := tx.bucket(known), tx.bucket(bucket)
+func (tx *Tx) waits(e Entry) bool {
+	ids, entries := tx.bucket(known), tx.bucket(waiting)
 	if ids == nil || entries == nil {
 		return false
 	}
@@ -89,7 +102,7 @@ func (tx *Tx) has(bucket []byte, e Entry) bool {
 
 // attempted moves e from what waits into a bucket, if it waits still.
 func (tx *Tx) attempted(e Entry, to []byte, s state) error {
-	if !tx.has(waiting, e) {
+	if !tx.waits(e) {
 		return nil
 	}
 	from, err := tx.writable(waiting)
@@ -100,23 +113,6 @@ func (tx *Tx) attempted(e Entry, to []byte, s state) error {
 	return errors.Join(from.Delete(place), tx.put(to, place, s))
 }
 
-func (tx *Tx) remove(bucket []byte, e Entry) error {
-	if !tx.has(bucket, e) {
-		return nil
-	}
-	place := placeOf(e.Destination, e.Seq)
-	var faults []error
-	for name, key := range map[string][]byte{
-		string(bucket): place, string(messages): place, string(known): idKey(e.Destination, e.ID),
-	} {
-		b, err := tx.writable([]byte(name))
-		if err == nil {
-			err = b.Delete(key)
-		}
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
-}
 
 func (e Entry) state() state {
 	return state{Key: e.Key, At: e.At, Attempts: e.Attempts, First: e.First, Next: e.Next, LastError: e.LastError}

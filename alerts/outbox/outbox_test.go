@@ -284,20 +284,6 @@ func TestWhatWasGivenUpIsKeptAndComesBackToItsPlace(t *testing.T) {
 	})
 }
 
-func TestWhatWasGivenUpCanBeDropped(t *testing.T) {
-	box := newBox(t)
-	update(t, box, func(tx *outbox.Tx) {
-		require.NoError(t, tx.Enqueue(message("soc", "1", "a")))
-		require.NoError(t, tx.Bury(only(t, tx, "soc"), noon, "refused"))
-		given, err := tx.Dead("")
-		require.NoError(t, err)
-		require.NoError(t, tx.Drop(given[0]))
-		assert.Empty(t, ids(tx.Dead("")))
-		require.NoError(t, tx.Enqueue(message("soc", "1", "a")))
-		assert.Equal(t, []string{"1"}, ids(tx.Queued("")), "nothing is known of it any more")
-	})
-}
-
 func TestAnAttemptAtWhatWaitsNoMoreIsNotNoted(t *testing.T) {
 	box := newBox(t)
 	update(t, box, func(tx *outbox.Tx) {
