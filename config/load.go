@@ -403,10 +403,10 @@ func read(path, name string) ([]byte, fs.FileInfo, error) {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, reason(name, err)
+	var content []byte
+	if err == nil {
+		content, err = io.ReadAll(io.LimitReader(f, mostBytes))
 	}
-	content, err := io.ReadAll(io.LimitReader(f, mostBytes))
 	if err != nil {
 		return nil, nil, reason(name, err)
 	}
@@ -423,7 +423,7 @@ func withoutMark(content []byte) ([]byte, error) {
 
 // reason says in plain words why a file could not be read.
 func reason(name string, err error) error {
-	var failure *fs.PathError
+	failure, ofPath := errors.AsType[*fs.PathError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &unreadable{name + " does not exist", err}
@@ -431,7 +431,7 @@ func reason(name string, err error) error {
 		return &unreadable{name + " may not be read by this user", err}
 	case errors.Is(err, syscall.EISDIR):
 		return &unreadable{name + " is a folder", err}
-	case errors.As(err, &failure): // whose path may not be told
+	case ofPath: // whose path may not be told
 		return &unreadable{name + ": " + failure.Err.Error(), err}
 	}
 	return err

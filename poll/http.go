@@ -14,10 +14,10 @@ import (
 )
 
 // serve answers on the configured address until it is told to stop. Where no address is configured, it does nothing.
-func (s *Service) serve(ctx context.Context) (stop func() error, err error) {
+func (s *Service) serve(ctx context.Context) (stop func(), err error) {
 	address := s.Settings.Listen
 	if address == "" || strings.EqualFold(address, "off") {
-		return func() error { return nil }, nil
+		return func() {}, nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Service) serve(ctx context.Context) (stop func() error, err error) {
 	if host, _, err := net.SplitHostPort(listener.Addr().String()); err == nil && !net.ParseIP(host).IsLoopback() {
 		s.log.Warn("what is told there can be read by all who reach the address", "address", listener.Addr().String())
 	}
-	return func() error {
+	return func() {
 		// Whoever asks now has a moment to read the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
@@ -50,14 +50,12 @@ func (s *Service) serve(ctx context.Context) (stop func() error, err error) {
 			_ = server.Close() // of connections that nobody waits for
 		}
 		<-ended
-		return nil
 	}, nil
 }
 
 // cause is what the system says, without the address that stands before it.
 func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Err != nil {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		return op.Err
 	}
 	return err

@@ -70,18 +70,10 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 	if i.alerting, err = i.openAlerting(); err != nil {
 		return nil, err
 	}
-	i.status.good = i.lastCommitted()
+	// Where the last committed run cannot be read, it is as if there were none: the next sync has its own means to find
+	// out.
+	i.status.good, _ = connector.ReadSummary(settings.Dir)
 	return i, nil
-}
-
-// lastCommitted is what the last committed run says of itself. Where that cannot be read, it is as if there were
-// none: the next sync has its own means to find out.
-func (i *instance) lastCommitted() connector.Summary {
-	summary, err := connector.ReadSummary(i.settings.Dir)
-	if err != nil {
-		return connector.Summary{}
-	}
-	return summary
 }
 
 // poll syncs until ctx ends: first at once, so that what was missed or left undone while no service ran is made up

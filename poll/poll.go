@@ -4,6 +4,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,10 +57,7 @@ type Service struct {
 // error is ErrDisabled where there is none, or tells what is wrong with rules and destinations of alerts, or with the
 // folder of an instance.
 func New(c Config) (*Service, error) {
-	s := &Service{Config: c, log: c.Logger, metrics: newMetrics(c.Version)}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
+	s := &Service{Config: c, log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), metrics: newMetrics(c.Version)}
 	if s.Sync == nil {
 		s.Sync = connector.Sync
 	}
@@ -117,7 +115,8 @@ func (s *Service) Run(ctx context.Context) error {
 	s.ending = true
 	s.mu.Unlock()
 	s.log.Info("service ends", "within", endsWithin)
-	return errors.Join(s.await(&running), stopServing())
+	defer stopServing()
+	return s.await(&running)
 }
 
 // await waits until all goroutines have ended, and not for ever.
