@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -216,10 +217,7 @@ func (e *evaluation) subjects(ctx context.Context, events []graph.ChangeLine) ([
 			if s.after = found[event.Key]; s.after == nil {
 				return nil, fmt.Errorf("event %s: the run has no record %s", event.ID, event.Key)
 			}
-			previous := event.PreviousKey
-			if previous == "" {
-				previous = event.Key
-			}
+			previous := cmp.Or(event.PreviousKey, event.Key)
 			s.before = s.after.asBefore(previous, event.Changed, before)
 		}
 		subjects[i] = s

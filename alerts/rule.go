@@ -111,10 +111,7 @@ type compiler struct {
 }
 
 func (c *compiler) fault(key, format string, args ...any) {
-	where := c.rule.Places[key]
-	if where == "" {
-		where = cmp.Or(c.rule.Places[""], fmt.Sprintf("alerts.rules[%d]", c.index))
-	}
+	where := cmp.Or(c.rule.Places[key], c.rule.Places[""], fmt.Sprintf("alerts.rules[%d]", c.index))
 	c.faults = append(c.faults, config.Fault{Where: where, Detail: fmt.Sprintf(format, args...)})
 }
 

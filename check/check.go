@@ -4,6 +4,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -50,9 +51,7 @@ func Run(ctx context.Context, o Options, found func(Finding)) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	c := &checker{Options: o, found: found}
 	for _, look := range []func(context.Context){c.console, c.directory, c.neo4j, c.destinations} {
 		if ctx.Err() != nil {

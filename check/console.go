@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -247,10 +248,7 @@ func (c *checker) scope(user s1.User) {
 	const few = 3
 	var names []string
 	for _, role := range user.ScopeRoles {
-		name := role.Name
-		if name == "" {
-			name = role.ID
-		}
+		name := cmp.Or(role.Name, role.ID)
 		names = append(names, name)
 	}
 	slices.Sort(names)

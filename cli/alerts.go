@@ -185,9 +185,9 @@ type listedAlert struct {
 	State          string    `json:"state"` // waiting or dead
 	outbox.Message           // without what only a destination needs
 	Attempts       int       `json:"attempts"`
-	NextAttempt time.Time `json:"nextAttempt,omitzero"`
-	DeadSince   time.Time `json:"deadSince,omitzero"`
-	LastError   string    `json:"lastError,omitempty"`
+	NextAttempt    time.Time `json:"nextAttempt,omitzero"`
+	DeadSince      time.Time `json:"deadSince,omitzero"`
+	LastError      string    `json:"lastError,omitempty"`
 }
 
 func (c *commands) printAlertsJSON(listed []outbox.Entry) error {

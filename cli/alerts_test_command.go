@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -56,9 +57,7 @@ func withRule(configured *config.Alerts, name string) (*config.Alerts, error) {
 	}
 	var known []string
 	for _, r := range configured.Rules {
-		if r.Name == "" {
-			r.Name = r.Use
-		}
+		r.Name = cmp.Or(r.Name, r.Use)
 		known = append(known, r.Name)
 	}
 	if slices.Contains(known, name) {

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -104,9 +105,7 @@ func (c *commands) version() string {
 			version = info.Main.Version
 		}
 	}
-	if version == "" {
-		version = "development"
-	}
+	version = cmp.Or(version, "development")
 	return fmt.Sprintf("%s (commit %s, %s)", version, commit, runtime.Version())
 }
 

@@ -313,9 +313,7 @@ func (l *loader) settleInstance() {
 			l.fault("instance", "must be set by --instance: no name for a folder can be made of %q", name)
 		}
 	}
-	if l.config.Dir == "" {
-		l.config.Dir = defaultDir(l.config.Instance)
-	}
+	l.config.Dir = cmp.Or(l.config.Dir, defaultDir(l.config.Instance))
 }
 
 // settleNeo4j makes sure that the database can be reached where it is needed.

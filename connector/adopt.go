@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,9 +39,7 @@ func (r *run) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m n
 		Host: f.owner.Host, Source: f.owner.Source, Scope: was.Scope, Applications: was.Applications, Established: was.Established,
 		Complete: was.Complete, AgentsReadAt: was.AgentsReadAt, Tag: was.Tag, Version: was.Version, Adopted: m.Run,
 	}
-	if last.Adopted == "" {
-		last.Adopted = m.UnderWay
-	}
+	last.Adopted = cmp.Or(last.Adopted, m.UnderWay)
 	if last.AgentsReadAt.After(r.summary.StartedAt.Add(24 * time.Hour)) {
 		last.AgentsReadAt = time.Time{}
 	}

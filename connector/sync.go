@@ -4,6 +4,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,9 +68,7 @@ type run struct {
 }
 
 func newRun(o Options) *run {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Progress == nil {
 		o.Progress = func(Event) {}
 	}
@@ -238,10 +237,7 @@ func (r *run) skips(id string) bool {
 }
 
 func (r *run) report(p steps.Progress) {
-	state := string(p.State)
-	if state == "" {
-		state = "running"
-	}
+	state := cmp.Or(string(p.State), "running")
 	r.o.Progress(Event{Step: p.Step.ID, Name: p.Step.Name, State: state, Rows: p.Rows, Total: p.Total, Seconds: p.Elapsed.Seconds(), Err: p.Err})
 }
 

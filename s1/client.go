@@ -82,9 +82,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("URL: %w", err))
 	}
-	if cfg.APIVersion == "" {
-		cfg.APIVersion = "v2.1"
-	}
+	cfg.APIVersion = cmp.Or(cfg.APIVersion, "v2.1")
 	if !apiVersion.MatchString(cfg.APIVersion) {
 		faults = append(faults, fmt.Errorf("API version %q: must read like v2.1", cfg.APIVersion))
 	}
@@ -118,9 +116,7 @@ func New(cfg Config) (*Client, error) {
 	if c.limiter == nil {
 		c.limiter = NewLimiter(cfg.RateLimits)
 	}
-	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
-	}
+	c.logger = cmp.Or(c.logger, slog.New(slog.DiscardHandler))
 	if c.sleep == nil {
 		c.sleep = pause.For
 	}

@@ -10,6 +10,7 @@ package visualize
 
 import (
 	"bufio"
+	"cmp"
 	"compress/flate"
 	"context"
 	"fmt"
@@ -57,9 +58,7 @@ type Report struct {
 
 // Write writes the page. The graph streams through: what stays in memory are the keys of the entities.
 func Write(ctx context.Context, w io.Writer, s Source) (Report, error) {
-	if s.MostDetails == 0 {
-		s.MostDetails = DefaultMostDetails
-	}
+	s.MostDetails = cmp.Or(s.MostDetails, DefaultMostDetails)
 	p := &page{ctx: ctx, source: s, out: bufio.NewWriterSize(w, 256<<10)}
 	if err := p.count(); err != nil {
 		return Report{}, err

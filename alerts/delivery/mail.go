@@ -156,9 +156,7 @@ func (s *mail) tls() *tls.Config {
 // compose writes the mail. Its Message-ID is made of the alert's, so that a repetition is known as one.
 func (s *mail) compose(m outbox.Message) []byte {
 	text, kind := m.Text, "plain"
-	if text == "" {
-		text = m.Title
-	}
+	text = cmp.Or(text, m.Title)
 	subject := m.Title
 	if s.UseHTML {
 		kind = "html"

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -123,10 +124,7 @@ func serviceOf(to config.Destination) (*Service, error) {
 
 // misunderstood is the error for a URL that does not have the form of the service's.
 func (s *Service) misunderstood() error {
-	form := s.URL
-	if form == "" {
-		form = "what https://shoutrrr.nickfedor.com says of it"
-	}
+	form := cmp.Or(s.URL, "what https://shoutrrr.nickfedor.com says of it")
 	return fmt.Errorf("the URL is not understood: for %s it is %s", s.Name, form)
 }
 

@@ -113,7 +113,6 @@ func (tx *Tx) attempted(e Entry, to []byte, s state) error {
 	return errors.Join(from.Delete(place), tx.put(to, place, s))
 }
 
-
 func (e Entry) state() state {
 	return state{Key: e.Key, At: e.At, Attempts: e.Attempts, First: e.First, Next: e.Next, LastError: e.LastError}
 }

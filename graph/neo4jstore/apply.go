@@ -81,6 +81,10 @@ type Result struct {
 // Killed at any moment, or ended by an error, the scope is healed by the next Apply. The error is a *FencedError
 // where another process began to write to the scope.
 func (s *Store) Apply(ctx context.Context, t Target) (Result, error) {
+	return s.newApply(t).run(ctx)
+}
+
+func (s *Store) newApply(t Target) *apply {
 	if t.Complete == nil {
 		t.Complete = func(string) bool { return true }
 	}
@@ -90,21 +94,14 @@ func (s *Store) Apply(ctx context.Context, t Target) (Result, error) {
 	if t.Progress == nil {
 		t.Progress = func(string, int64, int64) {}
 	}
-	a := &apply{store: s.anew(), target: t, finish: (*lease).give}
-	return a.run(ctx)
+	return &apply{store: s.anew(), target: t, finish: (*lease).give}
 }
 
 // Wipe removes what is ours from the scope, and the marker last. Types are those of the data model; others that
 // were ever written are known to the marker. Nodes to which somebody else's relationships lead stay as tombstones.
 func (s *Store) Wipe(ctx context.Context, types []*graph.Type, progress func(typeName string, done, total int64)) (Result, error) {
-	if progress == nil {
-		progress = func(string, int64, int64) {}
-	}
-	a := &apply{store: s.anew(), heal: true, target: Target{
-		RunID: "wipe", Graph: graph.Nothing(types), Progress: progress,
-		Complete:  func(string) bool { return true },
-		Withholds: func(gone, held, left int64) bool { return false },
-	}}
+	a := s.newApply(Target{RunID: "wipe", Graph: graph.Nothing(types), Progress: progress})
+	a.heal = true
 	a.finish = func(l *lease, ctx context.Context, run string, types []known, withheld bool) error {
 		return l.destroy(ctx)
 	}

@@ -23,6 +23,7 @@
 package neo4jstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -62,18 +63,10 @@ type Store struct {
 // Open connects to the database, and makes sure that the server is not too old and that the database is there and
 // can be written to. If not, the error is an *OpenError that says what to do. Nothing is written.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	if c.RetryFor == 0 {
-		c.RetryFor = time.Minute
-	}
-	if c.BatchRows == 0 {
-		c.BatchRows = 5000
-	}
-	if c.BatchBytes == 0 {
-		c.BatchBytes = 4 << 20
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.RetryFor = cmp.Or(c.RetryFor, time.Minute)
+	c.BatchRows = cmp.Or(c.BatchRows, 5000)
+	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

@@ -85,9 +85,7 @@ func New(c Config) (*Sorter, error) {
 	if c.MemoryBytes < 0 {
 		return nil, fmt.Errorf("sorter: %d bytes of memory", c.MemoryBytes)
 	}
-	if c.MemoryBytes == 0 {
-		c.MemoryBytes = DefaultMemoryBytes
-	}
+	c.MemoryBytes = cmp.Or(c.MemoryBytes, DefaultMemoryBytes)
 	s := &Sorter{
 		types:  slices.Clone(c.Types),
 		byName: make(map[string]int, len(c.Types)),

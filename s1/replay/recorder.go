@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -41,9 +42,7 @@ var _ s1.Recorder = (*Recorder)(nil)
 // NewRecorder makes dir a recording without answers. An older recording in dir is replaced; a folder
 // that holds anything else is refused.
 func NewRecorder(dir string, meta Meta) (*Recorder, error) {
-	if meta.URL == "" {
-		meta.URL = inventURL(meta.Instance)
-	}
+	meta.URL = cmp.Or(meta.URL, inventURL(meta.Instance))
 	address, err := s1.NormalizeURL(meta.URL)
 	if err != nil {
 		return nil, fmt.Errorf("recording %s: %w", dir, err)

@@ -5,6 +5,7 @@ package neo4jtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -215,10 +216,7 @@ func (s *Server) writeSettings() error {
 }
 
 func (s *Server) java(ctx context.Context, arguments ...string) *exec.Cmd {
-	heap := s.options.HeapMiB
-	if heap == 0 {
-		heap = 768
-	}
+	heap := cmp.Or(s.options.HeapMiB, 768)
 	compiler := "-XX:TieredStopAtLevel=1"
 	if s.options.Optimized {
 		compiler = "-XX:TieredStopAtLevel=4"
