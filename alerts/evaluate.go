@@ -3,9 +3,6 @@ package alerts
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"iter"
 	"maps"
@@ -107,7 +104,7 @@ func (m *matches) add(r *rule, s *subject) {
 // ofRun asks the rules on runs.
 func (e *evaluation) ofRun(rules []*rule, r *runState) {
 	s := &subject{
-		id: eventID(e.instance, r.id(), "run", r.report.Status), op: r.report.Status, key: "run",
+		id: graph.EventID(e.instance, r.id(), "run", r.report.Status), op: r.report.Status, key: "run",
 		name: strings.TrimSpace("run " + r.report.Run),
 	}
 	for _, rule := range rules {
@@ -439,7 +436,7 @@ func (t *stateOf) end(r *rule, s *subject, was state) {
 // with is the entity as the subject of an event of its own for each rule.
 func (t *stateOf) with(r *rule, s *subject, op string) *subject {
 	own := *s
-	own.op, own.id = op, eventID(t.instance, t.run.ID, r.name, s.key, op)
+	own.op, own.id = op, graph.EventID(t.instance, t.run.ID, r.name, s.key, op)
 	return &own
 }
 
@@ -457,12 +454,3 @@ func (t *stateOf) forgetGone() {
 	}
 }
 
-// eventID is the same for the same event however often it is found.
-func eventID(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
-		h.Write([]byte(part))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}

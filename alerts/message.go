@@ -61,7 +61,7 @@ func (e *evaluation) alerts(r *rule, m *matches) []alert {
 	case r.atLeast > 0 || m.count > maxSingle:
 		first := m.subjects[0]
 		a := alert{rule: r, subject: first, many: m.subjects, count: m.count}
-		a.event = eventID(e.instance, e.run.ID, r.name, "together", first.op)
+		a.event = graph.EventID(e.instance, e.run.ID, r.name, "together", first.op)
 		a.id = e.alertID(r, a.event)
 		return []alert{a}
 	}
@@ -80,9 +80,9 @@ func (e *evaluation) raisesTogether(r *rule, m *matches) bool {
 // alertID is the same whenever the same is told. What is only tried out is never taken for what happened.
 func (e *evaluation) alertID(r *rule, event string) string {
 	if e.preview {
-		return eventID(event, r.name, "preview")
+		return graph.EventID(event, r.name, "preview")
 	}
-	return eventID(event, r.name)
+	return graph.EventID(event, r.name)
 }
 
 // maxNames is how many of many are named.

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +16,17 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 )
+
+// EventID is the same for the same event however often it is found or delivered, and another where one of the parts that
+// it is told by is another.
+func EventID(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
+		h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
 
 // AppendChange appends a change as one JSON object without a line feed, which is a line of changes.jsonl and
 // of `s1graph diff --json`:

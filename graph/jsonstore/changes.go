@@ -2,9 +2,6 @@ package jsonstore
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"os"
 	"sync"
@@ -34,7 +31,8 @@ func newChangeWriter(path, instance, run string) (*ChangeWriter, error) {
 func (w *ChangeWriter) Write(c graph.Change) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.line = graph.AppendChange(w.line[:0], eventID(w.instance, w.run, &c), &c)
+	id := graph.EventID(w.instance, w.run, c.Type.Name, c.Key, string(c.Op))
+	w.line = graph.AppendChange(w.line[:0], id, &c)
 	_, err := w.buf.Write(append(w.line, '\n'))
 	return err
 }
@@ -50,13 +48,3 @@ func (w *ChangeWriter) close() error {
 	return err
 }
 
-// eventID is the same for a change however often it is delivered, and another for the same thing happening
-// again.
-func eventID(instance, run string, c *graph.Change) string {
-	h := sha256.New()
-	for _, part := range []string{instance, run, c.Type.Name, c.Key, string(c.Op)} {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part))))
-		h.Write([]byte(part))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
