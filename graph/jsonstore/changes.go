@@ -47,4 +47,3 @@ func (w *ChangeWriter) close() error {
 	w.file = nil
 	return err
 }
-
