@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -66,6 +67,7 @@ type Client struct {
 	http     http.Client
 	deadline time.Duration
 	limiter  *Limiter
+	isJSON   atomic.Bool   // the console has answered, in JSON
 	slots    chan struct{} // holds one value for each request under way
 	logger   *slog.Logger
 	recorder Recorder

@@ -60,9 +60,10 @@ func hasStatus(err error, status int) bool {
 
 const wrongURL = "an HTML page came where JSON should be: the URL is probably wrong, or a proxy answered"
 
-// errorOf reads the body of an answer that is not 200. A body that cannot be read leaves the status.
-func errorOf(status int, body io.Reader) *Error {
-	e := &Error{Status: status, Detail: http.StatusText(status)}
+// errorOf reads the body of an answer that is not 200, and says whether it is the API's. A body that cannot be read
+// leaves the status.
+func errorOf(status int, body io.Reader) (e *Error, isAPIs bool) {
+	e = &Error{Status: status, Detail: http.StatusText(status)}
 	const most = 64 << 10
 	content, _ := io.ReadAll(io.LimitReader(body, most))
 	var answer struct {
@@ -75,6 +76,7 @@ func errorOf(status int, body io.Reader) *Error {
 			e.Detail = wrongURL
 		}
 	case decodeRow(content, &answer) == nil && len(answer.Errors) > 0:
+		isAPIs = true
 		e.Code = answer.Errors[0].Code.Value
 		if detail := answer.Errors[0].text(); detail != "" {
 			e.Detail = detail
@@ -84,7 +86,7 @@ func errorOf(status int, body io.Reader) *Error {
 		// A new token would revoke this one, which is good elsewhere where it only was cut off or is another console's.
 		e.Detail += "; look whether the token is whole and this console's, and in the console (Settings, Users, Service Users) whether it has expired: only then generate one anew there, which revokes the old one"
 	}
-	return e
+	return e, isAPIs
 }
 
 // apiError is an element of the list "errors" of an answer.

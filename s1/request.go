@@ -239,19 +239,48 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		status := resp.StatusCode
+		answer, isConsoles := errorOf(status, resp.Body)
+		if isConsoles {
+			c.isJSON.Store(true)
+		} else if f := c.notConsole(status, answer); f != nil {
+			return f
+		}
 		return &fault{
-			err:        errorOf(status, resp.Body),
+			err:        answer,
 			again:      status >= 500 && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,
 			retryAfter: c.retryAfter(resp.Header.Get("Retry-After")),
 		}
 	}
 	if err := read(Bounded(resp.Body)); err != nil {
+		var answer *Error
+		if errors.As(err, &answer) && answer.Detail == wrongURL {
+			if f := c.notConsole(resp.StatusCode, answer); f != nil {
+				return f
+			}
+		}
 		return c.broken(ctx, err)
 	}
+	c.isJSON.Store(true)
 	// A body that is read to its end lets the connection serve the next request. What follows the
 	// JSON is of no interest, be it broken or not.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	return nil
+}
+
+// notConsole is the fault of an answer in HTML, or a 403 without what the API puts around its errors, where the console
+// has answered in JSON before: what stands before it, such as a CDN, a proxy or a firewall, answers in its place for a
+// while, and says nothing about the URL or the token. It is nil of other answers.
+func (c *Client) notConsole(status int, answer *Error) *fault {
+	isHTML := strings.HasPrefix(answer.Detail, wrongURL) // of a 401 more follows
+	if !c.isJSON.Load() || !isHTML && status != http.StatusForbidden {
+		return nil
+	}
+	what := fmt.Sprintf("a %d that is not the console's", status)
+	if isHTML {
+		what = fmt.Sprintf("an HTML page came with status %d", status)
+	}
+	return &fault{again: true, err: &Error{Detail: what +
+		", though the console has answered before: a CDN, a proxy or a firewall answers in its place; run again, and ask who runs it if it stays"}}
 }
 
 // broken makes a fault of what went wrong before an answer was there and read.

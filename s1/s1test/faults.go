@@ -117,6 +117,12 @@ func HTML() Effect {
 		"<!DOCTYPE html><html><head><title>SentinelOne - Management Console</title></head><body><div id=\"app\"></div></body></html>")
 }
 
+// Blocked answers as what stands before a console, such as a CDN or a firewall: with a status and a web page, or with a
+// text of its own.
+func Blocked(status int, page string) Effect {
+	return StatusWith(status, http.Header{"Content-Type": {"text/html"}}, page)
+}
+
 // RedirectTo sends the client to another URL, with the request's own path and parameters.
 func RedirectTo(base string) Effect {
 	return Effect{instead: func(rw http.ResponseWriter, r *http.Request) {
