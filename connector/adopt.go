@@ -35,7 +35,7 @@ func (r *run) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m n
 	if err := store.Claim(ctx, m, f.ownerOf(was.Scope)); err != nil {
 		return fmt.Errorf("neo4j: %w", err)
 	}
-	last := state{ // what is of the graph, and not of the folder that is lost
+	last := state{ // what belongs to the graph, and not to the folder that is lost
 		Host: f.owner.Host, Source: f.owner.Source, Scope: was.Scope, Applications: was.Applications, Established: was.Established,
 		Complete: was.Complete, AgentsReadAt: was.AgentsReadAt, Tag: was.Tag, Version: was.Version, Adopted: m.Run,
 	}

@@ -41,7 +41,7 @@ func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
 	return readings
 }
 
-// conclude fills in the summary but for the changes.
+// conclude fills in the summary, except the changes.
 func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	if !r.mixed {
 		r.state.Applications = in.Applications
@@ -90,8 +90,8 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	}
 }
 
-// established says of which types the next run's differences are changes. Relationships are made of what
-// earlier steps found out too, so these must have been whole as well.
+// established says in which types the next run's differences are changes. A relationship also says what earlier steps
+// found out, so their types must have been read whole as well.
 func (r *run) established(types map[string]*reconcile.Type) map[string]bool {
 	established := make(map[string]bool)
 	sources := make(map[string][]string) // by step: the entity types that it depends on

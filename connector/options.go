@@ -14,7 +14,7 @@ import (
 	"s1graph/s1"
 )
 
-// Options say what one sync is to do. The zero values of all but Config are ready to use.
+// Options say what one run is to do. The zero values of all but Config are ready to use.
 type Options struct {
 	Config *config.Config
 
@@ -26,10 +26,10 @@ type Options struct {
 	Replay          string   // folder of a recording to read instead of a console
 	Version         string   // of s1graph, kept with the run
 
-	// Limiter holds back the requests of all syncs that use one token; nil: one of this sync's own.
+	// Limiter holds back the requests of all runs that use one token; nil: one of this run's own.
 	Limiter *s1.Limiter
 
-	// Alerts judges the runs that are committed, and those that fail; nil: nobody is told of anything. What it queues
+	// Alerts evaluates the runs that are committed, and those that fail; nil: nobody is told of anything. What it queues
 	// is delivered by others.
 	Alerts *alerts.Engine
 

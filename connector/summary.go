@@ -42,7 +42,7 @@ type Summary struct {
 	// WithheldDeletions counts, by type, what the deletion guard kept.
 	WithheldDeletions map[string]int64 `json:"withheldDeletions"`
 
-	// KeptOutside counts, by entity type, what was kept because it lies outside the scope that was read.
+	// KeptOutside counts, by entity type, what was kept because it is out of the scope that was read.
 	KeptOutside map[string]int64 `json:"keptOutside,omitempty"`
 
 	// DanglingRelationships counts what was left out because one of its ends is not in the graph.

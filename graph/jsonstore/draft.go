@@ -126,7 +126,7 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	return content.Records, nil
 }
 
-// WriteFile writes a file beside the graph, such as what was judged of it, for Run.Open. It is there once it is
+// WriteFile writes a file beside the graph, such as the verdicts on its devices, for Run.Open. It is there once it is
 // written whole; an error of write leaves none. The name must be none that the run has already.
 func (d *Draft) WriteFile(name string, write func(io.Writer) error) error {
 	if name != filepath.Base(name) || slices.Contains([]string{"graph", "index", "rewrite", "summary.json", "run.json"}, name) {
