@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"s1graph/graph"
-	"s1graph/posture"
 )
 
 // batch is how many subjects are looked at together: what is related to them is fetched at once.
@@ -337,59 +335,6 @@ func (t *stateOf) read(e graph.Encoded) (*record, error) {
 		return decoded(e, t.run.Types)
 	}
 	return some(e, t.reads)
-}
-
-// complete reads all of the entities that are to be told of. What posture says of them is kept.
-func (e *evaluation) complete(ctx context.Context, subjects []*subject) error {
-	wanted := map[string]map[string]bool{}
-	for _, s := range subjects {
-		if s.after != nil && wanted[s.typ] == nil {
-			wanted[s.typ] = map[string]bool{}
-		}
-		if s.after != nil {
-			wanted[s.typ][s.key] = true
-		}
-	}
-	for _, typeName := range slices.Sorted(maps.Keys(wanted)) {
-		found, err := e.resolver.fetch(ctx, typeName, wanted[typeName])
-		if err != nil {
-			return err
-		}
-		for _, s := range subjects {
-			whole := found[s.key]
-			if whole == nil || s.typ != typeName || s.after == nil {
-				continue
-			}
-			for _, name := range []string{compliant, reasons} {
-				if v := s.after.get(name); !v.IsAbsent() {
-					whole.set(name, v)
-				}
-			}
-			s.after = whole
-		}
-	}
-	return nil
-}
-
-// verdicts gives, to be called with each record in turn, what adds to it what posture says of it.
-func (e *evaluation) verdicts(ctx context.Context, typeName string) (add func(*record) error, stop func()) {
-	if typeName != deviceType || e.run.Posture == nil {
-		return func(*record) error { return nil }, func() {}
-	}
-	next, stop := iter.Pull2(e.run.Posture(ctx))
-	var v posture.Verdict
-	var err error
-	more := true
-	return func(r *record) error {
-		for more && err == nil && v.Device < r.key {
-			v, err, more = next()
-		}
-		if more && err == nil && v.Device == r.key {
-			r.set(compliant, graph.Bool(v.Compliant))
-			r.set(reasons, graph.Strings(slices.Clone(v.Reasons)))
-		}
-		return err
-	}, stop
 }
 
 // evaluate asks the rules about entities.

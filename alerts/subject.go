@@ -1,10 +1,14 @@
 package alerts
 
 import (
+	"context"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
 	"s1graph/graph"
+	"s1graph/posture"
 )
 
 // subject is what a condition looks at, and a template tells of: a change, or an entity in some state.
@@ -83,4 +87,57 @@ type runState struct {
 
 	// tokenDaysLeft is known where the token's end is, tokenDaysLeftBefore where it was in the run before.
 	tokenDaysLeft, tokenDaysLeftBefore *int64
+}
+
+// complete reads all of the entities that are to be told of. What posture says of them is kept.
+func (e *evaluation) complete(ctx context.Context, subjects []*subject) error {
+	wanted := map[string]map[string]bool{}
+	for _, s := range subjects {
+		if s.after != nil && wanted[s.typ] == nil {
+			wanted[s.typ] = map[string]bool{}
+		}
+		if s.after != nil {
+			wanted[s.typ][s.key] = true
+		}
+	}
+	for _, typeName := range slices.Sorted(maps.Keys(wanted)) {
+		found, err := e.resolver.fetch(ctx, typeName, wanted[typeName])
+		if err != nil {
+			return err
+		}
+		for _, s := range subjects {
+			whole := found[s.key]
+			if whole == nil || s.typ != typeName || s.after == nil {
+				continue
+			}
+			for _, name := range []string{compliant, reasons} {
+				if v := s.after.get(name); !v.IsAbsent() {
+					whole.set(name, v)
+				}
+			}
+			s.after = whole
+		}
+	}
+	return nil
+}
+
+// verdicts gives, to be called with each record in turn, what adds to it what posture says of it.
+func (e *evaluation) verdicts(ctx context.Context, typeName string) (add func(*record) error, stop func()) {
+	if typeName != deviceType || e.run.Posture == nil {
+		return func(*record) error { return nil }, func() {}
+	}
+	next, stop := iter.Pull2(e.run.Posture(ctx))
+	var v posture.Verdict
+	var err error
+	more := true
+	return func(r *record) error {
+		for more && err == nil && v.Device < r.key {
+			v, err, more = next()
+		}
+		if more && err == nil && v.Device == r.key {
+			r.set(compliant, graph.Bool(v.Compliant))
+			r.set(reasons, graph.Strings(slices.Clone(v.Reasons)))
+		}
+		return err
+	}, stop
 }
