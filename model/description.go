@@ -1,6 +1,8 @@
 package model
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -63,23 +65,17 @@ type Rank struct {
 
 // Compare returns a negative number where r is less than other, a positive one where it is greater.
 func (r Rank) Compare(other Rank) int {
-	if r.Number != other.Number {
-		if r.Number < other.Number {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(r.Tie, other.Tie)
+	return cmp.Or(cmp.Compare(r.Number, other.Number), cmp.Compare(r.Tie, other.Tie))
 }
 
-// ID makes a Tie of an ID, so that numbers compare as numbers, whatever their length.
+// ID makes a Tie of an ID, so that numbers compare as numbers, whatever their length: of two, the one with more digits
+// is the greater.
 func ID(id string) string {
 	digits := strings.TrimLeft(id, "0")
 	if strings.ContainsFunc(digits, func(r rune) bool { return r < '0' || r > '9' }) {
 		return id
 	}
-	const longest = 20 // digits of the greatest 64-bit number
-	return strings.Repeat("0", max(0, longest-len(digits))) + digits
+	return fmt.Sprintf("%04d %s", len(digits), digits)
 }
 
 // PropertyDescription is what is known of a property without a row.
