@@ -75,7 +75,7 @@ func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 		for some := range slices.Chunk(uuids, strayAgentsAtOnce) {
 			question := *l
 			question.filters, question.chains = url.Values{"agentUuid__contains": {strings.Join(some, ",")}}, nil
-			question.name = "?" + some[0]
+			question.name, question.among = "?"+some[0], newAmong(l.rows())
 			if err := question.collect(ctx, in, out); err != nil {
 				return fmt.Errorf("asking for the applications of %d agents that the list lacks: %w", len(some), err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/url"
 	"slices"
@@ -21,6 +22,7 @@ type list[T any] struct {
 	endpoint s1.Endpoint[T]
 	name     string                                          // tells lists of one endpoint apart; empty where a step reads one
 	filters  url.Values                                      // besides the List's own
+	among    *among                                          // of a list that is one of many; nil: it stands alone
 	chains   func(filters url.Values, rows int) []url.Values // nil: never split
 
 	// entity is what a row becomes. Things of this type in the last graph that the list lacks are asked
@@ -225,9 +227,10 @@ func (l *list[T]) emit(out *Emitter, rows []T) error {
 			unreadable++ // nothing can be said of a thing without an ID
 			continue
 		}
-		if err := out.Row(l.title(), l.id(row), l.updated(row), l.records(row)...); err != nil {
+		if err := out.Row(l.rows(), l.id(row), l.updated(row), l.records(row)...); err != nil {
 			return err
 		}
+		l.among.count(l.id(row))
 	}
 	out.noteUnreadable(l.title(), unreadable)
 	out.advance(len(rows))
@@ -236,7 +239,37 @@ func (l *list[T]) emit(out *Emitter, rows []T) error {
 
 func (l *list[T]) title() string { return l.Path + l.name }
 
-func (l *list[T]) distinct(out *Emitter) int64 { return out.distinct(l.title()) }
+// among is what a list needs that is one of many: the Emitter knows them all as one, so that many cost no more memory
+// than one, and each counts its own rows. Its IDs are unique in all of them, and it is read in one chain.
+type among struct {
+	rows string // the name of all of them together
+	ids  map[uint64]struct{}
+}
+
+func newAmong(rows string) *among { return &among{rows: rows, ids: make(map[uint64]struct{})} }
+
+var idSeed = maphash.MakeSeed()
+
+func (a *among) count(id string) {
+	if a != nil {
+		a.ids[maphash.String(idSeed, id)] = struct{}{}
+	}
+}
+
+// rows is the name by which the Emitter knows the list.
+func (l *list[T]) rows() string {
+	if l.among != nil {
+		return l.among.rows
+	}
+	return l.title()
+}
+
+func (l *list[T]) distinct(out *Emitter) int64 {
+	if l.among != nil {
+		return int64(len(l.among.ids))
+	}
+	return out.distinct(l.rows())
+}
 
 // askForMissing asks by ID for what the last graph has and the list lacks. One that answers is emitted
 // like a row of the list; too many of those mean that the list was not whole after all.
@@ -272,7 +305,7 @@ func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, fi
 		if err != nil {
 			return err
 		}
-		if out.seen(l.title(), idOf(d.Key)) {
+		if out.seen(l.rows(), idOf(d.Key)) {
 			continue
 		}
 		if missing = append(missing, d.Key); len(missing) == askAtOnce {

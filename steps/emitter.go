@@ -88,6 +88,9 @@ func (e *Emitter) note(sentence string) {
 // noteUnreadable counts rows of a list that are no objects or have no ID, unreadable is how many there were so far, and
 // forgetUnreadable begins anew, since the list is read once more.
 func (e *Emitter) noteUnreadable(list string, rows int) {
+	if rows == 0 {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.without[list] += int64(rows)

@@ -64,16 +64,22 @@ func collectInventoryOf(ctx context.Context, in *Input, out *Emitter, filters ur
 
 // collectEndpoints reads which agents have one application of the inventory.
 func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.InventoryApplication, filters url.Values) error {
+	name := "?" + filters.Encode() + "\x00" + app.ApplicationName + "\x00" + app.ApplicationVendor
 	endpoints := &list[s1.InventoryEndpoint]{
 		List:     List{Path: s1.InventoryEndpoints.Path},
 		endpoint: s1.InventoryEndpoints,
-		name:     "?" + filters.Encode() + "\x00" + app.ApplicationName + "\x00" + app.ApplicationVendor,
+		name:     name,
+		among:    newAmong(s1.InventoryEndpoints.Path),
 		filters: withFilters(filters, url.Values{
 			"applicationName":   {app.ApplicationName},
 			"applicationVendor": {app.ApplicationVendor},
 		}),
 		id: func(row *s1.InventoryEndpoint) string {
-			return cmp.Or(row.ID, strings.TrimSpace(cmp.Or(row.EndpointID, row.EndpointUUID)+" "+row.Version))
+			id := cmp.Or(row.ID, strings.TrimSpace(cmp.Or(row.EndpointID, row.EndpointUUID)+" "+row.Version))
+			if id == "" {
+				return ""
+			}
+			return id + name
 		},
 		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
 		records: func(row *s1.InventoryEndpoint) []graph.Record {

@@ -124,8 +124,8 @@ func (e *entry) clone(memory *[]byte) entry {
 type rowHeader struct {
 	id      uint64
 	updated int64
-	content [14]byte
-	list    uint16
+	content [12]byte
+	list    uint32
 }
 
 const rowHeaderSize = 32
@@ -134,7 +134,7 @@ func parseRowHeader(b []byte) rowHeader {
 	return rowHeader{
 		id:      binary.LittleEndian.Uint64(b[0:]),
 		updated: int64(binary.LittleEndian.Uint64(b[8:])),
-		content: [14]byte(b[16:30]),
-		list:    binary.LittleEndian.Uint16(b[30:]),
+		content: [12]byte(b[16:28]),
+		list:    binary.LittleEndian.Uint32(b[28:]),
 	}
 }

@@ -5,9 +5,12 @@ import "slices"
 // idSet is a set of numbers that costs little more than the eight bytes of each, and remembers which were
 // added more than once.
 type idSet struct {
-	shards   [256]shard
+	shards   []shard // one for a few numbers, else many: to sort each takes less time then
 	repeated []uint64
 }
+
+// manyIDs are too many for one shard.
+const manyIDs = 1024
 
 // shard holds its numbers sorted up to a point, and behind it those that were added since.
 type shard struct {
@@ -16,11 +19,23 @@ type shard struct {
 }
 
 func (s *idSet) add(id uint64) {
+	if s.shards == nil {
+		s.shards = make([]shard, 1)
+	}
 	sh := s.shard(id)
 	sh.ids = append(sh.ids, id)
+	if len(s.shards) == 1 && len(sh.ids) > manyIDs {
+		s.shards = make([]shard, 256)
+		for _, id := range sh.ids {
+			s.add(id)
+		}
+	}
 }
 
 func (s *idSet) has(id uint64) bool {
+	if s.shards == nil {
+		return false
+	}
 	const few = 64 // to look through is faster than to sort
 	sh := s.shard(id)
 	if len(sh.ids)-sh.sorted > few {
@@ -53,7 +68,7 @@ func (s *idSet) repeats() []uint64 {
 
 // shard spreads numbers that follow each other, as a vendor's do, by the upper bits of a product.
 func (s *idSet) shard(id uint64) *shard {
-	return &s.shards[id*0x9e3779b97f4a7c15>>56]
+	return &s.shards[id*0x9e3779b97f4a7c15>>56%uint64(len(s.shards))]
 }
 
 func (s *idSet) settle(sh *shard) {

@@ -233,7 +233,7 @@ func (s *Sorter) list(name string) *list {
 	s.listsMu.Lock()
 	defer s.listsMu.Unlock()
 	if s.lists[name] == nil {
-		s.lists[name] = &list{number: uint16(len(s.lists) + 1)} // a row without an ID is of list 0
+		s.lists[name] = &list{number: uint32(len(s.lists) + 1)} // a row without an ID is of list 0
 	}
 	return s.lists[name]
 }
@@ -265,7 +265,7 @@ func decimal(s string) (n uint64, ok bool) {
 
 // list is what the Sorter knows of the rows of one list.
 type list struct {
-	number uint16
+	number uint32
 
 	mu  sync.Mutex
 	ids idSet
@@ -288,7 +288,7 @@ type scratch struct {
 	entries []byte
 	at      []int // where each entry starts
 	types   []int // the type of each
-	content [14]byte
+	content [12]byte
 	hash    []byte
 }
 

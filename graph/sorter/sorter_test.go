@@ -357,3 +357,16 @@ func TestADirectoryThatIsNotThereIsAnError(t *testing.T) {
 	assert.ErrorContains(t, err, dir)
 	assert.ErrorIs(t, b.Add(agentRow("2", "10", "100", 1)), os.ErrNotExist, "the error stays")
 }
+
+// A list has a number. Where the 65,536th had the one of the first again, a row of it replaced another list's.
+func TestRowsOfMoreListsThanTwoBytesCanNumberStayApart(t *testing.T) {
+	const lists = 70_000
+	b := newSorter(t, 1<<20)
+	for i := range lists {
+		require.NoError(t, b.Add(sorter.Row{List: strconv.Itoa(i), ID: "1", Records: []graph.Record{entity(groups, strconv.Itoa(i))}}))
+	}
+	// An ID that came twice in a list is looked for among the rows of that list alone.
+	repeated := strconv.Itoa(lists - 1)
+	got := built(t, b, sorter.Row{List: repeated, ID: "1", Updated: 1, Records: []graph.Record{entity(groups, repeated)}})
+	assert.Equal(t, lists, len(got)) // Len would print them all
+}

@@ -187,8 +187,8 @@ func (b *batch) writeRows(w *countingWriter) {
 		h := &b.rows[i]
 		binary.LittleEndian.PutUint64(buf[0:], h.id)
 		binary.LittleEndian.PutUint64(buf[8:], uint64(h.updated))
-		copy(buf[16:30], h.content[:])
-		binary.LittleEndian.PutUint16(buf[30:], h.list)
+		copy(buf[16:28], h.content[:])
+		binary.LittleEndian.PutUint32(buf[28:], h.list)
 		w.write(buf[:])
 	}
 }

@@ -36,8 +36,8 @@ func (s *Sorter) findSuperseded() error {
 		number uint64
 		found  bool
 	}
-	repeated := map[uint16][]uint64{}
-	winners := map[uint16][]best{}
+	repeated := map[uint32][]uint64{}
+	winners := map[uint32][]best{}
 	for _, l := range s.lists {
 		if ids := l.repeats(); len(ids) > 0 {
 			repeated[l.number], winners[l.number] = ids, make([]best, len(ids))
