@@ -23,9 +23,11 @@ var Agent = model.Entity[s1.Agent]{
 	Tags:     agentTags,
 	TagsDoc:  agentTagsDoc,
 	Properties: slices.Concat(
-		agentIdentity, agentState, agentSystem, agentNetwork, agentScans, agentDirectory, agentCloud(),
+		machineFacts, agentIdentity, agentState, agentSystem, agentNetwork, agentScans, agentDirectory, agentCloud,
 	),
 }.Define()
+
+var agentField = model.Field[s1.Agent]
 
 const agentType = "sentinelone_agent"
 
@@ -56,158 +58,104 @@ func agentFunctions(a *s1.Agent) []string {
 	return functions
 }
 
+// machineFacts are what agents and devices say alike of the machine.
+var machineFacts = []model.Property[s1.Agent]{
+	agentField("accountId", "Id of the account."),
+	agentField("computerName", "Host name as the agent reports it."),
+	agentField("domain", "Domain or workgroup of the machine."),
+	agentField("machineType", "desktop, laptop, server, storage, kubernetes node, kubernetes pod, ecs task or unknown."),
+	agentField("osArch", "32 bit, 64 bit or ARM64."),
+	agentField("osStartTime", "When the machine was last booted.").Volatile("moves with every boot"),
+	agentField("cpuId", "Model of the processor."),
+	agentField("cpuCount", "Number of processors."),
+	agentField("coreCount", "Number of cores."),
+	agentField("totalMemory", "Memory in megabytes."),
+	agentField("firewallEnabled", "Whether the agent's firewall control is on."),
+}
+
 var agentIdentity = []model.Property[s1.Agent]{
-	model.Text("id", "The agent's id.", func(a *s1.Agent) string { return a.ID }),
+	agentField("id", "The agent's id."),
 	model.Text("name", "Name of the computer, else the agent's id.",
 		func(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.ID) }).Required(),
 	model.Text("displayName", "As name.",
 		func(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.ID) }).Required(),
-	model.Text("uuid", "The agent's UUID, which the agent makes on its machine.",
-		func(a *s1.Agent) string { return a.UUID }),
-	model.Text("computerName", "Host name as the agent reports it.",
-		func(a *s1.Agent) string { return a.ComputerName }),
-	model.Text("externalId", "Identifier that the customer gave the agent.",
-		func(a *s1.Agent) string { return a.ExternalID }),
+	agentField("uuid", "The agent's UUID, which the agent makes on its machine."),
+	agentField("externalId", "Identifier that the customer gave the agent."),
 	model.Set("tags", "The agent's tags as they are, as `key:value`.", agentTagList),
 	model.Set("tagsAssigned", "Who gave the agent which tag, and when, as `key:value: who, time`.", agentTagsAssigned),
-	model.Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
 	model.Text("accountName", "Name of the account.",
 		func(a *s1.Agent) string { return unescaped(a.AccountName) }).Volatile(nameOfParent),
-	model.Text("siteId", "Id of the site.", func(a *s1.Agent) string { return a.SiteID }),
+	agentField("siteId", "Id of the site."),
 	model.Text("siteName", "Name of the site.",
 		func(a *s1.Agent) string { return unescaped(a.SiteName) }).Volatile(nameOfParent),
-	model.Text("groupId", "Id of the group.", func(a *s1.Agent) string { return a.GroupID }),
+	agentField("groupId", "Id of the group."),
 	model.Text("groupName", "Name of the group.",
 		func(a *s1.Agent) string { return unescaped(a.GroupName) }).Volatile(nameOfParent),
-	model.Moment("groupUpdatedAt", "When the agent's group last changed.",
-		func(a *s1.Agent) s1.Time { return a.GroupUpdatedAt }).
+	agentField("groupUpdatedAt", "When the agent's group last changed.").
 		Volatile("moves with every change of the group; a move to another group shows in groupId"),
-	model.Moment("createdAt", "When the console first wrote the agent down.",
-		func(a *s1.Agent) s1.Time { return a.CreatedAt }),
-	model.Moment("registeredAt", "When the agent first reported to the console.",
-		func(a *s1.Agent) s1.Time { return a.RegisteredAt }),
-	model.Moment("updatedAt", "When the console last wrote to the agent.",
-		func(a *s1.Agent) s1.Time { return a.UpdatedAt }).Volatile(bookkeeping),
+	agentField("createdAt", "When the console first wrote the agent down."),
+	agentField("registeredAt", "When the agent first reported to the console."),
+	agentField("updatedAt", "When the console last wrote to the agent.").Volatile(bookkeeping),
 }
 
 var agentState = []model.Property[s1.Agent]{
 	model.Set("function", "What the agent does, in JupiterOne's words: activity-monitor, anti-malware and endpoint-protection; "+
 		"host-firewall where its firewall control is on.", agentFunctions).Required(),
-	model.Text("agentVersion", "Version of the agent.", func(a *s1.Agent) string { return a.AgentVersion }),
-	model.Flag("isUpToDate", "Whether the agent has the latest version.",
-		func(a *s1.Agent) s1.Flag { return a.IsUpToDate }).Volatile(vendorRelease),
-	model.Text("installerType", "Kind of package that the agent was installed from, such as .msi.",
-		func(a *s1.Agent) string { return a.InstallerType }),
-	model.Flag("isActive", "Whether the agent is connected to the console.",
-		func(a *s1.Agent) s1.Flag { return a.IsActive }).Volatile("moves when a machine sleeps and wakes"),
-	model.Moment("lastActiveDate", "When the agent last reported to the console.",
-		func(a *s1.Agent) s1.Time { return a.LastActiveDate }).Volatile(heartbeat),
+	agentField("agentVersion", "Version of the agent."),
+	agentField("isUpToDate", "Whether the agent has the latest version.").Volatile(vendorRelease),
+	agentField("installerType", "Kind of package that the agent was installed from, such as .msi."),
+	agentField("isActive", "Whether the agent is connected to the console.").Volatile("moves when a machine sleeps and wakes"),
+	agentField("lastActiveDate", "When the agent last reported to the console.").Volatile(heartbeat),
 	model.Moment("lastSeenOn", "lastActiveDate, else registeredAt, else createdAt, else 0.",
 		lastSeenOn).Required().Volatile(heartbeat),
-	model.Flag("isDecommissioned", "Whether the agent was taken out of service.",
-		func(a *s1.Agent) s1.Flag { return a.IsDecommissioned }),
-	model.Flag("isUninstalled", "Whether the agent was uninstalled.",
-		func(a *s1.Agent) s1.Flag { return a.IsUninstalled }),
-	model.Flag("isPendingUninstall", "Whether the agent has been told to uninstall itself.",
-		func(a *s1.Agent) s1.Flag { return a.IsPendingUninstall }),
-	model.Flag("infected", "Whether the agent has threats that are not mitigated.",
-		func(a *s1.Agent) s1.Flag { return a.Infected }),
-	model.Whole("activeThreats", "Number of threats that are not mitigated.",
-		func(a *s1.Agent) s1.Int { return a.ActiveThreats }).Volatile(countOfChildren),
-	model.Flag("threatRebootRequired", "Whether a threat's mitigation waits for a reboot.",
-		func(a *s1.Agent) s1.Flag { return a.ThreatRebootRequired }),
-	model.Text("mitigationMode", "What the policy does about threats: detect or protect.",
-		func(a *s1.Agent) string { return a.MitigationMode }),
-	model.Text("mitigationModeSuspicious", "What the policy does about suspicious activity: detect or protect.",
-		func(a *s1.Agent) string { return a.MitigationModeSuspicious }),
-	model.Text("detectionState", "How far detection is switched on, as the vendor has it.",
-		func(a *s1.Agent) string { return a.DetectionState }),
-	model.Text("operationalState", "Whether the agent works or is disabled, as the vendor has it; na where it works.",
-		func(a *s1.Agent) string { return a.OperationalState }),
-	model.Moment("operationalStateExpiration", "When operationalState ends by itself.",
-		func(a *s1.Agent) s1.Time { return a.OperationalStateExpiration }),
-	model.Moment("firstFullModeTime", "When the agent was first fully at work.",
-		func(a *s1.Agent) s1.Time { return a.FirstFullModeTime }),
-	model.Moment("policyUpdatedAt", "When the agent last took over a policy.",
-		func(a *s1.Agent) s1.Time { return a.PolicyUpdatedAt }).
+	agentField("isDecommissioned", "Whether the agent was taken out of service."),
+	agentField("isUninstalled", "Whether the agent was uninstalled."),
+	agentField("isPendingUninstall", "Whether the agent has been told to uninstall itself."),
+	agentField("infected", "Whether the agent has threats that are not mitigated."),
+	agentField("activeThreats", "Number of threats that are not mitigated.").Volatile(countOfChildren),
+	agentField("threatRebootRequired", "Whether a threat's mitigation waits for a reboot."),
+	agentField("mitigationMode", "What the policy does about threats: detect or protect."),
+	agentField("mitigationModeSuspicious", "What the policy does about suspicious activity: detect or protect."),
+	agentField("detectionState", "How far detection is switched on, as the vendor has it."),
+	agentField("operationalState", "Whether the agent works or is disabled, as the vendor has it; na where it works."),
+	agentField("operationalStateExpiration", "When operationalState ends by itself."),
+	agentField("firstFullModeTime", "When the agent was first fully at work."),
+	agentField("policyUpdatedAt", "When the agent last took over a policy.").
 		Volatile("moves for all agents of a group at once; what the policy does shows in other properties"),
-	model.Flag("firewallEnabled", "Whether the agent's firewall control is on.",
-		func(a *s1.Agent) s1.Flag { return a.FirewallEnabled }),
-	model.Flag("networkQuarantineEnabled", "Whether the agent's firewall rules for quarantine are on.",
-		func(a *s1.Agent) s1.Flag { return a.NetworkQuarantineEnabled }),
-	model.Flag("encryptedApplications", "Whether the disk is encrypted.",
-		func(a *s1.Agent) s1.Flag { return a.EncryptedApplications }),
-	model.Flag("allowRemoteShell", "Whether the console may open a shell on the machine.",
-		func(a *s1.Agent) s1.Flag { return a.AllowRemoteShell }),
-	model.Flag("inRemoteShellSession", "Whether a shell from the console is open.",
-		func(a *s1.Agent) s1.Flag { return a.InRemoteShellSession }).
+	agentField("networkQuarantineEnabled", "Whether the agent's firewall rules for quarantine are on."),
+	agentField("encryptedApplications", "Whether the disk is encrypted."),
+	agentField("allowRemoteShell", "Whether the console may open a shell on the machine."),
+	agentField("inRemoteShellSession", "Whether a shell from the console is open.").
 		Volatile("is how the moment of the collection happened to be"),
-	model.Text("remoteProfilingState", "Whether the vendor's support profiles the agent.",
-		func(a *s1.Agent) string { return a.RemoteProfilingState }),
-	model.Moment("remoteProfilingStateExpiration", "When profiling ends by itself.",
-		func(a *s1.Agent) s1.Time { return a.RemoteProfilingStateExpiration }),
-	model.Text("rangerStatus", "Whether the agent scans its network: Enabled, Disabled or NotApplicable.",
-		func(a *s1.Agent) string { return a.RangerStatus }),
-	model.Text("rangerVersion", "Version of the network scanner.",
-		func(a *s1.Agent) string { return a.RangerVersion }),
-	model.Text("consoleMigrationStatus", "Whether the agent is being moved to another console: N/A, Pending, Migrated or Failed.",
-		func(a *s1.Agent) string { return a.ConsoleMigrationStatus }),
-	model.Set("userActionsNeeded", "What someone must do for the agent to work fully, such as reboot_needed.",
-		func(a *s1.Agent) []string { return a.UserActionsNeeded }),
-	model.Set("missingPermissions", "Permissions that the agent lacks on a Mac.",
-		func(a *s1.Agent) []string { return a.MissingPermissions }),
+	agentField("remoteProfilingState", "Whether the vendor's support profiles the agent."),
+	agentField("remoteProfilingStateExpiration", "When profiling ends by itself."),
+	agentField("rangerStatus", "Whether the agent scans its network: Enabled, Disabled or NotApplicable."),
+	agentField("rangerVersion", "Version of the network scanner."),
+	agentField("consoleMigrationStatus", "Whether the agent is being moved to another console: N/A, Pending, Migrated or Failed."),
+	agentField("userActionsNeeded", "What someone must do for the agent to work fully, such as reboot_needed."),
+	agentField("missingPermissions", "Permissions that the agent lacks on a Mac."),
 }
 
 var agentSystem = []model.Property[s1.Agent]{
-	model.Text("osName", "Name of the operating system.", func(a *s1.Agent) string { return a.OSName }),
-	model.Text("osType", "windows, macos, linux or windows_legacy.",
-		func(a *s1.Agent) string { return a.OSType }),
-	model.Text("osRevision", "Version or build of the operating system.",
-		func(a *s1.Agent) string { return a.OSRevision }),
-	model.Text("osArch", "32 bit, 64 bit or ARM64.", func(a *s1.Agent) string { return a.OSArch }),
-	model.Moment("osStartTime", "When the machine was last booted.",
-		func(a *s1.Agent) s1.Time { return a.OSStartTime }).Volatile("moves with every boot"),
-	model.Text("machineType", "desktop, laptop, server, storage, kubernetes node, kubernetes pod, ecs task or unknown.",
-		func(a *s1.Agent) string { return a.MachineType }),
-	model.Text("modelName", "Maker and model of the machine.", func(a *s1.Agent) string { return a.ModelName }),
-	model.Text("serialNumber", "Serial number as the firmware has it, fillers included.",
-		func(a *s1.Agent) string { return a.SerialNumber }),
-	model.Text("cpuId", "Model of the processor.", func(a *s1.Agent) string { return a.CPUID }),
-	model.Whole("cpuCount", "Number of processors.", func(a *s1.Agent) s1.Int { return a.CPUCount }),
-	model.Whole("coreCount", "Number of cores.", func(a *s1.Agent) s1.Int { return a.CoreCount }),
-	model.Whole("totalMemory", "Memory in megabytes.", func(a *s1.Agent) s1.Int { return a.TotalMemory }),
-	model.Text("storageName", "Name of the storage that the agent protects.",
-		func(a *s1.Agent) string { return a.StorageName }),
-	model.Text("storageType", "Kind of the storage that the agent protects.",
-		func(a *s1.Agent) string { return a.StorageType }),
-	model.Flag("hasContainerizedWorkload", "Whether containers run on the machine.",
-		func(a *s1.Agent) s1.Flag { return a.HasContainerizedWorkload }).Volatile(workload),
-	model.Whole("containersCount", "Number of containers on the machine.",
-		func(a *s1.Agent) s1.Int { return workloadCounts(a).ContainersCount }).Volatile(workload),
-	model.Whole("podsCount", "Number of Kubernetes pods on the machine.",
-		func(a *s1.Agent) s1.Int { return workloadCounts(a).PodsCount }).Volatile(workload),
-	model.Whole("tasksCount", "Number of ECS tasks on the machine.",
-		func(a *s1.Agent) s1.Int { return workloadCounts(a).TasksCount }).Volatile(workload),
-}
-
-func workloadCounts(a *s1.Agent) s1.ContainerizedWorkloadCounts {
-	if a.ContainerizedWorkloadCounts == nil {
-		return s1.ContainerizedWorkloadCounts{}
-	}
-	return *a.ContainerizedWorkloadCounts
+	agentField("osName", "Name of the operating system."),
+	agentField("osType", "windows, macos, linux or windows_legacy."),
+	agentField("osRevision", "Version or build of the operating system."),
+	agentField("modelName", "Maker and model of the machine."),
+	agentField("serialNumber", "Serial number as the firmware has it, fillers included."),
+	agentField("storageName", "Name of the storage that the agent protects."),
+	agentField("storageType", "Kind of the storage that the agent protects."),
+	agentField("hasContainerizedWorkload", "Whether containers run on the machine.").Volatile(workload),
+	agentField("containerizedWorkloadCounts.containersCount", "Number of containers on the machine.").Volatile(workload),
+	agentField("containerizedWorkloadCounts.podsCount", "Number of Kubernetes pods on the machine.").Volatile(workload),
+	agentField("containerizedWorkloadCounts.tasksCount", "Number of ECS tasks on the machine.").Volatile(workload),
 }
 
 var agentNetwork = []model.Property[s1.Agent]{
-	model.Text("domain", "Domain or workgroup of the machine.", func(a *s1.Agent) string { return a.Domain }),
-	model.Text("networkStatus", "Whether the console has cut the machine off from its network: disconnected where it has, disconnecting where it "+
-		"is about to, connecting where it is about to let the machine in again, else connected. isActive tells whether the machine is online.",
-		func(a *s1.Agent) string { return a.NetworkStatus }),
-	model.Text("externalIp", "Address that the console sees the agent come from.",
-		func(a *s1.Agent) string { return a.ExternalIP }).Volatile(roaming),
-	model.Text("lastIpToMgmt", "The machine's own address when it last reported.",
-		func(a *s1.Agent) string { return a.LastIPToMgmt }).Volatile(roaming),
-	model.Text("groupIp", "The network that the console sorts the agent into.",
-		func(a *s1.Agent) string { return a.GroupIP }).Volatile(roaming),
+	agentField("networkStatus", "Whether the console has cut the machine off from its network: disconnected where it has, disconnecting where it "+
+		"is about to, connecting where it is about to let the machine in again, else connected. isActive tells whether the machine is online."),
+	agentField("externalIp", "Address that the console sees the agent come from.").Volatile(roaming),
+	agentField("lastIpToMgmt", "The machine's own address when it last reported.").Volatile(roaming),
+	agentField("groupIp", "The network that the console sorts the agent into.").Volatile(roaming),
 	model.Set("macAddresses", "Hardware addresses of the network interfaces, in lower case with colons.",
 		macAddressesOf).Volatile(interfaces),
 	model.Set("privateIpAddresses", "The machine's own addresses in private networks.",
@@ -216,17 +164,9 @@ var agentNetwork = []model.Property[s1.Agent]{
 		publicAddressesOf).Volatile(roaming),
 	model.Set("gatewayIpAddresses", "Addresses of the routers that the network interfaces use.",
 		gatewayAddressesOf).Volatile(roaming),
-	model.Set("networkInterfaceNames", "Names of the network interfaces.", func(a *s1.Agent) []string {
-		names := make([]string, len(a.NetworkInterfaces))
-		for i := range a.NetworkInterfaces {
-			names[i] = a.NetworkInterfaces[i].Name
-		}
-		return names
-	}).Volatile(interfaces),
-	model.Flag("locationEnabled", "Whether the policy changes with the network that the machine is in.",
-		func(a *s1.Agent) s1.Flag { return a.LocationEnabled }),
-	model.Text("locationType", "How the location was found: specific, fallback, not_applicable or not_supported.",
-		func(a *s1.Agent) string { return a.LocationType }).Volatile(roaming),
+	agentField("networkInterfaces.name", "Names of the network interfaces.").Named("networkInterfaceNames").Volatile(interfaces),
+	agentField("locationEnabled", "Whether the policy changes with the network that the machine is in."),
+	agentField("locationType", "How the location was found: specific, fallback, not_applicable or not_supported.").Volatile(roaming),
 	model.Set("locationNames", "Names of the locations that the machine is in.", func(a *s1.Agent) []string {
 		names := make([]string, len(a.Locations))
 		for i := range a.Locations {
@@ -234,75 +174,36 @@ var agentNetwork = []model.Property[s1.Agent]{
 		}
 		return names
 	}).Volatile(roaming),
-	model.Flag("proxyConsole", "Whether the agent reaches the console through a proxy.", func(a *s1.Agent) s1.Flag {
-		if a.ProxyStates == nil {
-			return s1.Unknown
-		}
-		return a.ProxyStates.Console
-	}).Volatile(roaming),
-	model.Flag("proxyDeepVisibility", "Whether the agent sends its telemetry through a proxy.", func(a *s1.Agent) s1.Flag {
-		if a.ProxyStates == nil {
-			return s1.Unknown
-		}
-		return a.ProxyStates.DeepVisibility
-	}).Volatile(roaming),
+	agentField("proxyStates.console", "Whether the agent reaches the console through a proxy.").Named("proxyConsole").Volatile(roaming),
+	agentField("proxyStates.deepVisibility", "Whether the agent sends its telemetry through a proxy.").
+		Named("proxyDeepVisibility").Volatile(roaming),
 }
 
 var agentScans = []model.Property[s1.Agent]{
-	model.Text("scanStatus", "State of the last full disk scan: none, started, aborted or finished.",
-		func(a *s1.Agent) string { return a.ScanStatus }).Volatile(scanning),
-	model.Moment("scanStartedAt", "When the last scan began.",
-		func(a *s1.Agent) s1.Time { return a.ScanStartedAt }).Volatile(scanning),
-	model.Moment("scanFinishedAt", "When the last finished scan ended.",
-		func(a *s1.Agent) s1.Time { return a.ScanFinishedAt }).Volatile(scanning),
-	model.Moment("scanAbortedAt", "When a scan was last aborted.",
-		func(a *s1.Agent) s1.Time { return a.ScanAbortedAt }).Volatile(scanning),
-	model.Moment("lastSuccessfulScanDate", "When the disk was last scanned in full.",
-		func(a *s1.Agent) s1.Time { return a.LastSuccessfulScanDate }).Volatile(scanning),
-	model.Moment("fullDiskScanLastUpdatedAt", "When the scan last reported.",
-		func(a *s1.Agent) s1.Time { return a.FullDiskScanLastUpdatedAt }).Volatile(scanning),
-	model.Text("appsVulnerabilityStatus", "Whether installed applications need a patch: patch_required, up_to_date or not_applicable.",
-		func(a *s1.Agent) string { return a.AppsVulnerabilityStatus }).Volatile(vendorRelease),
+	agentField("scanStatus", "State of the last full disk scan: none, started, aborted or finished.").Volatile(scanning),
+	agentField("scanStartedAt", "When the last scan began.").Volatile(scanning),
+	agentField("scanFinishedAt", "When the last finished scan ended.").Volatile(scanning),
+	agentField("scanAbortedAt", "When a scan was last aborted.").Volatile(scanning),
+	agentField("lastSuccessfulScanDate", "When the disk was last scanned in full.").Volatile(scanning),
+	agentField("fullDiskScanLastUpdatedAt", "When the scan last reported.").Volatile(scanning),
+	agentField("appsVulnerabilityStatus", "Whether installed applications need a patch: patch_required, up_to_date or not_applicable.").Volatile(vendorRelease),
 }
 
 var agentDirectory = []model.Property[s1.Agent]{
-	model.Text("lastLoggedInUserName", "Who logged in last.",
-		func(a *s1.Agent) string { return a.LastLoggedInUserName }).Volatile(someoneLoggedIn),
-	model.Text("osUsername", "User of the operating system, as the agent reports it.",
-		func(a *s1.Agent) string { return a.OSUsername }).Volatile(someoneLoggedIn),
-	model.Text("userPrincipalName", "Active Directory's name of who logged in last.",
-		func(a *s1.Agent) string { return directoryOf(a).UserPrincipalName }).Volatile(someoneLoggedIn),
-	model.Text("mail", "Mail address of who logged in last.",
-		func(a *s1.Agent) string { return directoryOf(a).Mail }).Volatile(someoneLoggedIn),
-	model.Text("lastUserDistinguishedName", "Active Directory's path of who logged in last.",
-		func(a *s1.Agent) string { return directoryOf(a).LastUserDistinguishedName }).Volatile(someoneLoggedIn),
-	model.Set("lastUserMemberOf", "Active Directory groups of who logged in last.",
-		func(a *s1.Agent) []string { return directoryOf(a).LastUserMemberOf }).Volatile(someoneLoggedIn),
-	model.Text("computerDistinguishedName", "The computer's path in Active Directory.",
-		func(a *s1.Agent) string { return directoryOf(a).ComputerDistinguishedName }),
-	model.Set("computerMemberOf", "The computer's groups in Active Directory.",
-		func(a *s1.Agent) []string { return directoryOf(a).ComputerMemberOf }),
-}
-
-// directoryOf is what Active Directory says of the agent's machine and last user, if anything.
-func directoryOf(a *s1.Agent) *s1.ActiveDirectory {
-	if a.ActiveDirectory == nil {
-		return &s1.ActiveDirectory{}
-	}
-	return a.ActiveDirectory
+	agentField("lastLoggedInUserName", "Who logged in last.").Volatile(someoneLoggedIn),
+	agentField("osUsername", "User of the operating system, as the agent reports it.").Volatile(someoneLoggedIn),
+	agentField("activeDirectory.userPrincipalName", "Active Directory's name of who logged in last.").Volatile(someoneLoggedIn),
+	agentField("activeDirectory.mail", "Mail address of who logged in last.").Volatile(someoneLoggedIn),
+	agentField("activeDirectory.lastUserDistinguishedName", "Active Directory's path of who logged in last.").Volatile(someoneLoggedIn),
+	agentField("activeDirectory.lastUserMemberOf", "Active Directory groups of who logged in last.").Volatile(someoneLoggedIn),
+	agentField("activeDirectory.computerDistinguishedName", "The computer's path in Active Directory."),
+	agentField("activeDirectory.computerMemberOf", "The computer's groups in Active Directory."),
 }
 
 // agentCloud is what clouds and orchestrators say of the machine.
-func agentCloud() []model.Property[s1.Agent] {
-	of := clouds[s1.Agent](cloudsOfAgent)
-	return slices.Concat(cloudIdentity(of), cloudFacts(of), []model.Property[s1.Agent]{
-		model.Text("kubernetesType", "Kind of Kubernetes, such as EKS.",
-			of.text(func(c *s1.CloudProvider) string { return c.KubernetesType })),
-		model.Text("kubernetesVersion", "Version of Kubernetes.",
-			of.text(func(c *s1.CloudProvider) string { return c.KubernetesVersion })),
-		model.Text("kubernetesNodeName", "Name of the Kubernetes node.",
-			of.text(func(c *s1.CloudProvider) string { return c.KubernetesNodeName })),
-		model.Set("kubernetesNodeLabels", "Labels of the Kubernetes node.",
-			of.list(func(c *s1.CloudProvider) []string { return c.KubernetesNodeLabels })),
-	})
-}
+var agentCloud = slices.Concat(cloudIdentity[s1.Agent]("cloudProviders"), cloudFacts[s1.Agent]("cloudProviders"), []model.Property[s1.Agent]{
+	agentField("cloudProviders.kubernetesType", "Kind of Kubernetes, such as EKS."),
+	agentField("cloudProviders.kubernetesVersion", "Version of Kubernetes."),
+	agentField("cloudProviders.kubernetesNodeName", "Name of the Kubernetes node."),
+	agentField("cloudProviders.kubernetesNodeLabels", "Labels of the Kubernetes node."),
+})

@@ -89,18 +89,16 @@ var Application = model.Entity[Installation]{
 		model.Text("displayName", "Name and version.", func(i *Installation) string {
 			return strings.TrimSpace(applicationName(i) + " " + i.Version)
 		}).Required(),
-		model.Text("publisher", "Who made the application.", func(i *Installation) string { return i.Publisher }),
-		model.Text("version", "Version of the application.", func(i *Installation) string { return i.Version }),
-		model.Text("type", "app, kb, patch, chromeExtension, edgeExtension, firefoxExtension or safariExtension.",
-			func(i *Installation) string { return i.Type }),
-		model.Text("osType", "Operating system that it is for: windows, macos, linux or windows_legacy.",
-			func(i *Installation) string { return i.OSType }),
-		model.Text("riskLevel", "Risk of the application's vulnerabilities: none, low, medium, high or critical.",
-			func(i *Installation) string { return i.RiskLevel }).Combined(highestRisk),
-		model.Text("cpe", "Common Platform Enumeration name.",
-			func(i *Installation) string { return i.CPE }).Combined(model.Greatest),
+		installationField("publisher", "Who made the application."),
+		installationField("version", "Version of the application."),
+		installationField("type", "app, kb, patch, chromeExtension, edgeExtension, firefoxExtension or safariExtension."),
+		installationField("osType", "Operating system that it is for: windows, macos, linux or windows_legacy."),
+		installationField("riskLevel", "Risk of the application's vulnerabilities: none, low, medium, high or critical.").Combined(highestRisk),
+		installationField("cpe", "Common Platform Enumeration name.").Combined(model.Greatest),
 	},
 }.Define()
+
+var installationField = model.Field[Installation]
 
 const applicationType = "sentinelone_application"
 

@@ -28,7 +28,7 @@ var Device = model.Entity[s1.Agent]{
 	Place:       model.Place{Account: "accountId"},
 	Card:        []string{"osName", "modelName"},
 	Properties: slices.Concat(
-		deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity(cloudsOfAgent),
+		machineFacts, deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity[s1.Agent]("cloudProviders"),
 	),
 }.Define()
 
@@ -52,8 +52,6 @@ func DeviceKey(a *s1.Agent) string {
 var deviceIdentity = []model.Property[s1.Agent]{
 	model.Text("name", "Name of the computer, else the agent's uuid, else the agent's id.", deviceName).Required(),
 	model.Text("displayName", "As name.", deviceName).Required(),
-	model.Text("computerName", "Host name as the agent reports it.",
-		func(a *s1.Agent) string { return a.ComputerName }),
 	model.Text("hostname", "The computer name made to fit the data model: characters other than ASCII letters, digits and hyphens "+
 		"become hyphens, at most 63; where fewer than two are left, `device-` and 8 hex digits of the key.", hostname).Required(),
 	model.Set("fqdn", "Full host name in lower case: the computer name if it is one, else the computer name in domain, where that is "+
@@ -66,8 +64,6 @@ var deviceIdentity = []model.Property[s1.Agent]{
 		}
 		return []string{a.ID}
 	}).Combined(model.Union),
-	model.Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
-	model.Text("domain", "Domain or workgroup of the machine.", func(a *s1.Agent) string { return a.Domain }),
 	model.Set("userEmails", "Mail address of the owner.", func(a *s1.Agent) []string {
 		if o := ownerOf(a); o.ad != nil {
 			return mailAddresses(o.ad.Mail)
@@ -81,8 +77,6 @@ var deviceIdentity = []model.Property[s1.Agent]{
 var deviceHardware = []model.Property[s1.Agent]{
 	model.Text("category", "server, endpoint or other, by machineType (see the table).",
 		func(a *s1.Agent) string { return deviceCategories.of(a.MachineType) }).Required(),
-	model.Text("machineType", "desktop, laptop, server, storage, kubernetes node, kubernetes pod, ecs task or unknown.",
-		func(a *s1.Agent) string { return a.MachineType }),
 	model.Text("make", "Maker: what stands before ` - ` in modelName.", func(a *s1.Agent) string {
 		maker, _ := makeAndModel(a.ModelName)
 		return maker
@@ -91,27 +85,17 @@ var deviceHardware = []model.Property[s1.Agent]{
 		_, model := makeAndModel(a.ModelName)
 		return model
 	}).Required(),
-	model.Text("modelName", "Maker and model as the agent reports them.",
-		func(a *s1.Agent) string { return a.ModelName }),
+	agentField("modelName", "Maker and model as the agent reports them."),
 	model.Text("serial", "Serial number; empty where it is unknown or a filler (see the table).",
 		func(a *s1.Agent) string { return usableSerial(a.SerialNumber) }).Required(),
-	model.Text("osName", "Name of the operating system.",
-		func(a *s1.Agent) string { return a.OSName }).Required(),
+	agentField("osName", "Name of the operating system.").Required(),
 	model.Text("osType", "Operating system in JupiterOne's words, by the agent's osType (see the table).",
 		func(a *s1.Agent) string { return osTypes.of(a.OSType) }).Required(),
-	model.Text("osVersion", "Version or build of the operating system.",
-		func(a *s1.Agent) string { return a.OSRevision }).Required(),
+	agentField("osRevision", "Version or build of the operating system.").Named("osVersion").Required(),
 	model.Text("osDetails", "Name, version and architecture of the operating system.", func(a *s1.Agent) string {
 		return strings.Join(slices.DeleteFunc([]string{a.OSName, a.OSRevision, a.OSArch},
 			func(s string) bool { return s == "" }), " ")
 	}).Required(),
-	model.Text("osArch", "32 bit, 64 bit or ARM64.", func(a *s1.Agent) string { return a.OSArch }),
-	model.Moment("osStartTime", "When the machine was last booted.",
-		func(a *s1.Agent) s1.Time { return a.OSStartTime }).Volatile("moves with every boot"),
-	model.Text("cpuId", "Model of the processor.", func(a *s1.Agent) string { return a.CPUID }),
-	model.Whole("cpuCount", "Number of processors.", func(a *s1.Agent) s1.Int { return a.CPUCount }),
-	model.Whole("coreCount", "Number of cores.", func(a *s1.Agent) s1.Int { return a.CoreCount }),
-	model.Whole("totalMemory", "Memory in megabytes.", func(a *s1.Agent) s1.Int { return a.TotalMemory }),
 }
 
 var deviceNetwork = []model.Property[s1.Agent]{
@@ -128,10 +112,7 @@ var deviceNetwork = []model.Property[s1.Agent]{
 }
 
 var deviceProtection = []model.Property[s1.Agent]{
-	model.Flag("encrypted", "Whether the disk is encrypted.",
-		func(a *s1.Agent) s1.Flag { return a.EncryptedApplications }),
-	model.Flag("firewallEnabled", "Whether the agent's firewall control is on.",
-		func(a *s1.Agent) s1.Flag { return a.FirewallEnabled }),
+	agentField("encryptedApplications", "Whether the disk is encrypted.").Named("encrypted"),
 	model.Flag("malwareProtected", "Whether an agent that is neither decommissioned nor uninstalled is on the machine.",
 		func(a *s1.Agent) s1.Flag { return s1.FlagOf(IsProtecting(a)) }).Combined(model.AnyOf),
 }

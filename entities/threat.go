@@ -26,9 +26,14 @@ var Threat = model.Entity[s1.Threat]{
 	WebLink:  threatLink,
 	Properties: slices.Concat(
 		threatIdentity, threatState, threatFile, threatOrigin, threatTechniques, threatPlace, threatAgentThen, threatAgentNow,
-		threatContainer, cloudIdentity(cloudsOfThreat), cloudFacts(cloudsOfThreat),
+		threatContainer, cloudIdentity[s1.Threat](clouds), cloudFacts[s1.Threat](clouds),
 	),
 }.Define()
+
+var threatField = model.Field[s1.Threat]
+
+// clouds is where a threat's row says which clouds the machine was in.
+const clouds = "agentDetectionInfo.cloudProviders"
 
 const threatType = "sentinelone_threat"
 
@@ -41,7 +46,7 @@ func threatLink(host string, t *s1.Threat) string {
 }
 
 var threatIdentity = []model.Property[s1.Threat]{
-	model.Text("id", "The threat's id.", func(t *s1.Threat) string { return t.ID }),
+	threatField("id", "The threat's id."),
 	model.Text("name", "Name of the threat, else its id.",
 		func(t *s1.Threat) string { return cmp.Or(unescaped(threatInfo(t).ThreatName), t.ID) }).Required(),
 	model.Text("displayName", "As name.",
@@ -50,18 +55,12 @@ var threatIdentity = []model.Property[s1.Threat]{
 		func(*s1.Threat) string { return "endpoint" }).Required(),
 	model.Text("threatName", "Name of the threat, most often of the file.",
 		func(t *s1.Threat) string { return unescaped(threatInfo(t).ThreatName) }),
-	model.Text("threatId", "The threat's id, as the agent has it.",
-		func(t *s1.Threat) string { return threatInfo(t).ThreatID }),
-	model.Text("storyline", "Id of the chain of events that the threat is part of.",
-		func(t *s1.Threat) string { return threatInfo(t).Storyline }),
-	model.Text("collectionId", "Id that alike threats share.",
-		func(t *s1.Threat) string { return threatInfo(t).CollectionID }),
-	model.Moment("identifiedAt", "When the agent found the threat.",
-		func(t *s1.Threat) s1.Time { return threatInfo(t).IdentifiedAt }),
-	model.Moment("createdAt", "When the console wrote the threat down.",
-		func(t *s1.Threat) s1.Time { return threatInfo(t).CreatedAt }),
-	model.Moment("updatedAt", "When the console last wrote to the threat.",
-		func(t *s1.Threat) s1.Time { return threatInfo(t).UpdatedAt }).Volatile(bookkeeping),
+	threatField("threatInfo.threatId", "The threat's id, as the agent has it."),
+	threatField("threatInfo.storyline", "Id of the chain of events that the threat is part of."),
+	threatField("threatInfo.collectionId", "Id that alike threats share."),
+	threatField("threatInfo.identifiedAt", "When the agent found the threat."),
+	threatField("threatInfo.createdAt", "When the console wrote the threat down."),
+	threatField("threatInfo.updatedAt", "When the console last wrote to the threat.").Volatile(bookkeeping),
 }
 
 var threatState = []model.Property[s1.Threat]{
@@ -71,18 +70,12 @@ var threatState = []model.Property[s1.Threat]{
 		func(t *s1.Threat) s1.Int { return s1.Int{Value: severityOf(t).numeric, Known: true} }).Required(),
 	model.Flag("open", "Whether incidentStatus is anything but resolved.",
 		func(t *s1.Threat) s1.Flag { return s1.FlagOf(!isResolved(threatInfo(t))) }).Required(),
-	model.Text("classification", "What the threat is, such as Malware, Ransomware or PUA.",
-		func(t *s1.Threat) string { return threatInfo(t).Classification }),
-	model.Text("classificationSource", "Who classified it: Cloud, Behavioral, Static or Engine.",
-		func(t *s1.Threat) string { return threatInfo(t).ClassificationSource }),
-	model.Text("confidenceLevel", "How sure the engine is: malicious, suspicious or n/a.",
-		func(t *s1.Threat) string { return threatInfo(t).ConfidenceLevel }),
-	model.Text("analystVerdict", "What an analyst says: undefined, true_positive, false_positive or suspicious.",
-		func(t *s1.Threat) string { return threatInfo(t).AnalystVerdict }),
-	model.Text("incidentStatus", "State of the incident: unresolved, in_progress or resolved.",
-		func(t *s1.Threat) string { return threatInfo(t).IncidentStatus }),
-	model.Text("mitigationStatus", "What has become of the threat: not_mitigated, mitigated or marked_as_benign.",
-		func(t *s1.Threat) string { return threatInfo(t).MitigationStatus }),
+	threatField("threatInfo.classification", "What the threat is, such as Malware, Ransomware or PUA."),
+	threatField("threatInfo.classificationSource", "Who classified it: Cloud, Behavioral, Static or Engine."),
+	threatField("threatInfo.confidenceLevel", "How sure the engine is: malicious, suspicious or n/a."),
+	threatField("threatInfo.analystVerdict", "What an analyst says: undefined, true_positive, false_positive or suspicious."),
+	threatField("threatInfo.incidentStatus", "State of the incident: unresolved, in_progress or resolved."),
+	threatField("threatInfo.mitigationStatus", "What has become of the threat: not_mitigated, mitigated or marked_as_benign."),
 	model.Set("mitigationActions", "What was done, and with what result, as `action: status`.", func(t *s1.Threat) []string {
 		actions := make([]string, len(t.MitigationStatus))
 		for i, m := range t.MitigationStatus {
@@ -115,100 +108,53 @@ var threatState = []model.Property[s1.Threat]{
 	model.Whole("mitigationPendingCount", "How many of them wait for a reboot.", func(t *s1.Threat) s1.Int {
 		return countActions(t, func(c *s1.ActionsCounters) s1.Int { return c.PendingReboot })
 	}),
-	model.Set("latestReports", "Where the console has the reports of the actions: paths of its API.", func(t *s1.Threat) []string {
-		reports := make([]string, len(t.MitigationStatus))
-		for i, m := range t.MitigationStatus {
-			reports[i] = m.LatestReport
-		}
-		return reports
-	}),
-	model.Flag("mitigatedPreemptively", "Whether it was stopped before it ran.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).MitigatedPreemptively }),
-	model.Flag("automaticallyResolved", "Whether the console closed the incident by itself.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).AutomaticallyResolved }),
-	model.Flag("failedActions", "Whether an action failed.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).FailedActions }),
-	model.Flag("pendingActions", "Whether an action has not been done yet.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).PendingActions }),
-	model.Flag("rebootRequired", "Whether an action waits for a reboot.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).RebootRequired }),
-	model.Flag("reachedEventsLimit", "Whether the threat has more events than the console keeps.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).ReachedEventsLimit }),
-	model.Flag("externalTicketExists", "Whether there is a ticket elsewhere.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).ExternalTicketExists }),
-	model.Text("externalTicketId", "Id of that ticket.",
-		func(t *s1.Threat) string { return threatInfo(t).ExternalTicketID }),
+	threatField("mitigationStatus.latestReport", "Where the console has the reports of the actions: paths of its API.").Named("latestReports"),
+	threatField("threatInfo.mitigatedPreemptively", "Whether it was stopped before it ran."),
+	threatField("threatInfo.automaticallyResolved", "Whether the console closed the incident by itself."),
+	threatField("threatInfo.failedActions", "Whether an action failed."),
+	threatField("threatInfo.pendingActions", "Whether an action has not been done yet."),
+	threatField("threatInfo.rebootRequired", "Whether an action waits for a reboot."),
+	threatField("threatInfo.reachedEventsLimit", "Whether the threat has more events than the console keeps."),
+	threatField("threatInfo.externalTicketExists", "Whether there is a ticket elsewhere."),
+	threatField("threatInfo.externalTicketId", "Id of that ticket."),
 }
 
 var threatFile = []model.Property[s1.Threat]{
 	model.Text("filePath", "Where the file was.",
 		func(t *s1.Threat) string { return unescaped(string(threatInfo(t).FilePath)) }),
-	model.Whole("fileSize", "Size of the file in bytes.",
-		func(t *s1.Threat) s1.Int { return threatInfo(t).FileSize }),
-	model.Text("fileExtension", "Extension of the file's name.",
-		func(t *s1.Threat) string { return threatInfo(t).FileExtension }),
-	model.Text("fileExtensionType", "Kind of the file, such as Executable.",
-		func(t *s1.Threat) string { return threatInfo(t).FileExtensionType }),
-	model.Text("fileVerificationType", "Whether the file is signed, and the signature good.",
-		func(t *s1.Threat) string { return threatInfo(t).FileVerificationType }),
-	model.Text("md5", "MD5 of the file.", func(t *s1.Threat) string { return threatInfo(t).MD5 }),
-	model.Text("sha1", "SHA-1 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA1 }),
-	model.Text("sha256", "SHA-256 of the file.", func(t *s1.Threat) string { return threatInfo(t).SHA256 }),
-	model.Text("cloudFilesHashVerdict", "What the vendor's cloud says of the file's hash.",
-		func(t *s1.Threat) string { return threatInfo(t).CloudFilesHashVerdict }),
-	model.Flag("isFileless", "Whether the threat has no file.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).IsFileless }),
+	threatField("threatInfo.fileSize", "Size of the file in bytes."),
+	threatField("threatInfo.fileExtension", "Extension of the file's name."),
+	threatField("threatInfo.fileExtensionType", "Kind of the file, such as Executable."),
+	threatField("threatInfo.fileVerificationType", "Whether the file is signed, and the signature good."),
+	threatField("threatInfo.md5", "MD5 of the file."),
+	threatField("threatInfo.sha1", "SHA-1 of the file."),
+	threatField("threatInfo.sha256", "SHA-256 of the file."),
+	threatField("threatInfo.cloudFilesHashVerdict", "What the vendor's cloud says of the file's hash."),
+	threatField("threatInfo.isFileless", "Whether the threat has no file."),
 	model.Text("publisherName", "Who signed the file.",
 		func(t *s1.Threat) string { return unescaped(threatInfo(t).PublisherName) }),
-	model.Text("certificateId", "Id of the certificate that the file is signed with.",
-		func(t *s1.Threat) string { return threatInfo(t).CertificateID }),
-	model.Flag("isValidCertificate", "Whether that certificate is valid.",
-		func(t *s1.Threat) s1.Flag { return threatInfo(t).IsValidCertificate }),
+	threatField("threatInfo.certificateId", "Id of the certificate that the file is signed with."),
+	threatField("threatInfo.isValidCertificate", "Whether that certificate is valid."),
 }
 
 var threatOrigin = []model.Property[s1.Threat]{
-	model.Set("detectionEngines", "Engines that found the threat.",
-		func(t *s1.Threat) []string { return threatInfo(t).DetectionEngines }),
-	model.Set("engines", "Engines that found the threat, as older consoles call them.",
-		func(t *s1.Threat) []string { return threatInfo(t).Engines }),
-	model.Text("detectionType", "static (by the file) or dynamic (by behaviour).",
-		func(t *s1.Threat) string { return threatInfo(t).DetectionType }),
-	model.Text("initiatedBy", "What made the agent look, such as agent_policy or full_disk_scan.",
-		func(t *s1.Threat) string { return threatInfo(t).InitiatedBy }),
-	model.Text("initiatingUserId", "Id of the console user who made the agent look.",
-		func(t *s1.Threat) string { return threatInfo(t).InitiatingUserID }),
-	model.Text("initiatingUsername", "Name of the console user who made the agent look.",
-		func(t *s1.Threat) string { return threatInfo(t).InitiatingUsername }),
+	threatField("threatInfo.detectionEngines", "Engines that found the threat."),
+	threatField("threatInfo.engines", "Engines that found the threat, as older consoles call them."),
+	threatField("threatInfo.detectionType", "static (by the file) or dynamic (by behaviour)."),
+	threatField("threatInfo.initiatedBy", "What made the agent look, such as agent_policy or full_disk_scan."),
+	threatField("threatInfo.initiatingUserId", "Id of the console user who made the agent look."),
+	threatField("threatInfo.initiatingUsername", "Name of the console user who made the agent look."),
 	model.Text("originatorProcess", "Process that brought the threat.",
 		func(t *s1.Threat) string { return unescaped(threatInfo(t).OriginatorProcess) }),
-	model.Text("processUser", "User whom the process ran as.",
-		func(t *s1.Threat) string { return threatInfo(t).ProcessUser }),
-	model.Text("browserType", "Browser that brought the threat.",
-		func(t *s1.Threat) string { return threatInfo(t).BrowserType }),
+	threatField("threatInfo.processUser", "User whom the process ran as."),
+	threatField("threatInfo.browserType", "Browser that brought the threat."),
 }
 
 var threatTechniques = []model.Property[s1.Threat]{
-	model.Set("mitreTactics", "MITRE ATT&CK tactics that the indicators point to.", func(t *s1.Threat) []string {
-		return fromTactics(t, func(tactic *s1.Tactic) []string { return []string{tactic.Name} })
-	}),
-	model.Set("mitreTechniques", "MITRE ATT&CK techniques that the indicators point to.", func(t *s1.Threat) []string {
-		return fromTactics(t, func(tactic *s1.Tactic) []string {
-			names := make([]string, len(tactic.Techniques))
-			for i := range tactic.Techniques {
-				names[i] = tactic.Techniques[i].Name
-			}
-			return names
-		})
-	}),
-	model.Set("references", "Links to the techniques.", func(t *s1.Threat) []string {
-		return fromTactics(t, func(tactic *s1.Tactic) []string {
-			links := make([]string, len(tactic.Techniques))
-			for i := range tactic.Techniques {
-				links[i] = tactic.Techniques[i].Link
-			}
-			return links
-		})
-	}),
+	// The tactics are MITRE's, whatever a console calls their source.
+	threatField("indicators.tactics.name", "MITRE ATT&CK tactics that the indicators point to.").Named("mitreTactics"),
+	threatField("indicators.tactics.techniques.name", "MITRE ATT&CK techniques that the indicators point to.").Named("mitreTechniques"),
+	threatField("indicators.tactics.techniques.link", "Links to the techniques.").Named("references"),
 	model.Set("indicators", "What the threat did, as `category: description`.", func(t *s1.Threat) []string {
 		indicators := make([]string, len(t.Indicators))
 		for i, in := range t.Indicators {
@@ -219,7 +165,7 @@ var threatTechniques = []model.Property[s1.Threat]{
 }
 
 var threatPlace = []model.Property[s1.Threat]{
-	model.Text("agentId", "Id of the agent.", func(t *s1.Threat) string { return agentNow(t).AgentID }),
+	threatField("agentRealtimeInfo.agentId", "Id of the agent."),
 	model.Text("agentUuid", "UUID of the agent.",
 		func(t *s1.Threat) string { return cmp.Or(agentThen(t).AgentUUID, agentNow(t).AgentUUID) }),
 	model.Text("accountId", "Id of the account that the agent is in today, else that it was in.",
@@ -249,87 +195,54 @@ var threatAgentThen = []model.Property[s1.Threat]{
 		func(t *s1.Threat) string {
 			return cmp.Or(agentThen(t).AgentMitigationMode, agentNow(t).AgentMitigationMode)
 		}).Volatile(otherwiseToday),
-	model.Text("agentDetectionState", "How far detection was switched on.",
-		func(t *s1.Threat) string { return agentThen(t).AgentDetectionState }),
-	model.Text("agentIpV4", "IPv4 addresses of the machine.",
-		func(t *s1.Threat) string { return agentThen(t).AgentIPV4 }),
-	model.Text("agentIpV6", "IPv6 addresses of the machine.",
-		func(t *s1.Threat) string { return agentThen(t).AgentIPV6 }),
-	model.Text("externalIp", "Address that the console saw the agent come from.",
-		func(t *s1.Threat) string { return agentThen(t).ExternalIP }),
-	model.Text("agentLastLoggedInUserName", "Who had logged in last.",
-		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUserName }),
-	model.Text("agentLastLoggedInUpn", "Active Directory's name of who had logged in last.",
-		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUPN }),
-	model.Text("agentLastLoggedInUserMail", "Mail address of who had logged in last.",
-		func(t *s1.Threat) string { return agentThen(t).AgentLastLoggedInUserMail }),
-	model.Moment("agentRegisteredAt", "When the agent first reported to the console.",
-		func(t *s1.Threat) s1.Time { return agentThen(t).AgentRegisteredAt }),
+	threatField("agentDetectionInfo.agentDetectionState", "How far detection was switched on."),
+	threatField("agentDetectionInfo.agentIpV4", "IPv4 addresses of the machine."),
+	threatField("agentDetectionInfo.agentIpV6", "IPv6 addresses of the machine."),
+	threatField("agentDetectionInfo.externalIp", "Address that the console saw the agent come from."),
+	threatField("agentDetectionInfo.agentLastLoggedInUserName", "Who had logged in last."),
+	threatField("agentDetectionInfo.agentLastLoggedInUpn", "Active Directory's name of who had logged in last."),
+	threatField("agentDetectionInfo.agentLastLoggedInUserMail", "Mail address of who had logged in last."),
+	threatField("agentDetectionInfo.agentRegisteredAt", "When the agent first reported to the console."),
 }
 
 var threatAgentNow = []model.Property[s1.Threat]{
-	model.Text("agentComputerName", "Host name of the machine today.",
-		func(t *s1.Threat) string { return agentNow(t).AgentComputerName }).Volatile(otherEntity),
+	threatField("agentRealtimeInfo.agentComputerName", "Host name of the machine today.").Volatile(otherEntity),
 	model.Set("targets", "As agentComputerName, where JupiterOne looks for it.",
 		func(t *s1.Threat) []string { return []string{agentNow(t).AgentComputerName} }).Volatile(otherEntity),
-	model.Text("agentMachineType", "Kind of the machine today.",
-		func(t *s1.Threat) string { return agentNow(t).AgentMachineType }).Volatile(otherEntity),
-	model.Text("agentOsType", "Operating system of the machine today: windows, macos, linux or windows_legacy.",
-		func(t *s1.Threat) string { return agentNow(t).AgentOSType }).Volatile(otherEntity),
-	model.Flag("agentInfected", "Whether the agent has threats today that are not mitigated.",
-		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentInfected }).Volatile(otherEntity),
-	model.Flag("agentIsActive", "Whether the agent is connected to the console today.",
-		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentIsActive }).Volatile(otherEntity),
-	model.Flag("agentIsDecommissioned", "Whether the agent is out of service today.",
-		func(t *s1.Threat) s1.Flag { return agentNow(t).AgentIsDecommissioned }).Volatile(otherEntity),
-	model.Text("agentNetworkStatus", "Network state of the machine today.",
-		func(t *s1.Threat) string { return agentNow(t).AgentNetworkStatus }).Volatile(otherEntity),
-	model.Text("storageName", "Name of the storage that the threat was on.",
-		func(t *s1.Threat) string { return agentNow(t).StorageName }).Volatile(otherEntity),
-	model.Text("storageType", "Kind of the storage that the threat was on.",
-		func(t *s1.Threat) string { return agentNow(t).StorageType }).Volatile(otherEntity),
+	threatField("agentRealtimeInfo.agentMachineType", "Kind of the machine today.").Volatile(otherEntity),
+	threatField("agentRealtimeInfo.agentOsType", "Operating system of the machine today: windows, macos, linux or windows_legacy.").Volatile(otherEntity),
+	threatField("agentRealtimeInfo.agentInfected", "Whether the agent has threats today that are not mitigated.").Volatile(otherEntity),
+	threatField("agentRealtimeInfo.agentIsActive", "Whether the agent is connected to the console today.").Volatile(otherEntity),
+	threatField("agentRealtimeInfo.agentIsDecommissioned", "Whether the agent is out of service today.").Volatile(otherEntity),
+	threatField("agentRealtimeInfo.agentNetworkStatus", "Network state of the machine today.").Volatile(otherEntity),
+	threatField("agentRealtimeInfo.storageName", "Name of the storage that the threat was on.").Volatile(otherEntity),
+	threatField("agentRealtimeInfo.storageType", "Kind of the storage that the threat was on.").Volatile(otherEntity),
 }
 
 var threatContainer = []model.Property[s1.Threat]{
-	model.Text("containerId", "Id of the container.",
-		func(t *s1.Threat) string { return container(t).ID }),
-	model.Text("containerName", "Name of the container.",
-		func(t *s1.Threat) string { return container(t).Name }),
-	model.Text("containerImage", "Image of the container.",
-		func(t *s1.Threat) string { return container(t).Image }),
-	model.Set("containerLabels", "Labels of the container.",
-		func(t *s1.Threat) []string { return container(t).Labels }),
+	threatField("containerInfo.id", "Id of the container.").Named("containerId"),
+	threatField("containerInfo.name", "Name of the container.").Named("containerName"),
+	threatField("containerInfo.image", "Image of the container.").Named("containerImage"),
+	threatField("containerInfo.labels", "Labels of the container.").Named("containerLabels"),
 	model.Flag("isContainerQuarantine", "Whether the container is cut off from the network.", func(t *s1.Threat) s1.Flag {
-		return max(container(t).IsContainerQuarantine, kubernetes(t).IsContainerQuarantine)
+		return max(partOf(t.ContainerInfo).IsContainerQuarantine, partOf(t.KubernetesInfo).IsContainerQuarantine)
 	}),
-	model.Text("kubernetesCluster", "Name of the Kubernetes cluster.",
-		func(t *s1.Threat) string { return kubernetes(t).Cluster }),
-	model.Text("kubernetesNamespace", "Kubernetes namespace.",
-		func(t *s1.Threat) string { return kubernetes(t).Namespace }),
-	model.Set("kubernetesNamespaceLabels", "Labels of the namespace.",
-		func(t *s1.Threat) []string { return kubernetes(t).NamespaceLabels }),
-	model.Text("kubernetesControllerKind", "Kind of the Kubernetes controller, such as Deployment.",
-		func(t *s1.Threat) string { return kubernetes(t).ControllerKind }),
-	model.Text("kubernetesControllerName", "Name of the Kubernetes controller.",
-		func(t *s1.Threat) string { return kubernetes(t).ControllerName }),
-	model.Set("kubernetesControllerLabels", "Labels of the controller.",
-		func(t *s1.Threat) []string { return kubernetes(t).ControllerLabels }),
-	model.Text("kubernetesPod", "Name of the Kubernetes pod.",
-		func(t *s1.Threat) string { return kubernetes(t).Pod }),
-	model.Set("kubernetesPodLabels", "Labels of the pod.",
-		func(t *s1.Threat) []string { return kubernetes(t).PodLabels }),
-	model.Text("kubernetesNode", "Name of the Kubernetes node.",
-		func(t *s1.Threat) string { return kubernetes(t).Node }),
-	model.Set("kubernetesNodeLabels", "Labels of the node.",
-		func(t *s1.Threat) []string { return kubernetes(t).NodeLabels }),
+	threatField("kubernetesInfo.cluster", "Name of the Kubernetes cluster.").Named("kubernetesCluster"),
+	threatField("kubernetesInfo.namespace", "Kubernetes namespace.").Named("kubernetesNamespace"),
+	threatField("kubernetesInfo.namespaceLabels", "Labels of the namespace.").Named("kubernetesNamespaceLabels"),
+	threatField("kubernetesInfo.controllerKind", "Kind of the Kubernetes controller, such as Deployment.").Named("kubernetesControllerKind"),
+	threatField("kubernetesInfo.controllerName", "Name of the Kubernetes controller.").Named("kubernetesControllerName"),
+	threatField("kubernetesInfo.controllerLabels", "Labels of the controller.").Named("kubernetesControllerLabels"),
+	threatField("kubernetesInfo.pod", "Name of the Kubernetes pod.").Named("kubernetesPod"),
+	threatField("kubernetesInfo.podLabels", "Labels of the pod.").Named("kubernetesPodLabels"),
+	threatField("kubernetesInfo.node", "Name of the Kubernetes node.").Named("kubernetesNode"),
+	threatField("kubernetesInfo.nodeLabels", "Labels of the node.").Named("kubernetesNodeLabels"),
 }
 
 // AgentOfThreat is how a threat's row names its agent: by ID and by UUID, "" where it does not.
 func AgentOfThreat(t *s1.Threat) (id, uuid string) {
 	return agentNow(t).AgentID, cmp.Or(agentThen(t).AgentUUID, agentNow(t).AgentUUID)
 }
-
-func cloudsOfThreat(t *s1.Threat) map[string]s1.CloudProvider { return agentThen(t).CloudProviders }
 
 // isPending says whether an action is not over.
 func isPending(m *s1.MitigationAction) bool {
@@ -349,51 +262,16 @@ func countActions(t *s1.Threat, get func(*s1.ActionsCounters) s1.Int) (sum s1.In
 	return sum
 }
 
-// fromTactics collects what get takes from the tactics of the threat's indicators. They are MITRE's, whatever a console
-// calls their source.
-func fromTactics(t *s1.Threat, get func(*s1.Tactic) []string) []string {
-	var list []string
-	for i := range t.Indicators {
-		for j := range t.Indicators[i].Tactics {
-			list = append(list, get(&t.Indicators[i].Tactics[j])...)
-		}
+// partOf is a part of a row, an empty one where the row has none.
+func partOf[T any](part *T) *T {
+	if part == nil {
+		return new(T)
 	}
-	return list
+	return part
 }
 
-// The parts of a row may be missing; these give an empty one then.
+func threatInfo(t *s1.Threat) *s1.ThreatInfo { return partOf(t.ThreatInfo) }
 
-func threatInfo(t *s1.Threat) *s1.ThreatInfo {
-	if t.ThreatInfo == nil {
-		return &s1.ThreatInfo{}
-	}
-	return t.ThreatInfo
-}
+func agentThen(t *s1.Threat) *s1.ThreatDetection { return partOf(t.AgentDetectionInfo) }
 
-func agentThen(t *s1.Threat) *s1.ThreatDetection {
-	if t.AgentDetectionInfo == nil {
-		return &s1.ThreatDetection{}
-	}
-	return t.AgentDetectionInfo
-}
-
-func agentNow(t *s1.Threat) *s1.ThreatAgent {
-	if t.AgentRealtimeInfo == nil {
-		return &s1.ThreatAgent{}
-	}
-	return t.AgentRealtimeInfo
-}
-
-func container(t *s1.Threat) *s1.ContainerInfo {
-	if t.ContainerInfo == nil {
-		return &s1.ContainerInfo{}
-	}
-	return t.ContainerInfo
-}
-
-func kubernetes(t *s1.Threat) *s1.KubernetesInfo {
-	if t.KubernetesInfo == nil {
-		return &s1.KubernetesInfo{}
-	}
-	return t.KubernetesInfo
-}
+func agentNow(t *s1.Threat) *s1.ThreatAgent { return partOf(t.AgentRealtimeInfo) }

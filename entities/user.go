@@ -64,7 +64,7 @@ var User = model.Entity[s1.Agent]{
 			}
 			return a.ComputerName
 		}),
-		model.Text("accountId", "Id of the account.", func(a *s1.Agent) string { return a.AccountID }),
+		agentField("accountId", "Id of the account."),
 		model.Moment("lastSeenOn", "When a device of the user was last heard of.",
 			lastSeenOn).Combined(model.Latest).Volatile(heartbeat),
 	},
@@ -106,12 +106,7 @@ func userPrincipalName(a *s1.Agent) string {
 func userMail(a *s1.Agent) []string { return mailAddresses(userDirectory(a).Mail) }
 
 // userDirectory is what Active Directory says of the owner, if anything.
-func userDirectory(a *s1.Agent) *s1.ActiveDirectory {
-	if ad := ownerOf(a).ad; ad != nil {
-		return ad
-	}
-	return &s1.ActiveDirectory{}
-}
+func userDirectory(a *s1.Agent) *s1.ActiveDirectory { return partOf(ownerOf(a).ad) }
 
 // commonName is the first part of a distinguished name: Doe, Jane of CN=Doe\, Jane,OU=Staff,DC=acme.
 func commonName(distinguishedName string) string {

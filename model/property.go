@@ -95,6 +95,12 @@ func Set[T any](name, doc string, get func(*T) []string) Property[T] {
 	}}
 }
 
+// Named gives a property another name than that of the field that it takes over.
+func (p Property[T]) Named(name string) Property[T] {
+	p.name = name
+	return p
+}
+
 // Volatile marks a property that the vendor moves without anything having happened to the asset: it is
 // written, but a difference in it is no change. The reason goes to the documentation.
 func (p Property[T]) Volatile(reason string) Property[T] {
