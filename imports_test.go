@@ -17,6 +17,7 @@ import (
 
 // allowed says which of the project's packages each may import; their tests are free. Each folder with Go in it is here.
 var allowed = map[string][]string{
+	"harmless":         {},
 	"pause":            {},
 	"token":            {},
 	"s1":               {"pause", "token"},
@@ -34,8 +35,8 @@ var allowed = map[string][]string{
 	"queries":          {},
 	"docs":             {"graph", "model", "entities", "steps", "queries", "alerts", "alerts/delivery"},
 	"posture":          {"graph", "config", "model", "entities", "relationships"},
-	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox"},
-	"alerts/delivery":  {"config", "alerts/outbox", "pause"},
+	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox", "harmless"},
+	"alerts/delivery":  {"config", "alerts/outbox", "pause", "harmless"},
 	"alerts/outbox":    {"pause"},
 	"connector":        {"s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "alerts"},
 	"poll":             {"s1", "graph", "config", "connector", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
@@ -43,7 +44,7 @@ var allowed = map[string][]string{
 	"check":            {"s1", "graph", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
 		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture",
-		"alerts", "alerts/delivery", "alerts/outbox", "poll", "check", "visualize",
+		"alerts", "alerts/delivery", "alerts/outbox", "poll", "check", "visualize", "harmless",
 	},
 	"": {"cli"},
 

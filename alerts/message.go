@@ -13,6 +13,7 @@ import (
 	"s1graph/alerts/delivery"
 	"s1graph/alerts/outbox"
 	"s1graph/graph"
+	"s1graph/harmless"
 )
 
 // alert is one thing that is told, to all destinations of a rule.
@@ -92,7 +93,7 @@ const maxNames = 10
 func (a *alert) firstNames() []string {
 	var names []string
 	for _, s := range a.many[:min(len(a.many), maxNames)] {
-		names = append(names, cut(s.name, maxValue))
+		names = append(names, harmless.Cut(s.name, maxValue))
 	}
 	return names
 }
@@ -158,7 +159,7 @@ func (a *alert) words(data map[string]any, escape func(string) string) (title, t
 	if a.many != nil && text == "" {
 		text = escape(a.names())
 	}
-	return cut(strings.Join(strings.Fields(title), " "), maxTitle), cut(strings.TrimSpace(text), maxText)
+	return harmless.Cut(strings.Join(strings.Fields(title), " "), maxTitle), harmless.Cut(strings.TrimSpace(text), maxText)
 }
 
 // severity is the rule's, or that of the worst of what is told.
@@ -304,17 +305,6 @@ func (r *record) values(only []string) map[string]any {
 		}
 	}
 	return values
-}
-
-// cut shortens what is longer than most characters.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return s
 }
 
 func plain(s string) string { return s }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"s1graph/graph"
+	"s1graph/harmless"
 )
 
 // text is a template that looks at plain maps of strings, so that nothing of the program can be reached from it.
@@ -122,7 +123,7 @@ func (t *text) render(data map[string]any, escape func(string) string) (string, 
 	if err != nil {
 		return "", err
 	}
-	own.Funcs(template.FuncMap{"escape": func(value any) string { return escape(cut(fmt.Sprint(value), maxValue)) }})
+	own.Funcs(template.FuncMap{"escape": func(value any) string { return escape(harmless.Cut(fmt.Sprint(value), maxValue)) }})
 	var b strings.Builder
 	err = own.Execute(&b, data)
 	return b.String(), err

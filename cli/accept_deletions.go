@@ -12,6 +12,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/harmless"
 )
 
 func (c *commands) acceptDeletions() *cli.Command {
@@ -87,7 +88,7 @@ func (c *commands) accept(ctx context.Context, settings *config.Config, outOfSco
 	if err := connector.AcceptDeletions(settings, withheld, outOfScope); err != nil {
 		return err
 	}
-	c.out.line("Accepted for %s. The next run that reads these lists whole deletes what is\nstill missing of these %d, and what was derived from that alone. It evaluates\nwhatever else is gone as ever.", escape(settings.Instance), numberOf(kept))
+	c.out.line("Accepted for %s. The next run that reads these lists whole deletes what is\nstill missing of these %d, and what was derived from that alone. It evaluates\nwhatever else is gone as ever.", harmless.Text(settings.Instance), numberOf(kept))
 	return c.out.flush()
 }
 
@@ -112,7 +113,7 @@ func (c *commands) keptTable(ctx context.Context, run *jsonstore.Run, kept []con
 		if int64(len(some)) < t.Number && len(some) > 0 {
 			some = append(some, "…")
 		}
-		rows = append(rows, []any{t.Type, t.Number, shorten(escape(strings.Join(some, ", ")), mostOfNames)})
+		rows = append(rows, []any{t.Type, t.Number, harmless.Cut(harmless.Text(strings.Join(some, ", ")), mostOfNames)})
 	}
 	c.out.table([]string{"type", "number", "names"}, rows)
 }

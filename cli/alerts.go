@@ -14,6 +14,7 @@ import (
 	"s1graph/alerts/outbox"
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/harmless"
 )
 
 func (c *commands) alerts() *cli.Command {
@@ -157,8 +158,8 @@ func (c *commands) printAlerts(listed []outbox.Entry, dead int) error {
 			next = e.Next.Format(time.RFC3339)
 		}
 		rows = append(rows, []any{
-			state, clip(escape(e.Destination)), escape(e.Severity), clip(escape(e.Rule)), clip(escape(e.Title)), e.At.UTC().Format(time.RFC3339),
-			e.Attempts, next, escape(e.LastError), escape(e.ID),
+			state, clip(e.Destination), harmless.Text(e.Severity), clip(e.Rule), clip(e.Title), e.At.UTC().Format(time.RFC3339),
+			e.Attempts, next, harmless.Text(e.LastError), harmless.Text(e.ID),
 		})
 	}
 	if len(rows) > 0 {

@@ -13,6 +13,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
+	"s1graph/harmless"
 )
 
 // alertsTest shows what a rule would have said.
@@ -114,7 +115,7 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 	}
 	var rows [][]any
 	for _, m := range messages {
-		rows = append(rows, []any{escape(m.Destination), m.Severity, clip(escape(m.Title)), clip(escape(m.Text))})
+		rows = append(rows, []any{harmless.Text(m.Destination), m.Severity, clip(m.Title), clip(m.Text)})
 	}
 	c.out.table([]string{"to", "severity", "title", "text"}, rows)
 	if send {

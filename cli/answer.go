@@ -17,6 +17,7 @@ import (
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 	"github.com/urfave/cli/v2"
 
+	"s1graph/harmless"
 	"s1graph/queries"
 )
 
@@ -89,7 +90,7 @@ func (a *csvAnswer) Row(values []any) error {
 
 func (a *csvAnswer) write(record []string) error {
 	for i, cell := range record {
-		record[i] = escape(cell)
+		record[i] = harmless.Text(cell)
 	}
 	return a.to.Write(record)
 }
@@ -129,7 +130,7 @@ func (a *tableAnswer) end() error {
 	widths := a.widths()
 	header := make([]string, len(a.columns))
 	for i, name := range a.columns {
-		header[i] = text.Snip(escape(name), widths[i], "…")
+		header[i] = text.Snip(harmless.Text(name), widths[i], "…")
 	}
 	numeric := make([]bool, len(a.columns))
 	for i := range a.columns {
@@ -139,7 +140,7 @@ func (a *tableAnswer) end() error {
 	for r, row := range a.rows {
 		cells[r] = make([]any, len(row))
 		for i, value := range row {
-			cell := text.Snip(escape(toText(value)), widths[i], "…")
+			cell := text.Snip(harmless.Text(toText(value)), widths[i], "…")
 			if cells[r][i] = cell; numeric[i] {
 				cells[r][i] = number(cell)
 			}
@@ -166,9 +167,9 @@ func (a *tableAnswer) widths() []int {
 	widths := make([]int, len(a.columns))
 	total := 1
 	for i, name := range a.columns {
-		widths[i] = text.StringWidth(escape(name))
+		widths[i] = text.StringWidth(harmless.Text(name))
 		for _, row := range a.rows {
-			widths[i] = max(widths[i], min(most, text.StringWidth(escape(toText(row[i])))))
+			widths[i] = max(widths[i], min(most, text.StringWidth(harmless.Text(toText(row[i])))))
 		}
 		total += widths[i] + border
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"s1graph/graph"
+	"s1graph/harmless"
 )
 
 // marks are what a change's line begins with.
@@ -38,7 +39,7 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 		if name == "displayName" && slices.Contains(c.Changed, "name") {
 			continue // it says the same
 		}
-		lines = append(lines, fmt.Sprintf("      %s: %s -> %s", escape(name), readable(name, c.Before.Get(name)), readable(name, c.After.Get(name))))
+		lines = append(lines, fmt.Sprintf("      %s: %s -> %s", harmless.Text(name), readable(name, c.Before.Get(name)), readable(name, c.After.Get(name))))
 	}
 	return lines
 }
@@ -46,14 +47,14 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 // title says which record it is: an entity by its name and key, a relationship by its ends.
 func title(c *graph.Change, names *names) string {
 	if from, to, ok := graph.RelationshipEnds(c.Key); ok && c.Type.Relationship {
-		return clip(escape(names.of(from))) + " " + escape(c.Type.Class) + " " + clip(escape(names.of(to)))
+		return clip(names.of(from)) + " " + harmless.Text(c.Type.Class) + " " + clip(names.of(to))
 	}
-	title := escape(c.Key)
+	title := harmless.Text(c.Key)
 	if name := c.DisplayName(); name != "" {
-		title = clip(escape(name)) + "  " + title
+		title = clip(name) + "  " + title
 	}
 	if c.PreviousKey != "" {
-		title += " (was " + escape(c.PreviousKey) + ")"
+		title += " (was " + harmless.Text(c.PreviousKey) + ")"
 	}
 	return title
 }
@@ -67,9 +68,9 @@ func readable(name string, v graph.Value) string {
 		if strings.TrimSpace(v.Text()) == "" {
 			return fmt.Sprintf("%q", v.Text())
 		}
-		return clip(escape(v.Text()))
+		return clip(v.Text())
 	case graph.StringsKind:
-		return clip("[" + escape(strings.Join(v.List(), ", ")) + "]")
+		return clip("[" + strings.Join(v.List(), ", ") + "]")
 	case graph.IntKind:
 		if isMoment(name, v.Int64()) {
 			return time.UnixMilli(v.Int64()).UTC().Format(time.RFC3339)
@@ -109,7 +110,7 @@ func (s *screen) countsTable(counts map[string]graph.Counts) bool {
 		if n == (graph.Counts{}) {
 			continue
 		}
-		row := []any{escape(name), n.Created, n.Updated, n.Deleted, n.Rekeyed, n.Touched}
+		row := []any{harmless.Text(name), n.Created, n.Updated, n.Deleted, n.Rekeyed, n.Touched}
 		if baseline {
 			row = append(row, n.Baseline)
 		}
@@ -161,7 +162,7 @@ func (l *changeList) print(file string) {
 		see = ", see " + file
 	}
 	for _, t := range l.types {
-		l.screen.line("\n%s", l.screen.paint(bold, escape(t.name)))
+		l.screen.line("\n%s", l.screen.paint(bold, harmless.Text(t.name)))
 		for _, op := range []graph.Op{graph.Created, graph.Updated, graph.Rekeyed, graph.Deleted} {
 			for _, line := range t.lines[op] {
 				l.screen.line("%s", line)

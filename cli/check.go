@@ -12,6 +12,7 @@ import (
 	"s1graph/alerts/delivery"
 	"s1graph/check"
 	"s1graph/config"
+	"s1graph/harmless"
 )
 
 func (c *commands) check() *cli.Command {
@@ -85,7 +86,7 @@ func (c *commands) printFindings(settings *config.Config, findings []check.Findi
 	colours := map[check.State]colour{check.OK: green, check.Warning: yellow, check.Fault: red, check.Skipped: faint}
 	var rows [][]any
 	for _, f := range findings {
-		rows = append(rows, []any{escape(f.Subject), c.out.paint(colours[f.State], string(f.State)), escape(f.Detail)})
+		rows = append(rows, []any{harmless.Text(f.Subject), c.out.paint(colours[f.State], string(f.State)), harmless.Text(f.Detail)})
 	}
 	c.out.table([]string{"check", "state", "found"}, rows)
 	counts := map[check.State]int{}
@@ -97,10 +98,10 @@ func (c *commands) printFindings(settings *config.Config, findings []check.Findi
 		if counts[check.Fault]+counts[check.Warning] == 1 {
 			c.out.line("")
 		}
-		c.out.line("%s %s: %s.", c.out.paint(colours[f.State], "!"), escape(f.Subject), escape(f.Advice))
+		c.out.line("%s %s: %s.", c.out.paint(colours[f.State], "!"), harmless.Text(f.Subject), harmless.Text(f.Advice))
 	}
 	for _, warning := range settings.Warnings {
-		c.out.line("%s %s", c.out.paint(yellow, "!"), escape(warning))
+		c.out.line("%s %s", c.out.paint(yellow, "!"), harmless.Text(warning))
 	}
 	c.out.line("\n%s", summaryOf(counts[check.Fault], counts[check.Warning]))
 	return c.out.flush()

@@ -11,6 +11,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/harmless"
 	"s1graph/steps"
 )
 
@@ -108,7 +109,7 @@ func (s *screen) readableChanges(names *names) func(graph.Change) error {
 				s.line("")
 			}
 			heading = c.Type.Name
-			s.line("%s", s.paint(bold, escape(heading)))
+			s.line("%s", s.paint(bold, harmless.Text(heading)))
 		}
 		for _, line := range s.change(&c, names) {
 			s.line("%s", line)

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"s1graph/docs"
+	"s1graph/harmless"
 )
 
 func (c *commands) document() *cli.Command {
@@ -70,7 +71,7 @@ func (c *commands) writeDocuments(folder string) error {
 		if err := os.WriteFile(file, document.Bytes(), 0o644); err != nil {
 			return err
 		}
-		c.out.line("%s is written.", escape(file))
+		c.out.line("%s is written.", harmless.Text(file))
 	}
 	return c.out.flush()
 }

@@ -14,6 +14,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
+	"s1graph/harmless"
 	"s1graph/s1"
 )
 
@@ -89,7 +90,7 @@ func isInterrupted(ctx context.Context, err error) bool {
 }
 
 func (c *commands) complain(line string) {
-	c.err.line("s1graph: %s", escape(line))
+	c.err.line("s1graph: %s", harmless.Text(line))
 }
 
 // oneLine joins what errors.Join put on several lines.

@@ -13,6 +13,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/graph/jsonstore"
+	"s1graph/harmless"
 	"s1graph/posture"
 )
 
@@ -127,9 +128,9 @@ func (s *screen) verdictRow(v *posture.Verdict) []any {
 	}
 	reasons := make([]string, len(v.Reasons))
 	for i, reason := range v.Reasons {
-		reasons[i] = escape(reason)
+		reasons[i] = harmless.Text(reason)
 	}
-	return []any{clip(escape(v.DisplayName)), answer, strings.Join(reasons, between)}
+	return []any{clip(v.DisplayName), answer, strings.Join(reasons, between)}
 }
 
 func conclusionOfPosture(run *jsonstore.Run, devices, compliant int) string {

@@ -14,6 +14,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/graph/neo4jstore"
+	"s1graph/harmless"
 	"s1graph/queries"
 )
 
@@ -166,7 +167,7 @@ func (c *commands) showStatement(s *statement) error {
 		if err != nil {
 			return err
 		}
-		c.out.line(":param %s => %s;", escape(name), c.out.json(value))
+		c.out.line(":param %s => %s;", harmless.Text(name), c.out.json(value))
 	}
 	if s.question.Title != "" {
 		c.out.line("\n// %s", s.question.Title)

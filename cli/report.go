@@ -7,6 +7,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/harmless"
 )
 
 // report is what a person reads when a run is over.
@@ -67,7 +68,7 @@ func (r *report) printChanges() {
 	if r.summary.Previous == "" {
 		r.graphTable()
 		if !r.dryRun {
-			r.line("\nThis is the first graph of %s: the next run is compared with it.", escape(r.summary.Instance))
+			r.line("\nThis is the first graph of %s: the next run is compared with it.", harmless.Text(r.summary.Instance))
 		}
 		return
 	}
@@ -139,7 +140,7 @@ func (r *report) printNotices() {
 		if i == 0 {
 			r.line("")
 		}
-		r.line("%s %s", r.paint(yellow, "!"), escape(notice))
+		r.line("%s %s", r.paint(yellow, "!"), harmless.Text(notice))
 	}
 }
 

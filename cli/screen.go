@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -17,6 +15,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
+
+	"s1graph/harmless"
 )
 
 // screen is where something is printed for people: a terminal, with borders and colours, or a file or
@@ -181,66 +181,23 @@ func (s *screen) json(line []byte) []byte {
 	return line
 }
 
-// escape makes one harmless piece of text of what may have been written by an attacker: what is not
-// printable (control characters, line breaks, the marks that turn the direction of writing, what is
-// not UTF-8) is shown as its code, as Go writes it. Everything of a tenant that is printed for people
-// goes through it.
-func escape(s string) string {
-	if !strings.ContainsFunc(s, isHarmful) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i]), 16))
-		case isHarmful(r):
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// isHarmful leaves the joiners alone, which scripts of India and Persia, and emoji, are written with.
-func isHarmful(r rune) bool {
-	const nonJoiner, joiner = '\u200c', '\u200d'
-	return r == utf8.RuneError || !unicode.IsPrint(r) && r != nonJoiner && r != joiner
-}
-
-// escapeJSON does to JSON what escape does to text: what is not printable can only stand in a string
-// there, and means the same as \uXXXX.
+// escapeJSON does to JSON what harmless.Text does to text: what is not printable can only stand in a string there, and
+// means the same as \uXXXX.
 func escapeJSON(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	for len(b) > 0 {
 		r, size := utf8.DecodeRune(b)
-		if isHarmful(r) && r != '\n' {
-			out = append(out, jsonEscape(r)...)
-		} else {
+		if harmless.IsPrintable(r) || r == '\n' {
 			out = append(out, b[:size]...)
+		} else {
+			for _, unit := range utf16.AppendRune(nil, r) {
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
 		}
 		b = b[size:]
 	}
 	return out
 }
 
-func jsonEscape(r rune) string {
-	var b strings.Builder
-	for _, unit := range utf16.AppendRune(nil, r) {
-		fmt.Fprintf(&b, `\u%04x`, unit)
-	}
-	return b.String()
-}
-
-// clip cuts a text that is longer than a line can take.
-func clip(s string) string { return shorten(s, 100) }
-
-// shorten cuts a text that has more than so many characters.
-func shorten(s string, most int) string {
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return string([]rune(s)[:most-1]) + "…"
-}
+// clip makes a text harmless, and cuts one that is longer than a line can take.
+func clip(s string) string { return harmless.Cut(harmless.Text(s), 100) }

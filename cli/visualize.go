@@ -14,6 +14,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/graph/jsonstore"
+	"s1graph/harmless"
 	"s1graph/visualize"
 )
 
@@ -53,7 +54,7 @@ and of a copy of a graph folder:
 			if err != nil {
 				return err
 			}
-			c.out.line("%s is written: %d entities, %d relationships, %.1f MB. Open it in a browser.", escape(output), report.Entities, report.Relationships, float64(size)/1e6)
+			c.out.line("%s is written: %d entities, %d relationships, %.1f MB. Open it in a browser.", harmless.Text(output), report.Entities, report.Relationships, float64(size)/1e6)
 			if report.Dangling > 0 {
 				c.out.line("Left out: %d relationships with an end that the graph does not have.", report.Dangling)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/harmless"
 )
 
 func (c *commands) wipe() *cli.Command {
@@ -46,10 +47,10 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 				return err
 			}
 			if foreign != "" {
-				c.err.line("%s", escape(foreign))
+				c.err.line("%s", harmless.Text(foreign))
 			}
 			if !ctx.Bool("yes") {
-				question := "This removes the graph of " + escape(settings.Instance) + " from Neo4j. Type its name to go on:"
+				question := "This removes the graph of " + harmless.Text(settings.Instance) + " from Neo4j. Type its name to go on:"
 				refused := misuse("that was not %q: nothing was removed", settings.Instance)
 				if err := c.confirm(question, settings.Instance, refused); err != nil {
 					return err
@@ -59,7 +60,7 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			if err != nil {
 				return err
 			}
-			c.out.line("Removed %d nodes and relationships of %s from Neo4j.", result.Rows, escape(settings.Instance))
+			c.out.line("Removed %d nodes and relationships of %s from Neo4j.", result.Rows, harmless.Text(settings.Instance))
 			return c.out.flush()
 		},
 	}

@@ -4,12 +4,11 @@ import (
 	"html"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"s1graph/config"
+	"s1graph/harmless"
 )
 
 // mostValue is how long one value may be, in characters; longer ones are cut.
@@ -25,11 +24,11 @@ func Escape(to config.Destination) func(string) string {
 		service = &Service{} // nothing will be sent to it
 	}
 	if service.raw {
-		return shown
+		return harmless.Text
 	}
 	isHTML := service.writesHTML(to)
 	return func(s string) string {
-		s = withoutLinks(clipRunes(shown(s), mostValue))
+		s = withoutLinks(harmless.Cut(harmless.Text(s), mostValue))
 		if service.escape != nil {
 			s = service.escape(s)
 		}
@@ -48,24 +47,6 @@ func (s *Service) writesHTML(to config.Destination) bool {
 	}
 	ready, err := s.locate(to)
 	return err == nil && s.isHTML(ready)
-}
-
-// shown writes what cannot be seen, or does something when it is, as its code.
-func shown(s string) string {
-	const nonJoiner, joiner = '\u200c', '\u200d' // of scripts of India and Persia, and of emoji
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i]), 16))
-		case !unicode.IsPrint(r) && r != nonJoiner && r != joiner:
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 // unseen keeps apart what a service would take for a mention together, and has no width.

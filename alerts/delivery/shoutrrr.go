@@ -16,6 +16,7 @@ import (
 
 	"s1graph/alerts/outbox"
 	"s1graph/config"
+	"s1graph/harmless"
 )
 
 // serviceTimeout bounds a request of those of shoutrrr's services that have no client, and no timeout, of
@@ -116,7 +117,7 @@ const (
 
 // params makes of a message what shoutrrr takes: text, and by name what else the service knows.
 func (c *courier) params(m outbox.Message) (string, types.Params) {
-	title, text := clipRunes(oneLine(m.Title), mostTitle), clipBytes(m.Text, mostText)
+	title, text := harmless.Cut(oneLine(m.Title), mostTitle), clipBytes(m.Text, mostText)
 	params := types.Params{}
 	switch {
 	case c.titled:
@@ -144,13 +145,6 @@ func (c *courier) params(m outbox.Message) (string, types.Params) {
 
 // oneLine is a text as it can stand in a header.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func clipRunes(s string, most int) string {
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return s
-}
 
 func clipBytes(s string, most int) string {
 	if len(s) <= most {

@@ -16,6 +16,7 @@ import (
 
 	"s1graph/alerts/outbox"
 	"s1graph/config"
+	"s1graph/harmless"
 )
 
 var telegram = Service{
@@ -52,7 +53,7 @@ type telegramBot struct {
 }
 
 func (t *telegramBot) send(ctx context.Context, m outbox.Message) *fault {
-	title, text := clipRunes(oneLine(m.Title), mostTitle), clipBytes(m.Text, mostText)
+	title, text := harmless.Cut(oneLine(m.Title), mostTitle), clipBytes(m.Text, mostText)
 	if t.ParseMode == shoutrrrtelegram.ParseModes.None {
 		title, text = html.EscapeString(title), html.EscapeString(text)
 	}

@@ -1,0 +1,46 @@
+// Package harmless makes text that people can be shown of what an attacker may have written: the names of computers,
+// files and users, on a terminal or in a message. What a spreadsheet or a service would make of it is left to others.
+package harmless
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Text makes one piece of text: what is not printable (control characters, line breaks, the marks that turn the direction
+// of writing, what is not UTF-8) is shown as its code, as Go writes it.
+func Text(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !IsPrintable(r) }) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i]), 16))
+		case !IsPrintable(r):
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// IsPrintable says whether a character can be shown as it is. So can the joiners, which scripts of India and Persia, and
+// emoji, are written with. The one that stands for what is not UTF-8 is none.
+func IsPrintable(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return r != utf8.RuneError && (unicode.IsPrint(r) || r == nonJoiner || r == joiner)
+}
+
+// Cut shortens a text that has more than most characters.
+func Cut(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}
