@@ -247,19 +247,26 @@ func (o *Outbox) create() error {
 	if err := draft.Close(); err != nil {
 		return err
 	}
-	db, err := bbolt.Open(draft.Name(), fileMode, nil)
-	if err != nil {
+	if err := makeEmpty(draft.Name()); err != nil {
 		return err
 	}
-	if err := db.Close(); err != nil {
-		return err
-	}
-	// A link and not a rename: another process may have made the file meanwhile, and put something into it.
+	// A link and not a rename: another process may have made the file meanwhile, and put something into it. Some file
+	// systems have no hard links: there bbolt makes it in its place, which its lock keeps to one process.
 	if err := os.Link(draft.Name(), o.path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		if err := makeEmpty(o.path); err != nil {
+			return err
+		}
 	}
 	if d, err := os.Open(dir); err == nil { // so that a power cut does not take the file away; not every system can
 		_ = errors.Join(d.Sync(), d.Close())
 	}
 	return nil
+}
+
+func makeEmpty(path string) error {
+	db, err := bbolt.Open(path, fileMode, &bbolt.Options{Timeout: patience})
+	if err != nil {
+		return err
+	}
+	return db.Close()
 }
