@@ -12,7 +12,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -164,7 +163,7 @@ func lines(r io.Reader) iter.Seq2[[]byte, error] {
 func parseChange(line []byte) (ChangeLine, error) {
 	c := ChangeLine{JSON: line}
 	d := jsontext.NewDecoder(bytes.NewReader(line))
-	err := eachMember(d, func(name string) (err error) {
+	err := eachMember(d, "", func(name string) (err error) {
 		switch name {
 		case "before":
 			c.Before, err = cloneValue(d)
@@ -234,17 +233,18 @@ func ReadProperties(object jsontext.Value) ([]Property, error) {
 	}
 	var properties []Property
 	d := jsontext.NewDecoder(bytes.NewReader(object))
-	err := eachMember(d, func(name string) error {
+	err := eachMember(d, "", func(name string) error {
 		v, err := DecodeValue(d)
 		properties = append(properties, Property{Name: name, Value: v})
 		return err
 	})
-	slices.SortFunc(properties, func(a, b Property) int { return strings.Compare(a.Name, b.Name) })
+	sortProperties(properties)
 	return properties, err
 }
 
-// eachMember calls read with the name of each member of the object that comes next, when its value comes next.
-func eachMember(d *jsontext.Decoder, read func(name string) error) error {
+// eachMember calls read with the name of each member of the object that comes next, when its value comes next. What read
+// says is wrong is said with the name, behind prefix.
+func eachMember(d *jsontext.Decoder, prefix string, read func(name string) error) error {
 	if d.PeekKind() != '{' {
 		return errors.New("must be a JSON object")
 	}
@@ -258,7 +258,7 @@ func eachMember(d *jsontext.Decoder, read func(name string) error) error {
 		}
 		name := t.String()
 		if err := read(name); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s%s: %w", prefix, name, err)
 		}
 	}
 	_, err := d.ReadToken()

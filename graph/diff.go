@@ -86,15 +86,7 @@ func (d *differ) types() []*Type {
 			types = append(types, t)
 		}
 	}
-	slices.SortFunc(types, func(a, b *Type) int {
-		if a.Relationship != b.Relationship {
-			if b.Relationship {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	slices.SortFunc(types, func(a, b *Type) int { return cmp.Or(EntitiesFirst(a, b), strings.Compare(a.Name, b.Name)) })
 	return types
 }
 

@@ -38,6 +38,17 @@ type Type struct {
 	Combine map[string]func(a, b Value) Value `json:"-"`
 }
 
+// EntitiesFirst orders types of entities before those of relationships.
+func EntitiesFirst(a, b *Type) int {
+	switch {
+	case a.Relationship == b.Relationship:
+		return 0
+	case b.Relationship:
+		return -1
+	}
+	return 1
+}
+
 // IsVolatile says whether a difference in the property name is no change.
 func (t *Type) IsVolatile(name string) bool {
 	_, found := slices.BinarySearch(t.Volatile, name)
@@ -101,11 +112,18 @@ func RelationshipEnds(key string) (from, to string, ok bool) {
 	return from, to, ok
 }
 
+// find returns where the property stands or should stand.
+func (r *Record) find(name string) (at int, found bool) {
+	return slices.BinarySearchFunc(r.Properties, name, func(p Property, name string) int { return strings.Compare(p.Name, name) })
+}
+
+func sortProperties(properties []Property) {
+	slices.SortFunc(properties, func(a, b Property) int { return strings.Compare(a.Name, b.Name) })
+}
+
 // Get returns the property's value, absent where r has none of that name.
 func (r *Record) Get(name string) Value {
-	i, found := slices.BinarySearchFunc(r.Properties, name, func(p Property, name string) int {
-		return strings.Compare(p.Name, name)
-	})
+	i, found := r.find(name)
 	if !found {
 		return Value{}
 	}
@@ -114,9 +132,7 @@ func (r *Record) Get(name string) Value {
 
 // Set puts a property in its place, or replaces its value.
 func (r *Record) Set(name string, v Value) {
-	i, found := slices.BinarySearchFunc(r.Properties, name, func(p Property, name string) int {
-		return strings.Compare(p.Name, name)
-	})
+	i, found := r.find(name)
 	if found {
 		r.Properties[i].Value = v
 		return
@@ -225,19 +241,11 @@ func Decode(b []byte, types map[string]*Type) (Record, error) {
 	if d.PeekKind() != '{' {
 		return r, errors.New("a record must be a JSON object")
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return r, err
-	}
 	sorted := true
-	for d.PeekKind() != '}' {
-		t, err := d.ReadToken()
-		if err != nil {
-			return r, err
-		}
-		name := t.String()
+	err := eachMember(d, "property ", func(name string) error {
 		v, err := DecodeValue(d)
 		if err != nil {
-			return r, fmt.Errorf("property %s: %w", name, err)
+			return err
 		}
 		switch name {
 		case "_key":
@@ -249,14 +257,15 @@ func Decode(b []byte, types map[string]*Type) (Record, error) {
 		case "_class": // follows from the type
 		case "_type":
 			if r.Type = types[v.Text()]; r.Type == nil {
-				return r, fmt.Errorf("the type %q is not in the data model", v.Text())
+				return fmt.Errorf("the type %q is not in the data model", v.Text())
 			}
 		default:
 			sorted = sorted && (len(r.Properties) == 0 || r.Properties[len(r.Properties)-1].Name < name)
 			r.Properties = append(r.Properties, Property{name, v})
 		}
-	}
-	if _, err := d.ReadToken(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return r, err
 	}
 	if _, err := d.ReadToken(); err != io.EOF {
@@ -266,7 +275,7 @@ func Decode(b []byte, types map[string]*Type) (Record, error) {
 		return r, errors.New("a record must have a _type and a _key")
 	}
 	if !sorted {
-		slices.SortFunc(r.Properties, func(a, b Property) int { return strings.Compare(a.Name, b.Name) })
+		sortProperties(r.Properties)
 	}
 	return r, nil
 }

@@ -17,7 +17,7 @@ func (a *apply) evaluate(ctx context.Context, before *held, counts map[string]gr
 	}
 	withheld = map[string]bool{}
 	types := before.Types()
-	slices.SortStableFunc(types, entitiesFirst)
+	slices.SortStableFunc(types, graph.EntitiesFirst)
 	records := map[string]int64{}
 	for _, t := range types {
 		records[t.Name] = before.types[t.Name].records
@@ -40,16 +40,6 @@ func (a *apply) evaluate(ctx context.Context, before *held, counts map[string]gr
 		}
 	}
 	return withheld, nil
-}
-
-func entitiesFirst(a, b *graph.Type) int {
-	switch {
-	case a.Relationship == b.Relationship:
-		return 0
-	case b.Relationship:
-		return -1
-	}
-	return 1
 }
 
 // countGone counts, among the deleted records of a type, those that are gone and those that were accepted. A relationship

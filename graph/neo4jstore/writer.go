@@ -170,7 +170,7 @@ func (w *writer) write(before, after graph.Snapshot, same func(typeName string) 
 // only what was accepted; the relationships of a node go with it.
 func (w *writer) remove(before graph.Snapshot, has func(t *graph.Type) bool, withheld map[string]bool) error {
 	types := slices.Clone(before.Types())
-	slices.SortStableFunc(types, func(a, b *graph.Type) int { return entitiesFirst(b, a) })
+	slices.SortStableFunc(types, func(a, b *graph.Type) int { return graph.EntitiesFirst(b, a) })
 	for _, t := range types {
 		if !has(t) {
 			continue
