@@ -40,6 +40,7 @@ type Config struct {
 	Posture []PosturePolicy // empty where no device is judged
 
 	PageDeadline time.Duration      // for one page of a list, from the request to its last byte
+	PageSize     int                // rows of one page of a list, at most
 	RateLimits   map[string]float64 // requests per second, by prefix of the path (/agents), over the vendor's
 	Proxy        Secret             // URL; it may hold a password
 	CAFile       string             // PEM certificates that are trusted beside the system's
@@ -87,6 +88,7 @@ func Default() Config {
 		ChangesKept:   30 * 24 * time.Hour,
 		Neo4j:         Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,
+		PageSize:      1000,
 		Log:           Log{Level: "info", Format: "text"},
 	}
 }

@@ -96,6 +96,7 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		ChangesKept:   30 * 24 * time.Hour,
 		Neo4j:         config.Neo4j{Username: "neo4j"},
 		PageDeadline:  time.Minute,
+		PageSize:      1000,
 		Log:           config.Log{Level: "info", Format: "text"},
 	}, c)
 }
@@ -106,6 +107,7 @@ url: https://eu.example.net/
 tokenFile: ../token
 apiVersion: v2.2
 pageDeadline: 90s
+pageSize: 250
 rateLimits: {/agents: 12.5, /threats: 3}
 proxy: http://me:hunter2@proxy.example:3128
 caFile: ca.pem
@@ -149,6 +151,7 @@ log: {level: debug, format: json}
 			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,
 		},
 		PageDeadline: 90 * time.Second,
+		PageSize:     250,
 		RateLimits:   map[string]float64{"/agents": 12.5, "/threats": 3},
 		CAFile:       filepath.Join("etc", "ca.pem"),
 		Log:          config.Log{Level: "debug", Format: "json"},
@@ -240,6 +243,19 @@ log: {format: xml}
 		`s1graph.yaml:12:7: skip: must be accounts, sites, groups, agents, threats or applications, not "agnets"`,
 		`s1graph.yaml:20:9: caFile: must be a PEM file with certificates: nowhere.pem does not exist`,
 	}, got)
+}
+
+func TestPagesHaveFromOneToAThousandRows(t *testing.T) {
+	folder(t, nil)
+	for text, want := range map[string]int{"1": 1, "50": 50, "1000": 1000} {
+		c, err := config.Load(sources(func(s *config.Sources) { s.Environment = append(s.Environment, "S1GRAPH_PAGE_SIZE="+text) }))
+		require.NoError(t, err)
+		assert.Equal(t, want, c.PageSize)
+	}
+	for _, text := range []string{"0", "-1", "1001", "2.5", "1e2", "all", "99999999999999999999"} {
+		got := faults(t, sources(func(s *config.Sources) { s.Flags = map[string]string{"pageSize": text} }))
+		assert.Equal(t, []string{`--page-size: must be a whole number from 1 to 1000, not "` + text + `"`}, got)
+	}
 }
 
 func TestWithoutURLAndTokenBothAreAskedFor(t *testing.T) {

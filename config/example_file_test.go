@@ -80,6 +80,7 @@ func TestTheExampleFileIsRightWhenUncommented(t *testing.T) {
 	defaults := config.Default()
 	assert.Equal(t, defaults.APIVersion, c.APIVersion)
 	assert.Equal(t, defaults.PageDeadline, c.PageDeadline)
+	assert.Equal(t, defaults.PageSize, c.PageSize)
 	assert.Equal(t, defaults.RunDeadline, c.RunDeadline)
 	assert.Equal(t, defaults.Store, c.Store)
 	assert.Equal(t, defaults.Applications, c.Applications)

@@ -99,6 +99,17 @@ func whole(least int, field func(*draft) *int) func(*draft, string) error {
 	}
 }
 
+func between(least, most int, field func(*draft) *int) func(*draft, string) error {
+	return func(d *draft, text string) error {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < least || n > most {
+			return must(fmt.Sprintf("a whole number from %d to %d", least, most), text)
+		}
+		*field(d) = n
+		return nil
+	}
+}
+
 func wholeNumber(least int, text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < least {

@@ -14,6 +14,7 @@ func NewClient(c *config.Config, adjust func(*s1.Config)) (*s1.Client, error) {
 		APIVersion:   c.APIVersion,
 		Token:        s1.StaticToken(c.Token.Reveal()),
 		PageDeadline: c.PageDeadline,
+		PageSize:     c.PageSize,
 		RateLimits:   c.RateLimits,
 	}
 	if c.TokenFile != "" {

@@ -97,6 +97,14 @@ func (r *run) compareScopes(in *steps.Input) {
 	}
 }
 
+// noteSmallerPages says which lists were read in smaller pages than they were asked for at first.
+func (r *run) noteSmallerPages() {
+	for _, list := range r.client.SmallerPages() {
+		r.notice("%s: pages of %d rows came and those of %d did not, so it was read in the smaller ones. If that stays so, pageSize: %d (--page-size) spares the tries.",
+			list.Path, list.Rows, list.Failed, list.Rows)
+	}
+}
+
 // filters are what the configuration limits the scope to, or else what the recording was limited to.
 func (r *run) filters() steps.Scope {
 	filters := steps.Scope{Accounts: r.config.Accounts, Sites: r.config.Sites, Groups: r.config.Groups}

@@ -173,6 +173,7 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err := r.runSteps(ctx, in, fresh); err != nil {
 		return err
 	}
+	r.noteSmallerPages()
 	if err := r.checkTokens(ctx, in); err != nil {
 		return err
 	}

@@ -39,6 +39,10 @@ type Config struct {
 	// longer is asked for again. There is no deadline for a whole list. 0: one minute.
 	PageDeadline time.Duration
 
+	// PageSize is how many rows are asked for in one page at most, where the list allows as many. 0: 1000, the most
+	// that any list gives. A page that keeps failing is asked for with half as many rows, down to 50.
+	PageSize int
+
 	// Limiter holds back the requests of all clients that use one token; nil: one of this client's own,
 	// made of RateLimits (see NewLimiter).
 	Limiter    *Limiter
@@ -66,6 +70,8 @@ type Client struct {
 	tokens   tokens // that were used
 	http     http.Client
 	deadline time.Duration
+	pageSize int
+	sizes    pageSizes // that are smaller, since larger pages failed
 	limiter  *Limiter
 	isJSON   atomic.Bool   // the console has answered, in JSON
 	slots    chan struct{} // holds one value for each request under way
@@ -108,6 +114,7 @@ func New(cfg Config) (*Client, error) {
 		token:    cfg.Token,
 		tokens:   tokens{asking: make(chan struct{}, 1)},
 		deadline: orDefault(cfg.PageDeadline, time.Minute),
+		pageSize: orDefault(cfg.PageSize, maxPageSize),
 		limiter:  cfg.Limiter,
 		slots:    make(chan struct{}, orDefault(cfg.Concurrency, 12)),
 		logger:   cfg.Logger,

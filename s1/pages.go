@@ -20,7 +20,8 @@ type Page[T any] struct {
 }
 
 // Pages yields the pages of the list that the endpoint gives under the given filters: the largest that
-// it allows, or of the size that a filter "limit" says. While one page is consumed the next one is
+// it and Config.PageSize allow, or of the size that a filter "limit" says; smaller ones where those fail (see
+// Client.SmallerPages). While one page is consumed the next one is
 // fetched. An empty page that names a next one is followed, an empty page that names none is the last:
 // whether a list is whole is told by comparing its rows with Total. A list that goes on and on beyond its
 // Total ends with an error. After an error nothing more is yielded; it is an *Error, or that of ctx, of
@@ -121,15 +122,16 @@ type fetchedPage[T any] struct {
 func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values, read func(*jsontext.Decoder, *[]T) error) iter.Seq[fetchedPage[T]] {
 	return func(yield func(fetchedPage[T]) bool) {
 		query := cloneQuery(filters)
-		if e.MaxLimit > 0 && !query.Has("limit") {
-			query.Set("limit", strconv.Itoa(e.MaxLimit))
+		limit := min(e.MaxLimit, c.pageSize)
+		if query.Has("limit") {
+			limit, _ = strconv.Atoi(query.Get("limit")) // what is no number is the console's to judge
 		}
 		seen := map[[sha256.Size]byte]bool{} // the names of the pages, which may be long
 		total, rowsBefore := -1, 0
 		for number := 1; ; number++ {
 			var page fetchedPage[T]
 			var around envelope
-			page.err = c.get(ctx, request{e.Path, query, number}, func(body io.Reader) error {
+			page.err = c.get(ctx, request{e.Path, query, number, max(0, limit)}, func(body io.Reader) error {
 				page.Rows = make([]T, 0, rowsBefore) // pages but the last are of one size
 				var err error
 				around, err = readEnvelope(body, func(d *jsontext.Decoder) error { return read(d, &page.Rows) })

@@ -37,6 +37,7 @@ type request struct {
 	path  string
 	query url.Values
 	page  int // of a list, from 1; 0 where there are no pages
+	limit int // rows of the page; 0 where the console decides it
 }
 
 // get asks for r as ask does, and finds out what the token may see where that took another one's place.
@@ -61,14 +62,22 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 	renewed := false
 	left := newPatience()
 	var before *fault // of the last try
+	failed := 0       // rows of the page that was asked for before this smaller one
 	for try := 1; ; try++ {
+		c.sizes.fit(&r)
 		if err := c.admit(ctx, r.path); err != nil {
 			return token, err
 		}
 		f, took := c.attempt(ctx, c.newRequest(r, token), read)
 		c.logAttempt(ctx, r, try, f, took)
 		observeAttempt(ctx, r, f, before)
-		if before = f; f == nil {
+		before = f
+		// A console that does not take a cursor with another limit than it was made with has answered too: the list begins
+		// again, with the smaller pages.
+		if failed > 0 && (f == nil || f.err.Status == http.StatusBadRequest) {
+			c.notePageSize(ctx, SmallerPages{Path: r.path, Failed: failed, Rows: r.limit})
+		}
+		if f == nil {
 			return token, nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -93,6 +102,9 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		wait, more := left.next(f)
 		if !more {
 			return token, f.err
+		}
+		if smaller := halved(r.limit); left.tooBig(f) && smaller < r.limit {
+			failed, r.limit = r.limit, smaller
 		}
 		if f.err.Status == http.StatusTooManyRequests { // which is about the token; all else is about this request
 			c.limiter.holdBack(r.path, c.now().Add(wait))
@@ -128,6 +140,7 @@ type patience struct {
 	pause  backoff.ExponentialBackOff
 	tries  int           // that ended otherwise than with 429
 	waited time.Duration // because of 429
+	large  int           // tries that failed as a page does that is too big
 }
 
 func newPatience() *patience {
@@ -167,6 +180,16 @@ func (p *patience) next(f *fault) (wait time.Duration, more bool) {
 		}
 	}
 	return wait, true
+}
+
+// tooBig says whether the page that was asked for seems to be too big. One that broke may come the next time; one that
+// took too long is not waited for twice.
+func (p *patience) tooBig(f *fault) bool {
+	if !f.big {
+		return false
+	}
+	p.large++
+	return f.slow || p.large > 1
 }
 
 // admit waits until the limits of path allow a request to be sent.
@@ -211,6 +234,8 @@ type fault struct {
 	err        *Error
 	again      bool          // it may go well the next time
 	retryAfter time.Duration // how long the console asked to wait; 0 where it did not
+	big        bool          // a smaller page may go well
+	slow       bool          // it took too long
 }
 
 // attempt sends one request and reads its answer, as soon as fewer than Concurrency are under way. It
@@ -245,11 +270,14 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 		} else if f := c.notConsole(status, answer); f != nil {
 			return f
 		}
-		return &fault{
+		f := &fault{
 			err:        answer,
 			again:      status >= 500 && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,
 			retryAfter: c.retryAfter(resp.Header.Get("Retry-After")),
+			slow:       status == http.StatusGatewayTimeout,
 		}
+		f.big = status >= 500 && f.again && f.retryAfter == 0 // who asks to wait says that the page is not the reason
+		return f
 	}
 	if err := read(Bounded(resp.Body)); err != nil {
 		var answer *Error
@@ -298,12 +326,15 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 	var notJSON *jsontext.SyntacticError
 	var unknownHost *net.DNSError
 	var certificate *tls.CertificateVerificationError
+	var operation *net.OpError
+	isUnreachable := errors.As(err, &operation) && operation.Op == "dial"
 	switch {
 	case isHeaderTooLong(err):
 		return &fault{err: beyondBound("", "the headers of the answer have more than %d KiB", maxHeaderBytes>>10)}
 	case ctx.Err() != nil:
 		e.Cause = nil // it is not the caller's context that ended
 		e.Detail = fmt.Sprintf("no whole answer within %s", c.deadline)
+		return &fault{err: e, again: true, big: !isUnreachable, slow: true}
 	case errors.As(err, &unknownHost) && unknownHost.IsNotFound:
 		e.Detail = "there is no host " + clean(unknownHost.Name) + "; is the URL right?"
 		return &fault{err: e}
@@ -318,7 +349,7 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 	case errors.As(err, &notJSON):
 		e.Detail = fmt.Sprintf("the answer is not JSON, from byte %d on", notJSON.ByteOffset)
 	}
-	return &fault{err: e, again: true}
+	return &fault{err: e, again: true, big: !isUnreachable}
 }
 
 // isHeaderTooLong says whether headers went beyond Transport.MaxResponseHeaderBytes. net/http has no type for that.

@@ -13,7 +13,6 @@ import (
 // chain holds several sites, so that a tenant of a thousand small sites is not asked a thousand times.
 
 const (
-	rowsPerPage   = 1000
 	payingPages   = 4  // a list of fewer pages is read in one chain
 	maxChains     = 12 // as many as the client has requests under way; more would only wait
 	maxIDsInChain = 100
@@ -65,7 +64,7 @@ func (in *Input) groupsOf(site string) []part {
 // split returns the filters of the chains that a list of the given number of rows is read in: one where
 // more would not pay.
 func (in *Input) split(filters url.Values, rows int) []url.Values {
-	pages := (rows + rowsPerPage - 1) / rowsPerPage
+	pages := (rows + in.Client.PageSize() - 1) / in.Client.PageSize()
 	if pages < payingPages || filters.Has("groupIds") {
 		return []url.Values{filters}
 	}

@@ -21,6 +21,14 @@ type Fault struct {
 // Rows matches the requests of lists that ask for rows and not only for their count.
 func Rows(r *http.Request) bool { return r.URL.Query().Get("countOnly") != "true" }
 
+// PagesOver matches requests for more than so many rows in one page.
+func PagesOver(rows int) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+		return err == nil && limit > rows && Rows(r)
+	}
+}
+
 // fault is a Fault and the requests that it means and that it hit so far.
 type fault struct {
 	Fault
@@ -121,6 +129,19 @@ func HTML() Effect {
 // text of its own.
 func Blocked(status int, page string) Effect {
 	return StatusWith(status, http.Header{"Content-Type": {"text/html"}}, page)
+}
+
+// GatewayTimeout answers as a gateway to which the console took too long: with 504 and a web page.
+func GatewayTimeout() Effect {
+	return Blocked(http.StatusGatewayTimeout, "<html><head><title>504 Gateway Time-out</title></head><body><center><h1>504 Gateway Time-out</h1></center></body></html>")
+}
+
+// NeverAnswers keeps the request waiting until it is cancelled.
+func NeverAnswers() Effect {
+	return Effect{instead: func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	}}
 }
 
 // RedirectTo sends the client to another URL, with the request's own path and parameters.

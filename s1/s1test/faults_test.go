@@ -64,6 +64,23 @@ func TestAnswersCanBeErrors(t *testing.T) {
 	}
 }
 
+func TestPagesCanBeTooBig(t *testing.T) {
+	s, console := serve(t, small())
+	mend := s.Break(s1test.Fault{Match: s1test.PagesOver(20), Effect: s1test.GatewayTimeout()})
+	for path, want := range map[string]int{"/agents?limit=21": 504, "/agents?limit=20": 200, "/agents": 200, "/agents?limit=21&countOnly=true": 200, "/user": 200} {
+		res, body, err := over(t, console, path)
+		require.NoError(t, err)
+		assert.Equal(t, want, res.StatusCode, path)
+		assert.Equal(t, want == 504, strings.HasPrefix(string(body), "<html>"), path)
+	}
+	mend()
+	s.Break(s1test.Fault{Match: s1test.PagesOver(20), Effect: s1test.NeverAnswers()})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, _, err := overWith(ctx, t, console, "/agents?limit=21")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
 func TestAFaultMayBeginLateAndPass(t *testing.T) {
 	s := s1test.New(small())
 	s.Break(s1test.Fault{Path: "/agents", After: 2, Times: 3, Effect: s1test.TooManyRequests("7")})
