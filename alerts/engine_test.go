@@ -189,7 +189,7 @@ func TestADeviceThatIsEvaluatedNoMoreIsNotCalledCompliant(t *testing.T) {
 	delete(w.records, "sentinelone_device:gone")
 	w.posture = []posture.Verdict{}
 	assert.ElementsMatch(t, []string{
-		"gone was not compliant, and is judged no more", "unprotected was not compliant, and is judged no more",
+		"gone was not compliant, and is evaluated no more", "unprotected was not compliant, and is evaluated no more",
 	}, titles(w.follow()))
 }
 

@@ -250,10 +250,10 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "device not compliant",
-		Doc:      "A device that does not fulfil what posture demands of it, and when it does again or is judged no more.",
+		Doc:      "A device that does not fulfil what posture demands of it, and when it does again or is evaluated no more.",
 		When:     `entity.type == "sentinelone_device" && entity.compliant == false`,
 		Severity: "medium",
-		Title:    `{{.Name}} {{if ne .Op "ended"}}is not compliant{{else if eq .Entity.compliant "true"}}is compliant again{{else}}was not compliant, and is judged no more{{end}}`,
+		Title:    `{{.Name}} {{if ne .Op "ended"}}is not compliant{{else if eq .Entity.compliant "true"}}is compliant again{{else}}was not compliant, and is evaluated no more{{end}}`,
 		Text:     `{{if ne .Op "ended"}}{{.Entity.nonCompliantReasons}}. {{end}}` + ownerAndPlace,
 		Ended:    true,
 	},

@@ -29,12 +29,12 @@ that is gone. This lists what the last run withheld, asks, and lets the next run
 missing, with what was derived from it alone. It waits until the lists are read whole. Whatever else is gone, the
 next run evaluates as ever.
 
-What lies outside the scope that is read now is kept too. --out-of-scope lists that, and lets the next run delete it.
+What is out of the scope that is read now is kept too. --out-of-scope lists that, and lets the next run delete it.
 
 Neither the console nor its token is needed, and it may be said while s1graph poll runs; a SIGHUP makes that run
 at once.`,
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "out-of-scope", Usage: "what is kept because it lies out of scope, in place of what the guard withheld", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "out-of-scope", Usage: "what is kept because it is out of scope, in place of what the guard withheld", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, settingFlags(config.Graph, config.Logging)...),
 		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {

@@ -116,7 +116,7 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 	return summary, err
 }
 
-// endRun makes the end of the command of how the sync ended and of whether its result was printed.
+// endRun makes the end of the command of how the run ended and of whether its result was printed.
 func endRun(settings *config.Config, summary connector.Summary, err, unprinted error) error {
 	if errors.Is(unprinted, errReaderGone) {
 		unprinted = nil

@@ -37,7 +37,7 @@ type Config struct {
 	Neo4j Neo4j
 
 	Alerts  *Alerts         // nil where nobody is told of anything
-	Posture []PosturePolicy // empty where no device is judged
+	Posture []PosturePolicy // empty where no device is evaluated
 
 	PageDeadline time.Duration      // for one page of a list, from the request to its last byte
 	PageSize     int                // rows of one page of a list, at most

@@ -4,5 +4,5 @@ package config
 
 import "io/fs"
 
-// distrusted trusts every file: there is no owner or mode to judge it by.
+// distrusted trusts every file: there is no owner or mode to tell by.
 func distrusted(fs.FileInfo) string { return "" }

@@ -22,7 +22,7 @@ func found(t *testing.T) (byChance string, named error) {
 	t.Helper()
 	_, err := config.Load(sources(nil))
 	_, serviceErr := config.LoadService(sources(nil))
-	assert.Equal(t, err, serviceErr, "poll judges it likewise")
+	assert.Equal(t, err, serviceErr, "poll says the same of it")
 	_, named = config.Load(sources(func(s *config.Sources) { s.File = "s1graph.yaml" }))
 	_, variable := config.Load(sources(func(s *config.Sources) { s.Environment = append(s.Environment, "S1GRAPH_CONFIG=s1graph.yaml") }))
 	assert.Equal(t, named, variable)

@@ -22,7 +22,7 @@ import (
 type Withheld struct {
 	Run        *jsonstore.Run
 	Deletions  []KeptType // that the deletion guard withheld
-	OutOfScope []KeptType // of what lies outside the scope that is read
+	OutOfScope []KeptType // of what is out of scope
 	Waiting    []KeptType // of what was accepted before, and waits until its list is read whole
 }
 
@@ -205,7 +205,7 @@ func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reco
 }
 
 // releasedFor is how long a run that follows another one goes on listing what that one released, for a store that
-// has not got so far. After that the store's own guard judges it.
+// has not got so far. After that the store's own guard decides on it.
 const releasedFor = 7 * 24 * time.Hour
 
 // stillReleased is what runs up to the last one released and Neo4j may hold still.
@@ -216,7 +216,7 @@ func (r *run) stillReleased() reconcile.Keys {
 	}
 	keys := keysOf(r.last.run, releasedFile)
 	if _, err := reconcile.NewKeySet(keys); err != nil {
-		return graph.None // it is damaged: Neo4j's guard judges without it
+		return graph.None // it is damaged: Neo4j's guard decides without it
 	}
 	r.state.ReleasedAt = before
 	return keys

@@ -27,7 +27,7 @@ func (c *console) accept() connector.Withheld {
 	return withheld
 }
 
-// acceptOutOfScope is the same for what lies out of scope.
+// acceptOutOfScope is the same for what is out of scope.
 func (c *console) acceptOutOfScope() connector.Withheld {
 	c.t.Helper()
 	withheld, err := connector.ReadWithheld(c.options().Config)
@@ -83,7 +83,7 @@ func TestAcceptedThreatsReleaseNothingThatLiesOutOfScope(t *testing.T) {
 	assert.Subset(t, ofType(full, "sentinelone_threat"), gone)
 	outside := narrowed.KeptOutside["sentinelone_threat"]
 	assert.Positive(t, outside)
-	assert.EqualValues(t, 40-len(gone), outside, "what lies out of scope could not be evaluated")
+	assert.EqualValues(t, 40-len(gone), outside, "what is out of scope could not be evaluated")
 
 	wide := c.mustSync()
 	assert.EqualValues(t, outside, wide.Changes["sentinelone_threat"].Deleted, "what was accepted waited")

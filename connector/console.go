@@ -89,7 +89,7 @@ func (r *run) compareScopes(in *steps.Input) {
 	before := r.last.state.Scope
 	if !in.Scope.Covers(before, in.AccountBefore) {
 		r.summary.Status = Partial
-		r.notice("This run sees less of the tenant than the last one: what lies outside is kept as it was. If it is really gone, let it go with s1graph accept-deletions --out-of-scope.")
+		r.notice("This run sees less of the tenant than the last one: what is out of scope is kept as it was. If it is really gone, let it go with s1graph accept-deletions --out-of-scope.")
 	}
 	if !before.Covers(in.Scope, in.AccountBefore) {
 		r.last.incomparable = true

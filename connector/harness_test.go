@@ -62,7 +62,7 @@ func paged() s1test.Tenant {
 	return s1test.Tenant{Seed: 2, Sites: 4, Groups: 8, Agents: 3100, Threats: 30}
 }
 
-// outcome is what a user gets of a sync.
+// outcome is what a user gets of a run.
 type outcome struct {
 	connector.Summary
 	changes []graph.Change
@@ -95,7 +95,7 @@ func (c *console) sync(adjust ...func(*connector.Options)) outcome {
 	return result
 }
 
-// mustSync is a sync that is complete.
+// mustSync is a run that is complete.
 func (c *console) mustSync(adjust ...func(*connector.Options)) outcome {
 	c.t.Helper()
 	result := c.sync(adjust...)
@@ -105,7 +105,7 @@ func (c *console) mustSync(adjust ...func(*connector.Options)) outcome {
 	return result
 }
 
-// clean is the graph that a sync of the same tenant into an empty directory gives.
+// clean is the graph that a run of the same tenant into an empty directory gives.
 func (c *console) clean(adjust ...func(*connector.Options)) map[string]string {
 	c.t.Helper()
 	fresh := *c
@@ -223,7 +223,7 @@ func (o outcome) step(id string) connector.StepResult {
 	return connector.StepResult{}
 }
 
-// child is a sync in a process of its own, which may be killed or run on a full disk.
+// child is a run in a process of its own, which may be killed or run on a full disk.
 func (c *console) child(environment ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), append(environment, "S1GRAPH_TEST_CHILD="+c.url+" "+c.dir)...)

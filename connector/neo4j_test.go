@@ -21,7 +21,7 @@ import (
 	"s1graph/s1/s1test"
 )
 
-// database makes a sync write to a scope of a real Neo4j too.
+// database makes a run write to a scope of a real Neo4j too.
 type database struct {
 	server *neo4jtest.Server
 	scope  string

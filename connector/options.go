@@ -60,7 +60,7 @@ type Event struct {
 	Err        error
 }
 
-// UsageError says that the sync was asked for something that it must not do, such as reading another
+// UsageError says that the run was asked for something that it must not do, such as reading another
 // console into the same directory. Nothing was changed.
 type UsageError struct{ Err error }
 

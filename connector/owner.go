@@ -71,7 +71,7 @@ type refusal struct{ reason, advice string }
 
 func (r *refusal) Error() string { return r.reason + ": " + r.advice }
 
-// folder is that of the sync.
+// folder is that of the run.
 func (r *run) folder() *folder {
 	return &folder{
 		instance:  r.config.Instance,

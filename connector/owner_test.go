@@ -70,7 +70,7 @@ func (c *console) elsewhere() *console {
 	return &other
 }
 
-// mustRefuse is a sync that is refused with advice before it changes the database.
+// mustRefuse is a run that is refused with advice before it changes the database.
 func (c *console) mustRefuse(d database, why string, adjust ...func(*connector.Options)) {
 	c.t.Helper()
 	before := d.everything(c.t)
@@ -152,7 +152,7 @@ func common(a, b map[string]string, typeName string) []string {
 	return slices.DeleteFunc(ofType(a, typeName), func(key string) bool { return b[key] == "" })
 }
 
-// Without a last graph, what lies outside the scope of a run would count as gone.
+// Without a last graph, what is out of the scope of a run would count as gone.
 func TestALostFolderKeepsWhatLiesOutsideItsScope(t *testing.T) {
 	d := newDatabase(t)
 	c := newConsole(t, spread())

@@ -11,7 +11,7 @@ import (
 	"s1graph/s1/s1test"
 )
 
-// replay makes a sync read a recording in place of the console.
+// replay makes a run read a recording in place of the console.
 func replayed(recording string) func(*connector.Options) {
 	return func(o *connector.Options) { o.Replay, o.Config.URL = recording, "" }
 }

@@ -34,7 +34,7 @@ func spread() s1test.Tenant {
 	}
 }
 
-// What lies outside a narrower scope stays, and all that is made of it, whatever else happens.
+// What is out of a narrower scope stays, and all that is made of it, whatever else happens.
 func TestANarrowerScopeKeepsWhatLiesOutside(t *testing.T) {
 	t.Parallel()
 	sites := func(c *console) func(*connector.Options) {

@@ -32,7 +32,7 @@ func (c *console) sites(value string, from, to int) s1test.Token {
 	return token
 }
 
-// withToken makes a sync read its token from a file, and the console take that one token.
+// withToken makes a run read its token from a file, and the console take that one token.
 func (c *console) withToken(token s1test.Token) (file string, adjust func(*connector.Options)) {
 	file = filepath.Join(c.t.TempDir(), "token")
 	c.use(file, token)()

@@ -249,5 +249,5 @@ func TestProbesReachThePod(t *testing.T) {
 		service.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		assert.Equal(t, want, answer.Code, path)
 	}
-	assert.Greater(t, d.pod.TerminationGracePeriodSeconds, 30, "a sync that is under way has 30 seconds")
+	assert.Greater(t, d.pod.TerminationGracePeriodSeconds, 30, "a run that is under way has 30 seconds")
 }

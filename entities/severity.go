@@ -42,13 +42,13 @@ var severityRules = []severityRule{
 	{
 		what:     "malicious",
 		when:     "analystVerdict is true_positive, or there is no verdict and confidenceLevel is malicious",
-		is:       func(info *s1.ThreatInfo) bool { return judged(info, "true_positive", "malicious") },
+		is:       func(info *s1.ThreatInfo) bool { return isVerdict(info, "true_positive", "malicious") },
 		severity: [...]severity{{"critical", 10}, {"high", 8}, {"high", 7}, {"medium", 5}},
 	},
 	{
 		what:     "suspicious",
 		when:     "analystVerdict is suspicious, or there is no verdict and confidenceLevel is suspicious",
-		is:       func(info *s1.ThreatInfo) bool { return judged(info, "suspicious", "suspicious") },
+		is:       func(info *s1.ThreatInfo) bool { return isVerdict(info, "suspicious", "suspicious") },
 		severity: [...]severity{{"high", 7}, {"medium", 5}, {"medium", 4}, {"low", 3}},
 	},
 	{
@@ -69,8 +69,8 @@ func severityOf(t *s1.Threat) severity {
 	return severityRules[rule].severity[fateOf(info)]
 }
 
-// judged says whether the analyst gave the verdict or, where there is none, the engine the confidence.
-func judged(info *s1.ThreatInfo, verdict, confidence string) bool {
+// isVerdict says whether the analyst gave the verdict or, where there is none, the engine the confidence.
+func isVerdict(info *s1.ThreatInfo, verdict, confidence string) bool {
 	switch info.AnalystVerdict {
 	case "true_positive", "suspicious":
 		return info.AnalystVerdict == verdict

@@ -15,8 +15,8 @@ import (
 const deliverAgain = time.Minute
 
 // alerting is what an instance's runs are evaluated by, and who tells people of it; nil where nobody is to be told of
-// anything. Runs are evaluated by the sync itself, which queues what is to be told; what is queued is delivered side by
-// side with syncs, so that a destination that hangs holds none of them up.
+// anything. Runs are evaluated by connector.Sync, which queues what is to be told; what is queued is delivered side by
+// side with runs, so that a destination that hangs holds none of them up.
 type alerting struct {
 	engine    *alerts.Engine
 	deliverer *delivery.Deliverer
@@ -100,7 +100,7 @@ func (i *instance) deliver(ctx context.Context) {
 	}
 }
 
-// panicked lets the rules on runs evaluate a run that panicked; of other runs the sync itself does so.
+// panicked lets the rules on runs evaluate a run that panicked; of other runs connector.Sync does so.
 func (a *alerting) panicked(ctx context.Context, i *instance, summary connector.Summary) {
 	if a == nil {
 		return

@@ -51,7 +51,7 @@ func every(t *testing.T, text string) func(*config.Config) {
 	return func(c *config.Config) { c.Interval = schedule(t, text) }
 }
 
-// service is one that runs in a bubble of synctest, from its start to the end of the test. Its syncs are the test's,
+// service is one that runs in a bubble of synctest, from its start to the end of the test. Its runs are the test's,
 // and nothing is put off by chance.
 type service struct {
 	*poll.Service
@@ -64,17 +64,17 @@ type service struct {
 	runs []run
 }
 
-// run is a sync that began.
+// run is a run that began.
 type run struct {
 	instance string
 	at       time.Duration // since the service began
 	connector.Options
 }
 
-// syncing is what a sync does in a test.
+// syncing is what a run does in a test.
 type syncing func(ctx context.Context, o connector.Options) (connector.Summary, error)
 
-// good is a sync that ends at once and finds two entities.
+// good is a run that ends at once and finds two entities.
 func good(_ context.Context, o connector.Options) (connector.Summary, error) {
 	return connector.Summary{
 		Instance: o.Config.Instance, Run: "000001-a", Status: connector.Complete,
@@ -86,7 +86,7 @@ func failing(context.Context, connector.Options) (connector.Summary, error) {
 	return connector.Summary{}, errors.New("the console is down")
 }
 
-// lasting is a good sync that takes so long.
+// lasting is a good run that takes so long.
 func lasting(d time.Duration) syncing {
 	return func(ctx context.Context, o connector.Options) (connector.Summary, error) {
 		began := o.Clock()
@@ -138,7 +138,7 @@ func (s *service) after(d time.Duration) *service {
 	return s
 }
 
-// began is when the syncs of an instance began.
+// began is when the runs of an instance began.
 func (s *service) began(instance string) []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +151,7 @@ func (s *service) began(instance string) []time.Duration {
 	return at
 }
 
-// options are what the syncs of an instance were asked to do.
+// options are what the runs of an instance were asked to do.
 func (s *service) options(instance string) []connector.Options {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -39,9 +39,9 @@ type instance struct {
 // status is how an instance is doing.
 type status struct {
 	activity    activity
-	since       time.Time         // when the sync began that is under way
-	progress    []connector.Event // of the sync that is under way, by step
-	next        time.Time         // when the next sync is planned; zero while one is under way
+	since       time.Time         // when the run began that is under way
+	progress    []connector.Event // of the run that is under way, by step
+	next        time.Time         // when the next run is planned; zero while one is under way
 	last        connector.Summary // of the last run since the service began, however it ended
 	good        connector.Summary // of the last committed run, which may be of another process
 	failedInRow int
@@ -70,7 +70,7 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 	if i.alerting, err = i.openAlerting(); err != nil {
 		return nil, err
 	}
-	// Where the last committed run cannot be read, it is as if there were none: the next sync has its own means to find
+	// Where the last committed run cannot be read, it is as if there were none: the next run has its own means to find
 	// out.
 	i.status.good, _ = connector.ReadSummary(settings.Dir)
 	return i, nil
@@ -178,7 +178,7 @@ const (
 	interrupted     // since the service ends
 )
 
-// run does one sync, as soon as fewer are under way than may be at once.
+// run makes one run, as soon as fewer are under way than may be at once.
 func (i *instance) run(ctx context.Context) ended {
 	i.change(func(s *status) {
 		s.activity, s.next = queued, time.Time{}
@@ -218,7 +218,7 @@ func isBehind(summary connector.Summary) bool {
 	return slices.ContainsFunc(summary.Stores, func(r connector.StoreResult) bool { return r.Behind })
 }
 
-// sync does one sync. A panic in it is an error as others are, but that the stack is logged.
+// sync calls Config.Sync. A panic in it is an error as others are, but that the stack is logged.
 func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Summary, err error) {
 	started := i.service.Now().UTC()
 	panicked := false
@@ -226,7 +226,7 @@ func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Sum
 		if fault := recover(); fault != nil {
 			panicked = true
 			value, stack := innermost(fault)
-			i.log.Error("the sync panicked, which is a fault of s1graph: please report it", "panic", fmt.Sprint(value), "stack", string(stack))
+			i.log.Error("the run panicked, which is a fault of s1graph: please report it", "panic", fmt.Sprint(value), "stack", string(stack))
 			summary, err = connector.Summary{}, fmt.Errorf("a fault of s1graph: panic: %v", value)
 		}
 		if err != nil {

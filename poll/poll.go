@@ -1,5 +1,5 @@
 // Package poll is the service that people can leave alone: it syncs each instance on its schedule, tries again
-// sooner what failed, and tells over HTTP how things are. What a sync does is the connector's to know, what
+// sooner what failed, and tells over HTTP how things are. What a run does is the connector's to know, what
 // becomes of alerts the business of alerts; what is logged, configured and signalled comes from outside.
 package poll
 
@@ -24,7 +24,7 @@ type Config struct {
 	Version  string       // of s1graph
 	Logger   *slog.Logger // nil: discards
 
-	// Sync does one sync; nil: connector.Sync. Where it panics, that is one failed run.
+	// Sync makes one run; nil: connector.Sync. Where it panics, that is one failed run.
 	Sync func(context.Context, connector.Options) (connector.Summary, error)
 
 	// Now is the clock that schedules go by, After what waits on it, and Rand gives numbers from 0 to 1 for what
@@ -46,7 +46,7 @@ type Service struct {
 	log       *slog.Logger
 	metrics   *metrics
 	instances []*instance
-	slots     chan struct{} // holds one value for each sync under way
+	slots     chan struct{} // holds one value for each run under way
 	startedAt time.Time
 
 	mu     sync.Mutex
@@ -96,7 +96,7 @@ func New(c Config) (*Service, error) {
 }
 
 // Run polls until ctx ends, and then waits for what is under way to end, up to 30 s; what is still under way
-// after that is an error, and so is an address that cannot be listened on: then nothing was polled. A sync that is
+// after that is an error, and so is an address that cannot be listened on: then nothing was polled. A run that is
 // interrupted commits nothing, and one that has committed has done so for good.
 func (s *Service) Run(ctx context.Context) error {
 	stopServing, err := s.serve(ctx)

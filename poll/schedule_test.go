@@ -85,7 +85,7 @@ func TestAPanicInASyncIsOneFailedRunAndNotTheEnd(t *testing.T) {
 		var log bytes.Buffer
 		s := start(t, func(ctx context.Context, o connector.Options) (connector.Summary, error) {
 			if o.Config.Instance == "acme" && o.Clock().Minute() == 0 {
-				var steps conc.WaitGroup // as a sync has
+				var steps conc.WaitGroup // as a run has
 				steps.Go(func() { panic("index out of range") })
 				steps.Wait()
 			}

@@ -17,7 +17,7 @@ type Key struct {
 	Type string `json:"type"`
 	Key  string `json:"key"`
 
-	// OutOfScope says that the record was kept because it lies out of scope, and not by the deletion guard. Each
+	// OutOfScope says that the record was kept because it is out of scope, and not by the deletion guard. Each
 	// of the two is accepted by a command of its own.
 	OutOfScope bool `json:"outOfScope,omitzero"`
 }

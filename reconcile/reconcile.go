@@ -28,7 +28,7 @@ type Input struct {
 
 	Tenant   Tenant
 	Guard    Guard
-	Accepted KeySet // what may go whatever the guard says, or although it lies out of scope
+	Accepted KeySet // what may go whatever the guard says, or although it is out of scope
 }
 
 // Fresh yields the records that this run's rows made, type by type in ascending order of the keys.

@@ -95,7 +95,7 @@ func (l *list[T]) read(ctx context.Context, in *Input, out *Emitter, filters url
 	return l.checkReadable(out)
 }
 
-// readAgain reads a list once more that is not whole, in one chain, and judges both readings together.
+// readAgain reads a list once more that is not whole, in one chain, and decides on both readings together.
 func (l *list[T]) readAgain(ctx context.Context, in *Input, out *Emitter, filters url.Values, before int64) error {
 	promised, err := l.again(ctx, in, out, filters)
 	if err != nil {
@@ -114,7 +114,7 @@ func (l *list[T]) readAgain(ctx context.Context, in *Input, out *Emitter, filter
 
 // isWhole says whether a list gave at least as many distinct rows as the smaller of a count before and a count after it
 // was read. The one after is only asked for where the one before was not reached. Rows without an ID are told apart by
-// nothing: checkReadable judges those.
+// nothing: checkReadable looks after those.
 func (l *list[T]) isWhole(ctx context.Context, in *Input, out *Emitter, filters url.Values, before int64) (bool, error) {
 	got := l.distinct(out) + out.unreadable(l.title())
 	if got >= before {
@@ -159,7 +159,7 @@ func sumOf(promised []int64) (sum int64) {
 	return sum
 }
 
-// readUncounted judges a list that was read to its last page, and of which nobody says how many rows it has. What an
+// readUncounted decides on a list that was read to its last page, and of which nobody says how many rows it has. What an
 // entity's list lacks is asked for by ID. Any other is read once more: it is whole if that gives nothing new.
 func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
 	if l.entity != nil {

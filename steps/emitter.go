@@ -12,7 +12,7 @@ import (
 )
 
 // Emitter takes what one step makes of its rows. It refuses what the step did not declare. It is made
-// by Run for one step of one sync, and is safe for concurrent use.
+// by Run for one step of one run, and is safe for concurrent use.
 type Emitter struct {
 	step     Step
 	sorter   *sorter.Sorter

@@ -148,7 +148,7 @@ func (l *lookups) owners() map[string]string {
 	return owners
 }
 
-// DevicesNow maps the IDs of all agents that the sync knows of to the keys of their devices.
+// DevicesNow maps the IDs of all agents that the run knows of to the keys of their devices.
 func (in *Input) DevicesNow() map[string]string {
 	in.lookups.mu.RLock()
 	defer in.lookups.mu.RUnlock()

@@ -15,7 +15,7 @@ import (
 	"s1graph/s1"
 )
 
-// Plan says which steps of a sync run, and where their records go.
+// Plan says which steps run, and where their records go.
 type Plan struct {
 	Steps    []Step
 	Skip     func(stepID string) bool
@@ -44,7 +44,7 @@ type Result struct {
 	// Dangling counts, by relationship type, what was not made because the row did not lead to an end.
 	Dangling map[string]int64
 
-	// Notes are sentences for the person who reads the summary: what was odd, and how it was judged.
+	// Notes are sentences for the person who reads the summary: what was odd, and what was made of it.
 	Notes []string
 }
 
@@ -88,7 +88,7 @@ func Run(ctx context.Context, in *Input, plan Plan) ([]Result, error) {
 	return results, context.Cause(ctx)
 }
 
-// runStep runs one step. Its error is one that ends the sync.
+// runStep runs one step. Its error is one that ends the run.
 func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(Progress)) (Result, error) {
 	result := Result{Step: step, State: Skipped, Dangling: make(map[string]int64)}
 	started := time.Now()

@@ -146,6 +146,6 @@ func (in *Input) OutOfScope(r *graph.Record) bool {
 	return lacks(s.Accounts, account) || d.Place.Site != "" && lacks(s.Sites, site) || d.Place.Group != "" && lacks(s.Groups, at(d.Place.Group))
 }
 
-// lacks says whether an ID is not in a list, of which an empty one is all. What is unknown is not in it: it cannot be
-// judged.
+// lacks says whether an ID is not in a list, of which an empty one is all. What is unknown is not in it: nothing
+// can be said of it.
 func lacks(ids []string, id string) bool { return len(ids) > 0 && !slices.Contains(ids, id) }

@@ -14,7 +14,7 @@ import (
 	"s1graph/s1"
 )
 
-// Step is a part of a sync: what it is, and what it may emit.
+// Step is a part of a run: what it is, and what it may emit.
 type Step struct {
 	ID        string // such as agents; also the name of its folder among the graph files
 	Name      string // such as Agents, for people
@@ -71,7 +71,7 @@ func emitted(relationships bool) []*model.Description {
 	return types
 }
 
-// Input is what the steps of one sync share. It is made by the connector, and lives as long as the sync.
+// Input is what the steps of one run share. It is made by the connector, and lives as long as the run.
 type Input struct {
 	Client *s1.Client
 	Scope  Scope
