@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench bench-neo4j bench-visualize neo4j recordings docs docs-images release
+.PHONY: help build test lint soak bench bench-neo4j bench-visualize neo4j recordings docs docs-images release
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
@@ -32,6 +32,10 @@ bench: ## Go benchmarks, then whole runs against the test tenant
 
 bench-neo4j: ## writing to a real Neo4j, beside a plain loader
 	go run ./bench/neo4j
+
+# S1GRAPH_SOAK_SEED=2 make soak has other faults and another tenant.
+soak: ## a service left alone for a simulated year, while what it depends on fails now and then
+	S1GRAPH_SOAK_DAYS=$(or $(S1GRAPH_SOAK_DAYS),365) go test ./bench/soak -count=1 -v -timeout 60m
 
 bench-visualize: ## the page of a large tenant, in Chromium
 	go run ./bench/visualize

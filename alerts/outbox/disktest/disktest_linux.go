@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // variable holds the name of the test that a process is there for.
@@ -26,7 +27,11 @@ func Run(t *testing.T, test func(t *testing.T)) {
 		test(t)
 		return
 	}
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=5m")
+	timeout := 5 * time.Minute
+	if ends, limited := t.Deadline(); limited {
+		timeout = time.Until(ends)
+	}
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout="+timeout.String())
 	child.Env = append(os.Environ(), variable+"="+t.Name())
 	child.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() != 0 {
@@ -45,6 +50,8 @@ func Run(t *testing.T, test func(t *testing.T)) {
 		unable(t, err.Error())
 	case err != nil:
 		t.Errorf("in its own process: %v\n%s", err, out)
+	default:
+		t.Logf("in its own process:\n%s", out)
 	}
 }
 
