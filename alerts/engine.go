@@ -31,6 +31,7 @@ type Config struct {
 	Destinations []config.Destination // that the rules were compiled with
 	Logger       *slog.Logger         // nil: nothing is logged
 	Observe      func(rule string)    // called for each alert that is raised, once for all destinations; nil: nobody asks
+	DeadKept     time.Duration        // for which alerts are kept that were given up; 0: without end
 }
 
 // Engine evaluates the runs of one instance, one after the other. There is nothing to close. Its methods may be called
@@ -51,6 +52,7 @@ func Open(settings *config.Config, c Config) (*Engine, error) {
 		return nil, faults
 	}
 	c.Rules, c.Outbox, c.Instance, c.Destinations = rules, outbox.In(settings.Dir), settings.Instance, settings.Alerts.Destinations
+	c.DeadKept = settings.DeadAlertsKept
 	return New(c), nil
 }
 
@@ -178,7 +180,7 @@ func (e *Engine) Failed(ctx context.Context, report Report) error {
 	return err
 }
 
-// raise queues what an evaluation found, and remembers it.
+// raise queues what an evaluation found, remembers it, and drops what was given up long ago.
 func (e *Engine) raise(ctx context.Context, ev *evaluation, state *runState, c counts) (Result, error) {
 	result := Result{Raised: map[string]int{}}
 	told, err := ev.tell(ctx, e.Rules.rules)
@@ -191,16 +193,27 @@ func (e *Engine) raise(ctx context.Context, ev *evaluation, state *runState, c c
 		messages = append(messages, e.messages(ev, alert, state)...)
 	}
 	result.Queued = len(messages)
+	dropped := 0
 	err = e.Outbox.Update(ctx, func(tx *outbox.Tx) error {
 		for _, message := range messages {
 			if err := tx.Enqueue(message); err != nil {
 				return err
 			}
 		}
-		return ev.remember(tx, e.Rules.rules, c, ev.run.ID)
+		if err := ev.remember(tx, e.Rules.rules, c, ev.run.ID); err != nil || e.DeadKept == 0 {
+			return err
+		}
+		dropped, err = tx.Expire(ev.run.StartedAt, e.DeadKept)
+		return err
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s: %w", state.id(), err)
+	}
+	if dropped > 0 {
+		e.Logger.WarnContext(ctx, "alerts that nobody got were dropped", "run", state.id(), "alerts", dropped, "kept", e.DeadKept)
+	}
+	if err := e.Outbox.Shrink(ctx); err != nil {
+		e.Logger.WarnContext(ctx, "alerts.db could not be made smaller", "error", err)
 	}
 	for _, alert := range told {
 		e.Observe(alert.rule.name)

@@ -431,3 +431,36 @@ func TestAComputerThatIsRenamedStaysInItsState(t *testing.T) {
 	w.put(device("new", properties{"category": "endpoint"}))
 	assert.Equal(t, []string{"Ended: server: new"}, titles(w.follow()))
 }
+
+func TestWhatWasGivenUpIsDroppedByTheFirstRunAfterItsTime(t *testing.T) {
+	w := newWorld(t, infected())
+	w.follow()
+	w.put(agent("1001", sick))
+	_, err := w.engine().Apply(t.Context(), w.run())
+	require.NoError(t, err)
+	dead := func() (n int) {
+		require.NoError(t, w.outbox.Update(t.Context(), func(tx *outbox.Tx) error {
+			queued, err := tx.Queued("")
+			require.NoError(t, err)
+			for _, e := range queued {
+				require.NoError(t, tx.Bury(e, w.now, "refused"))
+			}
+			given, err := tx.Dead("")
+			n = len(given)
+			return err
+		}))
+		return n
+	}
+	require.Equal(t, 1, dead())
+	follow := func(after time.Duration) {
+		w.now = w.now.Add(after - time.Hour) // a run takes an hour
+		engine := w.engine()
+		engine.DeadKept = 30 * 24 * time.Hour
+		_, err := engine.Apply(t.Context(), w.run())
+		require.NoError(t, err)
+	}
+	follow(30 * 24 * time.Hour)
+	assert.Equal(t, 1, dead())
+	follow(time.Hour)
+	assert.Zero(t, dead())
+}

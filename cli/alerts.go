@@ -20,13 +20,14 @@ import (
 func (c *commands) alerts() *cli.Command {
 	command := &cli.Command{
 		Name:  "alerts",
-		Usage: "see which alerts wait or were given up, send them again, try a rule",
+		Usage: "see which alerts wait or were given up, send or drop them, try a rule",
 		Description: `Examples:
 
     s1graph alerts list
     s1graph alerts retry
+    s1graph alerts drop
     s1graph alerts test "agent gone"`,
-		Subcommands: []*cli.Command{c.alertsList(), c.alertsRetry(), c.alertsTest()},
+		Subcommands: []*cli.Command{c.alertsList(), c.alertsRetry(), c.alertsDrop(), c.alertsTest()},
 	}
 	command.Action = func(ctx *cli.Context) error {
 		if !ctx.Args().Present() {
@@ -48,8 +49,8 @@ func (c *commands) alertsList() *cli.Command {
     s1graph alerts list --dead
     s1graph alerts list --json
 
-An alert is given up when its destination refuses it, or has not taken it for a day. It can be asked while s1graph
-poll is running.`,
+An alert is given up when its destination refuses it, or has not taken it after many attempts. Such are kept for
+deadAlertsKept. It can be asked while s1graph poll is running.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "dead", Usage: "those that were given up alone", DisableDefaultText: true},
 			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
@@ -88,43 +89,87 @@ They keep their IDs. s1graph poll sends them within half a minute, and else the 
 			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
 		}, folderFlags()...),
 		Action: func(ctx *cli.Context) error {
-			settings, err := c.loadFolder(ctx)
-			if err != nil {
-				return err
-			}
-			_, dead, err := readAlerts(ctx.Context, settings, ctx.String("to"))
-			if err != nil {
-				return err
-			}
-			ids := ctx.Args().Slice()
-			for _, id := range ids {
-				if !slices.ContainsFunc(dead, func(e outbox.Entry) bool { return e.ID == id }) {
-					return misuse("no alert %q was given up; s1graph alerts list --dead lists those that were", id)
+			return c.changeDead(ctx, nil, (*outbox.Tx).Retry, func(n int) string {
+				wait := "wait"
+				if n == 1 {
+					wait = "waits"
 				}
-			}
-			if len(dead) == 0 {
-				c.out.line("No alert was given up.")
-				return c.out.flush()
-			}
-			if err := connector.CheckFolder(settings); err != nil {
-				return err
-			}
-			n := 0
-			err = outbox.In(settings.Dir).Update(ctx.Context, func(tx *outbox.Tx) error {
-				n, err = tx.Retry(ctx.String("to"), ids...)
-				return err
+				return plural(n, "alert") + " " + wait + " again: s1graph poll, or the next s1graph run, sends what waits."
 			})
-			if err != nil {
-				return err
-			}
-			wait := "wait"
-			if n == 1 {
-				wait = "waits"
-			}
-			c.out.line("%s %s again: s1graph poll, or the next s1graph run, sends what waits.", plural(n, "alert"), wait)
-			return c.out.flush()
 		},
 	}
+}
+
+func (c *commands) alertsDrop() *cli.Command {
+	return &cli.Command{
+		Name:      "drop",
+		Usage:     "forget alerts that were given up",
+		ArgsUsage: "[ID…]",
+		Description: `Examples: all of them, those of one destination, and one by its ID:
+
+    s1graph alerts drop
+    s1graph alerts drop --to soc
+    s1graph alerts drop 5d41402abc4b2a76b9719d911017c592
+
+It asks first, unless --yes is given. Without it they are dropped when they were given up deadAlertsKept ago.`,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
+			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
+		}, folderFlags()...),
+		Action: func(ctx *cli.Context) error {
+			agree := func() error {
+				if !c.canAsk() {
+					return misuse("alerts drop asks, and there is no terminal to ask on: say --yes")
+				}
+				return c.confirm("Nobody will be told of them. Type yes to drop them:", "yes", misuse("that was not yes: nothing was dropped"))
+			}
+			if ctx.Bool("yes") {
+				agree = nil
+			}
+			return c.changeDead(ctx, agree, (*outbox.Tx).Drop, func(n int) string { return plural(n, "alert") + " dropped." })
+		},
+	}
+}
+
+// changeDead does something with those of the alerts that were given up which the command line chooses, and says so.
+// agree may be nil.
+func (c *commands) changeDead(ctx *cli.Context, agree func() error, change func(tx *outbox.Tx, to string, ids ...string) (int, error), done func(n int) string) error {
+	settings, err := c.loadFolder(ctx)
+	if err != nil {
+		return err
+	}
+	_, dead, err := readAlerts(ctx.Context, settings, ctx.String("to"))
+	if err != nil {
+		return err
+	}
+	ids := ctx.Args().Slice()
+	for _, id := range ids {
+		if !slices.ContainsFunc(dead, func(e outbox.Entry) bool { return e.ID == id }) {
+			return misuse("no alert %q was given up; s1graph alerts list --dead lists those that were", id)
+		}
+	}
+	if len(dead) == 0 {
+		c.out.line("No alert was given up.")
+		return c.out.flush()
+	}
+	if err := connector.CheckFolder(settings); err != nil {
+		return err
+	}
+	if agree != nil {
+		if err := agree(); err != nil {
+			return err
+		}
+	}
+	n, box := 0, outbox.In(settings.Dir)
+	err = box.Update(ctx.Context, func(tx *outbox.Tx) error {
+		n, err = change(tx, ctx.String("to"), ids...)
+		return err
+	})
+	if err = errors.Join(err, box.Shrink(ctx.Context)); err != nil {
+		return err
+	}
+	c.out.line("%s", done(n))
+	return c.out.flush()
 }
 
 // readAlerts reads what is in the outbox for a destination, "" for all.

@@ -39,7 +39,7 @@ func queueOf(t *testing.T) *outbox.Outbox {
 		}
 		hook, err := tx.Queued("hook")
 		return errors.Join(err, tx.Bury(soc[0], at, "HTTP 404 Not Found"), tx.Bury(hook[0], at, "HTTP 410 Gone"),
-			tx.Failed(soc[1], at, at.Add(5*time.Second), "no answer in time"))
+			tx.Failed(soc[1], at.Add(5*time.Second), "no answer in time"))
 	}))
 	return box
 }
@@ -126,6 +126,42 @@ func TestAnAlertThatWasNotGivenUpIsNotSentAgain(t *testing.T) {
 	assert.Contains(t, got.stderr, `no alert "a2" was given up`)
 }
 
+func TestAlertsThatWereGivenUpAreDroppedWhenAsked(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		says string
+		dead []string
+	}{
+		{nil, "2 alerts dropped.", nil},
+		{[]string{"--to", "hook"}, "1 alert dropped.", []string{"a1"}},
+		{[]string{"a1"}, "1 alert dropped.", []string{"a3"}},
+	} {
+		box := queueOf(t)
+		drop := append([]string{"alerts", "drop", "--instance", "test"}, test.args...)
+		got := s1graph(t, drop...)
+		assert.Equal(t, outcome{2, "", "s1graph: alerts drop asks, and there is no terminal to ask on: say --yes\n"}, got)
+		got = invocation{width: 80, stdin: "no\n"}.s1graph(t, drop...)
+		assert.Equal(t, 2, got.code)
+		got = s1graph(t, append([]string{"alerts", "drop", "--yes", "--instance", "test"}, test.args...)...)
+		assert.Equal(t, outcome{0, test.says + "\n", ""}, got)
+		var dead []string
+		require.NoError(t, box.View(t.Context(), func(tx *outbox.Tx) error {
+			left, err := tx.Dead("")
+			for _, e := range left {
+				dead = append(dead, e.ID)
+			}
+			queued, _ := tx.Queued("")
+			assert.Len(t, queued, 2, "what waits is left alone")
+			return err
+		}))
+		assert.Equal(t, test.dead, dead)
+	}
+	queueOf(t)
+	got := s1graph(t, "alerts", "drop", "--yes", "--instance", "test", "a2")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, `no alert "a2" was given up`)
+}
+
 func TestHostileNamesDoNothingInTheListOfAlerts(t *testing.T) {
 	box := queueOf(t)
 	require.NoError(t, box.Update(t.Context(), func(tx *outbox.Tx) error {
@@ -145,7 +181,7 @@ func TestTheCommandsOfAlertsAreHelpedWith(t *testing.T) {
 	t.Chdir(t.TempDir())
 	got := s1graph(t, "alerts")
 	assert.Zero(t, got.code)
-	for _, name := range []string{"list", "retry", "test"} {
+	for _, name := range []string{"list", "retry", "drop", "test"} {
 		assert.Contains(t, got.stdout, name)
 		assert.Contains(t, s1graph(t, "alerts", name, "--help").stdout, "    s1graph alerts "+name)
 	}

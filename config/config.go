@@ -32,7 +32,8 @@ type Config struct {
 	DeletionGuard DeletionGuard
 	RunDeadline   time.Duration // for one run as a whole; 0: there is none
 
-	ChangesKept time.Duration // for which the changes of past runs are kept
+	ChangesKept    time.Duration // for which the changes of past runs are kept
+	DeadAlertsKept time.Duration // for which alerts are kept that were given up
 
 	Neo4j Neo4j
 
@@ -80,16 +81,17 @@ type Log struct {
 // Default is the Config of one who sets nothing.
 func Default() Config {
 	return Config{
-		APIVersion:    "v2.1",
-		Store:         "json",
-		Applications:  "auto",
-		DeletionGuard: DeletionGuard{Percent: 20, Count: 10},
-		RunDeadline:   6 * time.Hour,
-		ChangesKept:   30 * 24 * time.Hour,
-		Neo4j:         Neo4j{Username: "neo4j"},
-		PageDeadline:  time.Minute,
-		PageSize:      1000,
-		Log:           Log{Level: "info", Format: "text"},
+		APIVersion:     "v2.1",
+		Store:          "json",
+		Applications:   "auto",
+		DeletionGuard:  DeletionGuard{Percent: 20, Count: 10},
+		RunDeadline:    6 * time.Hour,
+		ChangesKept:    30 * 24 * time.Hour,
+		DeadAlertsKept: 30 * 24 * time.Hour,
+		Neo4j:          Neo4j{Username: "neo4j"},
+		PageDeadline:   time.Minute,
+		PageSize:       1000,
+		Log:            Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -84,20 +84,21 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 	c, err := config.Load(sources(nil))
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
-		URL:           "https://example.sentinelone.net",
-		TokenFile:     "token",
-		APIVersion:    "v2.1",
-		Instance:      "example.sentinelone.net",
-		Store:         "json",
-		Dir:           filepath.Join(".s1graph", "example.sentinelone.net"),
-		Applications:  "auto",
-		DeletionGuard: config.DeletionGuard{Percent: 20, Count: 10},
-		RunDeadline:   6 * time.Hour,
-		ChangesKept:   30 * 24 * time.Hour,
-		Neo4j:         config.Neo4j{Username: "neo4j"},
-		PageDeadline:  time.Minute,
-		PageSize:      1000,
-		Log:           config.Log{Level: "info", Format: "text"},
+		URL:            "https://example.sentinelone.net",
+		TokenFile:      "token",
+		APIVersion:     "v2.1",
+		Instance:       "example.sentinelone.net",
+		Store:          "json",
+		Dir:            filepath.Join(".s1graph", "example.sentinelone.net"),
+		Applications:   "auto",
+		DeletionGuard:  config.DeletionGuard{Percent: 20, Count: 10},
+		RunDeadline:    6 * time.Hour,
+		ChangesKept:    30 * 24 * time.Hour,
+		DeadAlertsKept: 30 * 24 * time.Hour,
+		Neo4j:          config.Neo4j{Username: "neo4j"},
+		PageDeadline:   time.Minute,
+		PageSize:       1000,
+		Log:            config.Log{Level: "info", Format: "text"},
 	}, c)
 }
 
@@ -130,6 +131,7 @@ deletionGuard:
   count: 0
 runDeadline: 90m
 changesKept: 48h
+deadAlertsKept: 24h
 interval: 4h
 log: {level: debug, format: json}
 `, "etc/ca.pem": certificate(t), "etc/db.password": "hunter3\n"})
@@ -143,10 +145,11 @@ log: {level: debug, format: json}
 		Accounts: []string{"225494730938493804"}, Sites: []string{"1", "2"}, Groups: []string{"7"},
 		Instance: "emea", AccountName: "Example Corp", TagAccountName: true, Description: "Europe and Africa",
 		Interval: every(t, "4h"), Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
-		Skip:          []string{"applications", "threats"},
-		DeletionGuard: config.DeletionGuard{Percent: 12.5},
-		RunDeadline:   90 * time.Minute,
-		ChangesKept:   48 * time.Hour,
+		Skip:           []string{"applications", "threats"},
+		DeletionGuard:  config.DeletionGuard{Percent: 12.5},
+		RunDeadline:    90 * time.Minute,
+		ChangesKept:    48 * time.Hour,
+		DeadAlertsKept: 24 * time.Hour,
 		Neo4j: config.Neo4j{
 			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,
 		},

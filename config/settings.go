@@ -103,6 +103,9 @@ var settings = []Setting{
 	{Key: "changesKept", Kind: Duration, Group: Graph,
 		Doc:   "how long the changes of past runs are kept, such as 720h",
 		apply: atLeast(time.Hour, func(d *draft) *time.Duration { return &d.ChangesKept })},
+	{Key: "deadAlertsKept", Kind: Duration, Group: Graph,
+		Doc:   "how long alerts are kept that were given up, such as 720h",
+		apply: atLeast(time.Hour, func(d *draft) *time.Duration { return &d.DeadAlertsKept })},
 
 	{Key: "applications", Kind: Text, Group: Sync,
 		Doc:   "where applications come from: auto, installed, inventory or off",

@@ -42,10 +42,11 @@ func WriteAlerts(w io.Writer) error {
 		Ready    []alerts.ReadyRule
 		Services []*delivery.Service
 
-		SendTimeout, FirstPause, MostPause, GiveUpAfter time.Duration
+		SendTimeout, FirstPause, MostPause time.Duration
+		MostAttempts                       int
 	}{
 		alerts.Describe(), alerts.Ready(), delivery.Services(),
-		delivery.SendTimeout, delivery.FirstPause, delivery.MostPause, delivery.GiveUpAfter,
+		delivery.SendTimeout, delivery.FirstPause, delivery.MostPause, delivery.MostAttempts,
 	})
 }
 

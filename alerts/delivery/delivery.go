@@ -1,6 +1,6 @@
 // Package delivery brings the messages of an outbox to their destinations: through shoutrrr (Slack, Teams,
 // Discord, PagerDuty, Opsgenie, e-mail, …) or as a signed JSON document to a webhook. Each message arrives at
-// least once, and those of one key in their order; what a destination refuses, or has not taken for a day,
+// least once, and those of one key in their order; what a destination refuses, or has not taken after many attempts,
 // becomes a dead letter. What is told to whom is the alerts package's to say.
 //
 // The URL of a destination holds its secrets, and so do the errors of those who are given it. No error, log
@@ -28,7 +28,7 @@ import (
 const (
 	StatusDelivered = "delivered"
 	StatusFailed    = "failed" // and will be tried again
-	StatusDead      = "dead"   // refused, or failed for a day: kept as a dead letter
+	StatusDead      = "dead"   // refused, or failed too often: kept as a dead letter
 )
 
 const (

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -197,23 +198,49 @@ func TestADestinationThatIsAwayIsNotAskedForEachAlert(t *testing.T) {
 	assert.ElementsMatch(t, ids, r.ids())
 }
 
-func TestAfterADayAnAlertIsGivenUpAndCanBeSentAgainByHand(t *testing.T) {
+// attempts drains whenever something is due, with pauses in between, until an alert is given up. It says how many times
+// the receiver was asked, and how much time passed, pauses left out.
+func (d *desk) attempts(r *receiver, pause func(attempt int) time.Duration) (tried int, passed time.Duration) {
+	d.Helper()
+	for len(d.dead()) == 0 {
+		require.Less(d, len(r.ids()), 1000, "it is never given up")
+		d.drain()
+		queued := d.queued()
+		if len(queued) > 0 {
+			wait := queued[0].Next.Sub(d.clock())
+			passed += wait
+			d.pass(wait + pause(len(r.ids())))
+		}
+	}
+	return len(r.ids()), passed
+}
+
+func TestAServiceThatWasOffForADayTriesAsOftenAsOneThatWasOn(t *testing.T) {
+	tried := map[string]int{}
+	for name, pause := range map[string]func(int) time.Duration{
+		"on":                   func(int) time.Duration { return 0 },
+		"off for a day":        func(attempt int) time.Duration { return map[int]time.Duration{3: 25 * time.Hour}[attempt] },
+		"off for weeks, often": func(int) time.Duration { return 500 * time.Hour },
+	} {
+		r := newReceiver(t)
+		r.answers(status(500))
+		d := newDesk(t, hook("hook", r.URL))
+		d.queue("hook", "a1")
+		var passed time.Duration
+		tried[name], passed = d.attempts(r, pause)
+		assert.InDelta(t, 27, passed.Hours(), 4, "%s: without chance a process that is on takes a day and some hours", name)
+		assert.Equal(t, "HTTP 500 Internal Server Error", d.dead()[0].LastError)
+		assert.Contains(t, d.observed, "hook agent gone dead")
+	}
+	assert.Equal(t, map[string]int{"on": delivery.MostAttempts, "off for a day": delivery.MostAttempts, "off for weeks, often": delivery.MostAttempts}, tried)
+}
+
+func TestWhatWasGivenUpCanBeSentAgainByHand(t *testing.T) {
 	r := newReceiver(t)
 	r.answers(status(500))
 	d := newDesk(t, hook("hook", r.URL))
 	d.queue("hook", "a1", "a2")
-	started := d.clock()
-	for len(d.dead()) == 0 {
-		require.LessOrEqual(t, d.clock().Sub(started), 25*time.Hour)
-		require.Equal(t, 2, d.drain()+len(d.dead()))
-		d.pass(time.Hour)
-	}
-	assert.GreaterOrEqual(t, d.clock().Sub(started), 24*time.Hour)
-	dead := d.dead()[0]
-	assert.Equal(t, "a1", dead.ID)
-	assert.Equal(t, "HTTP 500 Internal Server Error", dead.LastError)
-	assert.Contains(t, d.observed, "hook agent gone dead")
-
+	d.attempts(r, func(int) time.Duration { return 0 })
 	r.answers(nil)
 	r.forget()
 	require.NoError(t, d.box.Update(t.Context(), func(tx *outbox.Tx) error {
@@ -227,15 +254,39 @@ func TestAfterADayAnAlertIsGivenUpAndCanBeSentAgainByHand(t *testing.T) {
 	assert.Empty(t, d.dead())
 }
 
-// A program that did not run for days has not tried for days.
-func TestAnAlertIsTriedHoweverOldItIs(t *testing.T) {
+// One attempt at a destination that is away stands for all that are due: else a long queue would never be given up.
+func TestAtADestinationThatIsAwayAlertsAreGivenUpTogetherHoweverManyWait(t *testing.T) {
 	r := newReceiver(t)
-	r.answers(status(500))
+	r.answers(status(503))
 	d := newDesk(t, hook("hook", r.URL))
-	d.queue("hook", "a1")
-	d.pass(72 * time.Hour)
-	assert.Equal(t, 1, d.drain())
-	assert.Empty(t, d.dead())
+	const many = 300
+	require.NoError(t, d.box.Update(t.Context(), func(tx *outbox.Tx) error {
+		var faults []error
+		for i := range many {
+			m := message("hook", fmt.Sprintf("a%d", i))
+			m.Key = m.ID
+			faults = append(faults, tx.Enqueue(m))
+		}
+		return errors.Join(faults...)
+	}))
+	started := d.clock()
+	for d.drain() > 0 {
+		require.Less(t, d.clock().Sub(started), 48*time.Hour)
+		d.pass(time.Minute)
+	}
+	assert.Greater(t, d.clock().Sub(started), 20*time.Hour)
+	assert.Len(t, d.dead(), many)
+	for _, e := range d.dead() {
+		assert.Equal(t, delivery.MostAttempts, e.Attempts)
+		assert.Equal(t, "HTTP 503 Service Unavailable", e.LastError)
+	}
+	gone := 0
+	for _, o := range d.observed {
+		if o == "hook agent gone dead" {
+			gone++
+		}
+	}
+	assert.Equal(t, many, gone, "each is counted")
 }
 
 func TestADestinationThatHangsDelaysNobodyElse(t *testing.T) {

@@ -12,12 +12,13 @@ import (
 	"s1graph/pause"
 )
 
-// What docs/alerts.md tells of a delivery that fails.
+// What docs/alerts.md tells of a delivery that fails. The attempts take a process that is under way about a day: by
+// chance 23 hours, 30 at most.
 const (
-	FirstPause  = 5 * time.Second  // after a first failure; it doubles with each
-	MostPause   = 15 * time.Minute // after many
-	GiveUpAfter = 24 * time.Hour   // from the first failure
-	SendTimeout = 30 * time.Second // Config.Timeout, where it is 0
+	FirstPause   = 5 * time.Second  // after a first failure; it doubles with each
+	MostPause    = 15 * time.Minute // after many
+	MostAttempts = 128              // then an alert is given up
+	SendTimeout  = 30 * time.Second // Config.Timeout, where it is 0
 )
 
 const (
@@ -44,6 +45,7 @@ type worker struct {
 
 	hold       hold
 	unwritten  func(*outbox.Tx) error // notes how the last attempt ended; nil where that is on disk
+	written    func()                 // tells of what unwritten has noted, once it is on disk; nil: nothing
 	unreadable string                 // what was last said of entries that cannot be read
 
 	waiting sync.Mutex
@@ -139,10 +141,10 @@ func (w *worker) try(ctx context.Context) (next time.Time, sent bool, err error)
 			err = cmp.Or(err, fault)
 			continue
 		}
-		if claimed {
+		if claimed && !e.Orphan {
 			w.deliver(ctx, e)
-			sent = true
 		}
+		sent = sent || claimed
 	}
 	return next, sent, cmp.Or(err, w.write(context.WithoutCancel(ctx), nil))
 }
@@ -169,9 +171,16 @@ func (w *worker) due(ctx context.Context) (due []outbox.Entry, next time.Time, e
 }
 
 // claim notes that an attempt at e is about to be made. That it can is the proof that its end can be noted too, as
-// far as there is one. It returns false where e waits no more.
+// far as there is one. An orphan is given up instead. It returns false where e waits no more.
 func (w *worker) claim(ctx context.Context, e outbox.Entry) (claimed bool, err error) {
 	now := w.Clock()
+	if e.Orphan {
+		if err := w.write(ctx, func(tx *outbox.Tx) error { return tx.Bury(e, now, "") }); err != nil {
+			return false, err
+		}
+		w.gaveUp(e, "what it is the end of was given up")
+		return true, nil
+	}
 	err = w.write(ctx, func(tx *outbox.Tx) (err error) {
 		claimed, err = tx.Claim(e, now, now.Add(w.backoff(e.Attempts, MostPause)))
 		return err
@@ -196,10 +205,15 @@ func (w *worker) write(ctx context.Context, also func(*outbox.Tx) error) error {
 		}
 		return nil
 	})
-	if err == nil {
-		w.unwritten = nil
+	if err != nil {
+		return err
 	}
-	return err
+	w.unwritten = nil
+	if written := w.written; written != nil {
+		w.written = nil
+		written()
+	}
+	return nil
 }
 
 // deliver makes one attempt at e, which is claimed, and remembers how it went until that is written. Where ctx ended
@@ -211,26 +225,53 @@ func (w *worker) deliver(ctx context.Context, e outbox.Entry) {
 		return
 	}
 	now := w.Clock()
-	status, level := StatusDelivered, w.Logger.Info
 	args := []any{"destination", w.name, "rule", e.Rule, "id", e.ID}
-	switch {
-	case fault == nil:
+	if fault == nil {
 		w.failures, w.restsTo = 0, time.Time{}
 		w.unwritten = func(tx *outbox.Tx) error { return tx.Delivered(e) }
-	case fault.permanent || !e.First.IsZero() && now.Sub(e.First) >= GiveUpAfter:
-		status, level = StatusDead, w.Logger.Error
-		w.unwritten = func(tx *outbox.Tx) error { return tx.Bury(e, now, fault.reason) }
-		args = append(args, "reason", fault.reason)
-		w.rest(fault)
-	default:
-		status, level = StatusFailed, w.Logger.Warn
-		next := now.Add(max(w.backoff(e.Attempts, MostPause), min(fault.after, mostAfter)))
-		w.unwritten = func(tx *outbox.Tx) error { return tx.Failed(e, now, next, fault.reason) }
-		args = append(args, "reason", fault.reason, "attempts", e.Attempts+1, "next", next.UTC().Format(time.RFC3339))
-		w.rest(fault)
+		w.Logger.Info("alert "+StatusDelivered, args...)
+		w.Observe(w.name, e.Rule, StatusDelivered)
+		return
 	}
-	level("alert "+status, args...)
-	w.Observe(w.name, e.Rule, status)
+	w.rest(fault)
+	if fault.permanent || e.Attempts+1 >= MostAttempts {
+		w.unwritten = func(tx *outbox.Tx) error { return tx.Bury(e, now, fault.reason) }
+		w.gaveUp(e, fault.reason)
+	} else {
+		next := now.Add(max(w.backoff(e.Attempts, MostPause), min(fault.after, mostAfter)))
+		w.unwritten = func(tx *outbox.Tx) error { return tx.Failed(e, next, fault.reason) }
+		w.Logger.Warn("alert "+StatusFailed, append(args, "reason", fault.reason, "attempts", e.Attempts+1, "next", next.UTC().Format(time.RFC3339))...)
+		w.Observe(w.name, e.Rule, StatusFailed)
+	}
+	if !fault.permanent && w.failures >= patience {
+		w.away(now, fault.reason)
+	}
+}
+
+func (w *worker) gaveUp(e outbox.Entry, reason string) {
+	w.Logger.Error("alert "+StatusDead, "destination", w.name, "rule", e.Rule, "id", e.ID, "reason", reason)
+	w.Observe(w.name, e.Rule, StatusDead)
+}
+
+// away notes that an attempt which failed now found the destination away. It stands for all alerts that are due: a long
+// queue is given up as soon as a short one.
+func (w *worker) away(now time.Time, reason string) {
+	own := w.unwritten
+	var given []outbox.Entry
+	w.unwritten = func(tx *outbox.Tx) (err error) {
+		if err = own(tx); err != nil {
+			return err
+		}
+		given, err = tx.Away(w.name, now, reason, func(attempts int) (time.Time, bool) {
+			return now.Add(w.backoff(attempts-1, MostPause)), attempts < MostAttempts
+		})
+		return err
+	}
+	w.written = func() {
+		for _, e := range given {
+			w.gaveUp(e, reason)
+		}
+	}
 }
 
 // attempt sends m. It does not outlast the time that a send has, nor the end of ctx by more than the grace. A panic is

@@ -12,10 +12,15 @@ func (tx *Tx) Delivered(e Entry) error {
 	if !tx.waits(e) {
 		return nil
 	}
+	return tx.remove(waiting, e)
+}
+
+// remove takes e out of a bucket and of the file.
+func (tx *Tx) remove(from []byte, e Entry) error {
 	place := placeOf(e.Destination, e.Seq)
-	var faults []error
+	faults := []error{tx.count(e.Destination, from, -1)}
 	for name, key := range map[string][]byte{
-		string(waiting): place, string(messages): place, string(known): idKey(e.Destination, e.ID),
+		string(from): place, string(messages): place, string(known): idKey(e.Destination, e.ID),
 	} {
 		b, err := tx.writable([]byte(name))
 		if err == nil {
@@ -36,57 +41,102 @@ func (tx *Tx) Claim(e Entry, at, next time.Time) (bool, error) {
 	if !tx.waits(e) {
 		return false, nil
 	}
-	s := e.state()
+	s := e.state
 	s.Attempts++
 	s.Next, s.LastError = next.UTC(), "an attempt was begun at "+at.UTC().Format(time.RFC3339)+", and its end is not known"
+	place := placeOf(e.Destination, e.Seq)
 	return true, errors.Join(
-		tx.attempted(e, waiting, s),
-		tx.put(messages, placeOf(e.Destination, e.Seq), e.Message),
-		tx.bucket(known).Put(idKey(e.Destination, e.ID), placeOf(e.Destination, e.Seq)),
+		tx.count(e.Destination, waiting, 0),
+		tx.put(waiting, place, s),
+		tx.put(messages, place, e.Message),
+		tx.bucket(known).Put(idKey(e.Destination, e.ID), place),
 	)
 }
 
 // Unclaim takes a claim back: the attempt was cut off. e is as it was read before it was claimed.
-func (tx *Tx) Unclaim(e Entry) error { return tx.attempted(e, waiting, e.state()) }
-
-// Failed notes an attempt at e, at the time at, and when to try again. e is as it was read; it is nothing
-// where e waits no more.
-func (tx *Tx) Failed(e Entry, at, next time.Time, reason string) error {
-	s := e.failed(at, reason)
-	s.Next = next.UTC()
-	return tx.attempted(e, waiting, s)
+func (tx *Tx) Unclaim(e Entry) error {
+	if !tx.waits(e) {
+		return nil
+	}
+	return tx.put(waiting, placeOf(e.Destination, e.Seq), e.state)
 }
 
-// Bury notes an attempt at e, at the time at, that was the last one, as Failed does.
+// Failed notes an attempt at e, and when to try again. e is as it was read; it is nothing where e waits no more.
+func (tx *Tx) Failed(e Entry, next time.Time, reason string) error {
+	if !tx.waits(e) {
+		return nil
+	}
+	return tx.put(waiting, placeOf(e.Destination, e.Seq), e.state.failed(next, reason))
+}
+
+func (s state) failed(next time.Time, reason string) state {
+	s.Attempts++
+	s.Next, s.LastError = next.UTC(), reason
+	return s
+}
+
+// Bury notes an attempt at e, at the time at, that was the last one, as Failed does. An orphan is given up without one.
 func (tx *Tx) Bury(e Entry, at time.Time, reason string) error {
-	s := e.failed(at, reason)
-	s.DeadSince = at.UTC()
-	return tx.attempted(e, dead, s)
+	if !tx.waits(e) {
+		return nil
+	}
+	s := e.state.failed(time.Time{}, reason)
+	if e.Orphan {
+		s = e.state
+		s.LastError = orphaned
+	}
+	return tx.bury(e.Destination, placeOf(e.Destination, e.Seq), s, at)
 }
 
-// Retry lets messages that were given up wait again, at their old places: those of the destination and the
-// IDs given, or all where these are empty. It returns how many there were.
-func (tx *Tx) Retry(destination string, ids ...string) (int, error) {
-	given, err := tx.Dead(destination)
+// Away notes an attempt that found a destination away, at the time at, as one at each message that is due: it stands
+// for all of them. next is when to try again what has failed so often, and false where that was the last time. It
+// returns those that were given up.
+func (tx *Tx) Away(destination string, at time.Time, reason string, next func(attempts int) (time.Time, bool)) (given []Entry, err error) {
+	failed := map[string]state{} // by place
+	_, err = tx.eachDue(destination, at, func(place []byte, s state) bool {
+		failed[string(place)] = s
+		return true
+	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	n := 0
-	for _, e := range given {
-		if len(ids) > 0 && !slices.Contains(ids, e.ID) {
-			continue
+	for place, s := range failed {
+		due, again := next(s.Attempts + 1)
+		s = s.failed(due, reason)
+		if again {
+			err = tx.put(waiting, []byte(place), s)
+		} else {
+			var e Entry
+			if e, err = tx.entry([]byte(place), s); err == nil {
+				given = append(given, e)
+				err = tx.bury(destination, []byte(place), s, at)
+			}
 		}
-		from, err := tx.writable(dead)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		place := placeOf(e.Destination, e.Seq)
-		if err := errors.Join(from.Delete(place), tx.put(waiting, place, state{Key: e.Key, At: e.At})); err != nil {
-			return 0, err
-		}
-		n++
 	}
-	return n, nil
+	return given, nil
+}
+
+// bury moves what stands at a place to what was given up.
+func (tx *Tx) bury(destination string, place []byte, s state, at time.Time) error {
+	b, err := tx.writable(waiting)
+	if err != nil {
+		return err
+	}
+	s.Next, s.DeadSince = time.Time{}, at.UTC()
+	return errors.Join(
+		b.Delete(place), tx.put(dead, place, s), tx.count(destination, waiting, -1), tx.count(destination, dead, 1),
+	)
+}
+
+// orphaned is why what tells of an end is given up without an attempt.
+const orphaned = "the alert that it is the end of was given up"
+
+// isOrphan says whether nobody was ever told of what an alert ends, and it will not be tried any more.
+func (tx *Tx) isOrphan(destination string, s state) bool {
+	return s.OrNever && !slices.ContainsFunc(s.After, func(id string) bool { return !tx.standsIn(dead, destination, id) })
 }
 
 // waits says whether e waits. It does not where another process has taken it out meanwhile, or where the
@@ -98,29 +148,4 @@ func (tx *Tx) waits(e Entry) bool {
 	}
 	place := placeOf(e.Destination, e.Seq)
 	return bytes.Equal(ids.Get(idKey(e.Destination, e.ID)), place) && entries.Get(place) != nil
-}
-
-// attempted moves e from what waits into a bucket, if it waits still.
-func (tx *Tx) attempted(e Entry, to []byte, s state) error {
-	if !tx.waits(e) {
-		return nil
-	}
-	from, err := tx.writable(waiting)
-	if err != nil {
-		return err
-	}
-	place := placeOf(e.Destination, e.Seq)
-	return errors.Join(from.Delete(place), tx.put(to, place, s))
-}
-
-func (e Entry) state() state {
-	return state{Key: e.Key, At: e.At, Attempts: e.Attempts, First: e.First, Next: e.Next, LastError: e.LastError}
-}
-
-func (e Entry) failed(at time.Time, reason string) state {
-	s := state{Key: e.Key, At: e.At, Attempts: e.Attempts + 1, First: e.First, LastError: reason}
-	if s.First.IsZero() {
-		s.First = at.UTC()
-	}
-	return s
 }

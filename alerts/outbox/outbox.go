@@ -66,7 +66,15 @@ func (o *Outbox) Update(ctx context.Context, do func(*Tx) error) error {
 		return fmt.Errorf("outbox %s: %w", o.path, err)
 	}
 	return o.withFile(ctx, false, func(db *bbolt.DB) error {
-		return db.Update(func(tx *bbolt.Tx) error { return do(&Tx{tx}) })
+		return db.Update(func(bolt *bbolt.Tx) error {
+			tx := &Tx{bolt}
+			if tx.bucket(counted) == nil {
+				if err := tx.countAnew(); err != nil {
+					return err
+				}
+			}
+			return do(tx)
+		})
 	})
 }
 
@@ -210,13 +218,27 @@ func (o *Outbox) open(ctx context.Context, readOnly bool) (*file, error) {
 			return nil, errors.Join(err, o.abandon(f))
 		case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
 			return nil, ErrDamaged
+		case err == nil && o.isInPlace(f):
+			return f, nil
+		case err == nil: // another process has put a smaller file in its place
+			if err := f.Close(); err != nil {
+				return nil, err
+			}
+			continue
 		case !errors.Is(err, bolterrors.ErrTimeout):
-			return f, err
+			return nil, err
 		}
 		if pause.For(ctx, again) != nil {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// isInPlace says whether an open file is the one that stands under its name.
+func (o *Outbox) isInPlace(f *file) bool {
+	own, err := f.descriptor.Stat()
+	there, other := os.Stat(o.path)
+	return err == nil && other == nil && os.SameFile(own, there)
 }
 
 // plain looks at a file, and refuses what is none: a link would be followed, and a pipe waited for. The error is
@@ -257,9 +279,7 @@ func (o *Outbox) create() error {
 			return err
 		}
 	}
-	if d, err := os.Open(dir); err == nil { // so that a power cut does not take the file away; not every system can
-		_ = errors.Join(d.Sync(), d.Close())
-	}
+	syncDir(dir)
 	return nil
 }
 

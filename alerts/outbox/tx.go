@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,10 @@ type Message struct {
 	Title   string    `json:"title"`
 	Text    string    `json:"text,omitempty"`    // may be empty
 	Payload []byte    `json:"payload,omitempty"` // JSON document that is posted where the destination's format is json
+
+	// Ends are the IDs of the alerts that told that began what ends now. It waits for those that are not delivered yet,
+	// and is given up where all of them are. Only Enqueue looks at it.
+	Ends []string `json:"-"`
 }
 
 // Entry is a message in the outbox, and how its delivery stands.
@@ -43,17 +48,12 @@ type Entry struct {
 
 	Seq       uint64    // place in the queue: ascending, unique in the outbox
 	Attempts  int       // that have failed, and one that was begun and of which no end is known
-	First     time.Time // when the first of them was; zero where there was none
 	Next      time.Time // when the next is due; zero: now
 	LastError string    // of the last attempt; it never has a URL or a secret
 	DeadSince time.Time // when it was given up; zero while it waits
-}
+	Orphan    bool      // of what is due: what it is the end of was given up, and it is to be given up too
 
-// Count is how many messages the outbox has for a destination.
-type Count struct {
-	Destination  string
-	Queued, Dead int
-	Oldest       time.Time // when the oldest of the queued was found; zero where none is queued
+	state state // as it was read
 }
 
 // Tx is a transaction. What it reads sees what it has written before.
@@ -66,6 +66,7 @@ var (
 	dead     = []byte("dead")     // state by place
 	messages = []byte("messages") // Message by place, of both
 	known    = []byte("known")    // place by destination, zero byte and ID, of both
+	counted  = []byte("counted")  // tally by destination
 	memory   = []byte("memory")   // buckets of Put
 )
 
@@ -75,11 +76,17 @@ type state struct {
 	Key       string    `json:"key"`
 	At        time.Time `json:"at"`
 	Attempts  int       `json:"attempts,omitzero"`
-	First     time.Time `json:"first,omitzero"`
 	Next      time.Time `json:"next,omitzero"`
 	LastError string    `json:"lastError,omitzero"`
 	DeadSince time.Time `json:"deadSince,omitzero"`
+
+	// After are the IDs of alerts that come before: they waited, or had been given up, when this one was queued.
+	// OrNever says that without one of them nobody ever heard of what this one ends.
+	After   []string `json:"after,omitempty"`
+	OrNever bool     `json:"orNever,omitzero"`
 }
+
+func readState(value []byte) (s state, err error) { return s, json.Unmarshal(value, &s) }
 
 // Enqueue puts m at the end of the queue. A message of that ID that waits for its destination already, or was
 // given up there, is not put again.
@@ -100,8 +107,16 @@ func (tx *Tx) Enqueue(m Message) error {
 		return err
 	}
 	place := placeOf(m.Destination, seq)
+	fresh := state{Key: cmp.Or(m.Key, m.Rule), At: m.At} // several together have no key
+	for _, id := range m.Ends {
+		if tx.standsIn(waiting, m.Destination, id) || tx.standsIn(dead, m.Destination, id) {
+			fresh.After = append(fresh.After, id)
+		}
+	}
+	fresh.OrNever = len(m.Ends) > 0 && len(fresh.After) == len(m.Ends)
 	return errors.Join(
-		tx.put(waiting, place, state{Key: m.Key, At: m.At}),
+		tx.count(m.Destination, waiting, 1),
+		tx.put(waiting, place, fresh),
 		tx.put(messages, place, m),
 		ids.Put(id, place),
 	)
@@ -110,19 +125,32 @@ func (tx *Tx) Enqueue(m Message) error {
 // Queued is what waits for destination ("": for all, by their names), in the order in which it came.
 func (tx *Tx) Queued(destination string) ([]Entry, error) { return tx.entries(waiting, destination) }
 
-// Dead is what was given up, as Queued.
-func (tx *Tx) Dead(destination string) ([]Entry, error) { return tx.entries(dead, destination) }
-
 // Due is what may be sent to destination now, in order, most entries at once: what is due, and has nothing
-// before it of the same key that waits. next is when something else will be due: zero where nothing will
-// before one of these was delivered or has failed. What would be due in more than a day is due: nobody waits so long,
-// so the clock was put back since. Entries that cannot be read are passed over, and err tells of them.
+// before it that waits, of the same key or of what it ends. next is when something else will be due: zero where nothing
+// will before one of these was delivered or has failed. What would be due in more than a day is due: nobody waits so
+// long, so the clock was put back since. Entries that cannot be read are passed over, and err tells of them.
 func (tx *Tx) Due(destination string, now time.Time, most int) (due []Entry, next time.Time, err error) {
+	var faults []error
+	next, err = tx.eachDue(destination, now, func(place []byte, s state) bool {
+		e, err := tx.entry(place, s)
+		if err != nil {
+			faults = append(faults, err)
+			return true
+		}
+		e.Orphan = tx.isOrphan(destination, s)
+		due = append(due, e)
+		return len(due) < most
+	})
+	return due, next, errors.Join(append(faults, err)...)
+}
+
+// eachDue goes through what is due until do returns false.
+func (tx *Tx) eachDue(destination string, now time.Time, do func(place []byte, s state) bool) (next time.Time, err error) {
 	seen := map[string]bool{}
 	var faults []error
 	for place, value := range tx.each(waiting, destinationPrefix(destination)) {
-		var s state
-		if err := json.Unmarshal(value, &s); err != nil {
+		s, err := readState(value)
+		if err != nil {
 			_, seq := readPlace(place)
 			faults = append(faults, fmt.Errorf("entry %d of the outbox for %s: %w", seq, destination, err))
 			continue
@@ -131,56 +159,44 @@ func (tx *Tx) Due(destination string, now time.Time, most int) (due []Entry, nex
 			continue
 		}
 		seen[s.Key] = true
-		if s.Next.After(now) && s.Next.Sub(now) <= 24*time.Hour {
+		switch {
+		case slices.ContainsFunc(s.After, func(id string) bool { return tx.standsIn(waiting, destination, id) }):
+		case s.Next.After(now) && s.Next.Sub(now) <= 24*time.Hour:
 			if next.IsZero() || s.Next.Before(next) {
 				next = s.Next
 			}
-			continue
-		}
-		e, err := tx.entry(place, s)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		due = append(due, e)
-		if len(due) == most {
-			break
+		case !do(place, s):
+			return next, errors.Join(faults...)
 		}
 	}
-	return due, next, errors.Join(faults...)
+	return next, errors.Join(faults...)
 }
 
-// Counts is how many messages there are, by destination, of all that have any.
-func (tx *Tx) Counts() ([]Count, error) {
-	counts := map[string]Count{}
-	for _, bucket := range [][]byte{waiting, dead} {
-		for place, value := range tx.each(bucket, nil) {
-			var s state
-			if err := json.Unmarshal(value, &s); err != nil {
-				return nil, fmt.Errorf("entry of the outbox: %w", err)
-			}
-			destination, _ := readPlace(place)
-			c := counts[destination]
-			c.Destination = destination
-			switch {
-			case bytes.Equal(bucket, dead):
-				c.Dead++
-			default:
-				c.Queued++
-				if c.Oldest.IsZero() || s.At.Before(c.Oldest) {
-					c.Oldest = s.At
-				}
-			}
-			counts[destination] = c
+// standsIn says whether an alert, or a part of it, stands in a bucket.
+func (tx *Tx) standsIn(bucket []byte, destination, id string) bool {
+	entries := tx.bucket(bucket)
+	if entries == nil {
+		return false
+	}
+	for key, place := range tx.each(known, idKey(destination, id)) {
+		rest := key[len(idKey(destination, id)):]
+		if (len(rest) == 0 || rest[0] == partMark) && entries.Get(place) != nil {
+			return true
 		}
 	}
-	all := make([]Count, 0, len(counts))
-	for _, c := range counts {
-		all = append(all, c)
-	}
-	slices.SortFunc(all, func(a, b Count) int { return cmp.Compare(a.Destination, b.Destination) })
-	return all, nil
+	return false
 }
+
+// PartID is the ID of a part of an alert that is told in several; the first one has the alert's.
+func PartID(id string, part int) string {
+	if part == 1 {
+		return id
+	}
+	return id + string(partMark) + strconv.Itoa(part)
+}
+
+// partMark is in no ID of an alert.
+const partMark = '.'
 
 // Get is what Put has put; ok is false where there is nothing.
 func (tx *Tx) Get(bucket, key string) (value []byte, ok bool) {
@@ -241,8 +257,8 @@ func (tx *Tx) entries(bucket []byte, destination string) ([]Entry, error) {
 	}
 	var all []Entry
 	for place, value := range tx.each(bucket, prefix) {
-		var s state
-		if err := json.Unmarshal(value, &s); err != nil {
+		s, err := readState(value)
+		if err != nil {
 			return nil, fmt.Errorf("entry of the outbox: %w", err)
 		}
 		e, err := tx.entry(place, s)
@@ -258,8 +274,7 @@ func (tx *Tx) entries(bucket []byte, destination string) ([]Entry, error) {
 func (tx *Tx) entry(place []byte, s state) (Entry, error) {
 	destination, seq := readPlace(place)
 	e := Entry{
-		Seq: seq, Attempts: s.Attempts, First: s.First, Next: s.Next,
-		LastError: s.LastError, DeadSince: s.DeadSince,
+		Seq: seq, Attempts: s.Attempts, Next: s.Next, LastError: s.LastError, DeadSince: s.DeadSince, state: s,
 	}
 	b := tx.bucket(messages)
 	if b == nil {
