@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"s1graph/config"
+	"s1graph/s1"
 )
 
 // State is how a thing stands.
@@ -65,6 +66,7 @@ func Run(ctx context.Context, o Options, found func(Finding)) {
 type checker struct {
 	Options
 	found func(Finding)
+	user  s1.User // as /user tells it
 }
 
 func (c *checker) ok(subject, detail string) { c.found(Finding{subject, OK, detail, ""}) }

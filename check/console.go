@@ -203,6 +203,7 @@ func (c *checker) shortly(ctx context.Context, d time.Duration) error {
 // token asks who the token is. It says false where no list can be asked for.
 func (c *checker) token(ctx context.Context, client *s1.Client) bool {
 	user, err := client.User(ctx)
+	c.user = user
 	switch {
 	case s1.IsUnauthorized(err):
 		c.fault("token", "not accepted: "+err.Error(), "see that the token file or "+config.TokenVariable+" holds the whole token of this console, and whether it has expired, "+serviceUsers+"; only then regenerate it there, which revokes the old one")

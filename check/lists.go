@@ -59,7 +59,6 @@ func (c *checker) list(ctx context.Context, client *s1.Client, l list) {
 		c.list(ctx, client, l.standIn())
 		return
 	}
-	var answer *s1.Error
 	switch {
 	case err == nil && n == 0 && l.NeverEmpty:
 		c.warn(l.subject(), "200, and it is empty", "the token's scope looks too narrow: widen it "+serviceUsers+", and look at accounts, sites and groups in the configuration")
@@ -69,8 +68,10 @@ func (c *checker) list(ctx context.Context, client *s1.Client, l list) {
 		c.ok(l.subject(), "200; it does not say how many rows it has, so a run reads it with more care")
 	case err == nil:
 		c.ok(l.subject(), fmt.Sprintf("200, %d", n))
-	case errors.As(err, &answer) && answer.Code == s1.CodeOutsideScope && l.step == "accounts":
+	case l.step == "accounts" && steps.AreMadeOfSites(c.user, err):
 		c.ok(l.subject(), "403, as for every token of sites: accounts are made of what the sites say")
+	case l.IsUnavailable(err):
+		c.warn(l.subject(), err.Error(), "this console's licence or version does not have the list, which is no fault: --skip "+l.step+" leaves it out")
 	case s1.IsRefused(err):
 		c.fault(l.subject(), err.Error(), "give the service user the role "+viewer+" over the whole scope, "+serviceUsers+"; or leave the step out with --skip "+l.step)
 	case s1.IsNotFound(err):

@@ -8,6 +8,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/harmless"
+	"s1graph/steps"
 )
 
 // report is what a person reads when a run is over.
@@ -39,7 +40,7 @@ func (r *report) print() {
 }
 
 func (r *report) stepsTable() {
-	colours := map[string]colour{"ok": green, "failed": red, "refused": red, "skipped": faint}
+	colours := map[string]colour{"ok": green, "failed": red, "refused": red, "unavailable": yellow, "skipped": faint}
 	var rows [][]any
 	for _, step := range r.summary.Steps {
 		rows = append(rows, []any{step.ID, r.paint(colours[step.State], step.State), seconds(step.Seconds), step.Requests, step.Entities, step.Relationships})
@@ -113,7 +114,7 @@ func (r *report) graphTable() {
 func (r *report) printNotices() {
 	var notices []string
 	for _, step := range r.summary.Steps {
-		if step.Error == "" {
+		if step.Error == "" || step.State == string(steps.Unavailable) { // of which a notice tells, once
 			continue
 		}
 		what := "run again"

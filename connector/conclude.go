@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -26,7 +27,7 @@ func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
 	readings := make(map[string]reconcile.Reading)
 	for _, result := range r.results {
 		for _, t := range result.Step.Types {
-			skipped := result.State == steps.Skipped
+			skipped := result.State == steps.Skipped || result.State == steps.Unavailable
 			reading := reconcile.Reading{
 				Written: *t.Type, Before: r.last.count(t.Name), Skipped: skipped,
 				Incomplete:     result.State == steps.Failed || result.State == steps.Refused || (in.Scope.Unknown || r.mixed) && !skipped,
@@ -69,6 +70,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	}
 	slices.Sort(r.summary.IncompleteTypes)
 	r.agentsReadAt()
+	r.noteSteps()
 	r.state.Policies = posture.Hash(r.config.Posture)
 	r.summary.DanglingRelationships = outcome.Dangling
 	for i, result := range r.results {
@@ -87,6 +89,33 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	}
 	if len(r.summary.IncompleteTypes)+len(r.summary.WithheldDeletions) > 0 {
 		r.summary.Status = Partial
+	}
+}
+
+// noteSteps says when the list of each step was last read whole, and of those that the console's licence or version does
+// not have that they are kept as they were: once, in the first run that meets with that.
+func (r *run) noteSteps() {
+	r.state.ReadAt = make(map[string]time.Time)
+	for i, result := range r.results {
+		id := result.Step.ID
+		at := r.last.state.ReadAt[id]
+		if result.State == steps.OK && !r.mixed {
+			at = r.summary.StartedAt
+		}
+		if !at.IsZero() {
+			r.state.ReadAt[id], r.summary.Steps[i].LastReadAt = at, at
+		}
+		said := slices.Contains(r.last.state.Unavailable, id)
+		if result.State == steps.Unavailable && !said {
+			kept := "nothing is known of it"
+			if !at.IsZero() {
+				kept = "what was read on " + at.Format(time.DateOnly) + " is kept as it was"
+			}
+			r.notice("%s: the console's licence or version does not have this list (%v), which is no fault: %s. This is said once; --skip %s leaves the step out.", id, result.Err, kept, id)
+		}
+		if result.State == steps.Unavailable || said && result.State != steps.OK {
+			r.state.Unavailable = append(r.state.Unavailable, id)
+		}
 	}
 }
 

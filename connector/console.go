@@ -76,7 +76,7 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 	}
 	r.state = state{Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: applications, Version: r.o.Version}
 	in, err := steps.NewInput(ctx, steps.Input{
-		Client: r.client, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,
+		Client: r.client, User: r.user, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,
 	})
 	if err == nil && r.last.committed() {
 		r.compareScopes(in)

@@ -206,16 +206,21 @@ func TestAConsoleWithoutInstalledApplicationsIsReadThroughItsInventory(t *testin
 	assert.Equal(t, requests, c.Requests()["/installed-applications"], "the source that was found is kept")
 }
 
-func TestASourceOfApplicationsThatFailsLaterIsAFault(t *testing.T) {
+func TestASourceOfApplicationsThatFailsLaterIsNotLeftForTheOther(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, small())
-	c.mustSync()
-	before := c.graph()
-	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.Status(404)})
-	result := c.sync()
-	assert.Equal(t, "failed", result.step("applications").State)
-	assert.Equal(t, []string{"sentinelone_application", "sentinelone_device_has_application"}, result.IncompleteTypes)
-	assertSame(t, before, c.graph())
+	for state, effect := range map[string]s1test.Effect{"failed": s1test.Status(500), "unavailable": s1test.Status(404)} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			c.mustSync()
+			before := c.graph()
+			c.Break(s1test.Fault{Path: "/installed-applications", Effect: effect})
+			result := c.sync()
+			assert.Equal(t, state, result.step("applications").State)
+			assert.Zero(t, c.Requests()["/application-management/inventory"])
+			assertSame(t, before, c.graph())
+		})
+	}
 }
 
 func TestATokenThatMayNotSayWhatItSeesDeletesNothing(t *testing.T) {

@@ -29,7 +29,12 @@ type state struct {
 	Complete map[string]bool `json:"complete"`
 
 	AgentsReadAt time.Time `json:"agentsReadAt,omitzero"` // when all agents of the graph were last read
-	Policies     string    `json:"policies,omitempty"`    // hash of what posture demanded; "" where it demanded nothing
+	// ReadAt is when the list of each step was last read whole, and Unavailable are the steps of which it was said that the
+	// console's licence or version does not have their lists.
+	ReadAt      map[string]time.Time `json:"readAt,omitempty"`
+	Unavailable []string             `json:"unavailable,omitempty"`
+
+	Policies string `json:"policies,omitempty"` // hash of what posture demanded; "" where it demanded nothing
 
 	Tag string `json:"tag,omitempty"` // the account name on every entity
 

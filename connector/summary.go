@@ -69,12 +69,15 @@ type Summary struct {
 type StepResult struct {
 	ID            string  `json:"id"`
 	Name          string  `json:"name"`
-	State         string  `json:"state"` // ok, failed, refused or skipped
+	State         string  `json:"state"` // ok, failed, refused, unavailable or skipped: see steps.State
 	Seconds       float64 `json:"seconds"`
 	Requests      int64   `json:"requests"`
 	Entities      int64   `json:"entities"`
 	Relationships int64   `json:"relationships"`
 	Error         string  `json:"error,omitempty"`
+
+	// LastReadAt is when the step's list was last read whole, by this run or an earlier one; zero where none did.
+	LastReadAt time.Time `json:"lastReadAt,omitzero"`
 }
 
 // document is summary.json: the Summary, and beside it what JupiterOne's integrations write there.
@@ -103,10 +106,11 @@ type metadata struct {
 
 // jupiterOneStatus maps the states of steps to JupiterOne's StepResultStatus.
 var jupiterOneStatus = map[steps.State]string{
-	steps.OK:      "success",
-	steps.Failed:  "failure",
-	steps.Refused: "failure",
-	steps.Skipped: "disabled",
+	steps.OK:          "success",
+	steps.Failed:      "failure",
+	steps.Refused:     "failure",
+	steps.Unavailable: "disabled",
+	steps.Skipped:     "disabled",
 }
 
 // ReadSummary reads the summary.json of an instance's directory, which is its last committed run's, or of the directory

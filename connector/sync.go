@@ -59,6 +59,7 @@ type run struct {
 	store        *jsonstore.Store
 	last         *lastRun
 	client       *s1.Client
+	user         s1.User // as /user told it
 	accepted     acceptance
 	consumers    []consumer
 	folderIsOurs bool // an alert may be queued in it

@@ -14,6 +14,7 @@ func (r *run) readScope(ctx context.Context) (steps.Scope, error) {
 	if err != nil && !s1.IsRefused(err) && !s1.IsNotFound(err) {
 		return steps.Scope{}, err
 	}
+	r.user = user
 	r.noteExpiry(user)
 	scope, err := steps.NewScope(user, r.filters())
 	if err != nil {

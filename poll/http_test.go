@@ -147,7 +147,7 @@ func TestTheMetricsTellOfRunsRequestsAndTheGraph(t *testing.T) {
 			summary, err := good(ctx, o)
 			summary.Relationships = map[string]int64{"sentinelone_group_has_agent": 2}
 			summary.Changes = map[string]graph.Counts{"sentinelone_agent": {Created: 3, Deleted: 1, Baseline: 3}}
-			summary.Steps = []connector.StepResult{{ID: "agents", Seconds: 1.5}}
+			summary.Steps = []connector.StepResult{{ID: "agents", State: "unavailable", Seconds: 1.5}}
 			summary.Stores = []connector.StoreResult{{Name: "neo4j", Seconds: 2.5, Behind: true}}
 			summary.WithheldDeletions = map[string]int64{"sentinelone_threat": 40}
 			summary.TokenExpiresAt = o.Clock().Add(10 * 24 * time.Hour)
@@ -179,6 +179,7 @@ func TestTheMetricsTellOfRunsRequestsAndTheGraph(t *testing.T) {
 		assert.NotContains(t, got, "s1graph_step_seconds{", "the last run came to no step")
 		s.after(time.Minute)
 		assert.Contains(t, s.get("/metrics").Body.String(), `s1graph_step_seconds{instance="acme",step="agents"} 1.5`)
+		assert.Contains(t, s.get("/metrics").Body.String(), `s1graph_step_state{instance="acme",state="unavailable",step="agents"} 1`)
 		assert.Contains(t, s.get("/metrics").Body.String(), `s1graph_step_seconds{instance="acme",step="neo4j"} 2.5`)
 
 		problems, err := promlint.New(answer.Body).Lint()

@@ -98,7 +98,7 @@ type gauges struct {
 	service *Service
 	descriptions
 
-	ready, age, failedInRow, runSeconds, stepSeconds, entities, relationships, withheld, behind, tokenDays, alertsQueued, alertsDead, alertsHeld *prometheus.Desc
+	ready, age, failedInRow, runSeconds, stepSeconds, stepState, entities, relationships, withheld, behind, tokenDays, alertsQueued, alertsDead, alertsHeld *prometheus.Desc
 }
 
 type descriptions []*prometheus.Desc
@@ -117,6 +117,7 @@ func newGauges(s *Service) *gauges {
 	g.failedInRow = describe("s1graph_failed_runs_in_a_row", "Runs that failed since the last good one.")
 	g.runSeconds = describe("s1graph_run_seconds", "Seconds that the last run took.")
 	g.stepSeconds = describe("s1graph_step_seconds", "Seconds that a step of the last run took, or the writing to a store.", "step")
+	g.stepState = describe("s1graph_step_state", "1 for the state that a step of the last good run ended in: ok, failed, refused, unavailable or skipped.", "step", "state")
 	g.entities = describe("s1graph_entities", "Entities in the graph by type.", "type")
 	g.relationships = describe("s1graph_relationships", "Relationships in the graph by type.", "type")
 	g.withheld = describe("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", "type")
@@ -150,6 +151,9 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 		}
 		for name, n := range state.good.Relationships {
 			tell(g.relationships, float64(n), name)
+		}
+		for _, step := range state.good.Steps {
+			tell(g.stepState, 1, step.ID, step.State)
 		}
 		for name, n := range state.good.WithheldDeletions {
 			tell(g.withheld, float64(n), name)

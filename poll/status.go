@@ -59,7 +59,7 @@ type QueueStatus struct {
 // StepProgress is how far a step of the run is that is under way.
 type StepProgress struct {
 	Step  string `json:"step"`
-	State string `json:"state"` // running, ok, failed, refused or skipped
+	State string `json:"state"` // running, ok, failed, refused, unavailable or skipped
 	Rows  int64  `json:"rows"`
 	Total int64  `json:"total"` // promised so far; 0: not known yet
 }

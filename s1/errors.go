@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -17,17 +18,13 @@ import (
 // the token nor the query.
 type Error struct {
 	Status int    // of the answer; 0 where no whole answer came
-	Code   int64  // SentinelOne's own, such as 4010010; 0 where it gave none
+	Code   int64  // SentinelOne's own, such as 4010010; 0 where it gave none. Every refusal has 4030010, whatever for
 	Path   string // below the API's own, such as /agents
 	Detail string // a sentence, without control characters
 
 	// Cause is what broke where Status is 0, such as io.ErrUnexpectedEOF, or ErrBeyondBound; else nil.
 	Cause error
 }
-
-// CodeOutsideScope comes with 403 where a token of one site asks for /accounts. Seen on live consoles,
-// not in the API description.
-const CodeOutsideScope int64 = 4030010
 
 // Error reads like "sentinelone api 403 on /agents: Insufficient permissions".
 func (e *Error) Error() string {
@@ -52,6 +49,26 @@ func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthori
 
 // IsInvalid says whether err is the console's answer that it does not take a parameter of the request (400).
 func IsInvalid(err error) bool { return hasStatus(err, http.StatusBadRequest) }
+
+// What a refusal's detail says: "Action is not allowed to site users" (rapid7/insightconnect-plugins#189), or that
+// something is no part of what was bought. A detail that speaks of what the user may do is about the user's role.
+var (
+	siteUsers = regexp.MustCompile(`(?i)\bsite([ -](level|scoped?))?[ -]users?\b`)
+	features  = regexp.MustCompile(`(?i)\b(licen[cs]\w*|features?|modules?|add-?ons?|skus?|bundles?|subscriptions?|entitle\w*|not (enabled|available|activated|included|purchased|part of))\b`)
+	mayNot    = regexp.MustCompile(`(?i)\b(permissions?|roles?|rights?|privileges?|authori[sz]ed|users?)\b`)
+)
+
+// IsRefusedToSiteUsers says whether err is a refusal whose detail says that users of a site may not.
+func IsRefusedToSiteUsers(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && IsRefused(e) && siteUsers.MatchString(e.Detail)
+}
+
+// IsUnlicensed says whether err is a refusal whose detail names a feature, such as "License does not include Ranger".
+func IsUnlicensed(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && IsRefused(e) && features.MatchString(e.Detail) && !mayNot.MatchString(e.Detail)
+}
 
 func hasStatus(err error, status int) bool {
 	var e *Error

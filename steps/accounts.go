@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"net/url"
 
 	"s1graph/entities"
@@ -23,7 +22,7 @@ var accounts = Step{
 	Types: []*model.Description{entities.Account.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		err := accountsList.collect(ctx, in, out)
-		if isSiteScoped(err) {
+		if AreMadeOfSites(in.User, err) {
 			in.AccountsOfSites = true
 			return sitesOfAccounts.collect(ctx, in, out)
 		}
@@ -53,9 +52,8 @@ var sitesOfAccounts = &list[s1.Site]{
 	},
 }
 
-// isSiteScoped says whether /accounts was refused because the token belongs to a site, which is how
-// SentinelOne has it and no fault.
-func isSiteScoped(err error) bool {
-	var apiError *s1.Error
-	return errors.As(err, &apiError) && apiError.Status == 403 && apiError.Code == s1.CodeOutsideScope
+// AreMadeOfSites says whether accounts are made of what /sites says of them, as /accounts was refused with err: the token
+// is of a site, by what /user says or by what the refusal does. That is how SentinelOne has it, and no fault.
+func AreMadeOfSites(user s1.User, err error) bool {
+	return s1.IsRefused(err) && user.IsOfSites() || s1.IsRefusedToSiteUsers(err)
 }

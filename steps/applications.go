@@ -28,10 +28,12 @@ const (
 var (
 	installedList = List{
 		Path: s1.InstalledApplications.Path, Filters: url.Values{"agentIsDecommissioned": {both}}, Scope: byGroup,
-		StandsIn: &inventoryList,
+		Optional: true, Right: viewApplications, StandsIn: &inventoryList,
 	}
-	inventoryList = List{Path: s1.Inventory.Path, Scope: byGroup}
+	inventoryList = List{Path: s1.Inventory.Path, Scope: byGroup, Optional: true, Right: viewApplications}
 )
+
+const viewApplications = "Applications Page.view"
 
 var applications = Step{
 	ID:        "applications",
@@ -150,11 +152,24 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 	case inventoryErr == nil && err != nil:
 		return InventorySource, nil // empty today: which one it is stays open
 	case inventoryErr != nil && err != nil:
-		return "", fmt.Errorf("the console gives neither of the two lists of applications; leave them out with --skip applications: %w", errors.Join(err, inventoryErr))
+		return "", neither(err, inventoryErr)
 	case inventoryErr != nil && !cannotBeHad(inventoryErr):
 		return "", inventoryErr
 	}
 	return InstalledSource, nil
+}
+
+// neither is the error where the console gives neither of the two lists: it lacks both, or what it says of either is the
+// fault, a refusal before others.
+func neither(installed, inventory error) error {
+	err := errors.Join(installed, inventory)
+	switch {
+	case installedList.IsUnavailable(installed) && inventoryList.IsUnavailable(inventory):
+		return &unavailableError{err}
+	case s1.IsRefused(inventory) && !s1.IsUnlicensed(inventory), installedList.IsUnavailable(installed):
+		err = errors.Join(inventory, installed)
+	}
+	return fmt.Errorf("the console gives neither of the two lists of applications; leave them out with --skip applications: %w", err)
 }
 
 // cannotBeHad says whether an error is the console's answer that it does not give a list: it refuses it, has it not or

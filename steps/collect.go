@@ -48,6 +48,9 @@ func (l *list[T]) collect(ctx context.Context, in *Input, out *Emitter) error {
 	maps.Copy(filters, l.Filters)
 	maps.Copy(filters, l.filters)
 	if err := l.read(ctx, in, out, filters); err != nil {
+		if l.distinct(out) == 0 && in.isUnavailable(ctx, &l.List, err) {
+			return &unavailableError{err}
+		}
 		return err
 	}
 	if l.entity == nil {

@@ -22,6 +22,12 @@ type List struct {
 	// NeverEmpty says that every tenant has a row of it.
 	NeverEmpty bool
 
+	// Optional says that consoles of some versions and licences lack the list.
+	Optional bool
+
+	// Right is the permission that the console demands for it, as its roles name it; "" where no other list has the same.
+	Right string
+
 	// StandsIn is what is read where the console lacks the list, or refuses it; nil where nothing is.
 	StandsIn *List
 }

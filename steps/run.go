@@ -37,7 +37,7 @@ type Progress struct {
 type Result struct {
 	Step     Step
 	State    State
-	Err      error // of a failed or refused step
+	Err      error // of a failed, refused or unavailable step
 	Elapsed  time.Duration
 	Requests int64
 
@@ -119,9 +119,12 @@ func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(P
 }
 
 func stateOf(err error) State {
+	var unavailable *unavailableError
 	switch {
 	case err == nil:
 		return OK
+	case errors.As(err, &unavailable):
+		return Unavailable
 	case s1.IsRefused(err):
 		return Refused
 	}

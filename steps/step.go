@@ -74,6 +74,7 @@ func emitted(relationships bool) []*model.Description {
 // Input is what the steps of one run share. It is made by the connector, and lives as long as the run.
 type Input struct {
 	Client *s1.Client
+	User   s1.User // as /user tells it, as far as it does
 	Scope  Scope
 	Last   graph.Snapshot // the graph of the last committed run; empty on a first run
 	Logger *slog.Logger
@@ -86,6 +87,7 @@ type Input struct {
 	// then hold what /sites says of them, and must not lose what is known from before.
 	AccountsOfSites bool
 
+	lists          []List // of all steps, with those that stand in for others
 	lookups        lookups
 	types          map[string]*graph.Type        // by name, for reading records of Last
 	model          map[string]*model.Description // by name
@@ -100,16 +102,25 @@ func NewInput(ctx context.Context, in Input) (*Input, error) {
 	for _, d := range Model() {
 		in.model[d.Name] = d
 	}
+	for _, step := range All() {
+		for _, l := range step.Lists {
+			for l := &l; l != nil; l = l.StandsIn {
+				in.lists = append(in.lists, *l)
+			}
+		}
+	}
 	return &in, in.readAccountsBefore(ctx)
 }
 
 // State is how a step ended.
 type State string
 
-// The states. The types of failed and refused steps are incomplete; those of skipped ones are left alone.
+// The states. The types of failed and refused steps are incomplete; those of skipped and unavailable ones are left
+// alone. Unavailable is a step whose list the console's licence or version does not have, which is no fault.
 const (
-	OK      State = "ok"
-	Failed  State = "failed"
-	Refused State = "refused"
-	Skipped State = "skipped"
+	OK          State = "ok"
+	Failed      State = "failed"
+	Refused     State = "refused"
+	Unavailable State = "unavailable"
+	Skipped     State = "skipped"
 )
