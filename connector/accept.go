@@ -136,11 +136,12 @@ func (r *run) readAccepted() error {
 	}
 	r.accepted.all = graph.None
 	add := func(what string, keys reconcile.Keys) {
-		if _, err := reconcile.NewKeySet(keys); err != nil {
+		union := reconcile.UnionOfKeys(r.accepted.all, keys)
+		if _, err := reconcile.NewKeySet(union); err != nil {
 			r.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: say s1graph accept-deletions again.", what, err)
 			return
 		}
-		r.accepted.all = reconcile.UnionOfKeys(r.accepted.all, keys)
+		r.accepted.all = union
 	}
 	if r.last.run != nil {
 		add(r.last.run.Dir(), keysOf(r.last.run, waitingFile))
@@ -214,7 +215,7 @@ func (r *run) stillReleased() reconcile.Keys {
 	if r.last.run == nil || r.isStored(r.last.id()) || r.summary.StartedAt.Sub(before).Abs() > releasedFor {
 		return graph.None
 	}
-	keys := keysOf(r.last.run, releasedFile)
+	keys := reconcile.UnionOfKeys(graph.None, keysOf(r.last.run, releasedFile))
 	if _, err := reconcile.NewKeySet(keys); err != nil {
 		return graph.None // it is damaged: Neo4j's guard decides without it
 	}

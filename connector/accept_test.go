@@ -435,21 +435,34 @@ func TestWhatAnEarlierVersionAcceptedIsVoidAndSaidSo(t *testing.T) {
 
 func TestAnAcceptanceThatCannotBeReadIsSaidAndHoldsNothingUp(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy())
-	c.mustSync()
-	c.loseThreats()
-	c.sync()
-	c.accept()
-	files, err := filepath.Glob(filepath.Join(c.dir, "accepted", "*"))
-	require.NoError(t, err)
-	require.NoError(t, os.Truncate(files[0], 100))
-	result := c.sync()
-	require.NoError(t, result.err)
-	assert.EqualValues(t, 60, result.WithheldDeletions["sentinelone_threat"])
-	assert.Contains(t, strings.Join(result.Notices, "\n"), "cannot be read")
-	c.accept()
-	c.mustSync()
-	assert.Empty(t, ofType(c.graph(), "sentinelone_threat"))
+	for name, spoilt := range map[string]func(content string) string{
+		"cut off": func(content string) string { return content[:100] },
+		"out of order": func(content string) string {
+			first, rest, _ := strings.Cut(content, "\n")
+			return rest + first + "\n"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, busy())
+			c.mustSync()
+			c.loseThreats()
+			c.sync()
+			c.accept()
+			files, err := filepath.Glob(filepath.Join(c.dir, "accepted", "*"))
+			require.NoError(t, err)
+			content, err := os.ReadFile(files[0])
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(files[0], []byte(spoilt(string(content))), 0o600))
+			result := c.sync()
+			require.NoError(t, result.err)
+			assert.EqualValues(t, 60, result.WithheldDeletions["sentinelone_threat"])
+			assert.Contains(t, strings.Join(result.Notices, "\n"), "cannot be read")
+			c.accept()
+			c.mustSync()
+			assert.Empty(t, ofType(c.graph(), "sentinelone_threat"))
+		})
+	}
 }
 
 func TestWhatLiesOutOfScopeGoesWhenThatIsAccepted(t *testing.T) {

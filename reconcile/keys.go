@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/graph"
 )
 
 // Key names a record of the graph in a list of what was withheld, or of what was accepted.
@@ -22,14 +24,13 @@ type Key struct {
 	OutOfScope bool `json:"outOfScope,omitzero"`
 }
 
-func (k Key) compare(other Key) int {
-	if order := cmp.Or(cmp.Compare(k.Type, other.Type), cmp.Compare(k.Key, other.Key)); order != 0 || k.OutOfScope == other.OutOfScope {
-		return order
+// place is where a key stands in a list: by type, by key, and what is out of scope last. No key of ours has a space.
+func (k Key) place() string {
+	place := k.Type + " " + k.Key
+	if k.OutOfScope {
+		place += " out of scope"
 	}
-	if other.OutOfScope {
-		return -1
-	}
-	return 1
+	return place
 }
 
 // Keys yields listed keys in ascending order, and nothing after an error.
@@ -67,33 +68,9 @@ func WriteKeys(w io.Writer, keys Keys) error {
 	return buffered.Flush()
 }
 
-// UnionOfKeys merges two sequences; what both have it yields once.
+// UnionOfKeys merges two sequences; what both have it yields once. It ends with an error where one does not ascend.
 func UnionOfKeys(a, b Keys) Keys {
-	return func(yield func(Key, error) bool) {
-		next, stop := iter.Pull2(b)
-		defer stop()
-		other, otherErr, more := next()
-		for k, err := range a {
-			for err == nil && more && (otherErr != nil || other.compare(k) < 0) {
-				if !yield(other, otherErr) || otherErr != nil {
-					return
-				}
-				other, otherErr, more = next()
-			}
-			if !yield(k, err) || err != nil {
-				return
-			}
-			if more && other == k {
-				other, otherErr, more = next()
-			}
-		}
-		for more {
-			if !yield(other, otherErr) || otherErr != nil {
-				return
-			}
-			other, otherErr, more = next()
-		}
-	}
+	return graph.Map(graph.Join(a, b, Key.place), func(p graph.Pair[Key]) Key { return *cmp.Or(p.Left, p.Right) })
 }
 
 // nodeSet holds keys of one kind, such as those of the entities of the graph that results, as hashes: 8 bytes and

@@ -60,6 +60,13 @@ func TestAUnionOfKeysIsInOrderAndHasEachOnce(t *testing.T) {
 	}
 }
 
+func TestAUnionOfKeysThatDoNotAscendIsAnError(t *testing.T) {
+	for _, disordered := range [][]reconcile.Key{{b, a}, {c, a}, {bOutside, b}, {a, a}} {
+		_, err := reconcile.NewKeySet(reconcile.UnionOfKeys(graph.None, keys(disordered)))
+		assert.ErrorContains(t, err, "should ascend", "%v", disordered)
+	}
+}
+
 func TestAnErrorIsTheLastOfAUnion(t *testing.T) {
 	broken := func(yield func(reconcile.Key, error) bool) {
 		_ = yield(b, nil) && yield(reconcile.Key{}, errBroken)
