@@ -110,12 +110,10 @@ func (r *Run) events(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
 
 // Report is how a run went.
 type Report struct {
-	Instance        string
 	Run             string // ID; "" where the run failed before it had one
 	Status          string // complete, partial or failed
 	Error           string
 	StartedAt       time.Time
-	FinishedAt      time.Time
 	IncompleteTypes []string
 	Withheld        map[string]int64 // deletions, by type
 	Behind          []string         // stores that do not have the run yet

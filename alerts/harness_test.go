@@ -80,7 +80,7 @@ func (s *service) last() alerts.Run {
 	return alerts.Run{
 		ID: m.ID, StartedAt: m.StartedAt, Graph: run, Types: types,
 		Changes: run.Changes,
-		Report:  alerts.Report{Instance: "test", Run: m.ID, Status: "complete", StartedAt: m.StartedAt, FinishedAt: m.FinishedAt},
+		Report:  alerts.Report{Run: m.ID, Status: "complete", StartedAt: m.StartedAt},
 	}
 }
 

@@ -143,7 +143,7 @@ func events(t testing.TB, before, after graph.Snapshot, o graph.DiffOptions) fun
 }
 
 func (w *world) report(id, status string) alerts.Report {
-	return alerts.Report{Instance: "test", Run: id, Status: status, StartedAt: w.now, FinishedAt: w.now, TokenExpiresAt: w.token}
+	return alerts.Report{Run: id, Status: status, StartedAt: w.now, TokenExpiresAt: w.token}
 }
 
 func (w *world) engine() *alerts.Engine {

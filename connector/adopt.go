@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
 	"s1graph/reconcile"
 	"s1graph/steps"
@@ -75,15 +74,7 @@ func (r *run) commitAdopted(ctx context.Context, store *neo4jstore.Store, is sta
 	summary.Notices = r.adoptionNotices(written, is.Adopted)
 	r.summary.Notices = append(r.summary.Notices, summary.Notices...)
 	summary.FinishedAt = r.clock().UTC()
-	document, err := summaryFile(summary, nil)
-	if err != nil {
-		return errors.Join(err, draft.Abort())
-	}
-	kept, err := json.Marshal(is, json.Deterministic(true))
-	if err == nil {
-		err = draft.Commit(jsonstore.CommitInfo{State: kept, Summary: document})
-	}
-	if err != nil {
+	if err := commit(draft, summary, nil, is); err != nil {
 		return errors.Join(err, draft.Abort())
 	}
 	r.o.Logger.Info("graph read back from neo4j", "run", draft.ID(), "adopted", is.Adopted)

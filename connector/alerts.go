@@ -177,7 +177,7 @@ func (s *Summary) isFresh(t *graph.Type) bool {
 
 func reportOf(s *Summary) alerts.Report {
 	report := alerts.Report{
-		Instance: s.Instance, Run: s.Run, Status: string(s.Status), Error: s.Error, StartedAt: s.StartedAt, FinishedAt: s.FinishedAt,
+		Run: s.Run, Status: string(s.Status), Error: s.Error, StartedAt: s.StartedAt,
 		IncompleteTypes: s.IncompleteTypes, Withheld: maps.Clone(s.WithheldDeletions), TokenExpiresAt: s.TokenExpiresAt,
 	}
 	for _, store := range s.Stores {

@@ -247,19 +247,24 @@ func (r *run) report(p steps.Progress) {
 func (r *run) commit(draft *jsonstore.Draft) error {
 	r.summary.Run = draft.ID()
 	r.summary.FinishedAt = r.clock().UTC()
-	document, err := summaryFile(r.summary, r.results)
-	if err != nil {
-		return err
-	}
-	state, err := json.Marshal(r.state, json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	if err := draft.Commit(jsonstore.CommitInfo{State: state, Summary: document}); err != nil {
+	if err := commit(draft, r.summary, r.results, r.state); err != nil {
 		return err
 	}
 	r.forgetAccepted()
 	return nil
+}
+
+// commit commits a draft with its summary.json, and with what it leaves for the next run.
+func commit(draft *jsonstore.Draft, summary Summary, results []steps.Result, is state) error {
+	document, err := summaryFile(summary, results)
+	if err != nil {
+		return err
+	}
+	kept, err := json.Marshal(is, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	return draft.Commit(jsonstore.CommitInfo{State: kept, Summary: document})
 }
 
 // prune removes the runs that nobody needs any more.

@@ -112,8 +112,7 @@ func (a *alerting) panicked(ctx context.Context, i *instance, summary connector.
 		}
 	}()
 	err := a.engine.Failed(ctx, alerts.Report{
-		Instance: summary.Instance, Status: string(summary.Status), Error: summary.Error,
-		StartedAt: summary.StartedAt, FinishedAt: summary.FinishedAt,
+		Status: string(summary.Status), Error: summary.Error, StartedAt: summary.StartedAt,
 	})
 	if err != nil {
 		i.log.Error("a failed run could not be evaluated by the rules of alerts", "error", err.Error())
