@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,22 +60,20 @@ func (r *rule) tells() relationSet {
 	return r.title.needs.with(r.text.needs).with(r.severity.needs)
 }
 
-// Compile makes rules of a configuration, or says all that is wrong with it. Nil is no rule at all.
+// Compile makes rules of a configuration that config has checked, or says all that is wrong with what their words mean.
+// Nil is no rule at all.
 func Compile(a *config.Alerts) (*Rules, config.Faults) {
 	rules := &Rules{}
 	if a == nil {
 		return rules, nil
 	}
-	c := compiler{destinations: make([]string, 0, len(a.Destinations))}
-	for _, d := range a.Destinations {
-		c.destinations = append(c.destinations, d.Name)
-	}
+	var c compiler
 	for i := range a.Rules {
 		c.rule, c.index = &a.Rules[i], i
+		if len(a.Destinations) == 0 && len(c.rule.To) == 0 {
+			c.fault("", "there is no destination to tell of it: give one under alerts.destinations")
+		}
 		if r := c.compile(); r != nil {
-			if rules.named(r.name) != nil {
-				c.fault(cmp.Or(c.keyOf("name", c.rule.Name), "use"), "there is another rule %q: give this one a name of its own", r.name)
-			}
 			rules.rules = append(rules.rules, r)
 		}
 	}
@@ -104,10 +101,9 @@ func Check(a *config.Alerts) config.Faults {
 
 // compiler compiles one rule after the other.
 type compiler struct {
-	destinations []string
-	rule         *config.Rule
-	index        int
-	faults       config.Faults
+	rule   *config.Rule
+	index  int
+	faults config.Faults
 }
 
 func (c *compiler) fault(key, format string, args ...any) {
@@ -115,15 +111,7 @@ func (c *compiler) fault(key, format string, args ...any) {
 	c.faults = append(c.faults, config.Fault{Where: where, Detail: fmt.Sprintf(format, args...)})
 }
 
-// keyOf is key where its value is given.
-func (c *compiler) keyOf(key, value string) string {
-	if value == "" {
-		return ""
-	}
-	return key
-}
-
-// compile is nil where the rule cannot be told from others, or what it looks at is not known.
+// compile is nil where it is not known what the rule looks at.
 func (c *compiler) compile() *rule {
 	given := c.rule
 	ready := readyRule{}
@@ -134,22 +122,17 @@ func (c *compiler) compile() *rule {
 			return nil
 		}
 	}
-	name := cmp.Or(given.Name, given.Use)
-	if name == "" {
-		c.fault("", "must have a name, or use a ready-made rule")
-		return nil
+	switch {
+	case given.Days > 0 && len(ready.Days) == 0:
+		c.fault("days", "only %s have a number of days", strings.Join(readyWithDays(), " and "))
+	case given.Days > 0 && given.When != "":
+		c.fault("days", "belongs to the ready-made condition, and when replaces that")
 	}
-	c.checkNumbers(ready)
 	r := &rule{
-		name: name, to: given.To, mute: given.Mute,
+		name: cmp.Or(given.Name, given.Use), to: given.To, mute: given.Mute,
 		atLeast: cmp.Or(given.AtLeast, ready.AtLeast), ended: ready.Ended,
 	}
-	c.checkDestinations()
 	when := cmp.Or(given.When, ready.when(given.Days))
-	if when == "" {
-		c.fault("", "must have a condition: when")
-		return nil
-	}
 	condition, problems := compile(when)
 	for _, problem := range problems {
 		c.fault("when", "%s", problem)
@@ -165,7 +148,7 @@ func (c *compiler) compile() *rule {
 			c.fault("ended", "only a state ends: a condition on entity")
 		}
 	}
-	r.severity = c.severity(cmp.Or(given.Severity, ready.Severity, defaultSeverity), condition)
+	r.severity = c.template("severity", cmp.Or(given.Severity, ready.Severity, defaultSeverity), condition)
 	r.title = c.template("title", cmp.Or(given.Title, ready.Title, defaultTitle(r)), condition)
 	r.text = c.template("text", cmp.Or(given.Text, ready.Text), condition)
 	return r
@@ -179,43 +162,6 @@ func defaultTitle(r *rule) string {
 		return "{{.Rule}}: run {{.Run}} is {{.Status}}"
 	}
 	return "{{.Rule}}: {{.Name}}"
-}
-
-func (c *compiler) checkNumbers(ready readyRule) {
-	if c.rule.AtLeast < 0 {
-		c.fault("at_least", "must not be negative")
-	}
-	if c.rule.Mute < 0 {
-		c.fault("mute", "must not be negative")
-	}
-	switch {
-	case c.rule.Days < 0:
-		c.fault("days", "must not be negative")
-	case c.rule.Days > 0 && len(ready.Days) == 0:
-		c.fault("days", "only %s have a number of days", strings.Join(readyWithDays(), " and "))
-	case c.rule.Days > 0 && c.rule.When != "":
-		c.fault("days", "belongs to the ready-made condition, and when replaces that")
-	}
-}
-
-func (c *compiler) checkDestinations() {
-	for _, name := range c.rule.To {
-		if !slices.Contains(c.destinations, name) {
-			c.fault("to", "%q is none of the destinations%s", name, orRather(name, c.destinations))
-		}
-	}
-	if len(c.rule.To) == 0 && len(c.destinations) == 0 {
-		c.fault("", "there is no destination to tell of it: give one under alerts.destinations")
-	}
-}
-
-// severity is a word, or a template that gives one.
-func (c *compiler) severity(given string, on *condition) *text {
-	if !strings.Contains(given, "{{") && !slices.Contains(severities, given) {
-		c.fault("severity", "%q is no severity%s", given, orRather(given, severities))
-		given = defaultSeverity
-	}
-	return c.template("severity", given, on)
 }
 
 func (c *compiler) template(key, given string, on *condition) *text {

@@ -56,9 +56,6 @@ func TestWhatIsWrongWithARuleIsToldWithItsPlaceAndWhatWasPerhapsMeant(t *testing
 		"a broken regular expression":         {config.Rule{When: agents + `change.after.name.matches("(")`}, "when", []string{"missing closing )"}},
 		"a condition without end":             {config.Rule{When: `change.op == "` + strings.Repeat("x", 9000) + `"`}, "when", []string{"size"}},
 		"an unknown ready-made rule":          {config.Rule{Use: "agent gon"}, "use", []string{"did you mean agent gone?"}},
-		"no condition":                        {config.Rule{}, "", []string{"must have a condition"}},
-		"an unknown severity":                 {config.Rule{Use: "agent gone", Severity: "hihg"}, "severity", []string{"did you mean high?"}},
-		"an unknown destination":              {config.Rule{Use: "agent gone", To: []string{"sok"}}, "to", []string{"did you mean soc?"}},
 		"days where there are none":           {config.Rule{Use: "agent gone", Days: 3}, "days", []string{"agent silent"}},
 		"the end of what has none":            {config.Rule{Use: "agent gone", Ended: new(true)}, "ended", []string{"only a state ends"}},
 		"a broken template":                   {config.Rule{Use: "agent gone", Title: "{{.Name"}, "title", []string{"must be a template"}},
@@ -86,9 +83,9 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 	faults := alerts.Check(&config.Alerts{
 		Destinations: []config.Destination{soc},
 		Rules: []config.Rule{
-			{Use: "agent gone", Severity: "urgent", To: []string{"noc"}},
+			{Use: "agent gone", Days: 14, Title: "{{.Name"},
 			{Name: "mine", When: "change.after.nam == change.before.nam"},
-			{Use: "agent gone"},
+			{Use: "agent gon"},
 		},
 	})
 	assert.Len(t, faults, 5, "%v", faults)

@@ -22,7 +22,7 @@ type foundDestination struct {
 // foundRule is a rule as it stands in the file.
 type foundRule struct {
 	Rule
-	broken bool // it is not what it must be, which was told
+	broken bool // one does not know what it is, which was told
 }
 
 // destinations and rules of an instance stand for themselves: one of the two may come from the top level.
@@ -38,7 +38,6 @@ func (d *document) readAlerts(key string, node ast.Node) {
 	if rules, isGiven := m.values["rules"]; isGiven {
 		d.layer.rules.place = m.places["rules"]
 		d.list(key+".rules", rules, "rules", d.readRule)
-		d.checkRuleNames()
 	}
 }
 
@@ -52,16 +51,10 @@ func (d *document) readDestinations(key string, node ast.Node) {
 	}
 	lines := map[string]int{}
 	for entries := tree.MapRange(); entries.Next(); {
-		token := entries.Key().GetToken()
-		name := token.Value
-		line, twice := lines[name]
-		lines[name] = token.Position.Line
-		switch {
-		case isDestinationName(name) != nil:
-			d.fault(d.place(entries.Key(), key), "%v", isDestinationName(name))
-		case twice:
-			d.fault(d.place(entries.Key(), key+"."+name), "must be given once, and stands in line %d already", line)
-		default:
+		name := entries.Key().GetToken().Value
+		if err := isDestinationName(name); err != nil {
+			d.fault(d.place(entries.Key(), key), "%v", err)
+		} else if !d.isTwice(lines, entries.Key(), key+"."+name) {
 			d.readDestination(key+"."+name, name, entries.Value())
 		}
 	}
@@ -134,9 +127,9 @@ func (m *mapping) secretFile(name string, field *Secret) {
 			return errors.New("must be the name of a file, and seems to be what belongs into it")
 		}
 		path = m.relative(path)
-		content, info, err := read(path, "it")
+		content, info, err := read(path)
 		if err != nil {
-			return errors.New("must be a file of mode 0600: " + err.Error())
+			return errors.New("must be a file of mode 0600: " + reason("it", err))
 		}
 		text := strings.TrimSpace(string(content))
 		if text == "" || strings.ContainsFunc(text, unicode.IsControl) {
@@ -162,6 +155,7 @@ func (d *document) readRule(key string, node ast.Node) {
 	if !m.broken && rule.Use == "" && (rule.Name == "" || rule.When == "") {
 		m.fault(m.places[""], "must have a name and a condition (name and when), or the name of a ready-made rule (use)")
 	}
+	m.unique("rule", cmp.Or(rule.Name, rule.Use), cmp.Or(m.places["name"], m.places["use"]))
 	broken := m.broken
 	m.text("severity", &rule.Severity, oneOf("info", "low", "medium", "high", "critical"))
 	m.text("title", &rule.Title)
@@ -181,54 +175,32 @@ func (d *document) readRule(key string, node ast.Node) {
 	d.layer.rules.items = append(d.layer.rules.items, foundRule{rule, broken})
 }
 
-// checkRuleNames makes sure that what is remembered of a rule is remembered of one alone.
-func (d *document) checkRuleNames() {
-	places := map[string]string{}
-	for i, rule := range d.layer.rules.items {
-		name := cmp.Or(rule.Name, rule.Use)
-		place := cmp.Or(rule.Places["name"], rule.Places["use"])
-		if other, taken := places[name]; taken && name != "" {
-			d.layer.rules.items[i].broken = true
-			d.fault(place, "must be a name that no other rule has, and that at %s has it too: give one of them another name", other)
-			continue
-		}
-		places[name] = place
-	}
-}
-
-// readAlerts settles who is told of what, out of the instance's own words and the top level's.
+// readAlerts settles who is told of what, out of the instance's own words and the top level's. What was told to be wrong
+// is left out.
 func (l *loader) readAlerts() {
 	destinations, rules := l.own.destinations.over(l.top.destinations), l.own.rules.over(l.top.rules)
 	if destinations.place == "" && rules.place == "" {
 		return
 	}
-	var names []string
-	checked := &Alerts{} // without what was told to be wrong
 	l.config.Alerts = &Alerts{}
+	var names []string
 	for _, found := range destinations.items {
 		names = append(names, found.Name)
-		l.config.Alerts.Destinations = append(l.config.Alerts.Destinations, found.Destination)
 		if !found.broken {
-			checked.Destinations = append(checked.Destinations, found.Destination)
+			l.config.Alerts.Destinations = append(l.config.Alerts.Destinations, found.Destination)
 		}
 	}
 	for _, found := range rules.items {
-		l.config.Alerts.Rules = append(l.config.Alerts.Rules, found.Rule)
 		l.checkDestinations(found.Rule, names)
 		if !found.broken {
-			checked.Rules = append(checked.Rules, found.Rule)
+			l.config.Alerts.Rules = append(l.config.Alerts.Rules, found.Rule)
 		}
 	}
 	if len(rules.items) > 0 && len(names) == 0 {
 		l.warn("%s: there are no destinations, so nobody is told of anything", rules.place)
 	}
-	for i, rule := range checked.Rules {
-		checked.Rules[i].To = slices.DeleteFunc(slices.Clone(rule.To), func(name string) bool {
-			return !slices.ContainsFunc(checked.Destinations, func(d Destination) bool { return d.Name == name })
-		})
-	}
 	if l.sources.CheckAlerts != nil && !l.sources.NoConsole {
-		for _, fault := range l.sources.CheckAlerts(checked) {
+		for _, fault := range l.sources.CheckAlerts(l.config.Alerts) {
 			l.fault(fault.Where, "%s", fault.Detail)
 		}
 	}

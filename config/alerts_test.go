@@ -190,7 +190,7 @@ log:
 		`s1graph.yaml:35:13: posture[0].groups: must be IDs as the console shows them, such as 225494730938493804, not "workstations"`,
 		`s1graph.yaml:36:27: posture[0].last_synced_interval: must be a whole number, 24 or greater, not "12"`,
 		`s1graph.yaml:37:23: posture[0].firewall_enabled: must be true or false`,
-		`s1graph.yaml:38:11: posture[1].name: must be a name that no other policy has, and that at s1graph.yaml:34:11: posture[0].name has it too`,
+		`s1graph.yaml:38:11: posture[1].name: must be a name that no other policy has, and that at s1graph.yaml:34:11: posture[0].name has it too: give one of them another name`,
 		`s1graph.yaml:39:5: posture[1]: "is_actve" is nothing that stands here; did you mean is_active?`,
 		`s1graph.yaml:41:21: posture[2].active_threats: must be a whole number, 0 or greater, not "-1"`,
 		`s1graph.yaml:42:21: posture[2].network_status: must be a list, such as [a, b]`,

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,11 +19,16 @@ type layer struct {
 	name   string // instances[0]; "" for the top level
 	place  string // FILE:LINE:COLUMN; "" for the top level
 	values []given
-	lines  map[string]int // by key: the line in which it was met
+	lines  map[string]int    // by key: the line in which it was met
+	names  map[string]string // of rules and policies: the place of each
 
 	destinations section[foundDestination]
 	rules        section[foundRule]
-	posture      section[foundPolicy]
+	posture      section[PosturePolicy]
+}
+
+func newLayer(name, place string) *layer {
+	return &layer{name: name, place: place, lines: map[string]int{}, names: map[string]string{}}
 }
 
 // given is the value of one setting.
@@ -59,23 +65,19 @@ func (l *layer) get(key string) *given {
 // readFile reads the configuration file. It walks the syntax tree itself, as a decoder stops at the
 // first fault.
 func (r *reading) readFile() {
-	path, named := r.sources.File, r.sources.File != ""
-	if !named {
-		path, named = r.variables[FileVariable], r.variables[FileVariable] != ""
-	}
-	if !named {
-		path = DefaultFile
-	}
+	named := cmp.Or(r.sources.File, r.variables[FileVariable])
+	path := cmp.Or(named, DefaultFile)
 	r.path = path
-	if !named && r.refuses(os.Lstat(path)) || !named && r.refuses(os.Stat(path)) {
+	byChance := named == ""
+	if byChance && (r.refuses(os.Lstat(path)) || r.refuses(os.Stat(path))) {
 		return
 	}
-	content, info, err := read(path, "it")
-	if errors.Is(err, fs.ErrNotExist) && !named || err == nil && !named && r.refuses(info, nil) {
+	content, info, err := read(path)
+	if byChance && (errors.Is(err, fs.ErrNotExist) || r.refuses(info, err)) {
 		return
 	}
 	if err != nil {
-		r.fault(path, "must be a file with settings: %v", err)
+		r.fault(path, "must be a file with settings: %s", reason("it", err))
 		return
 	}
 	if content, err = withoutMark(content); err != nil {
@@ -93,7 +95,7 @@ func (r *reading) readFile() {
 	case len(file.Docs) > 1:
 		r.fault(path, "must be one YAML document, without --- between its lines")
 	case len(file.Docs) == 1 && file.Docs[0].Body != nil:
-		top := &document{reading: r, layer: &r.top}
+		top := &document{reading: r, layer: r.top}
 		top.read("", file.Docs[0].Body)
 		r.checkInstances()
 	}
@@ -151,14 +153,9 @@ func (d *document) readEntry(prefix string, name ast.MapKeyNode, value ast.Node)
 		d.unknown(name, key)
 		return
 	}
-	if line, twice := d.layer.lines[key]; twice {
-		d.fault(d.place(name, key), "must be given once, and stands in line %d already", line)
+	if d.isTwice(d.layer.lines, name, key) {
 		return
 	}
-	if d.layer.lines == nil {
-		d.layer.lines = map[string]int{}
-	}
-	d.layer.lines[key] = name.GetToken().Position.Line
 	switch {
 	case d.layer.name != "" && (setting.Group == Serving || setting.Group == Logging):
 		d.fault(d.place(name, key), "must stand at the top level: it is one for all instances")
@@ -236,6 +233,27 @@ func (d *document) unknown(name ast.Node, key string) {
 		known = append(known, s.Key)
 	}
 	d.fault(d.place(name, fmt.Sprintf("%q", key)), "is no setting%s", suggestion(key, known))
+}
+
+// isTwice tells of a name that a map has already, and notes in which line it stands otherwise.
+func (d *document) isTwice(lines map[string]int, name ast.Node, key string) bool {
+	line, twice := lines[key]
+	if twice {
+		d.fault(d.place(name, key), "must be given once, and stands in line %d already", line)
+	} else {
+		lines[key] = name.GetToken().Position.Line
+	}
+	return twice
+}
+
+// start is the place of a node, and of a map that of its first name: there people look for it.
+func (d *document) start(node ast.Node, key string) string {
+	if tree, ok := node.(ast.MapNode); ok {
+		if entries := tree.MapRange(); entries.Next() {
+			node = entries.Key()
+		}
+	}
+	return d.place(node, key)
 }
 
 func (d *document) place(node ast.Node, key string) string {

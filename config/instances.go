@@ -11,12 +11,7 @@ import (
 // readInstances reads a list of layers, each of which lies over the top level.
 func (d *document) readInstances(key string, node ast.Node) {
 	d.list(key, node, "instances", func(key string, node ast.Node) {
-		own := &layer{name: key, place: d.place(node, "")}
-		if tree, ok := node.(ast.MapNode); ok {
-			if entries := tree.MapRange(); entries.Next() {
-				own.place = d.place(entries.Key(), "")
-			}
-		}
+		own := newLayer(key, d.start(node, ""))
 		entry := &document{reading: d.reading, layer: own}
 		entry.read("", node)
 		d.instances = append(d.instances, own)
@@ -72,12 +67,12 @@ func (r *reading) checkInstances() {
 
 func defaultDir(instance string) string { return filepath.Join(".s1graph", instance) }
 
-// named is the instance that was chosen by a flag or a variable, and which that was; "" if none was.
-func (r *reading) named() (instance, by string) {
-	if name := r.sources.Flags["instance"]; name != "" {
-		return name, "--instance"
+// given is the value that a flag or else a variable has for a setting, and which of the two; "" if neither has one.
+func (r *reading) given(key string) (value, by string) {
+	setting, _, _ := find(key)
+	if value := r.sources.Flags[key]; value != "" {
+		return value, "--" + setting.FlagName()
 	}
-	setting, _, _ := find("instance")
 	return r.variables[setting.Variable()], setting.Variable()
 }
 
@@ -85,7 +80,10 @@ func (r *reading) named() (instance, by string) {
 // otherwise. Where the file has no list of them, it is the top level. None are found where there is a fault.
 func (r *reading) choose(several bool) []*layer {
 	top := []*layer{{}}
-	if len(r.instances) == 0 {
+	switch {
+	case r.refused:
+		return nil
+	case len(r.instances) == 0:
 		return top
 	}
 	var names []string
@@ -95,14 +93,15 @@ func (r *reading) choose(several bool) []*layer {
 		}
 		names = append(names, own.instance())
 	}
-	name, by := r.named()
+	name, by := r.given("instance")
+	dir, _ := r.given("dir")
 	chosen := slices.Index(names, name)
 	// Neither a recording nor a database need be of an instance that the file still has.
 	isApart := r.sources.Recording != "" || r.sources.NoConsole
 	switch {
 	case chosen >= 0:
 		return r.instances[chosen : chosen+1]
-	case isApart || name == "" && r.sources.Local && r.hasDir():
+	case isApart || name == "" && r.sources.Local && dir != "":
 		return top
 	case name != "":
 		r.fault(by, "must be an instance of %s, which has %s%s", r.path, strings.Join(names, ", "), suggestion(name, names))
@@ -113,12 +112,6 @@ func (r *reading) choose(several bool) []*layer {
 		r.fault("--instance", "must be given: %s has the instances %s", r.path, strings.Join(names, ", "))
 		return nil
 	}
-}
-
-// hasDir says whether a flag or a variable names the folder of an instance.
-func (r *reading) hasDir() bool {
-	setting, _, _ := find("dir")
-	return r.sources.Flags["dir"] != "" || r.variables[setting.Variable()] != ""
 }
 
 // refuseForSeveral tells of what would be the same for instances that must not have the same.

@@ -46,15 +46,23 @@ func (f Faults) Error() string {
 // Load reads what there is and checks it. Where the file has a list of instances, it is the one that a flag or
 // a variable names, or the only one. An error is of type Faults and has all of them.
 func Load(s Sources) (*Config, error) {
-	r := newReading(s)
-	if r.refused {
-		return nil, r.faults
+	loaded, err := load(s, false)
+	if err != nil {
+		return nil, err
 	}
-	loaded := r.settle(r.choose(false))
+	return &loaded[0].config.Config, nil
+}
+
+func load(s Sources, several bool) ([]*loader, error) {
+	r := newReading(s)
+	loaded := r.settle(r.choose(several))
+	if len(loaded) > 1 {
+		r.refuseForSeveral()
+	}
 	if len(r.faults) > 0 {
 		return nil, r.faults
 	}
-	return &loaded[0].config.Config, nil
+	return loaded, nil
 }
 
 // reading is what is read once, however many instances there are.
@@ -62,7 +70,7 @@ type reading struct {
 	sources    Sources
 	variables  map[string]string // of the environment, those that are not empty
 	path       string            // of the file, be there one or not
-	top        layer
+	top        *layer
 	instances  []*layer // in the file's order
 	hasSecrets bool     // the file has some in it
 	warnings   []string
@@ -71,7 +79,7 @@ type reading struct {
 }
 
 func newReading(s Sources) *reading {
-	r := &reading{sources: s, variables: map[string]string{}}
+	r := &reading{sources: s, variables: map[string]string{}, top: newLayer("", "")}
 	for _, line := range s.Environment {
 		name, value, _ := strings.Cut(line, "=")
 		if value = strings.TrimSpace(value); value != "" {
@@ -268,16 +276,13 @@ func (l *loader) settleNeo4j() {
 	}
 	c := &l.config.Neo4j
 	if c.PasswordFile != "" {
-		content, _, err := read(c.PasswordFile, c.PasswordFile)
-		if err == nil {
-			content, err = withoutMark(content)
-		}
+		content, err := readText(c.PasswordFile)
 		password := strings.TrimRight(string(content), "\r\n")
 		if err == nil && password == "" {
 			err = errors.New("it is empty")
 		}
 		if err != nil {
-			l.fault(l.places["neo4j.passwordFile"], "must be a file with the password of the database's user: %v", err)
+			l.fault(l.places["neo4j.passwordFile"], "must be a file with the password of the database's user: %s", reason(c.PasswordFile, err))
 		}
 		c.Password = NewSecret(password)
 	}
@@ -312,15 +317,12 @@ func (l *loader) checkRest() {
 		l.fault(l.places["tagAccountName"], "must be left out, or accountName be set: there is no name to put on the entities")
 	}
 	if path := l.config.CAFile; path != "" {
-		content, _, err := read(path, path)
-		if err == nil {
-			content, err = withoutMark(content)
-		}
+		content, err := readText(path)
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(content) {
 			err = errors.New("there is none in it")
 		}
 		if err != nil {
-			l.fault(l.places["caFile"], "must be a PEM file with certificates: %v", err)
+			l.fault(l.places["caFile"], "must be a PEM file with certificates: %s", reason(path, err))
 		}
 	}
 }
@@ -332,22 +334,26 @@ func (l *loader) warn(format string, args ...any) {
 // mostBytes is more than any token file and any list of certificates has.
 const mostBytes = 4 << 20
 
-// read reads a file, which a fault calls name.
-func read(path, name string) ([]byte, fs.FileInfo, error) {
+func read(path string) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, reason(name, err)
+		return nil, nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	var content []byte
-	if err == nil {
-		content, err = io.ReadAll(io.LimitReader(f, mostBytes))
-	}
 	if err != nil {
-		return nil, nil, reason(name, err)
+		return nil, nil, err
 	}
-	return content, info, nil
+	content, err := io.ReadAll(io.LimitReader(f, mostBytes))
+	return content, info, err
+}
+
+func readText(path string) ([]byte, error) {
+	content, _, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return withoutMark(content)
 }
 
 // withoutMark is a text without the byte order mark that some editors put before it. UTF-16 is an error.
@@ -358,31 +364,22 @@ func withoutMark(content []byte) ([]byte, error) {
 	return bytes.TrimPrefix(content, []byte(apitoken.BOM)), nil
 }
 
-// reason says in plain words why a file could not be read.
-func reason(name string, err error) error {
+// reason says in plain words why a file could not be read, which it calls name: its path may be a secret that was put
+// into the wrong place.
+func reason(name string, err error) string {
 	failure, ofPath := errors.AsType[*fs.PathError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &unreadable{name + " does not exist", err}
+		return name + " does not exist"
 	case errors.Is(err, fs.ErrPermission):
-		return &unreadable{name + " may not be read by this user", err}
+		return name + " may not be read by this user"
 	case errors.Is(err, syscall.EISDIR):
-		return &unreadable{name + " is a folder", err}
-	case ofPath: // whose path may not be told
-		return &unreadable{name + ": " + failure.Err.Error(), err}
+		return name + " is a folder"
+	case ofPath:
+		return name + ": " + failure.Err.Error()
 	}
-	return err
+	return err.Error()
 }
-
-// unreadable is why a file could not be read, in words that hold no more than they should.
-type unreadable struct {
-	words string
-	err   error
-}
-
-func (u *unreadable) Error() string { return u.words }
-
-func (u *unreadable) Unwrap() error { return u.err }
 
 // seenByOthers says whether a file can be read by other users of the machine.
 func seenByOthers(info fs.FileInfo) bool {

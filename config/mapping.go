@@ -25,21 +25,15 @@ func (d *document) mapping(key string, node ast.Node, names ...string) *mapping 
 		d.fault(d.place(node, key), "must be a map of %s", alternatives(names))
 		return nil
 	}
-	m := &mapping{document: d, key: key, places: map[string]string{"": d.place(node, key)}, values: map[string]ast.Node{}}
+	m := &mapping{document: d, key: key, places: map[string]string{"": d.start(node, key)}, values: map[string]ast.Node{}}
 	lines := map[string]int{}
 	for entries := tree.MapRange(); entries.Next(); {
-		token := entries.Key().GetToken()
-		if len(lines) == 0 {
-			m.places[""] = d.place(entries.Key(), key)
-		}
-		name := token.Value
-		line, twice := lines[name]
-		lines[name] = token.Position.Line
+		name := entries.Key().GetToken().Value
 		switch {
 		case !slices.Contains(names, name):
 			m.unknown(entries.Key(), names)
-		case twice:
-			m.fault(d.place(entries.Key(), key+"."+name), "must be given once, and stands in line %d already", line)
+		case d.isTwice(lines, entries.Key(), key+"."+name):
+			m.broken = true
 		case entries.Value().Type() != ast.NullType:
 			m.values[name] = entries.Value()
 			m.places[name] = d.place(entries.Value(), key+"."+name)
@@ -65,6 +59,18 @@ func (m *mapping) unknown(node ast.Node, names []string) {
 		m.fault(m.place(node, m.key), "%q is nothing that stands here%s", name, suggestion(name, names))
 	default:
 		m.fault(m.place(node, m.key), "must have nothing but %s", alternatives(names))
+	}
+}
+
+// unique makes sure that no two rules, or policies, have one name: what is remembered of one is not that of another.
+func (m *mapping) unique(what, name, place string) {
+	other, taken := m.layer.names[what+" "+name]
+	switch {
+	case name == "":
+	case taken:
+		m.fault(place, "must be a name that no other %s has, and that at %s has it too: give one of them another name", what, other)
+	default:
+		m.layer.names[what+" "+name] = place
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"time"
@@ -11,20 +12,6 @@ import (
 func (d *document) readPosture(key string, node ast.Node) {
 	d.layer.posture.place = d.place(node, key)
 	d.list(key, node, "policies", d.readPolicy)
-	places := map[string]string{}
-	for _, policy := range d.layer.posture.items {
-		if other, taken := places[policy.Name]; taken && policy.Name != "" {
-			d.fault(policy.place, "must be a name that no other policy has, and that at %s has it too", other)
-			continue
-		}
-		places[policy.Name] = policy.place
-	}
-}
-
-// foundPolicy is a policy as it stands in the file.
-type foundPolicy struct {
-	PosturePolicy
-	place string // of its name
 }
 
 func (d *document) readPolicy(key string, node ast.Node) {
@@ -36,13 +23,11 @@ func (d *document) readPolicy(key string, node ast.Node) {
 	policy := PosturePolicy{}
 	m.text("name", &policy.Name, isOneLine)
 	m.words("groups", &policy.Groups, isID)
-	criteria := len(m.values)
-	for _, name := range []string{"name", "groups"} {
-		if _, isGiven := m.values[name]; isGiven {
-			criteria--
-		}
-	}
-	if criteria == 0 && !m.broken {
+	m.unique("policy", policy.Name, m.places["name"])
+	demands := maps.Clone(m.values)
+	delete(demands, "name")
+	delete(demands, "groups")
+	if len(demands) == 0 && !m.broken {
 		m.fault(m.places[""], "must say what devices must be like, such as firewall_enabled: true")
 	}
 	if _, limited := m.values["active_threats"]; limited {
@@ -59,7 +44,7 @@ func (d *document) readPolicy(key string, node ast.Node) {
 	hours := 0
 	m.whole("last_synced_interval", 24, 24*3660, &hours)
 	policy.LastSyncedInterval = time.Duration(hours) * time.Hour
-	d.layer.posture.items = append(d.layer.posture.items, foundPolicy{policy, m.places["name"]})
+	d.layer.posture.items = append(d.layer.posture.items, policy)
 }
 
 // isNetworkStatus knows the values that networkStatus of an agent has in the API document. Of operationalState it has
@@ -69,7 +54,5 @@ func isNetworkStatus(text string) error {
 }
 
 func (l *loader) readPosture() {
-	for _, found := range l.own.posture.over(l.top.posture).items {
-		l.config.Posture = append(l.config.Posture, found.PosturePolicy)
-	}
+	l.config.Posture = l.own.posture.over(l.top.posture).items
 }

@@ -153,15 +153,6 @@ func (s Schedule) Nth(after time.Time, n int) time.Time {
 	return after
 }
 
-// Period is the gap between the next time and the one that follows it, as seen from now; 0 where s is disabled.
-func (s Schedule) Period(now time.Time) time.Duration {
-	if s.Disabled() {
-		return 0
-	}
-	next := s.Next(now)
-	return s.Next(next).Sub(next)
-}
-
 // String is the schedule as it was given, or DISABLED.
 func (s Schedule) String() string {
 	if s.Disabled() {

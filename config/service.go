@@ -17,16 +17,9 @@ type Service struct {
 // the only one that there is where the file has no list of them. What is odd about several instances is told
 // by the Warnings of the first of them alone. An error is of type Faults and has all of them.
 func LoadService(s Sources) (*Service, error) {
-	r := newReading(s)
-	if r.refused {
-		return nil, r.faults
-	}
-	loaded := r.settle(r.choose(true))
-	if len(loaded) > 1 {
-		r.refuseForSeveral()
-	}
-	if len(r.faults) > 0 {
-		return nil, r.faults
+	loaded, err := load(s, true)
+	if err != nil {
+		return nil, err
 	}
 	service := &Service{Listen: loaded[0].config.listen, AtOnce: loaded[0].config.atOnce}
 	for _, l := range loaded {

@@ -44,9 +44,9 @@ func (l *loader) readTokenFile(where string) {
 		l.fault(where, "must be the name of a file, and seems to be the token itself: put that into a file of mode 0600")
 		return
 	}
-	content, info, err := read(path, path)
+	content, info, err := read(path)
 	if err != nil {
-		l.fault(where, "must be a file with the API token: %v", err)
+		l.fault(where, "must be a file with the API token: %s", reason(path, err))
 		return
 	}
 	token, err := apitoken.Check(string(content))
