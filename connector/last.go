@@ -45,7 +45,7 @@ func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
 	if err := context.Cause(ctx); err != nil || len(l.damaged) == 0 {
 		return l, err
 	}
-	l.salvaged, err = store.Salvage(ctx, l.damaged)
+	l.salvaged, err = l.run.Salvage(ctx, store.TempDir(), l.damaged)
 	return l, err
 }
 

@@ -178,11 +178,11 @@ func digestKey(d KeyDigest) string { return d.Key }
 // is. A pair is valid until the next one.
 func Join[T any](left, right iter.Seq2[T, error], key func(T) string) iter.Seq2[Pair[T], error] {
 	return func(yield func(Pair[T], error) bool) {
-		next, stop := iter.Pull2(ascending(left, key))
+		next, stop := iter.Pull2(Ascending(left, key))
 		defer stop()
 		l, err, more := next()
 		var r T
-		for v, rightErr := range ascending(right, key) {
+		for v, rightErr := range Ascending(right, key) {
 			if rightErr != nil {
 				yield(Pair[T]{}, rightErr)
 				return
@@ -226,8 +226,8 @@ func Join[T any](left, right iter.Seq2[T, error], key func(T) string) iter.Seq2[
 	}
 }
 
-// ascending passes a sequence on and ends it with an error where its keys do not ascend.
-func ascending[T any](seq iter.Seq2[T, error], key func(T) string) iter.Seq2[T, error] {
+// Ascending passes a sequence on and ends it with an error where its keys do not ascend.
+func Ascending[T any](seq iter.Seq2[T, error], key func(T) string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		last := ""
 		for v, err := range seq {

@@ -116,7 +116,9 @@ func TestDamageIsFoundAndWhatIsWholeIsSalvaged(t *testing.T) {
 				whole[e.Key] = string(e.JSON)
 			}
 			n, last := 0, ""
-			for e, err := range run.Salvage(t.Context(), agent.Name) {
+			salvaged, err := run.Salvage(t.Context(), t.TempDir(), damaged)
+			require.NoError(t, err)
+			for e, err := range graph.All(t.Context(), salvaged, agent.Name) {
 				require.NoError(t, err)
 				require.Less(t, last, e.Key)
 				require.Equal(t, whole[e.Key], string(e.JSON))
@@ -171,7 +173,7 @@ func TestSalvagedTypesAreAGraphOfTheirOwn(t *testing.T) {
 	remove(t, filepath.Join(run.Dir(), "graph/agents/entities/sentinelone_agent-0002.json"))
 	damaged := run.Verify(t.Context())
 	for range 2 {
-		salvaged, err := s.Salvage(t.Context(), damaged)
+		salvaged, err := run.Salvage(t.Context(), s.TempDir(), damaged)
 		require.NoError(t, err)
 		assert.Equal(t, []*graph.Type{agent}, salvaged.Types())
 		n := 0
@@ -196,7 +198,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 func TestAFolderHealsADamagedIndex(t *testing.T) {
 	run := committed(t, 1200)
 	remove(t, filepath.Join(run.Dir(), "index/sentinelone_agent"))
-	folder, err := jsonstore.OpenFolder(run.GraphDir(), model)
+	folder, err := jsonstore.OpenFolder(filepath.Join(run.Dir(), "graph"), model)
 	require.NoError(t, err)
 	defer folder.Close()
 	storetest.RequireSame(t, numbered(1200), folder)

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -28,10 +26,8 @@ type Draft struct {
 	dir      string
 	manifest Manifest
 	changes  *ChangeWriter
-
-	mu     sync.Mutex
-	tables tables
-	done   bool
+	*tables
+	done bool
 }
 
 var _ graph.Snapshot = (*Draft)(nil)
@@ -41,7 +37,7 @@ func (s *Store) Begin(started time.Time) (*Draft, error) {
 	if s.draft != nil {
 		return nil, fmt.Errorf("the run %s is neither committed nor aborted", s.draft.manifest.ID)
 	}
-	d := &Draft{store: s, tables: tables{}}
+	d := &Draft{store: s, tables: newTables()}
 	d.manifest.Sequence = s.sequence + 1
 	if s.last != nil {
 		d.manifest.Previous = s.last.manifest.ID
@@ -72,34 +68,6 @@ func (d *Draft) ID() string { return d.manifest.ID }
 // Changes takes the changes that the run makes.
 func (d *Draft) Changes() *ChangeWriter { return d.changes }
 
-// Types are the types that were written so far, sorted by name.
-func (d *Draft) Types() []*graph.Type {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.tables.types()
-}
-
-// Digests reads the type's index.
-func (d *Draft) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
-	return d.table(typeName).digests(ctx)
-}
-
-// Fetch reads records by their keys, and holds them to their digests.
-func (d *Draft) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
-	return d.table(typeName).fetch(ctx, keys)
-}
-
-// All reads all records of a type.
-func (d *Draft) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
-	return d.table(typeName).all(ctx)
-}
-
-func (d *Draft) table(typeName string) *table {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.tables[typeName]
-}
-
 // Write writes the records of a type, which must come in ascending order of their keys, and says how many they are.
 // A second call for the same type replaces what the first one wrote; its records may be made of those, which stay
 // readable until the last of the new ones is written. If the records end in an error the type is as it was before;
@@ -108,22 +76,40 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	if err := t.Check(); err != nil {
 		return 0, err
 	}
-	before := d.table(t.Name)
-	root := d.dir
-	if before != nil {
-		root = filepath.Join(d.dir, "rewrite", t.Name)
+	fresh := filepath.Join(d.dir, "rewrite", t.Name)
+	content, err := writeTable(ctx, fresh, t, records)
+	if err == nil {
+		err = d.take(fresh, t, content)
 	}
-	content, err := writeTable(ctx, root, t, records)
-	if err == nil && before != nil {
-		err = moveTable(root, before, content)
-	}
-	if err != nil {
+	if err := errors.Join(err, os.RemoveAll(fresh)); err != nil {
 		return 0, fmt.Errorf("writing %s: %w", t.Name, err)
 	}
-	d.mu.Lock()
-	d.tables[t.Name] = &table{dir: d.dir, typ: t, content: content}
-	d.mu.Unlock()
+	d.put(&table{dir: d.dir, typ: t, content: content})
 	return content.Records, nil
+}
+
+// take puts the files of a type that are below fresh into the place of those that the draft has.
+func (d *Draft) take(fresh string, t *graph.Type, content Content) error {
+	var before Content
+	if written := d.table(t.Name); written != nil {
+		before = written.content
+	}
+	if err := os.MkdirAll(filepath.Dir(graphPath(d.dir, t, 1)), dirMode); err != nil {
+		return err
+	}
+	for number := 1; number <= max(len(before.FileBytes), len(content.FileBytes)); number++ {
+		path := graphPath(d.dir, t, number)
+		var err error
+		if number <= len(content.FileBytes) {
+			err = os.Rename(graphPath(fresh, t, number), path)
+		} else {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return os.Rename(indexPath(fresh, t), indexPath(d.dir, t))
 }
 
 // WriteFile writes a file beside the graph, such as the verdicts on its devices, for Run.Open. It is there once it is
@@ -159,31 +145,8 @@ type checksumWriter struct {
 
 func (w *checksumWriter) Write(b []byte) (int, error) {
 	n, err := w.to.Write(b)
-	w.file.Bytes += int64(n)
-	w.file.Checksum = crc32.Update(w.file.Checksum, castagnoli, b[:n])
+	w.file.add(b[:n])
 	return n, err
-}
-
-// moveTable puts the files below root in the place of those of before.
-func moveTable(root string, before *table, content Content) error {
-	t, dir := before.typ, before.dir
-	for i := range max(len(before.content.FileBytes), len(content.FileBytes)) {
-		path := graphPath(dir, t, i+1)
-		var err error
-		if i < len(content.FileBytes) {
-			err = os.MkdirAll(filepath.Dir(path), dirMode)
-			err = errors.Join(err, os.Rename(graphPath(root, t, i+1), path))
-		} else {
-			err = os.Remove(path)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := os.Rename(indexPath(root, t), indexPath(dir, t)); err != nil {
-		return err
-	}
-	return os.RemoveAll(root)
 }
 
 // CommitInfo is what a run keeps besides its graph and its changes.
@@ -228,7 +191,7 @@ func (d *Draft) finish(info CommitInfo) (*Run, error) {
 	m.Format = manifestFormat
 	m.FinishedAt, m.State = d.store.options.Clock().UTC(), info.State
 	m.Types, m.Contents = d.Types(), map[string]Content{}
-	for name, t := range d.tables {
+	for name, t := range d.byName {
 		m.Contents[name] = t.content
 	}
 	manifest, err := json.Marshal(m, jsontext.WithIndent("  "), json.Deterministic(true))
@@ -261,15 +224,25 @@ func (d *Draft) Abort() error {
 	return os.RemoveAll(d.dir)
 }
 
-// writeTable writes the graph files and the index of a type below dir, and nothing if it fails.
+// writeTable writes the graph files and the index of a type below dir. What it leaves there if it fails is the caller's to
+// remove.
 func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (Content, error) {
-	w := &tableWriter{dir: dir, typ: t, buf: bufio.NewWriterSize(nil, 256<<10)}
-	err := w.open()
-	if err == nil {
-		err = w.write(ctx, records)
+	for _, path := range []string{indexPath(dir, t), graphPath(dir, t, 1)} {
+		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
+			return Content{}, err
+		}
 	}
+	index, err := newIndexWriter(indexPath(dir, t))
 	if err != nil {
-		return Content{}, errors.Join(err, w.discard())
+		return Content{}, err
+	}
+	w := &tableWriter{dir: dir, typ: t, index: index, buf: bufio.NewWriterSize(nil, 256<<10)}
+	if err := w.write(ctx, records); err != nil {
+		index.file.Close()
+		if w.file != nil {
+			w.file.Close()
+		}
+		return Content{}, err
 	}
 	return w.content, nil
 }
@@ -288,27 +261,11 @@ type tableWriter struct {
 	glue     [32]byte
 }
 
-func (w *tableWriter) open() error {
-	for _, path := range []string{indexPath(w.dir, w.typ), graphPath(w.dir, w.typ, 1)} {
-		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-			return err
-		}
-	}
-	var err error
-	w.index, err = newIndexWriter(indexPath(w.dir, w.typ))
-	return err
-}
-
 func (w *tableWriter) write(ctx context.Context, records iter.Seq2[graph.Encoded, error]) error {
-	last := ""
-	for e, err := range records {
+	for e, err := range graph.Ascending(records, func(e graph.Encoded) string { return e.Key }) {
 		if err != nil {
 			return err
 		}
-		if e.Key <= last {
-			return fmt.Errorf("the record %s comes after %s, but they must ascend", e.Key, last)
-		}
-		last = e.Key
 		if w.content.Records%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -363,24 +320,4 @@ func (w *tableWriter) endFile() error {
 	err := errors.Join(w.buf.Flush(), w.file.Close())
 	w.file = nil
 	return errors.Join(err, w.index.endBlock(w.checksum))
-}
-
-func (w *tableWriter) discard() error {
-	var errs []error
-	if w.index != nil {
-		w.index.file.Close()
-	}
-	if w.file != nil {
-		w.file.Close()
-	}
-	remove := func(path string) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	remove(indexPath(w.dir, w.typ))
-	for i := range len(w.content.FileBytes) + 1 {
-		remove(graphPath(w.dir, w.typ, i+1))
-	}
-	return errors.Join(errs...)
 }

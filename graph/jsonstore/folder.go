@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ import (
 // Folder is the graph in a folder of graph files, read without an index: a copy of a graph, one that another
 // program wrote, or a run whose index is damaged. It is safe for concurrent use until it is closed.
 type Folder struct {
-	tables
+	*tables
 	dir string // temporary
 }
 
@@ -44,12 +45,12 @@ func OpenFolder(path string, model []*graph.Type) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{dir: dir, tables: tables{}}
+	f := &Folder{dir: dir, tables: newTables()}
 	r := folderReader{dir: dir, types: map[string]*graph.Type{}, sorters: map[string]*sorter.Sorter{}}
 	err = r.read(root, model)
 	for name, b := range r.sorters {
 		if err == nil {
-			err = f.write(r.types[name], b)
+			err = f.write(context.Background(), r.types[name], b.Sorted(context.Background(), name))
 		}
 	}
 	if err = errors.Join(err, r.close()); err != nil {
@@ -58,14 +59,11 @@ func OpenFolder(path string, model []*graph.Type) (*Folder, error) {
 	return f, nil
 }
 
-func (f *Folder) write(t *graph.Type, b *sorter.Sorter) error {
-	content, err := writeTable(context.Background(), f.dir, t, b.Sorted(context.Background(), t.Name))
-	f.tables[t.Name] = &table{dir: f.dir, typ: t, content: content}
+func (f *Folder) write(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Encoded, error]) error {
+	content, err := writeTable(ctx, f.dir, t, records)
+	f.put(&table{dir: f.dir, typ: t, content: content})
 	return err
 }
-
-// Types are the types of the records and those of the model, sorted by name.
-func (f *Folder) Types() []*graph.Type { return f.types() }
 
 // Close removes the temporary files.
 func (f *Folder) Close() error { return os.RemoveAll(f.dir) }

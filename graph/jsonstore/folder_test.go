@@ -37,8 +37,8 @@ func TestAFolderIsFoundByAnyOfItsNames(t *testing.T) {
 	run, err := commit(t.Context(), s, numbered(700))
 	require.NoError(t, err)
 	copied := t.TempDir()
-	require.NoError(t, os.CopyFS(copied, os.DirFS(run.GraphDir())))
-	for _, path := range []string{s.Dir(), filepath.Join(s.Dir(), "graph"), run.Dir(), run.GraphDir(), copied} {
+	require.NoError(t, os.CopyFS(copied, os.DirFS(filepath.Join(run.Dir(), "graph"))))
+	for _, path := range []string{s.Dir(), filepath.Join(s.Dir(), "graph"), run.Dir(), filepath.Join(run.Dir(), "graph"), copied} {
 		storetest.RequireSame(t, numbered(700), openFolder(t, path))
 	}
 }

@@ -7,11 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -58,6 +55,12 @@ type File struct {
 	Checksum uint32 `json:"checksum"` // CRC-32C
 }
 
+// add counts bytes that follow.
+func (f *File) add(b []byte) {
+	f.Bytes += int64(len(b))
+	f.Checksum = crc32.Update(f.Checksum, castagnoli, b)
+}
+
 // DamagedError says that a file of a run is not as it was written.
 type DamagedError struct {
 	Type   string // empty where the whole run is concerned
@@ -78,7 +81,7 @@ func (e *DamagedError) Unwrap() error { return e.Reason }
 // Run is a committed run. What it reads it checks: the error is a *DamagedError where a file is not as it was
 // written. It is safe for concurrent use, and valid until it is pruned.
 type Run struct {
-	tables
+	*tables
 	dir      string
 	manifest Manifest
 }
@@ -93,7 +96,7 @@ func OpenRun(dir string) (*Run, error) {
 	if err != nil {
 		return nil, &DamagedError{File: path, Reason: err}
 	}
-	r := &Run{dir: dir, tables: tables{}}
+	r := &Run{dir: dir, tables: newTables()}
 	r.manifest.Format = 1
 	var of struct {
 		Format int `json:"format"`
@@ -112,7 +115,7 @@ func OpenRun(dir string) (*Run, error) {
 		return nil, &DamagedError{File: path, Reason: err}
 	}
 	for _, t := range r.manifest.Types {
-		r.tables[t.Name] = &table{dir: dir, typ: t, content: r.manifest.Contents[t.Name]}
+		r.put(&table{dir: dir, typ: t, content: r.manifest.Contents[t.Name]})
 	}
 	return r, nil
 }
@@ -149,12 +152,6 @@ func (r *Run) Manifest() Manifest { return r.manifest }
 // Dir is the run's directory.
 func (r *Run) Dir() string { return r.dir }
 
-// GraphDir is the directory of the run's graph files.
-func (r *Run) GraphDir() string { return filepath.Join(r.dir, "graph") }
-
-// Types are the types that were written, sorted by name.
-func (r *Run) Types() []*graph.Type { return r.manifest.Types }
-
 // Open opens a file that Draft.WriteFile wrote. Its end is an error where it is not as it was written. The error is
 // fs.ErrNotExist if the run has no such file.
 func (r *Run) Open(name string) (io.ReadCloser, error) {
@@ -179,25 +176,18 @@ func (f *checkedFile) Close() error { return f.file.Close() }
 
 func (f *checkedFile) Read(b []byte) (int, error) {
 	n, err := f.file.Read(b)
-	f.got.Bytes += int64(n)
-	f.got.Checksum = crc32.Update(f.got.Checksum, castagnoli, b[:n])
+	f.got.add(b[:n])
 	if err == io.EOF && f.got != f.want {
 		err = &DamagedError{File: f.file.Name(), Reason: errChecksum}
 	}
 	return n, err
 }
 
-// Salvage yields what can still be read of a type that is damaged, in ascending order of the keys: records that
-// match their digests, and where the index is gone all that read as records of the type.
-func (r *Run) Salvage(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
-	return r.tables[typeName].salvage(ctx)
-}
-
 // CheckSizes looks at the sizes of all files, which costs a few microseconds each, and says which types
 // are damaged.
 func (r *Run) CheckSizes() map[string]error {
 	damaged := map[string]error{}
-	for name, t := range r.tables {
+	for name, t := range r.byName {
 		if err := t.checkSizes(); err != nil {
 			damaged[name] = err
 		}
@@ -209,7 +199,7 @@ func (r *Run) CheckSizes() map[string]error {
 // were not read because ctx ended it gives that as the reason.
 func (r *Run) Verify(ctx context.Context) map[string]error {
 	damaged := r.CheckSizes()
-	for name, t := range r.tables {
+	for name, t := range r.byName {
 		if damaged[name] != nil {
 			continue
 		}
@@ -218,8 +208,4 @@ func (r *Run) Verify(ctx context.Context) map[string]error {
 		}
 	}
 	return damaged
-}
-
-func sortTypes(types []*graph.Type) {
-	slices.SortFunc(types, func(a, b *graph.Type) int { return strings.Compare(a.Name, b.Name) })
 }

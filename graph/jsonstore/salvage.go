@@ -8,26 +8,22 @@ import (
 	"s1graph/graph"
 )
 
-// Salvage reads what can still be read of damaged types of the last run, and puts it under TempDir. The result is a
-// snapshot of these types alone, valid until the Store is closed.
-func (s *Store) Salvage(ctx context.Context, damaged map[string]error) (graph.Snapshot, error) {
-	dir, err := os.MkdirTemp(s.TempDir(), "salvaged-*")
+// Salvage reads what can still be read of damaged types, in ascending order of the keys, and puts it into a folder of its
+// own below tempDir. The result is a snapshot of these types alone, for as long as that folder is there.
+func (r *Run) Salvage(ctx context.Context, tempDir string, damaged map[string]error) (graph.Snapshot, error) {
+	dir, err := os.MkdirTemp(tempDir, "salvaged-*")
 	if err != nil {
 		return nil, err
 	}
-	salvaged := &Run{dir: dir, tables: tables{}}
+	salvaged := &Folder{dir: dir, tables: newTables()}
 	for name := range damaged {
-		whole := s.last.tables[name]
+		whole := r.table(name)
 		if whole == nil {
-			return nil, fmt.Errorf("the run %s has no type %s", s.last.manifest.ID, name)
+			return nil, fmt.Errorf("the run %s has no type %s", r.manifest.ID, name)
 		}
-		content, err := writeTable(ctx, dir, whole.typ, whole.salvage(ctx))
-		if err != nil {
+		if err := salvaged.write(ctx, whole.typ, whole.salvage(ctx)); err != nil {
 			return nil, fmt.Errorf("salvaging %s: %w", name, err)
 		}
-		salvaged.tables[name] = &table{dir: dir, typ: whole.typ, content: content}
-		salvaged.manifest.Types = append(salvaged.manifest.Types, whole.typ)
 	}
-	sortTypes(salvaged.manifest.Types)
 	return salvaged, nil
 }

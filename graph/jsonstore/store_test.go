@@ -186,7 +186,7 @@ func TestATypeCanBeWrittenAgainFromWhatWasWrittenFirst(t *testing.T) {
 			got = append(got, string(e.JSON))
 		}
 		assert.Equal(t, want, got)
-		files, err := filepath.Glob(s.Last().GraphDir() + "/agents/entities/*")
+		files, err := filepath.Glob(filepath.Join(s.Last().Dir(), "graph/agents/entities/*"))
 		require.NoError(t, err)
 		assert.Len(t, files, (len(want)+499)/500)
 		_, err = os.Stat(filepath.Join(s.Last().Dir(), "rewrite"))
@@ -245,7 +245,7 @@ func TestRecordsOutOfOrderAreRefused(t *testing.T) {
 	a, b := entity(group, "a"), entity(group, "b")
 	for _, records := range [][]graph.Record{{b, a}, {a, a}} {
 		_, err = d.Write(t.Context(), group, sequence(records...))
-		require.ErrorContains(t, err, "but they must ascend")
+		require.ErrorContains(t, err, "but they should ascend")
 	}
 }
 

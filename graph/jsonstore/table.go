@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,32 +57,50 @@ type table struct {
 	blocks []blockInfo // nil until the index is first read
 }
 
-// tables are the records of a run or of a folder, by type.
-type tables map[string]*table
+// tables are the records of a run, a draft or a folder, by type.
+type tables struct {
+	mu     sync.Mutex
+	byName map[string]*table
+}
+
+func newTables() *tables { return &tables{byName: map[string]*table{}} }
+
+func (t *tables) put(one *table) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byName[one.typ.Name] = one
+}
+
+func (t *tables) table(typeName string) *table {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byName[typeName]
+}
+
+// Types are the types that were written, sorted by name, the empty ones included.
+func (t *tables) Types() []*graph.Type {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var types []*graph.Type
+	for _, name := range slices.Sorted(maps.Keys(t.byName)) {
+		types = append(types, t.byName[name].typ)
+	}
+	return types
+}
 
 // Digests yields the keys and digests of a type, in ascending order.
-func (t tables) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
-	return t[typeName].digests(ctx)
+func (t *tables) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return t.table(typeName).digests(ctx)
 }
 
 // Fetch reads records by their keys, and holds them to their digests.
-func (t tables) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
-	return t[typeName].fetch(ctx, keys)
+func (t *tables) Fetch(ctx context.Context, typeName string, keys []string) iter.Seq2[graph.Encoded, error] {
+	return t.table(typeName).fetch(ctx, keys)
 }
 
 // All reads all records of a type, and holds the files to every byte that was written.
-func (t tables) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
-	return t[typeName].all(ctx)
-}
-
-// types are the types that there are records of, sorted by name.
-func (t tables) types() []*graph.Type {
-	var types []*graph.Type
-	for _, one := range t {
-		types = append(types, one.typ)
-	}
-	sortTypes(types)
-	return types
+func (t *tables) All(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
+	return t.table(typeName).all(ctx)
 }
 
 func (t *table) damaged(file string, reason error) error {
@@ -333,11 +352,10 @@ func checksumOf(path string, buf []byte) (uint32, error) {
 	return checksum.Sum32(), err
 }
 
+// salvage yields what can still be read, in ascending order of the keys: records that match their digests, and where the
+// index is gone all that read as records of the type.
 func (t *table) salvage(ctx context.Context) iter.Seq2[graph.Encoded, error] {
 	return func(yield func(graph.Encoded, error) bool) {
-		if t == nil {
-			return
-		}
 		r, blocks, err := t.openIndex()
 		if err == nil {
 			defer r.file.Close()
