@@ -38,12 +38,12 @@ at once.`,
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, settingFlags(config.Graph, config.Logging)...),
 		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
-			return c.accept(ctx.Context, settings, ctx.Bool("out-of-scope"), ctx.Bool("yes"))
+			return c.accept(ctx, settings, ctx.Bool("out-of-scope"))
 		}),
 	}
 }
 
-func (c *commands) accept(ctx context.Context, settings *config.Config, outOfScope, unasked bool) error {
+func (c *commands) accept(ctx *cli.Context, settings *config.Config, outOfScope bool) error {
 	if err := connector.CheckFolder(settings); err != nil {
 		return err
 	}
@@ -65,14 +65,14 @@ func (c *commands) accept(ctx context.Context, settings *config.Config, outOfSco
 	}
 	if len(withheld.Waiting) > 0 {
 		c.out.line("Accepted before, and waiting for a run that reads these lists whole:")
-		c.keptTable(ctx, withheld.Run, withheld.Waiting)
+		c.keptTable(ctx.Context, withheld.Run, withheld.Waiting)
 		c.out.line("")
 	}
 	if len(kept) == 0 {
 		c.out.line(none, id)
 	} else {
 		c.out.line(title, id)
-		c.keptTable(ctx, withheld.Run, kept)
+		c.keptTable(ctx.Context, withheld.Run, kept)
 	}
 	if n := numberOf(other); n > 0 {
 		c.out.line(aside, n)
@@ -80,10 +80,8 @@ func (c *commands) accept(ctx context.Context, settings *config.Config, outOfSco
 	if err := c.out.flush(); err != nil || len(kept) == 0 {
 		return err
 	}
-	if !unasked {
-		if err := c.agree(); err != nil {
-			return err
-		}
+	if err := c.confirm(ctx, "Are they really gone? Type yes to let the next run delete them:", "yes", "accepted"); err != nil {
+		return err
 	}
 	if err := connector.AcceptDeletions(settings, withheld, outOfScope); err != nil {
 		return err
@@ -120,12 +118,3 @@ func (c *commands) keptTable(ctx context.Context, run *jsonstore.Run, kept []con
 
 // mostOfNames is how many columns names take, so that a line has no more than 80.
 const mostOfNames = 30
-
-// agree asks on a terminal.
-func (c *commands) agree() error {
-	if !c.canAsk() {
-		return misuse("accept-deletions asks, and there is no terminal to ask on: say --yes")
-	}
-	const question = "Are they really gone? Type yes to let the next run delete them:"
-	return c.confirm(question, "yes", misuse("that was not yes: nothing was accepted"))
-}

@@ -88,15 +88,15 @@ They keep their IDs. s1graph poll sends them within half a minute, and else the 
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
 		}, folderFlags()...),
-		Action: func(ctx *cli.Context) error {
-			return c.changeDead(ctx, nil, (*outbox.Tx).Retry, func(n int) string {
+		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
+			return c.changeDead(ctx, settings, "", (*outbox.Tx).Retry, func(n int) string {
 				wait := "wait"
 				if n == 1 {
 					wait = "waits"
 				}
 				return plural(n, "alert") + " " + wait + " again: s1graph poll, or the next s1graph run, sends what waits."
 			})
-		},
+		}),
 	}
 }
 
@@ -116,28 +116,17 @@ It asks first, unless --yes is given. Without it they are dropped when they were
 			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, folderFlags()...),
-		Action: func(ctx *cli.Context) error {
-			agree := func() error {
-				if !c.canAsk() {
-					return misuse("alerts drop asks, and there is no terminal to ask on: say --yes")
-				}
-				return c.confirm("Nobody will be told of them. Type yes to drop them:", "yes", misuse("that was not yes: nothing was dropped"))
-			}
-			if ctx.Bool("yes") {
-				agree = nil
-			}
-			return c.changeDead(ctx, agree, (*outbox.Tx).Drop, func(n int) string { return plural(n, "alert") + " dropped." })
-		},
+		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
+			return c.changeDead(ctx, settings, "Nobody will be told of them. Type yes to drop them:", (*outbox.Tx).Drop, func(n int) string {
+				return plural(n, "alert") + " dropped."
+			})
+		}),
 	}
 }
 
-// changeDead does something with those of the alerts that were given up which the command line chooses, and says so.
-// agree may be nil.
-func (c *commands) changeDead(ctx *cli.Context, agree func() error, change func(tx *outbox.Tx, to string, ids ...string) (int, error), done func(n int) string) error {
-	settings, err := c.loadFolder(ctx)
-	if err != nil {
-		return err
-	}
+// changeDead does something with those of the alerts that were given up which the command line chooses, and says so. It
+// asks before where there is a question.
+func (c *commands) changeDead(ctx *cli.Context, settings *config.Config, question string, change func(tx *outbox.Tx, to string, ids ...string) (int, error), done func(n int) string) error {
 	_, dead, err := readAlerts(ctx.Context, settings, ctx.String("to"))
 	if err != nil {
 		return err
@@ -155,8 +144,8 @@ func (c *commands) changeDead(ctx *cli.Context, agree func() error, change func(
 	if err := connector.CheckFolder(settings); err != nil {
 		return err
 	}
-	if agree != nil {
-		if err := agree(); err != nil {
+	if question != "" {
+		if err := c.confirm(ctx, question, "yes", "dropped"); err != nil {
 			return err
 		}
 	}

@@ -32,13 +32,9 @@ in a state would have come into it. What the rules remember stays as it is.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "send", Usage: "send it to the rule's destinations, past the queue", DisableDefaultText: true},
 		}, folderFlags()...),
-		Action: func(ctx *cli.Context) error {
+		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			if ctx.NArg() != 1 {
 				return misuse("alerts test takes the name of one rule, such as: s1graph alerts test \"agent gone\"")
-			}
-			settings, err := c.loadFolder(ctx)
-			if err != nil {
-				return err
 			}
 			name := ctx.Args().First()
 			tried, err := withRule(settings.Alerts, name)
@@ -47,7 +43,7 @@ in a state would have come into it. What the rules remember stays as it is.`,
 			}
 			settings.Alerts = tried
 			return c.tryRule(ctx.Context, settings, name, ctx.Bool("send"))
-		},
+		}),
 	}
 }
 

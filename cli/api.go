@@ -47,7 +47,7 @@ passphrases and API tokens are printed as ***.`,
 			if ctx.Int64("limit") < 0 {
 				return misuse("--limit must be 0 or greater")
 			}
-			settings, err := c.load(ctx, "")
+			settings, err := c.load(ctx, config.Sources{})
 			if err != nil {
 				return err
 			}

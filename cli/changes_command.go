@@ -36,20 +36,13 @@ the configuration file.`,
 			&cli.StringSliceFlag{Name: "op", Usage: "changes of this `KIND` alone: created, updated, deleted or rekeyed; may be given several times"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each change, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
-		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
+		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			wanted, err := newChangeFilter(ctx, time.Now())
 			if err != nil {
 				return err
 			}
-			settings, err := c.loadFolder(ctx)
-			if err != nil {
-				return err
-			}
 			return c.printLog(ctx, settings.Dir, wanted)
-		},
+		}),
 	}
 }
 
@@ -60,18 +53,10 @@ func folderFlags() []cli.Flag {
 	})
 }
 
-// loadFolder makes the Config of a command that reads an instance's folder and nothing else.
-func (c *commands) loadFolder(ctx *cli.Context) (*config.Config, error) {
-	return c.loadFrom(ctx, config.Sources{Local: true})
-}
-
-// ofFolder is what a command does that takes no arguments, and reads an instance's folder and nothing else.
+// ofFolder is what a command does that reads an instance's folder and nothing else.
 func (c *commands) ofFolder(do func(*cli.Context, *config.Config) error) cli.ActionFunc {
 	return func(ctx *cli.Context) error {
-		if err := noArguments(ctx); err != nil {
-			return err
-		}
-		settings, err := c.loadFolder(ctx)
+		settings, err := c.load(ctx, config.Sources{Local: true})
 		if err != nil {
 			return err
 		}

@@ -37,10 +37,7 @@ fault, with a line that says what to do; 2: wrong usage or configuration.`,
 }
 
 func (c *commands) doCheck(ctx *cli.Context) error {
-	if err := noArguments(ctx); err != nil {
-		return err
-	}
-	settings, err := c.load(ctx, "")
+	settings, err := c.load(ctx, config.Sources{})
 	if err != nil {
 		return err
 	}

@@ -76,12 +76,17 @@ Then on yours, with the API token of a service user that has the role Viewer:
 		OnUsageError:   wrongFlag,
 		ExitErrHandler: func(*cli.Context, error) {}, // the exit code is Run's to make
 	}
-	for _, command := range app.Commands {
+	settle := func(command *cli.Command) {
 		command.OnUsageError = wrongFlag
 		command.HideHelpCommand = true
+		if command.ArgsUsage == "" && command.Subcommands == nil {
+			command.Before = noArguments
+		}
+	}
+	for _, command := range app.Commands {
+		settle(command)
 		for _, sub := range command.Subcommands {
-			sub.OnUsageError = wrongFlag
-			sub.HideHelpCommand = true
+			settle(sub)
 		}
 	}
 	return app

@@ -30,9 +30,6 @@ and to read it anywhere:
 			&cli.StringFlag{Name: "output", Usage: "write to the folder `DIR`; - is stdout", Value: "docs"},
 		},
 		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
 			err := c.writeDocuments(ctx.String("output"))
 			if _, ofFile := errors.AsType[*fs.PathError](err); ofFile {
 				return &ending{failed, fmt.Errorf("%w; give another folder with --output", err)}

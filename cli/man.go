@@ -19,9 +19,6 @@ func (c *commands) man() *cli.Command {
     s1graph man | man -l -
     s1graph man > /usr/local/share/man/man1/s1graph.1`,
 		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
 			page := &manPage{}
 			page.write(ctx.App)
 			fmt.Fprint(c.out, page.String())

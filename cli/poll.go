@@ -37,10 +37,7 @@ Deletions that the deletion guard withholds wait for s1graph accept-deletions.
 Exit code 0: it ended when it was told to; 1: it failed; 2: wrong usage or configuration, or polling is DISABLED.`,
 		Flags: settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Polling, config.Serving, config.Logging),
 		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
-			settings, err := c.loadService(ctx)
+			settings, err := config.LoadService(c.complete(ctx, config.Sources{}))
 			if err != nil {
 				return err
 			}

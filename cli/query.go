@@ -178,7 +178,7 @@ func (c *commands) showStatement(s *statement) error {
 
 // ask runs a statement and prints its rows.
 func (c *commands) ask(ctx *cli.Context, s *statement) error {
-	settings, err := c.loadDatabase(ctx)
+	settings, err := c.load(ctx, config.Sources{NoConsole: true})
 	if err != nil {
 		return err
 	}

@@ -50,9 +50,6 @@ was committed; 2: wrong usage or configuration; 3: committed, but some of it is 
 
 // sync is what run does.
 func (c *commands) sync(ctx *cli.Context) error {
-	if err := noArguments(ctx); err != nil {
-		return err
-	}
 	only, err := onlySteps(ctx)
 	if err != nil {
 		return err
@@ -61,7 +58,7 @@ func (c *commands) sync(ctx *cli.Context) error {
 	if err != nil {
 		return misuse("--replay: %w; give the folder of a recording, such as testdata/recordings/acme", err)
 	}
-	settings, err := c.load(ctx, recording)
+	settings, err := c.load(ctx, config.Sources{Recording: recording})
 	if err != nil {
 		return err
 	}

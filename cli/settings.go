@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -39,24 +38,9 @@ func settingFlags(groups ...config.Group) []cli.Flag {
 	return flags
 }
 
-// load makes the Config of what was given. recording is the name of the recording that is replayed, ""
-// if there is none.
-func (c *commands) load(ctx *cli.Context, recording string) (*config.Config, error) {
-	return c.loadFrom(ctx, config.Sources{Recording: recording})
-}
-
-// loadDatabase makes the Config of a command that needs Neo4j and no console.
-func (c *commands) loadDatabase(ctx *cli.Context) (*config.Config, error) {
-	return c.loadFrom(ctx, config.Sources{NoConsole: true})
-}
-
-func (c *commands) loadFrom(ctx *cli.Context, sources config.Sources) (*config.Config, error) {
+// load makes the Config of what was given, from sources that say what is special to the command.
+func (c *commands) load(ctx *cli.Context, sources config.Sources) (*config.Config, error) {
 	return config.Load(c.complete(ctx, sources))
-}
-
-// loadService makes what the service needs of what was given.
-func (c *commands) loadService(ctx *cli.Context) (*config.Service, error) {
-	return config.LoadService(c.complete(ctx, config.Sources{}))
 }
 
 // complete puts into sources what all commands have in common.
@@ -80,18 +64,10 @@ func (c *commands) complete(ctx *cli.Context, sources config.Sources) config.Sou
 	sources.File = ctx.String("config")
 	sources.Environment = c.Environment
 	sources.Flags = given
-	sources.NormalizeURL = normalizeURL
+	sources.NormalizeURL = s1.NormalizeURL
 	sources.Steps = stepIDs()
 	sources.CheckAlerts = alerts.Check
 	return sources
-}
-
-func normalizeURL(raw string) (string, error) {
-	address, err := s1.NormalizeURL(raw)
-	if err != nil {
-		return "", errors.New(strings.TrimPrefix(err.Error(), "URL: "))
-	}
-	return address, nil
 }
 
 func stepIDs() []string {

@@ -70,7 +70,7 @@ and of a copy of a graph folder:
 func (c *commands) graphFolder(ctx *cli.Context) (folder, name string, err error) {
 	switch ctx.NArg() {
 	case 0:
-		settings, err := c.loadFolder(ctx)
+		settings, err := c.load(ctx, config.Sources{Local: true})
 		if err != nil {
 			return "", "", err
 		}

@@ -25,10 +25,7 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, settingFlags(config.Graph, config.Database, config.Logging)...),
 		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
-			settings, err := c.loadDatabase(ctx)
+			settings, err := c.load(ctx, config.Sources{NoConsole: true})
 			if err != nil {
 				return err
 			}
@@ -38,8 +35,8 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			case settings.Instance == "":
 				return misuse("wipe needs the instance whose graph is to go: --instance NAME")
 			}
-			if !ctx.Bool("yes") && !c.canAsk() {
-				return misuse("wipe asks before it removes anything, and there is no terminal to ask on: say --yes")
+			if err := c.canConfirm(ctx); err != nil {
+				return err
 			}
 			o := connector.Options{Config: settings, Logger: c.logger(settings.Log, nil)}
 			foreign, err := connector.ForeignGraph(ctx.Context, o)
@@ -49,12 +46,9 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			if foreign != "" {
 				c.err.line("%s", harmless.Text(foreign))
 			}
-			if !ctx.Bool("yes") {
-				question := "This removes the graph of " + harmless.Text(settings.Instance) + " from Neo4j. Type its name to go on:"
-				refused := misuse("that was not %q: nothing was removed", settings.Instance)
-				if err := c.confirm(question, settings.Instance, refused); err != nil {
-					return err
-				}
+			question := "This removes the graph of " + harmless.Text(settings.Instance) + " from Neo4j. Type its name to go on:"
+			if err := c.confirm(ctx, question, settings.Instance, "removed"); err != nil {
+				return err
 			}
 			result, err := connector.Wipe(ctx.Context, o)
 			if err != nil {
@@ -66,11 +60,19 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 	}
 }
 
-// canAsk says whether there is somebody at a terminal.
-func (c *commands) canAsk() bool { return c.Stdin != nil && c.err.isTerminal() }
+// canConfirm makes sure that there is somebody at a terminal to ask, unless --yes is given.
+func (c *commands) canConfirm(ctx *cli.Context) error {
+	if !ctx.Bool("yes") && (c.Stdin == nil || !c.err.isTerminal()) {
+		return misuse("%s asks, and there is no terminal to ask on: say --yes", strings.TrimPrefix(lineOf(ctx), "s1graph "))
+	}
+	return nil
+}
 
-// confirm asks, and takes nothing but one word for a yes; refused is the error of any other.
-func (c *commands) confirm(question, yes string, refused error) error {
+// confirm asks, unless --yes is given, and takes nothing but one word for a yes. done is what is not done else.
+func (c *commands) confirm(ctx *cli.Context, question, yes, done string) error {
+	if err := c.canConfirm(ctx); err != nil || ctx.Bool("yes") {
+		return err
+	}
 	c.err.line("%s", question)
 	answer, err := bufio.NewReader(c.Stdin).ReadString('\n')
 	switch {
@@ -79,5 +81,5 @@ func (c *commands) confirm(question, yes string, refused error) error {
 	case err != nil:
 		return err
 	}
-	return refused
+	return misuse("that was not %s: nothing was %s", yes, done)
 }
