@@ -320,7 +320,7 @@ func (a *apply) sweep(ctx context.Context, find, name string, p parameters) erro
 	remove := fmt.Sprintf("%s WITH %s LIMIT $limit DELETE %[2]s RETURN count(*)", find, name)
 	for {
 		var n int64
-		err := a.lease.batch(ctx, func(tx neo4j.ManagedTransaction) error {
+		err := a.lease.batch(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 			var err error
 			n, err = count(ctx, tx, remove, p)
 			return err

@@ -61,7 +61,7 @@ var errTried = errors.New("tried")
 
 // may says whether the user may run a statement that writes.
 func (s *Store) may(ctx context.Context, cypher string) (bool, error) {
-	err := s.write(ctx, func(tx neo4j.ManagedTransaction) error {
+	err := s.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		if _, err := collect(ctx, tx, cypher, parameters{"scope": s.config.Scope}); err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ const removeMarker = `
 // marker reads the marker where it is written: another member of a cluster may not have the last one yet. What is read
 // after it is not older.
 func (s *Store) marker(ctx context.Context) (m *marker, err error) {
-	err = s.write(ctx, func(tx neo4j.ManagedTransaction) error {
+	err = s.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		records, err := collect(ctx, tx, readMarker, parameters{"scope": s.config.Scope})
 		if err == nil {
 			m, err = decodeMarker(s.config.Scope, records)
@@ -180,7 +180,7 @@ func (l *lease) take(ctx context.Context, run string, types []known) error {
 	if err != nil {
 		return err
 	}
-	err = l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+	err = l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		records, err := collect(ctx, tx, takeMarker, ownerParameters(parameters{
 			"scope": l.store.config.Scope, "token": l.token, "run": run, "types": string(remembered)}, l.owner, l.state))
 		if err != nil {
@@ -220,7 +220,7 @@ func (l *lease) constrain(ctx context.Context, types []known) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		err := l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+		err := l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 			_, err := collect(ctx, tx, wanted[name], nil)
 			return err
 		})
@@ -234,15 +234,15 @@ func (l *lease) constrain(ctx context.Context, types []known) error {
 
 // batch runs work in a transaction, once: if the commit got no answer and went through nonetheless, that is found
 // out. Work returns errors of the driver as they are.
-func (l *lease) batch(ctx context.Context, work func(tx neo4j.ManagedTransaction) error) error {
+func (l *lease) batch(ctx context.Context, work func(ctx context.Context, tx neo4j.ManagedTransaction) error) error {
 	p := parameters{"scope": l.store.config.Scope, "token": l.token, "batch": l.batches + 1}
-	err := l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+	err := l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		n, err := count(ctx, tx, beginBatch, p)
 		if err != nil {
 			return err
 		}
 		if n == 1 {
-			return work(tx)
+			return work(ctx, tx)
 		}
 		records, err := collect(ctx, tx, readMarker, p)
 		if err != nil {
@@ -284,7 +284,7 @@ func (l *lease) destroy(ctx context.Context) error {
 
 func (l *lease) last(ctx context.Context, cypher string, p parameters) error {
 	l.statements++
-	return l.store.write(ctx, func(tx neo4j.ManagedTransaction) error {
+	return l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		n, err := count(ctx, tx, cypher, p)
 		if err == nil && n == 0 {
 			err = &FencedError{Scope: l.store.config.Scope}

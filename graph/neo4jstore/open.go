@@ -1,6 +1,7 @@
 package neo4jstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,14 @@ func connect(ctx context.Context, c Config, write bool) (neo4j.DriverWithContext
 	if err != nil {
 		return fault(BadAddress, err, "the address cannot be used")
 	}
-	if f, advice, err := check(ctx, driver, c); f != "" && (write || f != ReadOnly) {
+	// Connect is called without an AnswerWithin too.
+	within := min(cmp.Or(c.AnswerWithin, time.Minute), time.Minute)
+	checking, cancel := context.WithTimeoutCause(ctx, within, errHangs)
+	defer cancel()
+	if f, advice, err := check(checking, driver, c); f != "" && (write || f != ReadOnly) {
+		if context.Cause(checking) != nil && ctx.Err() == nil {
+			err = fmt.Errorf("%w within %s", errHangs, within)
+		}
 		_ = driver.Close(ctx)
 		return fault(f, err, "%s", advice)
 	}
@@ -168,7 +176,7 @@ func diagnose(err error, c Config) (Fault, string, error) {
 	case "Neo.ClientError.Security.Unauthorized":
 		return Unauthorized, fmt.Sprintf("the password of the user %q is wrong, or there is no such user: look at NEO4J_USERNAME and NEO4J_PASSWORD", c.Username), err
 	case "Neo.ClientError.Security.AuthenticationRateLimit":
-		return Unauthorized, "the server refuses logins for some seconds, after several with a wrong password", err
+		return Unreachable, "the server refuses logins for some seconds, after several with a wrong password", err
 	case "Neo.ClientError.Security.CredentialsExpired":
 		return Unauthorized, fmt.Sprintf("the password of the user %q must be changed first: ALTER CURRENT USER SET PASSWORD FROM … TO …", c.Username), err
 	case "Neo.ClientError.Database.DatabaseNotFound":

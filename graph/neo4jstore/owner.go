@@ -125,7 +125,7 @@ func (a *apply) newLease() {
 func (s *Store) Claim(ctx context.Context, m Marker, o Owner) error {
 	s = s.anew()
 	l := s.newLease(m.read)
-	return s.write(ctx, func(tx neo4j.ManagedTransaction) error {
+	return s.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		p := ownerParameters(parameters{"scope": s.config.Scope, "token": l.token}, o, m.State)
 		records, err := collect(ctx, tx, lockMarker, p)
 		if err != nil {
@@ -147,7 +147,7 @@ func (s *Store) Claim(ctx context.Context, m Marker, o Owner) error {
 func (s *Store) IsEmpty(ctx context.Context, types []string) (bool, error) {
 	s = s.anew()
 	var found int64
-	err := s.write(ctx, func(tx neo4j.ManagedTransaction) error {
+	err := s.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		for _, name := range types {
 			n, err := count(ctx, tx, fmt.Sprintf("MATCH (n:%s) WHERE n._scope = $scope AND n._key IS NOT NULL WITH n LIMIT 1 RETURN count(n)", quote(name)),
 				parameters{"scope": s.config.Scope})

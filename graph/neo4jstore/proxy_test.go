@@ -31,6 +31,7 @@ const (
 	arrives    fate = iota
 	lost            // the server does not get it, and the connection ends
 	unanswered      // the server gets it, and the connection ends before the answer
+	swallowed       // the server does not get it, and nothing ends
 )
 
 // through gives the address of a proxy before a server, which is there until the test ends.
@@ -98,6 +99,8 @@ func (p *proxy) forward(client net.Conn) {
 				return false
 			case unanswered:
 				close(muted)
+			case swallowed:
+				return true
 			}
 		}
 		_, err := server.Write(b)

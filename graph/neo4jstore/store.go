@@ -25,6 +25,7 @@ package neo4jstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -45,6 +46,10 @@ type Config struct {
 	// with an error; 0 is a minute.
 	RetryFor time.Duration
 
+	// AnswerWithin is how long the server may take over one transaction, each of which is short, before it counts as
+	// away; 0 is five minutes. When the database is opened it has a minute at most.
+	AnswerWithin time.Duration
+
 	// BatchRows and BatchBytes bound what one transaction writes; 0 is 5000 rows and 4 MiB.
 	BatchRows, BatchBytes int
 
@@ -64,6 +69,7 @@ type Store struct {
 // can be written to. If not, the error is an *OpenError that says what to do. Nothing is written.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c.RetryFor = cmp.Or(c.RetryFor, time.Minute)
+	c.AnswerWithin = cmp.Or(c.AnswerWithin, 5*time.Minute)
 	c.BatchRows = cmp.Or(c.BatchRows, 5000)
 	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
@@ -100,7 +106,7 @@ func (s *Store) session(ctx context.Context) neo4j.SessionWithContext {
 func (s *Store) read(ctx context.Context, cypher string, p parameters) ([]*neo4j.Record, error) {
 	session := s.session(ctx)
 	defer session.Close(ctx)
-	return answered(func() ([]*neo4j.Record, error) {
+	return answered(ctx, s.config.AnswerWithin, func(ctx context.Context) ([]*neo4j.Record, error) {
 		return neo4j.ExecuteRead(ctx, session, func(tx neo4j.ManagedTransaction) ([]*neo4j.Record, error) {
 			return collect(ctx, tx, cypher, p)
 		})
@@ -109,11 +115,11 @@ func (s *Store) read(ctx context.Context, cypher string, p parameters) ([]*neo4j
 
 // write runs work in a transaction, again if need be. Work returns errors of the driver as they are, since the
 // driver tells by them what may be repeated, and is prepared to find that an earlier attempt went through.
-func (s *Store) write(ctx context.Context, work func(tx neo4j.ManagedTransaction) error) error {
+func (s *Store) write(ctx context.Context, work func(ctx context.Context, tx neo4j.ManagedTransaction) error) error {
 	session := s.session(ctx)
 	defer session.Close(ctx)
-	_, err := answered(func() (any, error) {
-		return session.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) { return nil, work(tx) })
+	_, err := answered(ctx, s.config.AnswerWithin, func(ctx context.Context) (any, error) {
+		return session.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) { return nil, work(ctx, tx) })
 	})
 	return err
 }
@@ -121,10 +127,18 @@ func (s *Store) write(ctx context.Context, work func(tx neo4j.ManagedTransaction
 // unansweredAttempts bounds how often a transaction is repeated that loses its connection each time it commits.
 const unansweredAttempts = 10
 
-// answered repeats a transaction whose commit got no answer, which the driver does not.
-func answered[T any](run func() (T, error)) (T, error) {
+// errHangs says that a server takes connections and does not answer. The driver would wait for ever.
+var errHangs = errors.New("the server does not answer")
+
+// answered repeats a transaction whose commit got no answer, which the driver does not, as long as there is time.
+func answered[T any](ctx context.Context, within time.Duration, run func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errHangs)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
-		result, err := run()
+		result, err := run(ctx)
+		if err != nil && errors.Is(context.Cause(ctx), errHangs) {
+			return result, fmt.Errorf("%w within %s", errHangs, within)
+		}
 		if unanswered := neo4j.IsConnectivityError(err) && !neo4j.IsRetryable(err); !unanswered || attempt == unansweredAttempts {
 			return result, err
 		}

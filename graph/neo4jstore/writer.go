@@ -355,11 +355,11 @@ func (w *writer) enqueue() error {
 func (w *writer) transact(all bundle) error {
 	var rows, statements int64
 	var of *written // that was written when it failed
-	err := w.lease.batch(w.ctx, func(tx neo4j.ManagedTransaction) error {
+	err := w.lease.batch(w.ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		rows, statements = 0, 0 // an earlier attempt may have come to nothing
 		for _, b := range all.batches {
 			of = b.of
-			t := transaction{ctx: w.ctx, tx: tx, of: b.of, scope: w.store.config.Scope, now: w.now}
+			t := transaction{ctx: ctx, tx: tx, of: b.of, scope: w.store.config.Scope, now: w.now}
 			err := t.run(b, w.lease.gone)
 			rows, statements = rows+t.rows, statements+t.statements
 			if err != nil {
