@@ -74,7 +74,9 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 	if found := r.last.state.Applications; applications == steps.AutoSource && found != "" {
 		applications = found
 	}
-	r.state = state{Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: applications, Version: r.o.Version}
+	r.state = state{
+		Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: applications, Unclaimed: r.isUnclaimed(), Version: r.o.Version,
+	}
 	in, err := steps.NewInput(ctx, steps.Input{
 		Client: r.client, User: r.user, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,
 	})

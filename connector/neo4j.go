@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,13 +37,14 @@ func (o *Options) OpenNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
 	c := o.Config.Neo4j
 	return neo4jstore.Open(ctx, neo4jstore.Config{
 		URI: c.URI, Username: c.Username, Password: c.Password.Reveal(), Database: c.Database,
-		Scope: o.Config.Instance, RetryFor: o.RetryFor, Logger: o.Logger,
+		Scope: o.Config.Instance, RetryFor: o.RetryFor, AnswerWithin: 5 * o.RetryFor, Logger: o.Logger,
 	})
 }
 
 // neo4j is the database of one run.
 type neo4j struct {
-	store    *neo4jstore.Store
+	open     func(context.Context) (*neo4jstore.Store, error)
+	store    *neo4jstore.Store // nil while it cannot be opened
 	runs     *jsonstore.Store
 	config   neo4jTarget
 	progress func(Event)
@@ -51,7 +53,7 @@ type neo4j struct {
 	isReadBack bool // the last run is what the database held, or less where somebody edited that
 	applied    bool // it was asked to apply the run of this run
 	result     StoreResult
-	err        error  // of the last apply
+	err        error  // of the last time that it was opened or asked to apply
 	keep       string // ID of the run that it holds
 	notices    []string
 }
@@ -65,11 +67,34 @@ type neo4jTarget struct {
 	verify bool
 }
 
-// openNeo4j opens the database if there is one, and makes sure that the instance's graph there is this folder's.
+// openNeo4j opens the database if there is one. That it is away ends no run: it is opened again when there is something to
+// apply. A fault of the configuration is the error, if there is somebody who could put it right.
 func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
 	if !r.config.HasNeo4j() || r.o.DryRun {
 		return nil, nil
 	}
+	n := &neo4j{
+		open: r.connectNeo4j, runs: r.store, progress: r.o.Progress, logger: r.o.Logger,
+		result: StoreResult{Name: "neo4j"}, keep: r.store.Applied("neo4j"),
+		config: neo4jTarget{owner: r.folder().ownerOf, guard: r.guard(), verify: r.o.Verify},
+	}
+	n.store, n.err = n.open(ctx)
+	n.isReadBack = r.last.state.Adopted != ""
+	switch {
+	case n.err == nil:
+	case ctx.Err() != nil:
+		return nil, n.err
+	case isMisconfigured(n.err) && !r.o.Unattended:
+		return nil, &UsageError{n.err}
+	default:
+		n.result.Behind = true
+		r.o.Logger.Warn("Neo4j is away, and the run goes on", "error", n.err)
+	}
+	return n, nil
+}
+
+// connectNeo4j opens the database, and makes sure that the instance's graph there is this folder's.
+func (r *run) connectNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
 	store, err := r.o.OpenNeo4j(ctx)
 	if err != nil {
 		return nil, err
@@ -78,19 +103,29 @@ func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
 		_ = store.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	return &neo4j{
-		store: store, runs: r.store, progress: r.o.Progress, logger: r.o.Logger, isReadBack: r.last.state.Adopted != "", result: StoreResult{Name: "neo4j"},
-		config: neo4jTarget{owner: r.folder().ownerOf, guard: r.guard(), verify: r.o.Verify},
-	}, nil
+	return store, nil
+}
+
+// isMisconfigured says whether Neo4j cannot be used until somebody changes the configuration or the database. Anything else
+// may pass.
+func isMisconfigured(err error) bool {
+	_, refused := errors.AsType[*UsageError](err)
+	_, unreadable := errors.AsType[*neo4jstore.MarkerError](err)
+	fault, ofOpening := errors.AsType[*neo4jstore.OpenError](err)
+	return refused || unreadable || ofOpening && slices.Contains([]neo4jstore.Fault{
+		neo4jstore.BadAddress, neo4jstore.Unauthorized, neo4jstore.NoDatabase, neo4jstore.TooOld,
+	}, fault.Fault)
 }
 
 // close gives the connections back.
 func (n *neo4j) close(ctx context.Context) {
-	_ = n.store.Close(ctx) // nothing is written by closing
+	if n.store != nil {
+		_ = n.store.Close(ctx) // nothing is written by closing
+	}
 }
 
 func (n *neo4j) catchUp(ctx context.Context, last *jsonstore.Run) {
-	if last != nil && !n.isReadBack {
+	if last != nil && n.store != nil && !n.isReadBack {
 		n.bring(ctx, last)
 	}
 }
@@ -116,6 +151,8 @@ func (n *neo4j) report() report {
 	switch {
 	case foreign:
 		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and stays so, since another folder took the graph while this run read: %v: %s.", n.err, adviceOn(n.store.Scope())))
+	case isMisconfigured(n.err):
+		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and stays so until this is put right: %s.", strings.TrimSuffix(n.result.Error, ".")))
 	case n.err != nil:
 		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and the next run brings it up to date: %s.", strings.TrimSuffix(n.result.Error, ".")))
 	}
@@ -131,9 +168,11 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	n.result.Rows += result.Rows
 	n.err = err
 	n.result.Behind, n.result.Error = err != nil || len(result.Withheld) > 0, ""
-	n.keep = result.Run
+	n.keep = cmp.Or(result.Run, n.keep)
 	if err != nil {
 		n.result.Error = err.Error()
+	} else if err := n.runs.NoteApplied("neo4j", n.keep); err != nil {
+		n.logger.Warn("it cannot be noted which run Neo4j holds, so that its graph may have to be read back", "error", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(result.Withheld)) {
 		if !n.applied {
@@ -152,6 +191,13 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 
 func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run, started time.Time) (neo4jstore.Result, error) {
 	was, err := stateOf(run)
+	switch {
+	case err != nil || n.store != nil:
+	case isMisconfigured(n.err): // a server counts wrong passwords
+		err = n.err
+	default:
+		n.store, err = n.open(ctx)
+	}
 	if err != nil {
 		return neo4jstore.Result{}, err
 	}

@@ -22,6 +22,7 @@ type Options struct {
 	AllowMassDelete bool     // let the deletion guard pass what it would withhold
 	Only            []string // IDs of the steps to run; empty: all but Config.Skip
 	Verify          bool     // compare Neo4j with what it really holds, and heal it
+	Unattended      bool     // nobody is there who could put Neo4j's configuration right: the run goes on without it
 	Record          string   // folder to write a recording to
 	Replay          string   // folder of a recording to read instead of a console
 	Version         string   // of s1graph, kept with the run
@@ -38,7 +39,8 @@ type Options struct {
 	Transport http.RoundTripper
 	Sleep     func(context.Context, time.Duration) error
 
-	// RetryFor is how long Neo4j is waited for when it goes away in the middle; 0: a minute.
+	// RetryFor is how long Neo4j is waited for when it goes away in the middle; 0: a minute. For one answer it is waited
+	// five times as long.
 	RetryFor time.Duration
 
 	Clock    func() time.Time // nil: time.Now, or the recording's moment

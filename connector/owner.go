@@ -28,6 +28,8 @@ type folder struct {
 	instance  string
 	owner     neo4jstore.Owner      // without the scope
 	committed bool                  // it has a graph of its own
+	unclaimed bool                  // and began it while Neo4j could not be asked
+	scope     steps.Scope           // what the graph of its own was read with
 	has       func(run string) bool // among the runs that it keeps
 }
 
@@ -47,6 +49,12 @@ func (f *folder) claimOn(m neo4jstore.Marker) (claim, error) {
 		return 0, f.refuse("is that of %s, and this run reads %s", m.Host, f.owner.Host)
 	case !f.committed:
 		return adopt, nil
+	case m.Folder != f.owner.Folder && f.unclaimed:
+		was := state{}
+		if err := json.Unmarshal([]byte(m.State), &was); err != nil || !sameScope(was.Scope, f.scope) {
+			return 0, f.refuse("was read with another scope than that of this folder, which began while Neo4j was away")
+		}
+		return takeOver, nil
 	case m.Folder != f.owner.Folder:
 		return 0, f.refuse("belongs to another folder, with the identity %s, and this one has %s", m.Folder, f.owner.Folder)
 	}
@@ -71,16 +79,36 @@ type refusal struct{ reason, advice string }
 
 func (r *refusal) Error() string { return r.reason + ": " + r.advice }
 
-// folder is that of the run.
+// isUnclaimed says whether Neo4j could not be asked yet, since the folder's first run, whose graph it holds.
+func (r *run) isUnclaimed() bool {
+	for _, c := range r.consumers {
+		if n, is := c.(*neo4j); is {
+			return n.store == nil && (r.last.run == nil || r.last.state.Unclaimed)
+		}
+	}
+	return r.last.state.Unclaimed
+}
+
+// folder is that of the run, which itself may have been committed by now.
 func (r *run) folder() *folder {
-	return &folder{
-		instance:  r.config.Instance,
-		owner:     neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.client.Host(), Source: r.source()},
-		committed: r.last.committed(),
+	f := &folder{
+		instance: r.config.Instance,
+		owner:    neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.client.Host(), Source: r.source()},
 		has: func(run string) bool {
 			_, err := r.store.Run(run)
 			return err == nil
 		},
+	}
+	f.ofRun(r.store.Last())
+	f.unclaimed = f.unclaimed && r.store.Applied("neo4j") == ""
+	return f
+}
+
+// ofRun is what the folder's last run says of its graph; nil where there is none.
+func (f *folder) ofRun(last *jsonstore.Run) {
+	if f.committed = last != nil; f.committed {
+		was, _ := stateOf(last) // what opens the run says what is wrong with it
+		f.unclaimed, f.scope = was.Unclaimed, was.Scope
 	}
 }
 
@@ -96,11 +124,11 @@ func (r *run) ownNeo4j(ctx context.Context, store *neo4jstore.Store) error {
 	case err != nil:
 		return err
 	case todo == takeOver:
-		m.State = string(r.last.run.Manifest().State)
-		return store.Claim(ctx, m, f.ownerOf(r.last.state.Scope))
+		m.State = string(r.store.Last().Manifest().State)
+		return store.Claim(ctx, m, f.ownerOf(f.scope))
 	case todo == adopt:
 		return r.adopt(ctx, store, f, m)
-	case !m.Exists && !f.committed:
+	case !m.Exists && (!f.committed || f.unclaimed):
 		return r.refuseStray(ctx, store, f)
 	}
 	return nil
@@ -155,7 +183,8 @@ func CheckMarker(c *config.Config, host string, m neo4jstore.Marker) (detail, ad
 		return err.Error(), "give another --dir"
 	}
 	f.owner.Folder = identity.ID
-	_, err = jsonstore.OpenLast(c.Dir)
+	last, err := jsonstore.OpenLast(c.Dir)
+	f.ofRun(last)
 	f.committed = !errors.Is(err, jsonstore.ErrNoRun)
 	f.has = func(run string) bool {
 		_, err := jsonstore.OpenKept(c.Dir, run)

@@ -41,6 +41,9 @@ type state struct {
 	Taken      []string  `json:"taken,omitempty"`     // files of accepted deletions that the run took over
 	ReleasedAt time.Time `json:"releasedAt,omitzero"` // when the newest was released of what the run lists as released
 
+	// Unclaimed says that Neo4j could not be asked yet, since the folder's first run, whose graph it holds.
+	Unclaimed bool `json:"unclaimed,omitempty"`
+
 	// Adopted is the run whose graph was read back from Neo4j, where this run did nothing but that; else it is empty.
 	Adopted string `json:"adopted,omitempty"`
 

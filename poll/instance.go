@@ -243,7 +243,7 @@ func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Sum
 	}()
 	observed := s1.WithObserver(ctx, func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
 	return i.service.Sync(observed, connector.Options{
-		Config: i.settings, Verify: verify, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.evaluator(),
+		Config: i.settings, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.evaluator(),
 		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
 	})
 }
