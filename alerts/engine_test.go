@@ -336,7 +336,7 @@ func TestThreeRunsInARowThatFailOrArePartialAreToldOnce(t *testing.T) {
 	w.status = "partial"
 	assert.Empty(t, w.follow())
 	raised := fail()
-	assert.Equal(t, []string{"s1graph could not read all of test three times in a row"}, titles(raised))
+	assert.Equal(t, []string{"Three runs of test in a row were not complete"}, titles(raised))
 	assert.Equal(t, "The last run failed: agents: 500", raised[0].Text)
 	assert.Empty(t, fail())
 	w.status = "complete"

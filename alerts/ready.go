@@ -233,11 +233,11 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "runs fail",
-		Doc:      "Three runs in a row failed, or did not read all that they were to read.",
+		Doc:      "Three runs in a row failed, did not read all that they were to read, or left a store behind.",
 		When:     `run.notCompleteInRow == 3`,
 		Severity: "high",
-		Title:    "s1graph could not read all of {{.Instance}} three times in a row",
-		Text:     `{{if .Error}}The last run failed: {{.Error}}{{else}}The last run was {{.Status}}. Not read whole: {{or .IncompleteTypes "nothing"}}. Withheld deletions: {{or .Withheld "none"}}.{{end}}`,
+		Title:    "Three runs of {{.Instance}} in a row were not complete",
+		Text:     `{{if .Error}}The last run failed: {{.Error}}{{else}}The last run was {{.Status}}. Not read whole: {{or .IncompleteTypes "nothing"}}. Withheld deletions: {{or .Withheld "none"}}. Stores that are behind: {{or .Behind "none"}}.{{end}}`,
 	},
 	{
 		Name:     "token expires",
