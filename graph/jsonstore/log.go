@@ -30,12 +30,12 @@ func ChangeLog(dir string) ([]LoggedRun, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	names, err := loggedNames(dir)
+	ids, err := loggedIDs(dir)
 	if err != nil {
 		return nil, err
 	}
 	var runs []LoggedRun
-	for _, id := range names {
+	for _, id := range ids {
 		runs = append(runs, LoggedRun{ID: id, At: startOf(id), file: loggedPath(dir, id)})
 	}
 	return withCurrent(dir, runs), nil
@@ -149,7 +149,7 @@ func (s *Store) forgetUncommitted() error {
 }
 
 func (s *Store) removeLogged(which func(id string) bool) error {
-	ids, err := loggedNames(s.dir)
+	ids, err := loggedIDs(s.dir)
 	if err != nil {
 		return err
 	}
@@ -166,33 +166,15 @@ const loggedSuffix = ".jsonl"
 
 func loggedPath(dir, id string) string { return filepath.Join(dir, "changes", id+loggedSuffix) }
 
-// loggedNames are the IDs of the runs in the log, the oldest first.
-func loggedNames(dir string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, "changes"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, e := range entries {
-		id, isLog := strings.CutSuffix(e.Name(), loggedSuffix)
-		if _, ok := sequenceOf(id); ok && isLog && e.Type().IsRegular() && !startOf(id).IsZero() {
-			ids = append(ids, id)
-		}
-	}
-	sortIDs(ids)
-	return ids, nil
+// loggedIDs are the IDs of the runs in the log, the oldest first.
+func loggedIDs(dir string) ([]string, error) {
+	return idsIn(filepath.Join(dir, "changes"), loggedSuffix, 0)
 }
 
 // startOf reads from a run's ID when it started; zero if it does not say so.
 func startOf(id string) time.Time {
 	_, rest, _ := strings.Cut(id, "-")
 	moment, _, _ := strings.Cut(rest, "-")
-	started, err := time.Parse(idTime, moment)
-	if err != nil {
-		return time.Time{}
-	}
+	started, _ := time.Parse(idTime, moment)
 	return started
 }

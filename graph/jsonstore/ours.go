@@ -131,7 +131,7 @@ func isOurs(dir string) (bool, error) {
 		return unidentified == nil, unidentified
 	}
 	ids, err := runIDs(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return false, err
 	}
 	hasRun := slices.ContainsFunc(ids, func(id string) bool { return isRun(filepath.Join(dir, "runs", id)) })
@@ -148,8 +148,8 @@ func isRun(dir string) bool {
 		return false
 	}
 	_, err = OpenRun(dir)
-	var newer *NewerError
-	return err == nil || errors.As(err, &newer)
+	_, newer := errors.AsType[*NewerError](err)
+	return err == nil || newer
 }
 
 // onlyLeftovers refuses a directory that holds anything but what we make: a first run that was killed, or that failed,

@@ -117,26 +117,26 @@ func (s *Store) recovery(current string, lost error) string {
 }
 
 // runIDs are the IDs of what lies in runs, the oldest first.
-func runIDs(dir string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, "runs"))
-	if err != nil {
+func runIDs(dir string) ([]string, error) { return idsIn(filepath.Join(dir, "runs"), "", fs.ModeDir) }
+
+// idsIn are the IDs of runs, the oldest first, after which files or directories are named that lie in a directory. One
+// that is not there has none.
+func idsIn(dir, suffix string, kind fs.FileMode) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var ids []string
 	for _, e := range entries {
-		if _, ok := sequenceOf(e.Name()); ok {
-			ids = append(ids, e.Name())
+		id, found := strings.CutSuffix(e.Name(), suffix)
+		if _, ok := sequenceOf(id); ok && found && e.Type() == kind && !startOf(id).IsZero() {
+			ids = append(ids, id)
 		}
 	}
-	sortIDs(ids)
-	return ids, nil
-}
-
-// sortIDs puts the oldest run first.
-func sortIDs(ids []string) {
 	slices.SortStableFunc(ids, func(a, b string) int {
 		m, _ := sequenceOf(a)
 		n, _ := sequenceOf(b)
 		return cmp.Compare(m, n)
 	})
+	return ids, nil
 }
