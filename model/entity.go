@@ -71,7 +71,7 @@ func (k Entity[T]) Define() *Entity[T] {
 	}
 	properties := Sorted(k.Properties)
 	tagsAt, _ := slices.BinarySearchFunc(properties, TagPrefix, func(p Property[T], name string) int {
-		return strings.Compare(p.name, name)
+		return strings.Compare(p.Name, name)
 	})
 	k.before, k.fromTags = properties[:tagsAt], properties[tagsAt:]
 	graphType := &graph.Type{Name: k.Type, Class: k.Class, Step: k.Step}

@@ -15,12 +15,10 @@ import (
 // its value is read from a row of type T. The constructors below make them; what is unknown in a row
 // is absent from the record.
 type Property[T any] struct {
-	name, doc string
-	kind      graph.ValueKind
-	value     func(*T) graph.Value
-	unknown   graph.Value // what is written where value is absent; absent itself but for required ones
-	volatile  string
-	combine   Combination
+	PropertyDescription
+	value   func(*T) graph.Value
+	unknown graph.Value // what is written where value is absent; absent itself but for required ones
+	combine func(a, b graph.Value) graph.Value
 }
 
 // Combination makes one value of those that several rows have for a property of the same record.
@@ -34,39 +32,30 @@ type Combination struct {
 
 // Text is a property that holds a string; "" is unknown.
 func Text[T any](name, doc string, get func(*T) string) Property[T] {
-	return Property[T]{name: name, doc: doc, kind: graph.StringKind, value: func(row *T) graph.Value {
-		if s := get(row); s != "" {
-			return graph.String(s)
-		}
-		return graph.Value{}
-	}}
+	return property(name, doc, graph.StringKind, get, graph.String)
 }
 
 // Flag is a property that holds a boolean.
 func Flag[T any](name, doc string, get func(*T) s1.Flag) Property[T] {
-	return Property[T]{name: name, doc: doc, kind: graph.BoolKind, value: func(row *T) graph.Value {
-		if f := get(row); f != s1.Unknown {
-			return graph.Bool(f == s1.True)
-		}
-		return graph.Value{}
-	}}
+	return property(name, doc, graph.BoolKind, get, func(f s1.Flag) graph.Value { return graph.Bool(f == s1.True) })
 }
 
 // Whole is a property that holds a whole number.
 func Whole[T any](name, doc string, get func(*T) s1.Int) Property[T] {
-	return Property[T]{name: name, doc: doc, kind: graph.IntKind, value: func(row *T) graph.Value {
-		if n := get(row); n.Known {
-			return graph.Int(n.Value)
-		}
-		return graph.Value{}
-	}}
+	return property(name, doc, graph.IntKind, get, func(n s1.Int) graph.Value { return graph.Int(n.Value) })
 }
 
 // Moment is a property that holds a time, in milliseconds since 1970-01-01 UTC.
 func Moment[T any](name, doc string, get func(*T) s1.Time) Property[T] {
-	return Property[T]{name: name, doc: doc, kind: graph.IntKind, value: func(row *T) graph.Value {
-		if t := get(row); t != 0 {
-			return graph.Int(int64(t))
+	return property(name, doc, graph.IntKind, get, func(t s1.Time) graph.Value { return graph.Int(int64(t)) })
+}
+
+// property is one whose zero value is unknown.
+func property[T any, V comparable](name, doc string, kind graph.ValueKind, get func(*T) V, valueOf func(V) graph.Value) Property[T] {
+	return Property[T]{PropertyDescription: PropertyDescription{Name: name, Kind: kind, Doc: doc}, value: func(row *T) graph.Value {
+		var unknown V
+		if v := get(row); v != unknown {
+			return valueOf(v)
 		}
 		return graph.Value{}
 	}}
@@ -75,7 +64,8 @@ func Moment[T any](name, doc string, get func(*T) s1.Time) Property[T] {
 // Set is a property that holds strings, sorted and without duplicates and empty ones; no string at all
 // is unknown. get may return its row's own list, which is not changed.
 func Set[T any](name, doc string, get func(*T) []string) Property[T] {
-	return Property[T]{name: name, doc: doc, kind: graph.StringsKind, value: func(row *T) graph.Value {
+	description := PropertyDescription{Name: name, Kind: graph.StringsKind, Doc: doc}
+	return Property[T]{PropertyDescription: description, value: func(row *T) graph.Value {
 		list := get(row)
 		if len(list) == 0 {
 			return graph.Value{}
@@ -97,21 +87,22 @@ func Set[T any](name, doc string, get func(*T) []string) Property[T] {
 
 // Named gives a property another name than that of the field that it takes over.
 func (p Property[T]) Named(name string) Property[T] {
-	p.name = name
+	p.Name = name
 	return p
 }
 
 // Volatile marks a property that the vendor moves without anything having happened to the asset: it is
 // written, but a difference in it is no change. The reason goes to the documentation.
 func (p Property[T]) Volatile(reason string) Property[T] {
-	p.volatile = reason
+	p.PropertyDescription.Volatile = reason
 	return p
 }
 
 // Required marks a property that JupiterOne's data model demands: where it is unknown, it is written
 // as "", 0, false or the empty list.
 func (p Property[T]) Required() Property[T] {
-	switch p.kind {
+	p.PropertyDescription.Required = true
+	switch p.Kind {
 	case graph.StringKind:
 		p.unknown = graph.String("")
 	case graph.BoolKind:
@@ -127,7 +118,7 @@ func (p Property[T]) Required() Property[T] {
 // Combined marks a property that is made of all the rows that give a record the same key. Others are
 // taken from the row of the greatest rank.
 func (p Property[T]) Combined(by Combination) Property[T] {
-	p.combine = by
+	p.PropertyDescription.Combined, p.combine = by.Doc, by.Of
 	return p
 }
 
@@ -138,11 +129,11 @@ type Properties[T any] []Property[T]
 // name, which is a mistake in the declaration of a type.
 func Sorted[T any](properties []Property[T]) Properties[T] {
 	sorted := slices.SortedFunc(slices.Values(properties), func(a, b Property[T]) int {
-		return strings.Compare(a.name, b.name)
+		return strings.Compare(a.Name, b.Name)
 	})
 	for i := 1; i < len(sorted); i++ {
-		if sorted[i].name == sorted[i-1].name {
-			panic(fmt.Sprintf("the property %s is declared twice", sorted[i].name))
+		if sorted[i].Name == sorted[i-1].Name {
+			panic(fmt.Sprintf("the property %s is declared twice", sorted[i].Name))
 		}
 	}
 	return sorted
@@ -157,7 +148,7 @@ func (ps Properties[T]) Append(to []graph.Property, row *T) []graph.Property {
 			v = p.unknown
 		}
 		if !v.IsAbsent() {
-			to = append(to, graph.Property{Name: p.name, Value: v})
+			to = append(to, graph.Property{Name: p.Name, Value: v})
 		}
 	}
 	return to
@@ -167,14 +158,7 @@ func (ps Properties[T]) Append(to []graph.Property, row *T) []graph.Property {
 func (ps Properties[T]) Describe() []PropertyDescription {
 	described := make([]PropertyDescription, len(ps))
 	for i, p := range ps {
-		described[i] = PropertyDescription{
-			Name:     p.name,
-			Kind:     p.kind,
-			Doc:      p.doc,
-			Volatile: p.volatile,
-			Combined: p.combine.Doc,
-			Required: !p.unknown.IsAbsent(),
-		}
+		described[i] = p.PropertyDescription
 	}
 	return described
 }
@@ -184,18 +168,18 @@ func (ps Properties[T]) Describe() []PropertyDescription {
 // volatility and combination of the properties, but not with their documentation.
 func (ps Properties[T]) Complete(t *graph.Type, revision int) {
 	schema := fmt.Appendf(nil, "%s %s %s %s revision %d\n", t.Name, t.Class, t.From, t.To, revision)
-	for _, p := range ps {
-		if p.volatile != "" {
-			t.Volatile = append(t.Volatile, p.name)
+	for i := range ps {
+		p := &ps[i].PropertyDescription
+		if p.Volatile != "" {
+			t.Volatile = append(t.Volatile, p.Name)
 		}
-		if p.combine.Of != nil {
+		if combine := ps[i].combine; combine != nil {
 			if t.Combine == nil {
 				t.Combine = make(map[string]func(a, b graph.Value) graph.Value)
 			}
-			t.Combine[p.name] = p.combine.Of
+			t.Combine[p.Name] = combine
 		}
-		schema = fmt.Appendf(schema, "%s %v volatile=%t required=%t combined=%s\n",
-			p.name, p.kind, p.volatile != "", !p.unknown.IsAbsent(), p.combine.Doc)
+		schema = fmt.Appendf(schema, "%s %v volatile=%t required=%t combined=%s\n", p.Name, p.Kind, p.Volatile != "", p.Required, p.Combined)
 	}
 	sum := sha256.Sum256(schema)
 	t.Schema = hex.EncodeToString(sum[:8])
