@@ -11,6 +11,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -94,21 +95,16 @@ type question struct {
 
 func (a *answer) question() question { return question{a.Path, a.Filters, a.CountOnly} }
 
-// compareQuestions orders answers.jsonl.
+// compareQuestions orders answers.jsonl: by path and filters, and the count of a list before its rows.
 func compareQuestions(a, b question) int {
-	if c := strings.Compare(a.path, b.path); c != 0 {
-		return c
+	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.filters, b.filters), cmp.Compare(b.rank(), a.rank()))
+}
+
+func (q question) rank() int {
+	if q.countOnly {
+		return 1
 	}
-	if c := strings.Compare(a.filters, b.filters); c != 0 {
-		return c
-	}
-	switch {
-	case a.countOnly == b.countOnly:
-		return 0
-	case a.countOnly:
-		return -1
-	}
-	return 1
+	return 0
 }
 
 // canonical encodes filters such that lists of ids in another order are the same question.

@@ -10,6 +10,9 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"s1graph/s1"
 )
 
@@ -38,24 +41,13 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	q.filters = canonical(filters)
 	body, err := t.recording.reply(q, p)
-	var final *s1.Error
-	switch {
-	case errors.As(err, &final):
+	if final, ok := errors.AsType[*s1.Error](err); ok {
 		return nil, final
-	case err != nil: // what cannot be read now cannot be read later
+	}
+	if err != nil { // what cannot be read now cannot be read later
 		return nil, &s1.Error{Detail: err.Error(), Cause: err}
 	}
-	return &http.Response{
-		Status:        "200 OK",
-		StatusCode:    http.StatusOK,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        http.Header{"Content-Type": {"application/json"}},
-		Body:          io.NopCloser(bytes.NewReader(body)),
-		ContentLength: int64(len(body)),
-		Request:       req,
-	}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), Request: req}, nil
 }
 
 // page is which part of a list is asked for.
@@ -70,46 +62,34 @@ func (r *Recording) reply(q question, p page) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows [][]byte
-	next := ""
+	var rows []jsontext.Value
+	var answer struct {
+		Data       any `json:"data"`
+		Pagination struct {
+			NextCursor string `json:"nextCursor,omitzero"`
+			TotalItems *int   `json:"totalItems"`
+		} `json:"pagination"`
+	}
 	if !q.countOnly {
-		if rows, next, err = r.read(found, p); err != nil {
+		if rows, answer.Pagination.NextCursor, err = r.read(found, p); err != nil {
 			return nil, err
 		}
 	}
 	if found.failed != nil && (q.countOnly || len(rows) == 0) {
 		return nil, found.failed.err()
 	}
-	var b bytes.Buffer
-	list := lists[q.path].name
-	switch {
-	case q.path == userPath:
-		fmt.Fprintf(&b, `{"data":%s}`, bytes.Join(rows, nil))
-		return b.Bytes(), nil
-	case list != "":
-		fmt.Fprintf(&b, `{"data":{%q:[`, list)
-	default:
-		b.WriteString(`{"data":[`)
-	}
-	for i, row := range rows {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(row)
-	}
-	b.WriteByte(']')
-	if list != "" {
-		b.WriteByte('}')
-	}
-	cursor, total := "null", "null"
-	if next != "" {
-		cursor = strconv.Quote(next)
-	}
 	if found.total >= 0 {
-		total = strconv.Itoa(found.total)
+		answer.Pagination.TotalItems = &found.total
 	}
-	fmt.Fprintf(&b, `,"pagination":{"nextCursor":%s,"totalItems":%s}}`, cursor, total)
-	return b.Bytes(), nil
+	switch list := lists[q.path].name; {
+	case q.path == userPath && len(rows) > 0:
+		answer.Data = rows[0]
+	case list != "":
+		answer.Data = map[string]any{list: rows}
+	default:
+		answer.Data = rows
+	}
+	return json.Marshal(answer, jsontext.AllowInvalidUTF8(true))
 }
 
 // err is the recorded error as the client gives it.
@@ -123,7 +103,7 @@ func (f *fault) err() error {
 
 // read returns the rows of one page, and the cursor of the next. A cursor names what comes next: the
 // line of the file, its offset, and the number of the row after the file.
-func (r *Recording) read(f found, p page) (rows [][]byte, next string, err error) {
+func (r *Recording) read(f found, p page) (rows []jsontext.Value, next string, err error) {
 	const form = "%d.%d.%d"
 	var at position
 	other := 0
@@ -165,7 +145,7 @@ func (r *Recording) read(f found, p page) (rows [][]byte, next string, err error
 }
 
 // readRows reads rows from wherever they lie.
-func (r *Recording) readRows(rows []*row) (lines [][]byte, err error) {
+func (r *Recording) readRows(rows []*row) (lines []jsontext.Value, err error) {
 	var f *os.File
 	for i, row := range rows {
 		if i == 0 || row.in != rows[i-1].in {
