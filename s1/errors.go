@@ -71,8 +71,8 @@ func IsUnlicensed(err error) bool {
 }
 
 func hasStatus(err error, status int) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Status == status
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == status
 }
 
 const wrongURL = "an HTML page came where JSON should be: the URL is probably wrong, or a proxy answered"

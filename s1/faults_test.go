@@ -99,10 +99,10 @@ func TestAServerThatStopsSendingRunsIntoThePageDeadline(t *testing.T) {
 func TestAServerThatNeverAnswersIsGivenUp(t *testing.T) {
 	server, _ := failing(t, 99, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	client, _ := connect(t, server.URL, func(cfg *s1.Config) { cfg.PageDeadline = 20 * time.Millisecond })
-	var meter s1.Meter
-	_, err := ids(s1.WithMeter(t.Context(), &meter), client, nil)
+	var requests atomic.Int64
+	_, err := ids(s1.WithObserver(t.Context(), func(s1.Attempt) { requests.Add(1) }), client, nil)
 	require.EqualError(t, err, "sentinelone api on /agents: no whole answer within 20ms (6 tries)")
-	assert.EqualValues(t, 6, meter.Requests())
+	assert.EqualValues(t, 6, requests.Load())
 }
 
 func Test500ForEverIsGivenUpAfterSixTries(t *testing.T) {

@@ -26,12 +26,15 @@ func TestAnObserverIsToldOfEachRequestWithItsStatusAndWithoutIDs(t *testing.T) {
 	})
 	client, _ := connect(t, server.URL, nil)
 	var mu sync.Mutex
-	var got []s1.Attempt
-	ctx := s1.WithObserver(t.Context(), func(a s1.Attempt) {
-		mu.Lock()
-		defer mu.Unlock()
-		got = append(got, a)
-	})
+	var got, outer []s1.Attempt
+	into := func(list *[]s1.Attempt) func(s1.Attempt) {
+		return func(a s1.Attempt) {
+			mu.Lock()
+			defer mu.Unlock()
+			*list = append(*list, a)
+		}
+	}
+	ctx := s1.WithObserver(s1.WithObserver(t.Context(), into(&outer)), into(&got))
 	for _, err := range client.Raw(ctx, "/threats/1234567890/notes", nil) {
 		require.NoError(t, err)
 	}
@@ -40,6 +43,7 @@ func TestAnObserverIsToldOfEachRequestWithItsStatusAndWithoutIDs(t *testing.T) {
 		{Path: "/threats/{id}/notes", Status: 200, Retry: true, Before: 502},
 		{Path: "/threats/{id}/notes", Status: 200},
 	}, got)
+	assert.Equal(t, got, outer, "who observed already goes on")
 }
 
 // exploding is a transport with a fault of the worst kind.

@@ -374,10 +374,10 @@ func TestAMeterCountsEveryAttempt(t *testing.T) {
 		io.WriteString(w, answer(1, "", "1"))
 	})
 	client, _ := connect(t, server.URL, nil)
-	var meter s1.Meter
-	_, err := ids(s1.WithMeter(t.Context(), &meter), client, nil)
+	var told atomic.Int64
+	_, err := ids(s1.WithObserver(t.Context(), func(s1.Attempt) { told.Add(1) }), client, nil)
 	require.NoError(t, err)
-	assert.EqualValues(t, 2, meter.Requests())
+	assert.EqualValues(t, 2, told.Load())
 }
 
 func TestNoMoreRequestsAreUnderWayThanAllowed(t *testing.T) {

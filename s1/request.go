@@ -256,7 +256,6 @@ func (c *Client) attempt(ctx context.Context, req *http.Request, read func(io.Re
 func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.Reader) error) *fault {
 	ctx, cancel := context.WithTimeout(ctx, c.deadline)
 	defer cancel()
-	countRequest(ctx)
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
 		return c.broken(ctx, err)
@@ -280,8 +279,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 		return f
 	}
 	if err := read(Bounded(resp.Body)); err != nil {
-		var answer *Error
-		if errors.As(err, &answer) && answer.Detail == wrongURL {
+		if answer, ok := errors.AsType[*Error](err); ok && answer.Detail == wrongURL {
 			if f := c.notConsole(resp.StatusCode, answer); f != nil {
 				return f
 			}
@@ -313,21 +311,19 @@ func (c *Client) notConsole(status int, answer *Error) *fault {
 
 // broken makes a fault of what went wrong before an answer was there and read.
 func (c *Client) broken(ctx context.Context, err error) *fault {
-	var final *Error
-	if errors.As(err, &final) {
+	if final, ok := errors.AsType[*Error](err); ok {
 		e := *final
 		return &fault{err: &e}
 	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) { // whose text has the query
+	if wrapped, ok := errors.AsType[*url.Error](err); ok { // whose text has the query
 		err = wrapped.Err
 	}
 	e := &Error{Cause: err, Detail: "the connection broke: " + clean(err.Error())}
-	var notJSON *jsontext.SyntacticError
-	var unknownHost *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	var operation *net.OpError
-	isUnreachable := errors.As(err, &operation) && operation.Op == "dial"
+	notJSON, isNotJSON := errors.AsType[*jsontext.SyntacticError](err)
+	unknownHost, isUnknownHost := errors.AsType[*net.DNSError](err)
+	certificate, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	operation, isOperation := errors.AsType[*net.OpError](err)
+	isUnreachable := isOperation && operation.Op == "dial"
 	switch {
 	case isHeaderTooLong(err):
 		return &fault{err: beyondBound("", "the headers of the answer have more than %d KiB", maxHeaderBytes>>10)}
@@ -335,10 +331,10 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 		e.Cause = nil // it is not the caller's context that ended
 		e.Detail = fmt.Sprintf("no whole answer within %s", c.deadline)
 		return &fault{err: e, again: true, big: !isUnreachable, slow: true}
-	case errors.As(err, &unknownHost) && unknownHost.IsNotFound:
+	case isUnknownHost && unknownHost.IsNotFound:
 		e.Detail = "there is no host " + clean(unknownHost.Name) + "; is the URL right?"
 		return &fault{err: e}
-	case errors.As(err, &certificate):
+	case isCertificate:
 		e.Detail = "the console's certificate is not trusted (is a CA file needed?): " + clean(certificate.Err.Error())
 		return &fault{err: e}
 	case errors.Is(err, http.ErrSchemeMismatch):
@@ -346,7 +342,7 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 		return &fault{err: e}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		e.Detail = "the answer was cut off"
-	case errors.As(err, &notJSON):
+	case isNotJSON:
 		e.Detail = fmt.Sprintf("the answer is not JSON, from byte %d on", notJSON.ByteOffset)
 	}
 	return &fault{err: e, again: true, big: !isUnreachable}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sourcegraph/conc"
@@ -94,13 +95,14 @@ func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(P
 	started := time.Now()
 	if !plan.Skip(step.ID) {
 		report(Progress{Step: step})
-		var meter s1.Meter
+		var requests atomic.Int64
+		observed := s1.WithObserver(ctx, func(s1.Attempt) { requests.Add(1) })
 		out := newEmitter(step, plan.Sorter, plan.Tags, func(rows, total int64) {
 			report(Progress{Step: step, Rows: rows, Total: total, Elapsed: time.Since(started)})
 		})
-		result.Err = step.Run(s1.WithMeter(ctx, &meter), in, out)
+		result.Err = step.Run(observed, in, out)
 		result.State = stateOf(result.Err)
-		result.Requests = meter.Requests()
+		result.Requests = requests.Load()
 		result.Notes = out.notes
 		for name, n := range out.dangling {
 			result.Dangling[name] = n.Load()

@@ -3,29 +3,7 @@ package s1
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 )
-
-// Meter counts the requests that were sent under a context, those that failed and were sent again
-// included. The zero Meter is ready for use, by many goroutines.
-type Meter struct{ requests atomic.Int64 }
-
-// Requests is how many requests were sent so far.
-func (m *Meter) Requests() int64 { return m.requests.Load() }
-
-type meterKey struct{}
-
-// WithMeter returns a context under which m counts the requests, in place of a Meter that ctx might
-// have had.
-func WithMeter(ctx context.Context, m *Meter) context.Context {
-	return context.WithValue(ctx, meterKey{}, m)
-}
-
-func countRequest(ctx context.Context) {
-	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
-		m.requests.Add(1)
-	}
-}
 
 // Attempt is one request that was sent, and what came of it.
 type Attempt struct {
@@ -38,9 +16,15 @@ type Attempt struct {
 type observerKey struct{}
 
 // WithObserver returns a context under which observe is told of each request, but of those that were
-// interrupted. It is called from many goroutines at once.
+// interrupted. It is called from many goroutines at once. Who observes ctx already is told too.
 func WithObserver(ctx context.Context, observe func(Attempt)) context.Context {
-	return context.WithValue(ctx, observerKey{}, observe)
+	outer, _ := ctx.Value(observerKey{}).(func(Attempt))
+	return context.WithValue(ctx, observerKey{}, func(a Attempt) {
+		observe(a)
+		if outer != nil {
+			outer(a)
+		}
+	})
 }
 
 // observeAttempt tells of a request that ended with f; before is how the try before it ended, nil where it is
