@@ -24,6 +24,8 @@ type Description struct {
 
 	AloneAtMost   int // alerts of one rule and run; more are folded into one
 	NamedAtMost   int // of those that are told together
+	EventsAtMost  int // of those, that a webhook is told of
+	EventsOfAPart int // in one document
 	TitleAtMost   int // characters
 	TextAtMost    int // characters
 	ValueAtMost   int // characters of one value in a title or text
@@ -74,7 +76,7 @@ func Describe() Description {
 		OfRun:    describe(untyped(own(run)), templateWords),
 		Document: describe(jsonTypes(reflect.TypeFor[document]()), documentWords),
 
-		AloneAtMost: maxSingle, NamedAtMost: maxNames, TitleAtMost: maxTitle, TextAtMost: maxText, ValueAtMost: maxValue,
+		AloneAtMost: maxSingle, NamedAtMost: maxNames, EventsAtMost: maxEvents, EventsOfAPart: maxPartEvents, TitleAtMost: maxTitle, TextAtMost: maxText, ValueAtMost: maxValue,
 		ConditionSize: maxCondition,
 	}
 }
@@ -130,8 +132,16 @@ func jsonTypes(t reflect.Type) map[string]string {
 		switch f.Type.Kind() {
 		case reflect.Map:
 			all[name] = "object"
+		case reflect.Struct:
+			if f.Anonymous {
+				continue
+			}
+			all[name] = "string" // a time
 		case reflect.Slice:
 			all[name] = "list of strings"
+			if f.Type.Elem().Kind() == reflect.Slice {
+				all[name] = "list of objects"
+			}
 		case reflect.Int:
 			all[name] = "number"
 		default:
@@ -215,7 +225,7 @@ var templateWords = []said{
 }
 
 var documentWords = []said{
-	{"id", "ID of the alert. A repetition has the same one."},
+	{"id", "ID of the alert, or of this part of it. A repetition has the same one."},
 	{"event", "ID of what is told of; two rules that tell of the same change have the same one. That of a change is its `id` in `s1graph changes --json`."},
 	{"instance", "Name of the tenant here."},
 	{"run", "ID of the run."},
@@ -231,9 +241,11 @@ var documentWords = []said{
 	{"title", "The title as the rule's template gives it."},
 	{"text", "Likewise the text."},
 	{"count", "How many are told together; else 1."},
-	{"names", "Names of the first of them."},
 	{"changed", "Names of the properties that changed."},
 	{"before", "Properties before: of what was updated those that changed, of what was deleted all."},
 	{"after", "Properties after: of what was updated those that changed, of what was created or is in a state all."},
+	{"part", "Of several that are told together: which part of them this document has."},
+	{"parts", "Likewise: in how many documents they come, all with the same `event`."},
+	{"events", "Likewise: each of them, with `id` (the `event` that it would have alone), `op`, `type`, `class`, `key`, `previousKey`, `displayName`, `changed`, `before` and `after`."},
 	{"related", "What is related to it and named by the rule, by the names above: `{\"owner\": {\"key\": …, \"displayName\": …}}`."},
 }

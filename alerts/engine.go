@@ -141,15 +141,17 @@ func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 		return Result{}, err
 	}
 	ev := newEvaluation(e.Instance, &run, m)
+	ev.posted = e.posts
 	state, counts := m.count(run.Report)
 	if err := ev.ofAll(ctx, e.Rules.rules, state, m.cursor != ""); err != nil {
 		return Result{}, err
 	}
-	return e.raise(ctx, ev, state, counts)
+	return e.raise(ctx, ev, counts)
 }
 
 // ofAll asks the rules about all that there is of a run; of a baseline there are no changes.
 func (e *evaluation) ofAll(ctx context.Context, rules []*rule, state *runState, withChanges bool) error {
+	e.state = state
 	e.ofRun(rules, state)
 	if withChanges {
 		if err := e.ofChanges(ctx, rules); err != nil {
@@ -173,22 +175,25 @@ func (e *Engine) Failed(ctx context.Context, report Report) error {
 	if m.counts.Last == counts.Last {
 		return nil
 	}
+	ev.state = state
 	ev.ofRun(e.Rules.rules, state)
-	_, err = e.raise(ctx, ev, state, counts)
+	_, err = e.raise(ctx, ev, counts)
 	return err
 }
 
 // raise queues what an evaluation found, remembers it, and drops what was given up long ago.
-func (e *Engine) raise(ctx context.Context, ev *evaluation, state *runState, c counts) (Result, error) {
-	result := Result{Raised: map[string]int{}}
+func (e *Engine) raise(ctx context.Context, ev *evaluation, c counts) (Result, error) {
+	state, result := ev.state, Result{Raised: map[string]int{}}
 	told, err := ev.tell(ctx, e.Rules.rules)
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s: %w", state.id(), err)
 	}
 	var messages []outbox.Message
 	for _, alert := range told {
-		result.Raised[alert.rule.name]++
-		messages = append(messages, e.messages(ev, alert, state)...)
+		if alert.to != keepers {
+			result.Raised[alert.rule.name]++
+		}
+		messages = append(messages, e.messages(ev, alert)...)
 	}
 	result.Queued = len(messages)
 	dropped := 0
@@ -214,7 +219,9 @@ func (e *Engine) raise(ctx context.Context, ev *evaluation, state *runState, c c
 		e.Logger.WarnContext(ctx, "alerts.db could not be made smaller", "error", err)
 	}
 	for _, alert := range told {
-		e.Observe(alert.rule.name)
+		if alert.to != keepers {
+			e.Observe(alert.rule.name)
+		}
 	}
 	e.log(ctx, ev, state, result)
 	return result, nil
@@ -247,7 +254,7 @@ func (e *Engine) Preview(ctx context.Context, name string, run Run) ([]outbox.Me
 		return nil, err
 	}
 	ev := newEvaluation(e.Instance, &run, m)
-	ev.preview = true
+	ev.preview, ev.posted = true, e.posts
 	state := &runState{
 		report: run.Report, failedInRow: m.counts.FailedInRow, notCompleteInRow: m.counts.NotCompleteInRow,
 	}
@@ -266,7 +273,7 @@ func (e *Engine) Preview(ctx context.Context, name string, run Run) ([]outbox.Me
 	}
 	var messages []outbox.Message
 	for _, alert := range told {
-		messages = append(messages, e.messages(ev, alert, state)...)
+		messages = append(messages, e.messages(ev, alert)...)
 	}
 	return messages, nil
 }

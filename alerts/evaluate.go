@@ -24,10 +24,12 @@ const maxSingle = 10
 type evaluation struct {
 	instance string
 	run      *Run
+	state    *runState
 	memory   *memory
 	resolver *resolver
 	scope    scope
-	preview  bool // as if everything had just happened
+	preview  bool             // as if everything had just happened
+	posted   func(*rule) bool // whether a webhook is told of a rule, and so of each event
 	found    map[*rule]*finding
 }
 
@@ -36,8 +38,7 @@ type finding struct {
 	matches, ended matches
 
 	// States that began and ended, told or not, by key.
-	began map[string]state
-	over  map[string]bool
+	began, over map[string]state
 
 	evaluated []string // types that a rule on states has looked at
 
@@ -48,21 +49,26 @@ type finding struct {
 // matches are those of one rule in one run.
 type matches struct {
 	count    int
-	subjects []*subject // the first of them
+	worst    int        // the highest rank of their severities
+	subjects []*subject // all states; of changes the first, and of others what a webhook is told
 	keys     []string   // all of them, where the rule is muted by key
 }
+
+// maxEvents is how many events of a fold a webhook is told of.
+const maxEvents = 10_000
 
 func newEvaluation(instance string, run *Run, m *memory) *evaluation {
 	return &evaluation{
 		instance: instance, run: run, memory: m, resolver: newResolver(run),
-		scope: scope{now: types.Int(run.StartedAt.UnixMilli()), instance: types.String(instance)},
-		found: map[*rule]*finding{},
+		scope:  scope{now: types.Int(run.StartedAt.UnixMilli()), instance: types.String(instance)},
+		posted: func(*rule) bool { return false },
+		found:  map[*rule]*finding{},
 	}
 }
 
 func (e *evaluation) of(r *rule) *finding {
 	if e.found[r] == nil {
-		e.found[r] = &finding{began: map[string]state{}, over: map[string]bool{}}
+		e.found[r] = &finding{began: map[string]state{}, over: map[string]state{}}
 	}
 	return e.found[r]
 }
@@ -85,17 +91,21 @@ func (e *evaluation) match(r *rule, m *matches, s *subject) (muted bool) {
 	if r.mute > 0 && r.atLeast == 0 && e.memory.isMuted(r, s.key, e.run.StartedAt) && !e.preview {
 		return true
 	}
-	m.add(r, s)
+	e.add(r, m, s)
 	return false
 }
 
-func (m *matches) add(r *rule, s *subject) {
+func (e *evaluation) add(r *rule, m *matches, s *subject) {
 	m.count++
-	if len(m.subjects) <= maxSingle {
-		m.subjects = append(m.subjects, s)
-	}
+	m.worst = max(m.worst, r.severityOf(e, s))
 	if r.mute > 0 {
 		m.keys = append(m.keys, s.key)
+	}
+	switch {
+	case r.kind == OnState || m.count <= maxSingle+1:
+		m.subjects = append(m.subjects, s)
+	case m.count <= maxEvents && e.posted(r):
+		m.subjects = append(m.subjects, &subject{op: s.op, key: s.key, name: s.name, event: s.encode()})
 	}
 }
 
@@ -161,7 +171,7 @@ func (e *evaluation) evaluate(ctx context.Context, rules []*rule, events []graph
 	var needs relationSet
 	for _, r := range rules {
 		if slices.ContainsFunc(subjects, func(s *subject) bool { return r.mayHold(s.typ, s.op) }) {
-			needs = needs.with(r.needs)
+			needs = needs.with(r.needs).with(r.severity.needs)
 		}
 	}
 	if err := e.resolver.resolve(ctx, subjects, needs); err != nil {
@@ -260,8 +270,9 @@ func (e *evaluation) rekey(ctx context.Context, rules []*rule) error {
 		for _, r := range rules {
 			if s, found := e.memory.states[r][before]; found {
 				delete(e.memory.states[r], before)
+				e.of(r).over[before] = s
+				s.Key = cmp.Or(s.Key, before)
 				e.memory.states[r][now] = s
-				e.of(r).over[before] = true
 				e.of(r).began[now] = s
 			}
 		}
@@ -370,18 +381,23 @@ func (t *stateOf) begin(r *rule, s *subject) {
 }
 
 // end notes a state that is there no more. What was not told when it began, because its key was muted, is not told
-// when it ends; what was told is told, though its key is muted since.
+// when it ends; what was told is told, though its key is muted since. Who is told, tell decides.
 func (t *stateOf) end(r *rule, s *subject, was state) {
-	t.of(r).over[s.key] = true
-	if r.ended && !was.Muted && !t.silent {
-		t.of(r).ended.add(r, t.with(r, s, "ended"))
+	t.of(r).over[s.key] = was
+	if !was.Muted && !t.silent {
+		t.add(r, &t.of(r).ended, t.with(r, s, "ended"))
 	}
 }
 
-// with is the entity as the subject of an event of its own for each rule.
+// with is the entity as the subject of an event of its own for each rule. There may be many: their records are read again
+// when they are told of, and only what posture says of them is kept.
 func (t *stateOf) with(r *rule, s *subject, op string) *subject {
 	own := *s
 	own.op, own.id = op, graph.EventID(t.instance, t.run.ID, r.name, s.key, op)
+	if s.after != nil {
+		own.after = &record{key: s.key}
+		own.after.setPosture(s.after)
+	}
 	return &own
 }
 

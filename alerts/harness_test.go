@@ -104,11 +104,13 @@ type document struct {
 	ID, Event, Rule, Severity, Op, Type, Key, DisplayName, Title, Text string
 
 	Count   int
-	Names   []string
 	Changed []string
 	Before  map[string]any
 	After   map[string]any
 	Related map[string]struct{ Key, DisplayName string }
+
+	Part, Parts int
+	Events      []document // that are told together
 }
 
 // raised takes out of the outbox what was queued for the webhook.

@@ -51,6 +51,10 @@ type state struct {
 	Name  string    `json:"name,omitempty"` // of the entity, for when it is gone
 	Since time.Time `json:"since"`
 	Muted bool      `json:"muted,omitempty"` // it was not told, because its key was muted
+
+	Alert    string `json:"alert,omitempty"`    // ID of the alert that told that it began; "" where none did, as far as is known
+	Together bool   `json:"together,omitempty"` // that alert told of others too
+	Key      string `json:"key,omitempty"`      // the key that it began under, where that was another one
 }
 
 // recall reads what the rules remember, to evaluate a run with such policies.
@@ -205,7 +209,7 @@ func (e *evaluation) rememberStates(tx *outbox.Tx, r *rule) error {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.began)) {
-		if f.over[key] {
+		if _, over := f.over[key]; over {
 			continue
 		}
 		b, err := json.Marshal(f.began[key])

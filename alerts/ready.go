@@ -228,7 +228,6 @@ var readyRules = []readyRule{
 		When:     `change.type == "sentinelone_agent" && change.op == "deleted" && ` + beforeServed,
 		Severity: "critical",
 		Title:    "{{.Count}} agents are gone",
-		Text:     "{{.Names}}",
 		AtLeast:  20,
 	},
 	{

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ type rule struct {
 	*condition
 	name     string
 	severity *text
+	fixed    string // the severity, where it is the same for all
 	title    *text
 	text     *text
 	to       []string // names of destinations; empty: all
@@ -57,7 +59,29 @@ type rule struct {
 
 // tells are the related entities that the rule's templates look at.
 func (r *rule) tells() relationSet {
-	return r.title.needs.with(r.text.needs).with(r.severity.needs)
+	return r.title.needs.with(r.text.needs)
+}
+
+// severityOf is the rank of the severity that a rule gives to s: 1 for the least, 0 where it is none.
+func (r *rule) severityOf(e *evaluation, s *subject) int {
+	word := r.fixed
+	if word == "" {
+		one := alert{rule: r, subject: s, count: 1}
+		given, err := r.severity.render(one.data(e), plain)
+		if err != nil {
+			return 0
+		}
+		word = strings.TrimSpace(given)
+	}
+	return slices.Index(severities, word) + 1
+}
+
+// severityOfRank is the word for what severityOf gives.
+func severityOfRank(rank int) string {
+	if rank == 0 {
+		return defaultSeverity
+	}
+	return severities[rank-1]
 }
 
 // Compile makes rules of a configuration that config has checked, or says all that is wrong with what their words mean.
@@ -148,7 +172,11 @@ func (c *compiler) compile() *rule {
 			c.fault("ended", "only a state ends: a condition on entity")
 		}
 	}
-	r.severity = c.template("severity", cmp.Or(given.Severity, ready.Severity, defaultSeverity), condition)
+	severity := cmp.Or(given.Severity, ready.Severity, defaultSeverity)
+	r.severity = c.template("severity", severity, condition)
+	if !strings.Contains(severity, "{{") {
+		r.fixed = severity
+	}
 	r.title = c.template("title", cmp.Or(given.Title, ready.Title, defaultTitle(r)), condition)
 	r.text = c.template("text", cmp.Or(given.Text, ready.Text), condition)
 	return r

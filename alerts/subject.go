@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"s1graph/graph"
 	"s1graph/posture"
 )
@@ -24,6 +26,8 @@ type subject struct {
 	// before and after are the whole record of a change; nil where it was not or is not. An entity in a state is in
 	// after alone.
 	before, after *record
+
+	event jsontext.Value // what a webhook is told of it among many; nil while it follows from the rest
 
 	related [relationCount]*record
 }
@@ -47,6 +51,15 @@ func (r *record) set(name string, v graph.Value) {
 	g := graph.Record{Properties: r.properties}
 	g.Set(name, v)
 	r.properties = g.Properties
+}
+
+// setPosture takes from another record what posture says of a device.
+func (r *record) setPosture(from *record) {
+	for _, name := range []string{compliant, reasons} {
+		if v := from.get(name); !v.IsAbsent() {
+			r.set(name, v)
+		}
+	}
 }
 
 func (r *record) displayName() string { return r.get("displayName").Text() }
@@ -110,11 +123,7 @@ func (e *evaluation) complete(ctx context.Context, subjects []*subject) error {
 			if whole == nil || s.typ != typeName || s.after == nil {
 				continue
 			}
-			for _, name := range []string{compliant, reasons} {
-				if v := s.after.get(name); !v.IsAbsent() {
-					whole.set(name, v)
-				}
-			}
+			whole.setPosture(s.after)
 			s.after = whole
 		}
 	}

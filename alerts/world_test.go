@@ -83,6 +83,7 @@ type world struct {
 	posture         []posture.Verdict // nil: none is configured
 	policies        string
 	token           time.Time
+	rekeyed         map[string]string // key before, key now
 	observed        []string
 }
 
@@ -107,7 +108,7 @@ func (w *world) run() alerts.Run {
 	w.runs++
 	w.now = w.now.Add(time.Hour)
 	id := fmt.Sprintf("run-%d", w.runs)
-	changes := events(w.t, w.last, after, graph.DiffOptions{})
+	changes := events(w.t, w.last, after, graph.DiffOptions{Rekeyed: w.rekeyed})
 	w.last = after
 	run := alerts.Run{
 		ID: id, StartedAt: w.now, Graph: after, Types: typesByName(), Fresh: w.fresh, Baseline: w.baseline,

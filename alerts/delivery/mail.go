@@ -163,6 +163,13 @@ func (s *mail) compose(m outbox.Message) []byte {
 		subject = html.UnescapeString(subject)
 		text = `<div style="white-space: pre-wrap">` + text + "</div>"
 	}
+	importance, priority := "normal", "3"
+	switch m.Severity {
+	case "info", "low":
+		importance, priority = "low", "5"
+	case "high", "critical":
+		importance, priority = "high", "1"
+	}
 	var b bytes.Buffer
 	for _, header := range [][2]string{
 		{"From", (&netmail.Address{Name: s.FromName, Address: s.FromAddress}).String()},
@@ -171,6 +178,8 @@ func (s *mail) compose(m outbox.Message) []byte {
 		{"Date", s.clock().Format(time.RFC1123Z)},
 		{"Message-ID", "<" + m.ID + "@s1graph>"},
 		{"Auto-Submitted", "auto-generated"},
+		{"Importance", importance},
+		{"X-Priority", priority},
 		{"MIME-Version", "1.0"},
 		{"Content-Type", "text/" + kind + "; charset=utf-8"},
 		{"Content-Transfer-Encoding", "quoted-printable"},

@@ -11,7 +11,6 @@ import (
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
-	"s1graph/alerts/outbox"
 	"s1graph/config"
 )
 
@@ -48,9 +47,8 @@ var services = []*Service{
 // Service is what is known of a service that brings messages to people. Only the name is needed: without more,
 // shoutrrr sends to the host that the URL names, and the text is shown as it is.
 type Service struct {
-	Name   string // that a URL of it begins with
-	URL    string // its form, of several with ", or " between them; "" where shoutrrr's documentation is to be asked
-	Remark string // what docs/alerts.md says of it; "" for nothing
+	Name string // that a URL of it begins with
+	URL  string // its form, of several with ", or " between them; "" where shoutrrr's documentation is to be asked
 
 	// open makes what sends to a destination, or says why its URL cannot be used. It connects to nothing, and its
 	// error has nothing of the URL in it. nil: openCourier.
@@ -70,15 +68,22 @@ type Service struct {
 	isHTML func(types.Service) bool
 	raw    bool // a program reads it: values stand in it as they are
 
-	titled bool // it shows a title apart from the text
+	titled    bool // it shows a title apart from the text
+	incidents bool // it keeps incidents, which the end of a state closes
+	once      bool // shoutrrr's service is good for one message
 
-	// incident is what a service that keeps incidents is told beside the text, by the name of shoutrrr's
-	// setting: a repetition is one incident, and the end of a state closes what its beginning opened.
-	incident func(outbox.Message) map[string]string
+	// priority has, by severity, the values of one of shoutrrr's settings, which it names; nil: there is no such thing.
+	priority *priority
 
 	// fault is what an error that only this service makes means; not known: faultOf says it. The fault is nil
 	// where the message has arrived.
 	fault func(error) (f *fault, known bool)
+}
+
+// priority is a setting that tells how urgent a message is.
+type priority struct {
+	setting string
+	values  map[string]string // by severity
 }
 
 // Services are the services that a destination without a format may be one of, sorted by name.
@@ -89,6 +94,12 @@ func Services() []*Service { return slices.Clone(services) }
 func Check(to config.Destination) error {
 	_, err := open(to, Config{Clock: time.Now})
 	return err
+}
+
+// KeepsIncidents says whether a destination keeps incidents, which are closed: it is told of each end on its own.
+func KeepsIncidents(to config.Destination) bool {
+	s, err := serviceOf(to)
+	return err == nil && s.incidents
 }
 
 // open makes what sends to a destination.

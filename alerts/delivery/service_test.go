@@ -214,9 +214,10 @@ func TestServicesGetTitleAndText(t *testing.T) {
 			"sections":[{"text":"It was last seen"},{"text":"yesterday."}],"summary":"DC01 is gone"}`,
 		"telegram": `{"text":"<b>DC01 is gone</b>\nIt was last seen\nyesterday.","chat_id":"1","parse_mode":"HTML",
 			"disable_web_page_preview":false,"disable_notification":false}`,
-		"pagerduty": `{"payload":{"summary":"DC01 is gone\nIt was last seen\nyesterday.","severity":"error","source":"acme"},
-			"routing_key":"` + hex32 + `","event_action":"trigger","dedup_key":"a1"}`,
-		"opsgenie": `{"message":"DC01 is gone","alias":"a1","description":"It was last seen\nyesterday.","priority":"P2"}`,
+		"pagerduty": `{"payload":{"summary":"DC01 is gone","severity":"error","source":"acme","timestamp":"2026-03-14T12:00:00Z","class":"agent gone",
+			"custom_details":{"text":"It was last seen\nyesterday."}},
+			"routing_key":"` + hex32 + `","event_action":"trigger","dedup_key":"a1","client":"s1graph"}`,
+		"opsgenie": `{"message":"DC01 is gone","alias":"a1","description":"It was last seen\nyesterday.","source":"acme","priority":"P2"}`,
 		"wecom":    `{"msgtype":"text","text":{"content":"DC01 is gone\nIt was last seen\nyesterday."}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -284,20 +285,78 @@ func TestEachAlertHasItsOwnTitle(t *testing.T) {
 }
 
 func TestTheEndOfAStateClosesTheIncidentThatItsBeginningOpened(t *testing.T) {
-	incident := func(id, op string) (i struct {
-		Action string `json:"event_action"`
-		Key    string `json:"dedup_key"`
-	}) {
+	message := func(id, op, incident string) outbox.Message {
 		m := message("", id)
-		m.Op = op
-		require.NoError(t, json.Unmarshal([]byte(sentTo(t, "pagerduty", "{}", m).Body), &i))
-		return i
+		m.Op, m.Incident = op, incident
+		return m
 	}
-	began, ended := incident("a1", "began"), incident("a2", "ended")
-	assert.Equal(t, "trigger", began.Action)
-	assert.Equal(t, "resolve", ended.Action)
-	assert.Equal(t, began.Key, ended.Key)
-	assert.NotEqual(t, began.Key, incident("b1", "began").Key, "it is of another device")
+	t.Run("pagerduty", func(t *testing.T) {
+		event := func(m outbox.Message) (action, key string) {
+			var e struct {
+				Action string `json:"event_action"`
+				Key    string `json:"dedup_key"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(sentTo(t, "pagerduty", "{}", m).Body), &e))
+			return e.Action, e.Key
+		}
+		for _, incident := range []string{"", "5ec7"} { // an earlier version queued alerts without
+			action, opened := event(message("a1", "began", incident))
+			assert.Equal(t, "trigger", action)
+			action, closed := event(message("a2", "ended", incident))
+			assert.Equal(t, "resolve", action)
+			assert.Equal(t, opened, closed)
+			_, other := event(message("b1", "began", incident+"7"))
+			assert.NotEqual(t, opened, other, "it is of another device")
+		}
+	})
+	t.Run("opsgenie", func(t *testing.T) {
+		opened := sentTo(t, "opsgenie", "{}", message("a1", "began", "5ec7"))
+		assert.Equal(t, "/v2/alerts", opened.Path)
+		assert.Contains(t, opened.Body, `"alias":"5ec7"`)
+		closed := sentTo(t, "opsgenie", "{}", message("a2", "ended", "5ec7"))
+		assert.Equal(t, "/v2/alerts/5ec7/close", closed.Path)
+		assert.Equal(t, "alias", closed.Query.Get("identifierType"))
+		assert.Equal(t, "GenieKey "+uuid1, closed.Header.Get("Authorization"))
+	})
+}
+
+func TestSeverityIsThePriorityWhereThereIsOne(t *testing.T) {
+	for service, want := range map[string]map[string]string{
+		"pagerduty": {"info": `"severity":"info"`, "medium": `"severity":"warning"`, "high": `"severity":"error"`, "critical": `"severity":"critical"`},
+		"opsgenie":  {"info": `"priority":"P5"`, "medium": `"priority":"P3"`, "high": `"priority":"P2"`, "critical": `"priority":"P1"`},
+		"gotify":    {"info": `"priority": 1,`, "medium": `"priority": 5,`, "high": `"priority": 7,`, "critical": `"priority": 10,`},
+		"pushover":  {"info": "priority=-2", "medium": "priority=0", "high": "priority=1", "critical": "priority=1"},
+		"ntfy":      {"info": "Priority:[Min]", "medium": "Priority:[Default]", "high": "Priority:[High]", "critical": "Priority:[Max]"},
+	} {
+		t.Run(service, func(t *testing.T) {
+			r := &receiver{}
+			r.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":1}`) })
+			onTheInternet(t, r)
+			d := newDesk(t, through("soc", addressOf(service)))
+			severities := []string{"info", "medium", "high", "critical"}
+			require.NoError(t, d.box.Update(t.Context(), func(tx *outbox.Tx) error {
+				for i, severity := range severities {
+					m := message("soc", fmt.Sprint("a", i))
+					m.Severity = severity
+					require.NoError(t, tx.Enqueue(m))
+				}
+				return nil
+			}))
+			d.drain()
+			require.Len(t, r.requests(), len(severities))
+			for i, req := range r.requests() {
+				assert.Contains(t, fmt.Sprint(req.Header, req.Body), want[severities[i]])
+			}
+		})
+	}
+	t.Run("but not where the URL sets one", func(t *testing.T) {
+		r := &receiver{}
+		onTheInternet(t, r)
+		d := newDesk(t, through("soc", addressOf("opsgenie")+"?priority=P4"))
+		d.queue("soc", "a1")
+		d.drain()
+		assert.Contains(t, r.requests()[0].Body, `"priority":"P4"`)
+	})
 }
 
 func TestWhatAServiceRefusesIsADeadLetterAndWhatMayPassIsNot(t *testing.T) {

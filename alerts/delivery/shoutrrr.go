@@ -102,7 +102,9 @@ func (c *courier) send(ctx context.Context, m outbox.Message) *fault {
 	}()
 	select {
 	case err := <-answer:
-		c.ready = ready
+		if !c.service.once {
+			c.ready = ready
+		}
 		return c.service.faultOf(err)
 	case <-ctx.Done():
 		return timedOut()
@@ -132,12 +134,9 @@ func (c *courier) params(m outbox.Message) (string, types.Params) {
 		text = title + "\n" + text
 	}
 	u, err := url.Parse(c.to.URL.Reveal())
-	if err != nil || c.service.incident == nil {
-		return text, params
-	}
-	for name, value := range c.service.incident(m) {
-		if !u.Query().Has(name) {
-			params[name] = value
+	if p := c.service.priority; p != nil && err == nil && !u.Query().Has(p.setting) {
+		if value, known := p.values[m.Severity]; known {
+			params[p.setting] = value
 		}
 	}
 	return text, params

@@ -39,8 +39,7 @@ var telegram = Service{
 		if err != nil {
 			return nil, err
 		}
-		client := &http.Client{CheckRedirect: http.DefaultClient.CheckRedirect}
-		return &telegramBot{s, ready.(*shoutrrrtelegram.Service).Config, client}, nil
+		return &telegramBot{s, ready.(*shoutrrrtelegram.Service).Config, outsideClient()}, nil
 	},
 }
 

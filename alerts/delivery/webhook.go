@@ -94,7 +94,13 @@ func (p *poster) send(ctx context.Context, m outbox.Message) *fault {
 	})
 }
 
-// post posts a JSON document. after is what an answer that is no success says of when to come again.
+// outsideClient is for the services whose host is known. It follows no redirects.
+func outsideClient() *http.Client {
+	return &http.Client{CheckRedirect: http.DefaultClient.CheckRedirect}
+}
+
+// post posts a JSON document. after is what an answer that is no success says of when to come again; nil: what its header
+// says.
 func (s *Service) post(ctx context.Context, client *http.Client, address string, headers http.Header, body []byte,
 	after func(headers http.Header, answer []byte) time.Duration) *fault {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
@@ -111,6 +117,9 @@ func (s *Service) post(ctx context.Context, client *http.Client, address string,
 	answer, _ := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		return nil
+	}
+	if after == nil {
+		return statusFault(res.StatusCode, retryAfter(res.Header, time.Now()))
 	}
 	return statusFault(res.StatusCode, after(res.Header, answer))
 }

@@ -37,6 +37,11 @@ type Message struct {
 	Text    string    `json:"text,omitempty"`    // may be empty
 	Payload []byte    `json:"payload,omitempty"` // JSON document that is posted where the destination's format is json
 
+	Link string `json:"link,omitempty"` // to the console; "" where none is known
+
+	// Incident is the same for the beginning of a state and its end, and for all alerts that one incident is kept of.
+	Incident string `json:"incident,omitempty"`
+
 	// Ends are the IDs of the alerts that told that began what ends now. It waits for those that are not delivered yet,
 	// and is given up where all of them are. Only Enqueue looks at it.
 	Ends []string `json:"-"`
