@@ -99,18 +99,7 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 	if o.DryRun || o.Replay != "" { // nobody is to be told of a tenant of the past, or of none
 		return connector.Sync(ctx.Context, o)
 	}
-	told, err := openTelling(o.Config, o.Logger)
-	if err != nil {
-		return connector.Summary{}, err
-	}
-	if told != nil {
-		o.Alerts = told.engine
-	}
-	summary, err := connector.Sync(ctx.Context, o)
-	if !is[*connector.UsageError](err) { // the folder may be somebody else's, and is left as it is
-		told.deliver(ctx.Context, &summary)
-	}
-	return summary, err
+	return syncAndTell(ctx.Context, o)
 }
 
 // endRun makes the end of the command of how the run ended and of whether its result was printed.

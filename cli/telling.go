@@ -2,45 +2,45 @@ package cli
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"s1graph/alerts"
 	"s1graph/alerts/delivery"
-	"s1graph/config"
 	"s1graph/connector"
 )
 
-// telling tells people of what one run by hand found; nil where nobody is to be told of anything.
-type telling struct {
-	engine    *alerts.Engine
-	deliverer *delivery.Deliverer
-}
-
-// openTelling sends nothing yet.
-func openTelling(settings *config.Config, log *slog.Logger) (*telling, error) {
-	engine, err := alerts.Open(settings, alerts.Config{Logger: log})
-	if engine == nil || err != nil {
-		return nil, err
+// syncAndTell makes a run, and tells people of what it found.
+func syncAndTell(ctx context.Context, o connector.Options) (connector.Summary, error) {
+	engine, err := alerts.Open(o.Config, alerts.Config{Logger: o.Logger})
+	switch {
+	case err != nil:
+		return connector.Summary{}, err
+	case engine == nil: // nobody is to be told of anything
+		return connector.Sync(ctx, o)
 	}
-	deliverer, err := engine.Deliverer(delivery.Config{Logger: log})
+	deliverer, err := engine.Deliverer(delivery.Config{Logger: o.Logger})
 	if err != nil {
-		return nil, misuse("%w", err)
+		return connector.Summary{}, misuse("%w", err)
 	}
-	return &telling{engine, deliverer}, nil
+	o.Alerts = engine
+	summary, err := connector.Sync(ctx, o)
+	if !is[*connector.UsageError](err) { // the folder may be somebody else's, and is left as it is
+		deliver(ctx, deliverer, &summary)
+	}
+	return summary, err
 }
 
 // mostTelling is how long a run by hand waits for destinations: what they have not taken by then waits on disk.
 const mostTelling = 30 * time.Second
 
 // deliver sends what is due, and notes in the summary what is left.
-func (t *telling) deliver(ctx context.Context, summary *connector.Summary) {
-	if t == nil || ctx.Err() != nil {
+func deliver(ctx context.Context, deliverer *delivery.Deliverer, summary *connector.Summary) {
+	if ctx.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostTelling)
 	defer cancel()
-	left, err := t.deliverer.Drain(ctx)
+	left, err := deliverer.Drain(ctx)
 	switch {
 	case err != nil:
 		summary.Notices = append(summary.Notices, "Alerts could not be delivered, and wait: "+err.Error()+".")

@@ -14,7 +14,7 @@ import (
 // deliverAgain is how long nothing is delivered after delivering ended by a fault.
 const deliverAgain = time.Minute
 
-// alerting is what an instance's runs are evaluated by, and who tells people of it; nil where nobody is to be told of
+// alerting is what an instance's runs are evaluated by, and who tells people of it; both nil where nobody is to be told of
 // anything. Runs are evaluated by connector.Sync, which queues what is to be told; what is queued is delivered side by
 // side with runs, so that a destination that hangs holds none of them up.
 type alerting struct {
@@ -23,43 +23,25 @@ type alerting struct {
 }
 
 // openAlerting says what is wrong with rules and destinations; nothing is opened, read or sent yet.
-func (i *instance) openAlerting() (*alerting, error) {
+func (i *instance) openAlerting() (alerting, error) {
 	count := func(rule, destination, status string) {
 		i.service.metrics.alerts.WithLabelValues(i.settings.Instance, rule, destination, status).Inc()
 	}
 	engine, err := alerts.Open(i.settings, alerts.Config{Logger: i.log, Observe: func(rule string) { count(rule, "", "raised") }})
 	if engine == nil || err != nil {
-		return nil, err
+		return alerting{}, err
 	}
 	deliverer, err := engine.Deliverer(delivery.Config{
 		Clock: i.service.Now, Rand: i.service.Rand, Wait: i.service.wait, Logger: i.log,
 		Observe: func(destination, rule, status string) { count(rule, destination, status) },
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &alerting{engine, deliverer}, nil
-}
-
-// evaluator is what evaluates the runs of an instance, nil where nobody is to be told of anything.
-func (a *alerting) evaluator() *alerts.Engine {
-	if a == nil {
-		return nil
-	}
-	return a.engine
-}
-
-// wake lets what a run has queued be delivered at once.
-func (a *alerting) wake() {
-	if a != nil {
-		a.deliverer.Wake()
-	}
+	return alerting{engine, deliverer}, err
 }
 
 // counts are how many alerts wait for each destination, and how many are dead. It is empty where that cannot be told
 // soon.
-func (a *alerting) counts() (counts []outbox.Count) {
-	if a == nil {
+func (a alerting) counts() (counts []outbox.Count) {
+	if a.engine == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -75,8 +57,8 @@ func (a *alerting) counts() (counts []outbox.Count) {
 }
 
 // held says whether alerts are held back; nil where they are not.
-func (a *alerting) held() *HeldStatus {
-	if a == nil {
+func (a alerting) held() *HeldStatus {
+	if a.engine == nil {
 		return nil
 	}
 	since, why := a.deliverer.Held()
@@ -101,8 +83,8 @@ func (i *instance) deliver(ctx context.Context) {
 }
 
 // panicked lets the rules on runs evaluate a run that panicked; of other runs connector.Sync does so.
-func (a *alerting) panicked(ctx context.Context, i *instance, summary connector.Summary) {
-	if a == nil {
+func (a alerting) panicked(ctx context.Context, i *instance, summary connector.Summary) {
+	if a.engine == nil {
 		return
 	}
 	defer func() {

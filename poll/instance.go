@@ -28,7 +28,7 @@ type instance struct {
 	settings *config.Config
 	log      *slog.Logger
 	limiter  *s1.Limiter
-	alerting *alerting     // nil where nobody is to be told of anything
+	alerting alerting
 	runNow   chan struct{} // holds a value where a run was asked for while none was under way
 	verified time.Time     // when the store was last compared whole
 
@@ -239,11 +239,13 @@ func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Sum
 		if panicked {
 			i.alerting.panicked(ctx, i, summary)
 		}
-		i.alerting.wake()
+		if i.alerting.deliverer != nil {
+			i.alerting.deliverer.Wake() // what the run has queued is delivered at once
+		}
 	}()
 	observed := s1.WithObserver(ctx, func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
 	return i.service.Sync(observed, connector.Options{
-		Config: i.settings, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.evaluator(),
+		Config: i.settings, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.engine,
 		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
 	})
 }

@@ -3,7 +3,9 @@ package poll
 import (
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -84,7 +86,7 @@ func (m *metrics) run(s connector.Summary) {
 
 // watch lets the metrics tell how the service's instances are.
 func (m *metrics) watch(s *Service) {
-	m.registry.MustRegister(newGauges(s))
+	m.registry.MustRegister(gauges{s})
 	for _, i := range s.instances {
 		for _, status := range []connector.Status{connector.Complete, connector.Partial, connector.Failed} {
 			m.runs.WithLabelValues(i.settings.Instance, string(status))
@@ -94,97 +96,71 @@ func (m *metrics) watch(s *Service) {
 }
 
 // gauges tell how instances are at the moment when they are asked for.
-type gauges struct {
-	service *Service
-	descriptions
+type gauges struct{ service *Service }
 
-	ready, age, failedInRow, runSeconds, stepSeconds, stepState, entities, relationships, withheld, behind, tokenDays, alertsQueued, alertsDead, alertsHeld *prometheus.Desc
-}
-
-type descriptions []*prometheus.Desc
-
-var _ prometheus.Collector = (*gauges)(nil)
-
-func newGauges(s *Service) *gauges {
-	g := &gauges{service: s}
-	describe := func(name, help string, labels ...string) *prometheus.Desc {
-		d := prometheus.NewDesc(name, help, append([]string{"instance"}, labels...), nil)
-		g.descriptions = append(g.descriptions, d)
-		return d
-	}
-	g.ready = describe("s1graph_ready", "1 where the last good run is recent enough, else 0.")
-	g.age = describe("s1graph_last_good_run_age_seconds", "Seconds since the end of the last run that was committed.")
-	g.failedInRow = describe("s1graph_failed_runs_in_a_row", "Runs that failed since the last good one.")
-	g.runSeconds = describe("s1graph_run_seconds", "Seconds that the last run took.")
-	g.stepSeconds = describe("s1graph_step_seconds", "Seconds that a step of the last run took, or the writing to a store.", "step")
-	g.stepState = describe("s1graph_step_state", "1 for the state that a step of the last good run ended in: ok, failed, refused, unavailable or skipped.", "step", "state")
-	g.entities = describe("s1graph_entities", "Entities in the graph by type.", "type")
-	g.relationships = describe("s1graph_relationships", "Relationships in the graph by type.", "type")
-	g.withheld = describe("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", "type")
-	g.behind = describe("s1graph_store_behind", "1 where a store does not hold the last good run, else 0.", "store")
-	g.tokenDays = describe("s1graph_token_expires_in_days", "Days until the API token expires; negative once it has.")
-	g.alertsQueued = describe("s1graph_alerts_queued", "Alerts that wait to be delivered.", "destination")
-	g.alertsDead = describe("s1graph_alerts_dead", "Alerts that could not be delivered and are kept: see s1graph alerts list.", "destination")
-	g.alertsHeld = describe("s1graph_alerts_held", "1 where alerts are not sent since alerts.db cannot be read or written, else 0.")
-	return g
-}
-
-// Describe implements prometheus.Collector.
-func (d descriptions) Describe(to chan<- *prometheus.Desc) {
-	for _, description := range d {
-		to <- description
-	}
-}
+// Describe implements prometheus.Collector: what a gauge is stands where it is told.
+func (gauges) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
-func (g *gauges) Collect(to chan<- prometheus.Metric) {
-	now := g.service.Now()
+func (g gauges) Collect(to chan<- prometheus.Metric) {
 	for _, i := range g.service.instances {
-		tell := func(d *prometheus.Desc, value float64, labels ...string) {
-			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{i.settings.Instance}, labels...)...)
-		}
-		state := i.state()
-		tell(g.ready, number(i.unready(state, now) == ""))
-		tell(g.failedInRow, float64(state.failedInRow))
-		for name, n := range state.good.Entities {
-			tell(g.entities, float64(n), name)
-		}
-		for name, n := range state.good.Relationships {
-			tell(g.relationships, float64(n), name)
-		}
-		for _, step := range state.good.Steps {
-			tell(g.stepState, 1, step.ID, step.State)
-		}
-		for name, n := range state.good.WithheldDeletions {
-			tell(g.withheld, float64(n), name)
-		}
-		for _, store := range state.good.Stores {
-			tell(g.behind, number(store.Behind), store.Name)
-		}
-		if at := state.good.FinishedAt; !at.IsZero() {
-			tell(g.age, now.Sub(at).Seconds())
-		}
-		if at := state.tokenExpiresAt(); !at.IsZero() {
-			tell(g.tokenDays, at.Sub(now).Hours()/24)
-		}
-		for _, c := range i.alerting.counts() {
-			tell(g.alertsQueued, float64(c.Queued), c.Destination)
-			tell(g.alertsDead, float64(c.Dead), c.Destination)
-		}
-		if i.alerting != nil {
-			tell(g.alertsHeld, number(i.alerting.held() != nil))
-		}
-		last := state.last
-		if last.StartedAt.IsZero() {
-			continue
-		}
-		tell(g.runSeconds, last.FinishedAt.Sub(last.StartedAt).Seconds())
-		for _, step := range last.Steps {
-			tell(g.stepSeconds, step.Seconds, step.ID)
-		}
-		for _, store := range last.Stores {
-			tell(g.stepSeconds, store.Seconds, store.Name)
-		}
+		i.tellGauges(g.service.Now(), func(name, help string, value float64, labels ...string) {
+			names, values := []string{"instance"}, []string{i.settings.Instance}
+			for label := range slices.Chunk(labels, 2) {
+				names, values = append(names, label[0]), append(values, label[1])
+			}
+			to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), prometheus.GaugeValue, value, values...)
+		})
+	}
+}
+
+// tellGauges tells of an instance; labels are names and values in turn.
+func (i *instance) tellGauges(now time.Time, tell func(name, help string, value float64, labels ...string)) {
+	state := i.state()
+	tell("s1graph_ready", "1 where the last good run is recent enough, else 0.", number(i.unready(state, now) == ""))
+	tell("s1graph_failed_runs_in_a_row", "Runs that failed since the last good one.", float64(state.failedInRow))
+	for name, n := range state.good.Entities {
+		tell("s1graph_entities", "Entities in the graph by type.", float64(n), "type", name)
+	}
+	for name, n := range state.good.Relationships {
+		tell("s1graph_relationships", "Relationships in the graph by type.", float64(n), "type", name)
+	}
+	for _, step := range state.good.Steps {
+		tell("s1graph_step_state", "1 for the state that a step of the last good run ended in: ok, failed, refused, unavailable or skipped.", 1,
+			"step", step.ID, "state", step.State)
+	}
+	for name, n := range state.good.WithheldDeletions {
+		tell("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", float64(n), "type", name)
+	}
+	for _, store := range state.good.Stores {
+		tell("s1graph_store_behind", "1 where a store does not hold the last good run, else 0.", number(store.Behind), "store", store.Name)
+	}
+	if at := state.good.FinishedAt; !at.IsZero() {
+		tell("s1graph_last_good_run_age_seconds", "Seconds since the end of the last run that was committed.", now.Sub(at).Seconds())
+	}
+	if at := state.tokenExpiresAt(); !at.IsZero() {
+		tell("s1graph_token_expires_in_days", "Days until the API token expires; negative once it has.", at.Sub(now).Hours()/24)
+	}
+	for _, c := range i.alerting.counts() {
+		tell("s1graph_alerts_queued", "Alerts that wait to be delivered.", float64(c.Queued), "destination", c.Destination)
+		tell("s1graph_alerts_dead", "Alerts that could not be delivered and are kept: see s1graph alerts list.", float64(c.Dead), "destination", c.Destination)
+	}
+	if i.alerting.engine != nil {
+		tell("s1graph_alerts_held", "1 where alerts are not sent since alerts.db cannot be read or written, else 0.", number(i.alerting.held() != nil))
+	}
+	last := state.last
+	if last.StartedAt.IsZero() {
+		return
+	}
+	tell("s1graph_run_seconds", "Seconds that the last run took.", last.FinishedAt.Sub(last.StartedAt).Seconds())
+	tellStep := func(name string, seconds float64) {
+		tell("s1graph_step_seconds", "Seconds that a step of the last run took, or the writing to a store.", seconds, "step", name)
+	}
+	for _, step := range last.Steps {
+		tellStep(step.ID, step.Seconds)
+	}
+	for _, store := range last.Stores {
+		tellStep(store.Name, store.Seconds)
 	}
 }
 

@@ -106,7 +106,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, i := range s.instances {
 		running.Go(func() { i.poll(ctx) })
-		if i.alerting != nil {
+		if i.alerting.engine != nil {
 			running.Go(func() { i.deliver(ctx) })
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"s1graph/alerts/outbox"
 	"s1graph/connector"
 )
 
@@ -37,8 +38,8 @@ type InstanceStatus struct {
 	Skipped        int64     `json:"skipped"`      // runs that were due and did not take place
 	TokenExpiresAt time.Time `json:"tokenExpiresAt,omitzero"`
 
-	Alerts     []QueueStatus `json:"alerts,omitempty"`     // by destination
-	AlertsHeld *HeldStatus   `json:"alertsHeld,omitempty"` // nil where they are not
+	Alerts     []outbox.Count `json:"alerts,omitempty"`     // by destination
+	AlertsHeld *HeldStatus    `json:"alertsHeld,omitempty"` // nil where they are not
 }
 
 // HeldStatus says that alerts are not sent since the outbox cannot be read or written, so that it could not be noted
@@ -46,14 +47,6 @@ type InstanceStatus struct {
 type HeldStatus struct {
 	Since  time.Time `json:"since"`
 	Reason string    `json:"reason"`
-}
-
-// QueueStatus is how many alerts wait for a destination.
-type QueueStatus struct {
-	Destination string    `json:"destination"`
-	Queued      int       `json:"queued"`
-	Dead        int       `json:"dead"` // could not be delivered: s1graph alerts list
-	Oldest      time.Time `json:"oldest,omitzero"`
 }
 
 // StepProgress is how far a step of the run is that is under way.
@@ -98,10 +91,7 @@ func (i *instance) describe(now time.Time) InstanceStatus {
 			d.Steps = append(d.Steps, StepProgress{Step: e.Step, State: e.State, Rows: e.Rows, Total: e.Total})
 		}
 	}
-	for _, c := range i.alerting.counts() {
-		d.Alerts = append(d.Alerts, QueueStatus(c))
-	}
-	d.AlertsHeld = i.alerting.held()
+	d.Alerts, d.AlertsHeld = i.alerting.counts(), i.alerting.held()
 	if !state.last.StartedAt.IsZero() {
 		d.LastRun = &state.last
 	}

@@ -12,9 +12,10 @@ import (
 
 // Count is how many messages the outbox has for a destination.
 type Count struct {
-	Destination  string
-	Queued, Dead int
-	Oldest       time.Time // when the first in the queue was found; zero where none is queued
+	Destination string    `json:"destination"`
+	Queued      int       `json:"queued"`
+	Dead        int       `json:"dead"`            // could not be delivered: s1graph alerts list
+	Oldest      time.Time `json:"oldest,omitzero"` // when the first in the queue was found; zero where none is queued
 }
 
 // tally is how many entries there are of a destination. It is kept beside them, so that nobody has to count them.
