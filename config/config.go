@@ -127,6 +127,9 @@ type Sources struct {
 	// a URL only where the instance is called after it.
 	Local bool
 
+	// Stores says of a Local command that it writes to the instance's stores as well, which must be known then.
+	Stores bool
+
 	NormalizeURL func(string) (string, error) // brings the console's URL into its one form, or says what is wrong
 	Steps        []string                     // IDs of the steps that there are
 

@@ -135,7 +135,7 @@ func (r *reading) heeds(s Setting) bool {
 	case Console:
 		return r.sources.Recording == "" && !r.sources.NoConsole && !r.sources.Local
 	case Database:
-		return !r.sources.Local
+		return !r.sources.Local || r.sources.Stores
 	}
 	return true
 }

@@ -271,7 +271,7 @@ func (l *loader) settleInstance() {
 
 // settleNeo4j makes sure that the database can be reached where it is needed.
 func (l *loader) settleNeo4j() {
-	if l.sources.Local {
+	if l.sources.Local && !l.sources.Stores {
 		return
 	}
 	c := &l.config.Neo4j

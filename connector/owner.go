@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func (r *run) isUnclaimed() bool {
 func (r *run) folder() *folder {
 	f := &folder{
 		instance: r.config.Instance,
-		owner:    neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.client.Host(), Source: r.source()},
+		owner:    r.origin(),
 		has: func(run string) bool {
 			_, err := r.store.Run(run)
 			return err == nil
@@ -110,6 +111,15 @@ func (f *folder) ofRun(last *jsonstore.Run) {
 		was, _ := stateOf(last) // what opens the run says what is wrong with it
 		f.unclaimed, f.scope = was.Unclaimed, was.Scope
 	}
+}
+
+// origin is whose graph the run makes, without the scope: that of what it reads, or of the last run where it reads
+// nothing.
+func (r *run) origin() neo4jstore.Owner {
+	if r.client == nil {
+		return neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.last.state.Host, Source: cmp.Or(r.last.state.cameFrom(), fromConsole)}
+	}
+	return neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.client.Host(), Source: r.source()}
 }
 
 // ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written.

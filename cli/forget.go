@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/harmless"
+)
+
+func (c *commands) forget() *cli.Command {
+	return &cli.Command{
+		Name:      "forget",
+		Usage:     "remove types that are read no longer from the graph",
+		ArgsUsage: "TYPE…",
+		Description: `Example, where the configuration has skip: [threats]:
+
+    s1graph forget sentinelone_threat --instance acme
+
+What runs leave out, and what the token may not read any more, stays in the graph as it was last read. This removes
+such types, and the relationships that lead to them, from the graph files and from Neo4j. It lists what goes, and asks,
+unless --yes is given. No change is reported and nobody is told; a type that is read again some day is a baseline.
+
+Neither the console nor its token is needed. Exit code 3: they are forgotten, and Neo4j is behind.`,
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
+		}, settingFlags(config.Graph, config.Database, config.Sync, config.Logging)...),
+		Action: func(ctx *cli.Context) error {
+			if !ctx.Args().Present() {
+				return misuse("forget needs the types that are to go, such as sentinelone_threat")
+			}
+			settings, err := c.load(ctx, config.Sources{Local: true, Stores: true})
+			if err != nil {
+				return err
+			}
+			return c.forgetTypes(ctx, settings, ctx.Args().Slice())
+		},
+	}
+}
+
+func (c *commands) forgetTypes(ctx *cli.Context, settings *config.Config, names []string) error {
+	if err := connector.CheckFolder(settings); err != nil {
+		return err
+	}
+	goes, err := connector.ToForget(settings, names)
+	if err != nil {
+		return err
+	}
+	if len(goes) == 0 {
+		c.out.line("The graph of %s has nothing of %s.", harmless.Text(settings.Instance), harmless.Text(strings.Join(names, ", ")))
+		return c.out.flush()
+	}
+	var rows [][]any
+	for _, t := range goes {
+		rows = append(rows, []any{t.Type, t.Records})
+	}
+	c.out.table([]string{"type", "number"}, rows)
+	if err := c.out.flush(); err != nil {
+		return err
+	}
+	if err := c.confirm(ctx, "This removes them from the graph. Type yes to go on:", "yes", "removed"); err != nil {
+		return err
+	}
+	summary, err := connector.Forget(ctx.Context, connector.Options{
+		Config: settings, Logger: c.logger(settings.Log, nil), Version: c.version(),
+	}, names)
+	if err != nil {
+		return err
+	}
+	c.out.line("Forgotten. The graph is that of run %s.", summary.Run)
+	var end error
+	for _, store := range summary.Stores {
+		if store.Behind {
+			c.out.line("%s is behind, and the next run brings it up to date: %s", store.Name, harmless.Text(store.Error))
+			end = &ending{code: partial}
+		}
+	}
+	if err := c.out.flush(); err != nil {
+		return err
+	}
+	return end
+}
