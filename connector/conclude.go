@@ -71,6 +71,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	slices.Sort(r.summary.IncompleteTypes)
 	r.agentsReadAt()
 	r.noteSteps()
+	r.summary.Notices = append(r.summary.Notices, r.summary.Unread(r.summary.StartedAt)...)
 	r.state.Policies = posture.Hash(r.config.Posture)
 	r.summary.DanglingRelationships = outcome.Dangling
 	for i, result := range r.results {

@@ -3,6 +3,7 @@ package connector_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -167,4 +168,52 @@ func TestNeo4jForgetsTooWhateverItHolds(t *testing.T) {
 		c.mustSync(both)
 		d.assertHolds(t, c.dir)
 	}
+}
+
+// daysLater makes a run begin so many days after the first one could have.
+func (c *console) daysLater(days int) func(*connector.Options) {
+	return func(o *connector.Options) {
+		o.Clock = func() time.Time { return c.Now().AddDate(0, 0, days) }
+	}
+}
+
+func TestWhatWasNotReadFor30DaysIsNamedUntilItIsForgotten(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		effect s1test.Effect // on the list of threats
+		adjust func(*connector.Options)
+		status connector.Status
+	}{
+		"switched off":     {s1test.Effect{}, withoutThreats, connector.Complete},
+		"a lapsed licence": {s1test.Refused(s1test.NotLicensed), func(*connector.Options) {}, connector.Complete},
+		"a lost right":     {s1test.Status(403), func(*connector.Options) {}, connector.Partial},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			c.mustSync(c.daysLater(0))
+			c.Break(s1test.Fault{Path: "/threats", Effect: test.effect})
+			soon := c.sync(test.adjust, c.daysLater(29))
+			require.NoError(t, soon.err)
+			assert.NotContains(t, strings.Join(soon.Notices, "\n"), "s1graph forget")
+
+			late := c.sync(test.adjust, c.daysLater(31))
+			require.NoError(t, late.err)
+			assert.Equal(t, test.status, late.Status)
+			assert.Contains(t, late.Notices, "threats was not read whole since 2026-11-20: 30 of sentinelone_threat stay in the graph as they were. "+
+				"If they are of no use any more: s1graph forget sentinelone_threat.")
+
+			c.forget([]string{"sentinelone_threat"}, test.adjust, c.daysLater(31))
+			rid := c.sync(test.adjust, c.daysLater(32))
+			require.NoError(t, rid.err)
+			assert.NotContains(t, strings.Join(rid.Notices, "\n"), "s1graph forget")
+		})
+	}
+}
+
+func TestWhatIsReadIsNotNamedHoweverLongTheServiceWasOff(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync(c.daysLater(0))
+	assert.Empty(t, c.mustSync(c.daysLater(400)).Notices)
 }
