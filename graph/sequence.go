@@ -71,6 +71,29 @@ func Filter[T any](seq iter.Seq2[T, error], keep func(T) bool) iter.Seq2[T, erro
 	}
 }
 
+// Chunks yields the elements of a sequence in lists of n, of which the last may be shorter, and ends with its first error.
+// A list is valid until the next one.
+func Chunks[T any](seq iter.Seq2[T, error], n int) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		chunk := make([]T, 0, n)
+		for v, err := range seq {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if chunk = append(chunk, v); len(chunk) == n {
+				if !yield(chunk, nil) {
+					return
+				}
+				chunk = chunk[:0]
+			}
+		}
+		if len(chunk) > 0 {
+			yield(chunk, nil)
+		}
+	}
+}
+
 // Keys yields the keys that a snapshot has of a type, in ascending order.
 func Keys(ctx context.Context, s Snapshot, typeName string) iter.Seq2[string, error] {
 	return Map(s.Digests(ctx, typeName), func(d KeyDigest) string { return strings.Clone(d.Key) })
@@ -85,26 +108,17 @@ func All(ctx context.Context, s Snapshot, typeName string) iter.Seq2[Encoded, er
 		return all.All(ctx, typeName)
 	}
 	return func(yield func(Encoded, error) bool) {
-		keys := make([]string, 0, fetchBatch)
-		flush := func() bool {
-			for e, err := range s.Fetch(ctx, typeName, keys) {
-				if !yield(e, err) || err != nil {
-					return false
-				}
-			}
-			keys = keys[:0]
-			return true
-		}
-		for key, err := range Keys(ctx, s, typeName) {
+		for keys, err := range Chunks(Keys(ctx, s, typeName), fetchBatch) {
 			if err != nil {
 				yield(Encoded{}, err)
 				return
 			}
-			if keys = append(keys, key); len(keys) == fetchBatch && !flush() {
-				return
+			for e, err := range s.Fetch(ctx, typeName, keys) {
+				if !yield(e, err) || err != nil {
+					return
+				}
 			}
 		}
-		flush()
 	}
 }
 

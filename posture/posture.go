@@ -79,32 +79,25 @@ type standing struct {
 // batch is how many records are asked for at once.
 const batch = 512
 
-// edge is a relationship from an agent to the device that it protects.
-type edge struct{ agent, device string }
-
 func (e *evaluation) readAgents() error {
-	var edges []edge
-	for key, err := range graph.Keys(e.ctx, e.graph, protectsType) {
+	for keys, err := range graph.Chunks(graph.Keys(e.ctx, e.graph, protectsType), batch) {
 		if err != nil {
 			return err
 		}
-		if from, to, ok := graph.RelationshipEnds(key); ok {
-			edges = append(edges, edge{from, to})
-		}
-		if len(edges) == batch {
-			if err := e.readSome(edges); err != nil {
-				return err
-			}
-			edges = edges[:0]
+		if err := e.readSome(keys); err != nil {
+			return err
 		}
 	}
-	return e.readSome(edges)
+	return nil
 }
 
-func (e *evaluation) readSome(edges []edge) error {
+// readSome reads the agents at which relationships with devices begin.
+func (e *evaluation) readSome(relationships []string) error {
 	devices := map[string][]string{} // by agent
-	for _, e := range edges {
-		devices[e.agent] = append(devices[e.agent], e.device)
+	for _, key := range relationships {
+		if agent, device, ok := graph.RelationshipEnds(key); ok {
+			devices[agent] = append(devices[agent], device)
+		}
 	}
 	for encoded, err := range e.graph.Fetch(e.ctx, agentType, slices.Sorted(maps.Keys(devices))) {
 		if err != nil {

@@ -2,6 +2,7 @@ package visualize
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -30,13 +31,16 @@ type shownChange struct {
 
 // countChanges counts the changes by type, and gives numbers to the entities that are gone.
 func (p *page) countChanges() error {
-	return p.eachChange(func(c *graph.ChangeLine) error {
+	for c, err := range p.changes() {
+		if err != nil {
+			return err
+		}
 		if table := p.relationshipTable(c.Type); table != nil {
 			table.counts[c.Op]++
 		}
 		table := p.byName[c.Type]
 		if table == nil {
-			return nil
+			continue
 		}
 		table.counts[c.Op]++
 		switch c.Op {
@@ -48,40 +52,29 @@ func (p *page) countChanges() error {
 				table.former[c.PreviousKey] = number
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // writeChanges writes the changes, those left out that are about nothing that the page has.
 func (p *page) writeChanges() error {
-	var shown []shownChange
+	shown := graph.Filter(graph.Map(p.changes(), p.show), func(s *shownChange) bool { return s != nil })
 	block := 0
-	flush := func() error {
-		if len(shown) == 0 {
-			return nil
+	for some, err := range graph.Chunks(shown, changesPerBlock) {
+		if err != nil {
+			return err
 		}
-		defer func() { shown = shown[:0] }()
+		if err := p.writeJSON(fmt.Sprintf("c0.%d", block), some); err != nil {
+			return err
+		}
 		block++
-		return p.writeJSON(fmt.Sprintf("c0.%d", block-1), shown)
 	}
-	err := p.eachChange(func(c *graph.ChangeLine) error {
-		s, ok := p.show(c)
-		if !ok {
-			return nil
-		}
-		if shown = append(shown, s); len(shown) < changesPerBlock {
-			return nil
-		}
-		return flush()
-	})
-	if err != nil {
-		return err
-	}
-	return flush()
+	return nil
 }
 
-func (p *page) show(c *graph.ChangeLine) (shown shownChange, ok bool) {
-	shown = shownChange{Op: c.Op}
+// show is nil for what the page has nothing of.
+func (p *page) show(c graph.ChangeLine) *shownChange {
+	shown := &shownChange{Op: c.Op}
 	switch c.Op {
 	case graph.Created:
 	case graph.Deleted:
@@ -94,21 +87,24 @@ func (p *page) show(c *graph.ChangeLine) (shown shownChange, ok bool) {
 		if c.Op == graph.Deleted || c.Op == graph.Rekeyed {
 			shown.Key = c.Key
 		}
-		shown.Number, ok = table.findFormer(c.Key)
-		return shown, ok
+		var found bool
+		if shown.Number, found = table.findFormer(c.Key); !found {
+			return nil
+		}
+		return shown
 	}
 	table := p.relationshipTable(c.Type)
 	if table == nil || table.from == nil || table.to == nil {
-		return shown, false
+		return nil
 	}
-	from, to, _ := graph.RelationshipEnds(c.Key)
-	shown.Relationship = &table.number
-	shown.From, ok = table.from.findFormer(from)
-	if !ok {
-		return shown, false
+	start, end, _ := graph.RelationshipEnds(c.Key)
+	from, there := table.from.findFormer(start)
+	to, too := table.to.findFormer(end)
+	if !there || !too {
+		return nil
 	}
-	shown.To, ok = table.to.findFormer(to)
-	return shown, ok
+	shown.Relationship, shown.From, shown.To = &table.number, from, to
+	return shown
 }
 
 // findFormer is find, for what is gone too.
@@ -120,18 +116,10 @@ func (t *entityTable) findFormer(key string) (number int, found bool) {
 	return number, found
 }
 
-// eachChange reads the changes from their beginning.
-func (p *page) eachChange(visit func(*graph.ChangeLine) error) error {
+// changes are those of the run, from their beginning.
+func (p *page) changes() iter.Seq2[graph.ChangeLine, error] {
 	if p.source.Changes == nil {
-		return nil
+		return graph.None
 	}
-	for c, err := range p.source.Changes(p.ctx) {
-		if err == nil {
-			err = visit(&c)
-		}
-		if err != nil {
-			return fmt.Errorf("changes: %w", err)
-		}
-	}
-	return nil
+	return graph.MapErrors(p.source.Changes(p.ctx), func(err error) error { return fmt.Errorf("changes: %w", err) })
 }

@@ -61,50 +61,44 @@ func (c *columns) clear() { *c = columns{} }
 // picture, and their properties.
 func (p *page) writeEntities() error {
 	for _, table := range p.entities {
-		card := onCards[table.typ.Name]
-		var index, properties columns
 		block := 0
-		flush := func() error {
-			if index.records == 0 {
-				return nil
-			}
-			id := fmt.Sprintf("%d.%d", table.number, block)
-			block++
-			defer index.clear()
-			defer properties.clear()
-			if err := p.writeJSON("i"+id, index.values); err != nil {
-				return err
-			}
-			return p.writeJSON("p"+id, properties.values)
-		}
-		for r, err := range p.records(table.typ.Name) {
+		for records, err := range graph.Chunks(p.records(table.typ.Name), entitiesPerBlock) {
 			if err != nil {
 				return err
 			}
-			index.add("_key", strings.TrimPrefix(r.Key, table.typ.Name+":"))
-			for _, property := range r.Properties {
-				name, value := property.Name, property.Value.Any()
-				switch {
-				case name == "displayName", slices.Contains(card, name):
-					index.add(name, value)
-				case isSearched(name) && !isEmpty(property.Value):
-					index.add(name, value)
-				}
-				properties.add(name, value)
+			index, properties := table.columns(records)
+			id := fmt.Sprintf("%d.%d", table.number, block)
+			block++
+			if err := p.writeJSON("i"+id, index.values); err != nil {
+				return err
 			}
-			index.end()
-			properties.end()
-			if index.records == entitiesPerBlock {
-				if err := flush(); err != nil {
-					return err
-				}
+			if err := p.writeJSON("p"+id, properties.values); err != nil {
+				return err
 			}
-		}
-		if err := flush(); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// columns are what is needed of some entities from the start, and all of their properties.
+func (t *entityTable) columns(records []graph.Record) (index, properties columns) {
+	card := onCards[t.typ.Name]
+	for _, r := range records {
+		index.add("_key", strings.TrimPrefix(r.Key, t.typ.Name+":"))
+		for _, property := range r.Properties {
+			name, value := property.Name, property.Value.Any()
+			switch {
+			case name == "displayName", slices.Contains(card, name):
+				index.add(name, value)
+			case isSearched(name) && !isEmpty(property.Value):
+				index.add(name, value)
+			}
+			properties.add(name, value)
+		}
+		index.end()
+		properties.end()
+	}
+	return index, properties
 }
 
 func isSearched(name string) bool {
