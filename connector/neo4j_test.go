@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
@@ -45,11 +47,22 @@ func (d database) assertHolds(t *testing.T, dir string) {
 	})
 	require.NoError(t, err)
 	defer store.Close(t.Context())
-	held, err := store.Load(t.Context())
+	held, err := store.ReadBack(t.Context(), nil, nil)
 	require.NoError(t, err)
 	run, err := jsonstore.OpenLast(dir)
 	require.NoError(t, err)
-	storetest.RequireSame(t, run, held)
+	for _, typ := range held.Types() {
+		require.Equal(t, lines(t, run.All(t.Context(), typ.Name)), lines(t, held.All(t.Context(), typ.Name)), typ.Name)
+	}
+}
+
+func lines(t *testing.T, records iter.Seq2[graph.Encoded, error]) (lines []string) {
+	t.Helper()
+	for e, err := range records {
+		require.NoError(t, err)
+		lines = append(lines, string(e.JSON))
+	}
+	return lines
 }
 
 // count runs a statement that gives a number.

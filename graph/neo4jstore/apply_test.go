@@ -414,9 +414,9 @@ func TestKeysThatBeginWithOneAnotherAreReadInOrder(t *testing.T) {
 	apply(t, store, target("1", snapshot(some...)))
 	apply(t, store, target("2", snapshot(many...)))
 	assert.Zero(t, apply(t, store, target("3", snapshot(many...))).Rows)
-	loaded, err := store.Load(t.Context())
+	now, err := loaded(t.Context(), store)
 	require.NoError(t, err)
-	storetest.RequireSame(t, snapshot(many...), loaded)
+	storetest.RequireSame(t, snapshot(many...), now)
 	requireClean(t, server, store.Scope(), snapshot(many...))
 }
 

@@ -228,3 +228,29 @@ func clock() func() time.Time {
 		return now
 	}
 }
+
+// loaded is the graph that a scope holds.
+func loaded(ctx context.Context, store *neo4jstore.Store) (graph.Snapshot, error) {
+	written, err := store.ReadBack(ctx, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	types := map[string]*graph.Type{}
+	for _, t := range written.Types() {
+		types[t.Name] = t
+	}
+	var records []graph.Record
+	for name := range types {
+		for e, err := range written.All(ctx, name) {
+			if err != nil {
+				return nil, err
+			}
+			r, err := graph.Decode(e.JSON, types)
+			if err != nil {
+				return nil, err
+			}
+			records = append(records, r)
+		}
+	}
+	return storetest.NewSnapshot(written.Types(), records...), nil
+}

@@ -18,7 +18,6 @@ type held struct {
 	store      *Store
 	types      map[string]*heldType
 	properties bool // take the digests of what there is, not those that were noted when it was written
-	lasting    bool // it is asked again when the scope may hold other things
 	encoded    bool // pages hold the records themselves, as they were written
 }
 
@@ -35,27 +34,10 @@ type heldType struct {
 
 var _ graph.Snapshot = (*held)(nil)
 
-// Load gives the graph that the scope holds, read anew whenever it is asked: of the types that were ever written to
-// it, and of their properties those that are ours.
-func (s *Store) Load(ctx context.Context) (graph.Snapshot, error) {
-	s = s.anew()
-	m, err := s.marker(ctx)
-	if err != nil {
-		return nil, err
-	}
-	h := s.held(m.types, true)
-	h.lasting = true
-	return h, nil
-}
-
 func (s *Store) held(types []known, properties bool) *held {
 	h := &held{store: s, types: map[string]*heldType{}, properties: properties}
 	for _, t := range types {
-		declared := make(map[string]bool, len(t.Properties))
-		for _, name := range t.Properties {
-			declared[name] = true
-		}
-		h.types[t.Name] = &heldType{Type: &t.Type, statements: statementsOf(&t.Type, nil), declared: declared}
+		h.types[t.Name] = &heldType{Type: &t.Type, statements: statementsOf(&t.Type, nil), declared: t.declared()}
 	}
 	return h
 }
@@ -97,7 +79,7 @@ func (h *held) Digests(ctx context.Context, typeName string) iter.Seq2[graph.Key
 			return
 		}
 		t.records, t.none, t.twice = 0, false, nil
-		if from := h.types[t.From]; from != nil && from.none && !h.lasting {
+		if from := h.types[t.From]; from != nil && from.none {
 			return // where they would start there was nothing, and what is there now was written since
 		}
 		last := ""

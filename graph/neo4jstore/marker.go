@@ -45,6 +45,15 @@ type known struct {
 	Properties []string `json:"properties"` // sorted
 }
 
+// declared are the names of the properties.
+func (k known) declared() map[string]bool {
+	names := make(map[string]bool, len(k.Properties))
+	for _, name := range k.Properties {
+		names[name] = true
+	}
+	return names
+}
+
 // union is the types of both lists, as the second has them where both do, with the property names of both.
 func union(a, b []known) []known {
 	types := map[string]known{}

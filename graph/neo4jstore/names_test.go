@@ -99,8 +99,8 @@ func TestAMarkerWithAHostileNameDeletesNothingAndIsRefused(t *testing.T) {
 					_, err := store.Apply(t.Context(), verify)
 					return err
 				},
-				"wipe": func() error { _, err := store.Wipe(t.Context(), model, nil); return err },
-				"load": func() error { _, err := store.Load(t.Context()); return err },
+				"wipe":      func() error { _, err := store.Wipe(t.Context(), model, nil); return err },
+				"read back": func() error { _, err := store.ReadBack(t.Context(), nil, nil); return err },
 				"inspect": func() error {
 					_, err := neo4jstore.Inspect(t.Context(), neo4jstore.Config{URI: server.URI, Username: server.Username, Password: server.Password, Scope: scope})
 					return err

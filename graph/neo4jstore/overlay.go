@@ -154,7 +154,7 @@ func (w *writer) overlay(from overlaySource) error {
 		}
 		for row, err := range w.differing(w.ctx, s, from) {
 			if err == nil {
-				err = w.add(t, update, row, overlaySize(row))
+				err = w.add(t, update, row)
 			}
 			if err != nil {
 				return err
@@ -162,22 +162,4 @@ func (w *writer) overlay(from overlaySource) error {
 		}
 	}
 	return w.flush()
-}
-
-// overlaySize is roughly how many bytes a row is in a batch.
-func overlaySize(row parameters) int {
-	set, _ := row["set"].(map[string]any)
-	n := 200
-	for name, v := range set {
-		n += len(name) + 10
-		switch v := v.(type) {
-		case string:
-			n += len(v)
-		case []string:
-			for _, s := range v {
-				n += len(s) + 5
-			}
-		}
-	}
-	return n
 }

@@ -52,6 +52,8 @@ func (s *suiteStore) Apply(ctx context.Context, after graph.Snapshot) error {
 	return err
 }
 
+func (s *suiteStore) Load(ctx context.Context) (graph.Snapshot, error) { return loaded(ctx, s.Store) }
+
 // State leaves the marker out, which notes the run where nothing is kept to compare with.
 func (s *suiteStore) State(context.Context) (string, error) {
 	lines := contents(s.t, s.server, s.Scope())

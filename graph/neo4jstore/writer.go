@@ -124,11 +124,8 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 	for _, t := range union(removed, union(a.marker.types, a.types)) {
 		w := &written{
 			Type: &t.Type, statements: statementsOf(&t.Type, was[t.Name]),
-			declared: map[string]bool{}, overlaid: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
+			declared: t.declared(), overlaid: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
 			renamed: was[t.Name] != nil && was[t.Name].Class != t.Class,
-		}
-		for _, name := range t.Properties {
-			w.declared[name] = true
 		}
 		types[t.Name] = w
 	}
@@ -156,9 +153,9 @@ func (w *writer) write(before, after graph.Snapshot, same func(typeName string) 
 			if err != nil {
 				return err
 			}
-			return w.add(t, create, row, size(c.After))
+			return w.add(t, create, row)
 		case graph.Updated, graph.Touched:
-			return w.add(t, update, w.updated(t, &c), size(c.After))
+			return w.add(t, update, w.updated(t, &c))
 		case graph.Deleted:
 			w.gone.add(c.Type.Name, c.Key) // it is removed at the end
 		}
@@ -180,7 +177,7 @@ func (w *writer) remove(before graph.Snapshot, has func(t *graph.Type) bool, wit
 				continue
 			}
 			if err == nil {
-				err = w.add(w.types[t.Name], remove, reference(t, key), len(key))
+				err = w.add(w.types[t.Name], remove, reference(t, key))
 			}
 			if err != nil {
 				return fmt.Errorf("type %s: %w", t.Name, err)
@@ -194,7 +191,7 @@ func (w *writer) remove(before graph.Snapshot, has func(t *graph.Type) bool, wit
 func (w *writer) single(before *held) error {
 	for _, t := range before.Types() {
 		for _, key := range before.types[t.Name].twice {
-			if err := w.add(w.types[t.Name], single, reference(t, key), len(key)); err != nil {
+			if err := w.add(w.types[t.Name], single, reference(t, key)); err != nil {
 				return err
 			}
 		}
@@ -266,27 +263,33 @@ func (w *writer) updated(t *written, c *graph.Change) map[string]any {
 	return row
 }
 
-// size is roughly how many bytes a record is in a batch.
-func size(r *graph.Record) int {
-	n := 3*len(r.Key) + 200
-	for _, p := range r.Properties {
-		n += len(p.Name) + len(p.Value.Text()) + 10
-		for _, s := range p.Value.List() {
-			n += len(s) + 5
+// size is roughly how many bytes a row, or what stands in it, is in a batch.
+func size(v any) int {
+	n := 10
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case []string:
+		for _, s := range v {
+			n += size(s)
+		}
+	case map[string]any:
+		for name, value := range v {
+			n += len(name) + size(value)
 		}
 	}
 	return n
 }
 
 // add puts a row into a batch, and closes that when it is full.
-func (w *writer) add(t *written, a action, row any, bytes int) error {
+func (w *writer) add(t *written, a action, row any) error {
 	if w.current != t {
 		if err := w.closeAll(); err != nil {
 			return err
 		}
 		w.current = t
 	}
-	b := w.open[a]
+	b, bytes := w.open[a], size(row)
 	if len(b.rows) > 0 && !w.fits(len(b.rows)+1, b.bytes+bytes) {
 		if err := w.close(b); err != nil {
 			return err
