@@ -122,7 +122,7 @@ type apply struct {
 	result Result
 
 	// Of the attempt under way.
-	marker *marker
+	marker *Marker
 	types  []known // the target's
 	lease  *lease
 	totals map[string]int64 // records to be written, where that is known
@@ -168,13 +168,13 @@ func (a *apply) attempt(ctx context.Context) (err error) {
 	if err := a.marker.admit(a.store.config.Scope, a.target.Owner); err != nil {
 		return err
 	}
-	a.result.Run = a.marker.run
+	a.result.Run = a.marker.Run
 	if !a.heal && !a.target.Verify && a.marker.holds() {
-		if a.marker.run == a.target.RunID {
+		if a.marker.Run == a.target.RunID {
 			return a.sign(ctx)
 		}
 		if a.target.Kept != nil {
-			if before, ok := a.target.Kept(a.marker.run); ok && graph.CheckTypes(before.Types()) == nil {
+			if before, ok := a.target.Kept(a.marker.Run); ok && graph.CheckTypes(before.Types()) == nil {
 				return a.advance(ctx, kept{before})
 			}
 		}
@@ -223,7 +223,7 @@ func (a *apply) advance(ctx context.Context, before graph.Snapshot) error {
 func (a *apply) compare(ctx context.Context) error {
 	before := a.store.held(union(a.marker.types, a.types), a.target.Verify)
 	a.newLease()
-	isCurrent := a.marker.holds() && a.marker.run == a.target.RunID && !a.heal
+	isCurrent := a.marker.holds() && a.marker.Run == a.target.RunID && !a.heal
 	if !isCurrent {
 		// Whoever writes at the moment is to stop before the database is read.
 		if err := a.take(ctx); err != nil {
@@ -251,7 +251,7 @@ func (a *apply) compare(ctx context.Context) error {
 		}
 		return w.remove(before, func(t *graph.Type) bool { return counts[t.Name].Deleted > 0 }, withheld)
 	})
-	a.result.Compared = a.marker.exists() || before.isAny()
+	a.result.Compared = a.marker.Exists || before.isAny()
 	if err != nil {
 		return err
 	}
@@ -294,7 +294,7 @@ func (a *apply) tidy(ctx context.Context) error {
 			infix[t.Class] = []any{} // all of them are strays
 		}
 	}
-	if !a.marker.exists() {
+	if !a.marker.Exists {
 		return nil
 	}
 	for class, types := range infix {

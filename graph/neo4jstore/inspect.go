@@ -48,7 +48,7 @@ func Inspect(ctx context.Context, c Config) (Inspection, error) {
 	if err != nil {
 		return found, err
 	}
-	found.Marker = m.public()
+	found.Marker = *m
 	if found.MayWrite, err = store.may(ctx, "CREATE (:S1GraphCheck {_scope: $scope})"); err != nil {
 		return found, err
 	}

@@ -26,19 +26,6 @@ func (e *FencedError) Error() string {
 // errMoved means that the marker is no longer as it was read.
 var errMoved = errors.New("another process wrote to the scope in the meantime")
 
-// marker is what a scope says of itself. The zero value is that of a scope without one.
-type marker struct {
-	found    bool    // there is one
-	run      string  // the run that was applied last
-	underWay string  // the run of an apply that began and did not end
-	withheld bool    // the scope has more than run, since something was withheld
-	token    string  // of the apply that began last
-	batch    int64   // how many batches that one has written
-	types    []known // that were ever written here
-	owner    Owner
-	state    string // Target.State
-}
-
 // known is a type, and all property names that the data model has ever declared for it.
 type known struct {
 	graph.Type `json:",inline"`
@@ -66,15 +53,12 @@ func union(a, b []known) []known {
 	return slices.SortedFunc(maps.Values(types), func(a, b known) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// exists says whether the scope has a marker.
-func (m *marker) exists() bool { return m.found }
-
 // holds says whether the scope is known to hold the marker's run and nothing else.
-func (m *marker) holds() bool { return m.run != "" && m.underWay == "" && !m.withheld }
+func (m *Marker) holds() bool { return m.Run != "" && m.UnderWay == "" && !m.withheld }
 
 // isSame says whether nothing was written between two readings.
-func (m *marker) isSame(other *marker) bool {
-	return m.run == other.run && m.underWay == other.underWay && m.token == other.token && m.batch == other.batch
+func (m *Marker) isSame(other *Marker) bool {
+	return m.Run == other.Run && m.UnderWay == other.UnderWay && m.token == other.token && m.batch == other.batch
 }
 
 const markerFields = `
@@ -116,7 +100,7 @@ const removeMarker = `
 
 // marker reads the marker where it is written: another member of a cluster may not have the last one yet. What is read
 // after it is not older.
-func (s *Store) marker(ctx context.Context) (m *marker, err error) {
+func (s *Store) marker(ctx context.Context) (m *Marker, err error) {
 	err = s.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		records, err := collect(ctx, tx, readMarker, parameters{"scope": s.config.Scope})
 		if err == nil {
@@ -127,23 +111,23 @@ func (s *Store) marker(ctx context.Context) (m *marker, err error) {
 	return m, err
 }
 
-func decodeMarker(scope string, records []*neo4j.Record) (*marker, error) {
-	m := &marker{}
+func decodeMarker(scope string, records []*neo4j.Record) (*Marker, error) {
+	m := &Marker{}
 	if len(records) == 0 {
 		return m, nil
 	}
-	m.found = true
+	m.Exists = true
 	v := records[0].AsMap()
 	if format, ok := v["format"].(int64); !ok || format > markerFormat {
 		return nil, &FormatError{Scope: scope, Format: format}
 	}
-	m.run, _ = v["run"].(string)
-	m.underWay, _ = v["underWay"].(string)
+	m.Run, _ = v["run"].(string)
+	m.UnderWay, _ = v["underWay"].(string)
 	m.withheld, _ = v["withheld"].(bool)
 	m.token, _ = v["token"].(string)
 	m.batch, _ = v["batch"].(int64)
 	for name, field := range map[string]*string{
-		"folder": &m.owner.Folder, "host": &m.owner.Host, "source": &m.owner.Source, "sees": &m.owner.Scope, "state": &m.state,
+		"folder": &m.Folder, "host": &m.Host, "source": &m.Source, "sees": &m.Scope, "state": &m.State,
 	} {
 		*field, _ = v[name].(string)
 	}
@@ -160,7 +144,7 @@ func decodeMarker(scope string, records []*neo4j.Record) (*marker, error) {
 // lease is the right to write to a scope. It is for one goroutine at a time.
 type lease struct {
 	store  *Store
-	marker *marker // as it was read before the lease was taken
+	marker *Marker // as it was read before the lease was taken
 	token  string
 	owner  Owner  // that the marker is to name; nobody: the one whom it names
 	state  string // Target.State
@@ -171,7 +155,7 @@ type lease struct {
 	statements int64 // that wrote
 }
 
-func (s *Store) newLease(m *marker) *lease {
+func (s *Store) newLease(m *Marker) *lease {
 	return &lease{store: s, marker: m, token: rand.Text()}
 }
 
@@ -284,7 +268,7 @@ func (l *lease) give(ctx context.Context, run string, types []known, withheld bo
 func (l *lease) destroy(ctx context.Context) error {
 	err := l.last(ctx, removeMarker, parameters{"scope": l.store.config.Scope, "token": l.token})
 	if fenced := new(FencedError); errors.As(err, &fenced) {
-		if m, readErr := l.store.marker(ctx); readErr == nil && !m.exists() {
+		if m, readErr := l.store.marker(ctx); readErr == nil && !m.Exists {
 			return nil // the first of two attempts went through
 		}
 	}

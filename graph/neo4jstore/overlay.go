@@ -36,12 +36,12 @@ type overlaySource func(ctx context.Context, s *Overlay) iter.Seq2[OverlayValues
 
 // keptOverlay reads the run that the scope holds. Where that fails, the apply reads the database instead.
 func (a *apply) keptOverlay(ctx context.Context, s *Overlay) iter.Seq2[OverlayValues, error] {
-	return different(s.Values(ctx, a.marker.run))
+	return different(s.Values(ctx, a.marker.Run))
 }
 
 // overlayBefore reads the database. If that held nothing of the scope, the nodes are new and have no overlay.
 func (a *apply) overlayBefore(before *held) overlaySource {
-	if a.marker.exists() || before.isAny() {
+	if a.marker.Exists || before.isAny() {
 		return a.heldOverlay
 	}
 	return func(context.Context, *Overlay) iter.Seq2[OverlayValues, error] { return graph.None }

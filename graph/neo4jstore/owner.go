@@ -19,7 +19,7 @@ type Owner struct {
 	Scope  string // what the last run could see, as JSON
 }
 
-// Marker is what a scope says of itself.
+// Marker is what a scope says of itself. The zero value is that of a scope without one.
 type Marker struct {
 	Exists   bool
 	Owner           // nobody where an earlier version wrote the marker
@@ -27,7 +27,10 @@ type Marker struct {
 	Run      string // that was applied last; "" where none was
 	UnderWay string // of an apply that began and did not end; "" where there is none
 
-	read *marker
+	withheld bool    // the scope has more than Run, since something was withheld
+	token    string  // of the apply that began last
+	batch    int64   // how many batches that one has written
+	types    []known // that were ever written here
 }
 
 // FormatError says that a later version wrote the marker, or that what it gives as its format is no number.
@@ -61,24 +64,19 @@ func (e *ForeignError) Error() string {
 
 // Marker reads what the scope says of itself. The error is a *FormatError where a later version wrote it.
 func (s *Store) Marker(ctx context.Context) (Marker, error) {
-	s = s.anew()
-	m, err := s.marker(ctx)
+	m, err := s.anew().marker(ctx)
 	if err != nil {
 		return Marker{}, err
 	}
-	return m.public(), nil
-}
-
-func (m *marker) public() Marker {
-	return Marker{Exists: m.exists(), Owner: m.owner, State: m.state, Run: m.run, UnderWay: m.underWay, read: m}
+	return *m, nil
 }
 
 // admit refuses who is not the owner. Nobody is refused nothing.
-func (m *marker) admit(scope string, o Owner) error {
-	if o == (Owner{}) || !m.exists() || m.owner.Folder == o.Folder {
+func (m *Marker) admit(scope string, o Owner) error {
+	if o == (Owner{}) || !m.Exists || m.Owner.Folder == o.Folder {
 		return nil
 	}
-	return &ForeignError{Scope: scope, Owner: m.owner}
+	return &ForeignError{Scope: scope, Owner: m.Owner}
 }
 
 const (
@@ -104,7 +102,7 @@ func ownerParameters(p parameters, o Owner, state string) parameters {
 
 // sign makes the marker name the target's owner where it names another, such as one with another scope.
 func (a *apply) sign(ctx context.Context) error {
-	if a.target.Owner == (Owner{}) || a.target.Owner == a.marker.owner {
+	if a.target.Owner == (Owner{}) || a.target.Owner == a.marker.Owner {
 		return nil
 	}
 	a.newLease()
@@ -124,7 +122,7 @@ func (a *apply) newLease() {
 // somebody has written since the marker was read.
 func (s *Store) Claim(ctx context.Context, m Marker, o Owner) error {
 	s = s.anew()
-	l := s.newLease(m.read)
+	l := s.newLease(&m)
 	return s.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		p := ownerParameters(parameters{"scope": s.config.Scope, "token": l.token}, o, m.State)
 		records, err := collect(ctx, tx, lockMarker, p)
@@ -135,7 +133,7 @@ func (s *Store) Claim(ctx context.Context, m Marker, o Owner) error {
 		if err != nil {
 			return err
 		}
-		if !now.exists() || !now.isSame(m.read) && now.token != l.token {
+		if !now.Exists || !now.isSame(&m) && now.token != l.token {
 			return &FencedError{Scope: s.config.Scope}
 		}
 		_, err = collect(ctx, tx, claimMarker, p)
