@@ -88,13 +88,7 @@ func parseEntry(b []byte) (entry, int) {
 
 // compareEntries says which of two entries with one key is the greater.
 func compareEntries(a, b *entry) int {
-	if c := cmp.Compare(a.rank, b.rank); c != 0 {
-		return c
-	}
-	if c := bytes.Compare(a.tie, b.tie); c != 0 {
-		return c
-	}
-	return bytes.Compare(a.json, b.json)
+	return cmp.Or(cmp.Compare(a.rank, b.rank), bytes.Compare(a.tie, b.tie), bytes.Compare(a.json, b.json))
 }
 
 // isLive says whether a row that no other superseded gave rise to e.

@@ -1,10 +1,14 @@
 package sorter
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // idSet is a set of numbers that costs little more than the eight bytes of each, and remembers which were
-// added more than once.
+// added more than once. It is safe for concurrent use.
 type idSet struct {
+	mu       sync.Mutex
 	shards   []shard // one for a few numbers, else many: to sort each takes less time then
 	repeated []uint64
 }
@@ -19,6 +23,8 @@ type shard struct {
 }
 
 func (s *idSet) add(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.shards == nil {
 		s.shards = make([]shard, 1)
 	}
@@ -27,12 +33,15 @@ func (s *idSet) add(id uint64) {
 	if len(s.shards) == 1 && len(sh.ids) > manyIDs {
 		s.shards = make([]shard, 256)
 		for _, id := range sh.ids {
-			s.add(id)
+			one := s.shard(id)
+			one.ids = append(one.ids, id)
 		}
 	}
 }
 
 func (s *idSet) has(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.shards == nil {
 		return false
 	}
@@ -48,6 +57,8 @@ func (s *idSet) has(id uint64) bool {
 }
 
 func (s *idSet) count() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var n int64
 	for i := range s.shards {
 		s.settle(&s.shards[i])
@@ -58,6 +69,8 @@ func (s *idSet) count() int64 {
 
 // repeats are the numbers that were added more than once, sorted.
 func (s *idSet) repeats() []uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range s.shards {
 		s.settle(&s.shards[i])
 	}

@@ -3,6 +3,7 @@ package sorter
 import (
 	"bytes"
 	"cmp"
+	"container/heap"
 	"context"
 	"fmt"
 	"io"
@@ -154,7 +155,7 @@ func (s *slab) copy(b []byte) []byte {
 func (s *Sorter) open(t int) (merger, error) {
 	var m merger
 	if s.filling != nil {
-		if err := m.push(&memorySource{s.filling.data, s.filling.refs[t]}); err != nil {
+		if err := m.add(&memorySource{s.filling.data, s.filling.refs[t]}); err != nil {
 			return nil, err
 		}
 	}
@@ -165,11 +166,10 @@ func (s *Sorter) open(t int) (merger, error) {
 			continue
 		}
 		size := min(int64(buffer), spilled.types[t].length)
-		if err := m.push(&fileSource{file: s.spill.file, left: spilled.types[t], buf: make([]byte, size)}); err != nil {
+		if err := m.add(&fileSource{file: s.spill.file, left: spilled.types[t], buf: make([]byte, size)}); err != nil {
 			return nil, err
 		}
 	}
-	m.init()
 	return m, nil
 }
 
@@ -245,54 +245,38 @@ type cursor struct {
 	source
 }
 
-func (m *merger) push(s source) error {
-	e, err := s.next()
-	if err == io.EOF {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	*m = append(*m, &cursor{e, s})
-	return nil
+func (m merger) Len() int           { return len(m) }
+func (m merger) Less(i, j int) bool { return bytes.Compare(m[i].head.key, m[j].head.key) < 0 }
+func (m merger) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
+func (m *merger) Push(c any)        { *m = append(*m, c.(*cursor)) }
+
+func (m *merger) Pop() any {
+	last := (*m)[len(*m)-1]
+	*m = (*m)[:len(*m)-1]
+	return last
 }
 
-func (m merger) init() {
-	for i := len(m)/2 - 1; i >= 0; i-- {
-		m.down(i)
+// add puts in a source, if it has any entry.
+func (m *merger) add(s source) error {
+	e, err := s.next()
+	if err == nil {
+		heap.Push(m, &cursor{e, s})
+	} else if err != io.EOF {
+		return err
 	}
+	return nil
 }
 
 // advance moves the first source on by one entry.
 func (m *merger) advance() error {
-	h := *m
-	e, err := h[0].next()
-	switch {
+	switch e, err := (*m)[0].next(); {
 	case err == io.EOF:
-		h[0] = h[len(h)-1]
-		h[len(h)-1] = nil
-		*m = h[:len(h)-1]
+		heap.Pop(m)
 	case err != nil:
 		return err
 	default:
-		h[0].head = e
+		(*m)[0].head = e
+		heap.Fix(m, 0)
 	}
-	m.down(0)
 	return nil
-}
-
-func (m merger) down(i int) {
-	for {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(m); child++ {
-			if bytes.Compare(m[child].head.key, m[least].head.key) < 0 {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		m[i], m[least] = m[least], m[i]
-		i = least
-	}
 }

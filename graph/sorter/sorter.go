@@ -14,7 +14,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 
 	"s1graph/graph"
@@ -95,7 +95,7 @@ func New(c Config) (*Sorter, error) {
 		free:   make(chan *batch, 2),
 	}
 	s.spill.dir = c.Dir
-	slices.SortFunc(s.types, func(x, y *graph.Type) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortFunc(s.types, func(x, y *graph.Type) int { return cmp.Compare(x.Name, y.Name) })
 	for i, t := range s.types {
 		if _, twice := s.byName[t.Name]; twice {
 			return nil, fmt.Errorf("sorter: the type %s is given twice", t.Name)
@@ -128,7 +128,7 @@ func (s *Sorter) Add(row Row) error {
 		return err
 	}
 	if l != nil {
-		l.add(h.id)
+		l.ids.add(h.id)
 	}
 	if full == nil {
 		return nil
@@ -173,25 +173,17 @@ func (s *Sorter) spillOut(full *batch) error {
 
 // Distinct counts the IDs of the list's rows so far.
 func (s *Sorter) Distinct(list string) int64 {
-	l := s.known(list)
-	if l == nil {
-		return 0
+	if l := s.known(list); l != nil {
+		return l.ids.count()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ids.count()
+	return 0
 }
 
 // Seen says whether the list had a row of that ID so far. (An ID that is no decimal number is known by 63
 // bits of its hash, so one in 10^18 answers is wrong.)
 func (s *Sorter) Seen(list, id string) bool {
 	l := s.known(list)
-	if l == nil {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ids.has(s.rowNumber(id))
+	return l != nil && l.ids.has(s.rowNumber(id))
 }
 
 // Sorted yields the records of a type in ascending order of their keys. Each owns its memory. The first
@@ -242,45 +234,16 @@ func (s *Sorter) list(name string) *list {
 // half of the numbers.
 func (s *Sorter) rowNumber(id string) uint64 {
 	const hashed = 1 << 63
-	if n, ok := decimal(id); ok {
+	if n, err := strconv.ParseUint(id, 10, 63); err == nil && (id == "0" || id[0] != '0') { // written in the one usual way
 		return n
 	}
 	return maphash.String(s.seed, id) | hashed
 }
 
-// decimal reads numbers below 10^18 times nine that are written in the one usual way.
-func decimal(s string) (n uint64, ok bool) {
-	if len(s) == 0 || len(s) > 19 || s[0] == '0' && len(s) > 1 {
-		return 0, false
-	}
-	for i := range len(s) {
-		c := s[i] - '0'
-		if c > 9 {
-			return 0, false
-		}
-		n = n*10 + uint64(c)
-	}
-	return n, n < 1<<63
-}
-
 // list is what the Sorter knows of the rows of one list.
 type list struct {
 	number uint32
-
-	mu  sync.Mutex
-	ids idSet
-}
-
-func (l *list) add(id uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ids.add(id)
-}
-
-func (l *list) repeats() []uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ids.repeats()
+	ids    idSet
 }
 
 // scratch is where one Add encodes its row, outside the lock.

@@ -39,7 +39,7 @@ func (s *Sorter) findSuperseded() error {
 	repeated := map[uint32][]uint64{}
 	winners := map[uint32][]best{}
 	for _, l := range s.lists {
-		if ids := l.repeats(); len(ids) > 0 {
+		if ids := l.ids.repeats(); len(ids) > 0 {
 			repeated[l.number], winners[l.number] = ids, make([]best, len(ids))
 		}
 	}
