@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"s1graph/alerts/delivery"
@@ -203,7 +204,13 @@ func (e *Engine) raise(ctx context.Context, ev *evaluation, c counts) (Result, e
 				return err
 			}
 		}
-		if err := ev.remember(tx, e.Rules.rules, c, ev.run.ID); err != nil || e.DeadKept == 0 {
+		err := ev.remember(tx, e.Rules.rules, c, ev.run.ID)
+		if err == nil && ev.run.ID != "" {
+			err = ev.outlast(tx, e.Rules.rules, func(destination string) bool {
+				return slices.ContainsFunc(e.Destinations, func(d config.Destination) bool { return d.Name == destination })
+			})
+		}
+		if err != nil || e.DeadKept == 0 {
 			return err
 		}
 		dropped, err = tx.Expire(ev.run.StartedAt, e.DeadKept)

@@ -240,3 +240,65 @@ func TestTheEndOfWhatWasToldWithOthersWaitsForThat(t *testing.T) {
 		return err
 	}))
 }
+
+// watcher is a destination that is told again and again of what lasts.
+var watcher = config.Destination{Name: "watcher", URL: config.NewSecret("alertmanager://127.0.0.1:9093")}
+
+func TestWhatLastsIsToldAgainUntilItEndsOrItsRuleOrDestinationIsGone(t *testing.T) {
+	r := infected()
+	r.Ended = new(false)
+	w := newWorld(t, r, config.Rule{Use: "device infected"})
+	w.config.Destinations = append(w.config.Destinations, watcher)
+	follow := func() (told []string) {
+		_, err := w.engine().Apply(t.Context(), w.run())
+		require.NoError(t, err)
+		require.NoError(t, w.outbox.Update(t.Context(), func(tx *outbox.Tx) error {
+			queued, err := tx.Queued("watcher")
+			for _, m := range queued {
+				told = append(told, m.Op+" "+m.Key)
+				require.NoError(t, tx.Delivered(m))
+			}
+			return err
+		}))
+		return told
+	}
+	lasting := func() (keys []string) {
+		require.NoError(t, w.outbox.View(t.Context(), func(tx *outbox.Tx) error {
+			all, err := tx.Lasting("watcher")
+			for _, m := range all {
+				keys = append(keys, m.Key)
+			}
+			return err
+		}))
+		return sorted(keys)
+	}
+	begin := func() {
+		w.fill(1000, 3, healthy)
+		follow()
+		w.fill(1000, 3, sick)
+		assert.Contains(t, follow(), "began sentinelone_agent:1000")
+		assert.Len(t, lasting(), 3, "what only happened does not last")
+	}
+	follow()
+	begin()
+	w.fill(1000, 1, healthy)
+	assert.Contains(t, follow(), "ended sentinelone_agent:1000")
+	assert.Equal(t, []string{"sentinelone_agent:1001", "sentinelone_agent:1002"}, lasting())
+	require.NoError(t, w.engine().Failed(t.Context(), w.report("", "failed")))
+	assert.Len(t, lasting(), 2, "a run that failed ends nothing")
+
+	w.config.Rules[0].When += ` && entity.displayName != ""`
+	follow()
+	assert.Empty(t, lasting(), "with another condition it is another state")
+	begin()
+	w.config.Rules = w.config.Rules[1:]
+	follow()
+	assert.Empty(t, lasting())
+
+	w.config.Rules = append(w.config.Rules, r)
+	follow()
+	begin()
+	w.config.Destinations = w.config.Destinations[:1]
+	follow()
+	assert.Empty(t, lasting())
+}

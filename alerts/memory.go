@@ -1,12 +1,14 @@
 package alerts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -169,6 +171,30 @@ func (e *evaluation) remember(tx *outbox.Tx, rules []*rule, c counts, cursor str
 		}
 	}
 	return e.rememberMutes(tx, rules)
+}
+
+// outlast stops what is told again and again of states that are over, and by rules and to destinations that are there no
+// more.
+func (e *evaluation) outlast(tx *outbox.Tx, rules []*rule, known func(destination string) bool) error {
+	incidents := sync.OnceValue(func() map[string]bool {
+		last := map[string]bool{}
+		for _, r := range rules {
+			for _, states := range []map[string]state{e.memory.states[r], e.of(r).began} {
+				for key, s := range states {
+					if _, over := e.of(r).over[key]; over {
+						continue
+					}
+					key = cmp.Or(s.Key, key)
+					if s.Together {
+						key = ""
+					}
+					last[e.incident(r, key)] = true
+				}
+			}
+		}
+		return last
+	})
+	return tx.Outlast(func(m outbox.Message) bool { return known(m.Destination) && incidents()[m.Incident] })
 }
 
 // forgetRules takes away what rules remember that are there no more, or have another condition now.

@@ -58,7 +58,7 @@ func (e *Engine) messages(ev *evaluation, a alert) []outbox.Message {
 		m := outbox.Message{
 			ID: a.id, Event: a.event, Instance: e.Instance, Run: ev.run.Report.Run, Rule: a.rule.name, Severity: a.severity,
 			Destination: d.Name, Type: a.subject.typ, Class: a.subject.class, Op: a.subject.op, At: ev.run.StartedAt.UTC(),
-			Incident: a.incident, Ends: a.ends,
+			Incident: a.incident, Ends: a.ends, Lasts: a.subject.op == "began" && delivery.Forgets(d),
 		}
 		if a.many == nil {
 			m.Key = cmp.Or(a.key, a.subject.key)

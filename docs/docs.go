@@ -42,11 +42,11 @@ func WriteAlerts(w io.Writer) error {
 		Ready    []alerts.ReadyRule
 		Services []*delivery.Service
 
-		SendTimeout, FirstPause, MostPause time.Duration
-		MostAttempts                       int
+		SendTimeout, FirstPause, MostPause, RefreshEvery time.Duration
+		MostAttempts                                     int
 	}{
 		alerts.Describe(), alerts.Ready(), delivery.Services(),
-		delivery.SendTimeout, delivery.FirstPause, delivery.MostPause, delivery.MostAttempts,
+		delivery.SendTimeout, delivery.FirstPause, delivery.MostPause, delivery.RefreshEvery, delivery.MostAttempts,
 	})
 }
 

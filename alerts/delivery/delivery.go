@@ -126,6 +126,7 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	}
 	defer d.close()
 	d.warnOfStrangers()
+	d.lastFor(refreshed)
 	var all sync.WaitGroup
 	for _, w := range d.workers {
 		all.Go(func() { w.run(ctx) })
@@ -151,6 +152,7 @@ func (d *Deliverer) Drain(ctx context.Context) (left int, err error) {
 	}
 	if release != nil {
 		defer d.close()
+		d.lastFor(untilNextRun)
 		faults := make([]error, len(d.workers))
 		var all sync.WaitGroup
 		for i, w := range d.workers {

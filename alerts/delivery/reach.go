@@ -53,12 +53,12 @@ func addressOf(to config.Destination) (string, error) {
 		return "", errors.New("the URL names no host")
 	}
 	port := "443"
-	if u.Scheme == "http" || u.Query().Get("disabletls") != "" && u.Query().Get("disabletls") != "no" {
+	if u.Scheme == "http" || u.Scheme == alertmanager.Name || u.Query().Get("disabletls") != "" && u.Query().Get("disabletls") != "no" {
 		port = "80"
 	}
 	port = cmp.Or(u.Port(), port)
 	scheme := "https"
-	if port == "80" {
+	if port == "80" || u.Scheme == alertmanager.Name {
 		scheme = "http"
 	}
 	target := &url.URL{Scheme: scheme, Host: net.JoinHostPort(u.Hostname(), port)}

@@ -17,6 +17,7 @@ import (
 // services are all that a destination without a format may be one of. Each has a file of its own, which says
 // everything about it: CONTRIBUTING.md tells how to add one.
 var services = []*Service{
+	&alertmanager,
 	&bark,
 	&discord,
 	&generic,
@@ -70,6 +71,7 @@ type Service struct {
 
 	titled    bool // it shows a title apart from the text
 	incidents bool // it keeps incidents, which the end of a state closes
+	lasting   bool // it forgets what it is not told again: the sender is a refresher
 	once      bool // shoutrrr's service is good for one message
 
 	// priority has, by severity, the values of one of shoutrrr's settings, which it names; nil: there is no such thing.
@@ -100,6 +102,12 @@ func Check(to config.Destination) error {
 func KeepsIncidents(to config.Destination) bool {
 	s, err := serviceOf(to)
 	return err == nil && s.incidents
+}
+
+// Forgets says whether a destination is to be told again and again of what lasts.
+func Forgets(to config.Destination) bool {
+	s, err := serviceOf(to)
+	return err == nil && s.lasting
 }
 
 // open makes what sends to a destination.

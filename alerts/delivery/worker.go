@@ -48,6 +48,9 @@ type worker struct {
 	written    func()                 // tells of what unwritten has noted, once it is on disk; nil: nothing
 	unreadable string                 // what was last said of entries that cannot be read
 
+	refreshAt time.Time // when what lasts is told again
+	forgets   bool      // the last time that failed
+
 	waiting sync.Mutex
 	stop    context.CancelFunc // ends the wait that is under way or comes next; nil before the first
 }
@@ -61,6 +64,7 @@ func (w *worker) run(ctx context.Context) {
 		w.waiting.Unlock()
 
 		next, sent, err := w.round(ctx)
+		w.refresh(ctx)
 		if err != nil || !sent {
 			_ = w.Wait(looked, w.pause(next))
 		}
@@ -71,6 +75,7 @@ func (w *worker) run(ctx context.Context) {
 
 // drain works until nothing is due.
 func (w *worker) drain(ctx context.Context) error {
+	defer w.refresh(ctx)
 	for ctx.Err() == nil {
 		if _, sent, err := w.round(ctx); err != nil || !sent {
 			return err
@@ -219,7 +224,7 @@ func (w *worker) write(ctx context.Context, also func(*outbox.Tx) error) error {
 // deliver makes one attempt at e, which is claimed, and remembers how it went until that is written. Where ctx ended
 // before there was an answer the claim is taken back: the attempt is repeated when there is somebody to make it.
 func (w *worker) deliver(ctx context.Context, e outbox.Entry) {
-	fault := w.attempt(ctx, e.Message)
+	fault := w.attempt(ctx, func(ctx context.Context) *fault { return w.sender.send(ctx, e.Message) })
 	if fault != nil && fault.cut {
 		w.unwritten = func(tx *outbox.Tx) error { return tx.Unclaim(e) }
 		return
@@ -274,9 +279,9 @@ func (w *worker) away(now time.Time, reason string) {
 	}
 }
 
-// attempt sends m. It does not outlast the time that a send has, nor the end of ctx by more than the grace. A panic is
+// attempt sends. It does not outlast the time that a send has, nor the end of ctx by more than the grace. A panic is
 // a failure as others are; what it says is not told, as it may have the URL in it.
-func (w *worker) attempt(ctx context.Context, m outbox.Message) *fault {
+func (w *worker) attempt(ctx context.Context, send func(context.Context) *fault) *fault {
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Timeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
@@ -285,7 +290,7 @@ func (w *worker) attempt(ctx context.Context, m outbox.Message) *fault {
 	})
 	defer stop()
 	var fault *fault
-	if panicked := panics.Try(func() { fault = w.sender.send(sending, m) }); panicked != nil {
+	if panicked := panics.Try(func() { fault = send(sending) }); panicked != nil {
 		w.Logger.Error("sending panicked, which is a fault of s1graph: please report it", "destination", w.name, "stack", string(panicked.Stack))
 		fault = panickedFault()
 	}

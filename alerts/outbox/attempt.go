@@ -12,7 +12,7 @@ func (tx *Tx) Delivered(e Entry) error {
 	if !tx.waits(e) {
 		return nil
 	}
-	return tx.remove(waiting, e)
+	return errors.Join(tx.remove(waiting, e), tx.noteLasting(e.Message))
 }
 
 // remove takes e out of a bucket and of the file.

@@ -42,6 +42,9 @@ type Message struct {
 	// Incident is the same for the beginning of a state and its end, and for all alerts that one incident is kept of.
 	Incident string `json:"incident,omitempty"`
 
+	// Lasts says that the destination is to be told of it again after it was delivered, while it lasts.
+	Lasts bool `json:"lasts,omitempty"`
+
 	// Ends are the IDs of the alerts that told that began what ends now. It waits for those that are not delivered yet,
 	// and is given up where all of them are. Only Enqueue looks at it.
 	Ends []string `json:"-"`
@@ -72,6 +75,7 @@ var (
 	messages = []byte("messages") // Message by place, of both
 	known    = []byte("known")    // place by destination, zero byte and ID, of both
 	counted  = []byte("counted")  // tally by destination
+	lasting  = []byte("lasting")  // Message by destination, zero byte and incident
 	memory   = []byte("memory")   // buckets of Put
 )
 
