@@ -83,6 +83,7 @@ type soak struct {
 	skew     atomic.Int64
 	began    time.Time // in the bubble
 	isBroken bool      // the disk is, so that it is not measured
+	mayFail  atomic.Bool
 
 	service *poll.Service
 	end     func()
@@ -95,13 +96,14 @@ type soak struct {
 	mu       sync.Mutex
 	random   *rand.Rand // for the service
 	outcomes map[string]int
+	failed   []string // errors of runs that nothing kept from being committed
 	log      []string // the last lines
 }
 
 func newSoak(t *testing.T, days int, seed uint64) *soak {
 	t.Helper()
 	tenant := s1test.Tenant{
-		Seed: seed, Accounts: 2, Sites: 6, Groups: 12, Agents: 60 + 2*days, Threats: 20, ApplicationsPerAgent: 2, Changes: 1,
+		Seed: seed, Accounts: 2, Sites: 6, Groups: 12, Agents: 60 + days, Threats: 20, ApplicationsPerAgent: 1, Changes: 1,
 	}
 	s := &soak{
 		days: days, console: s1test.New(tenant), receiver: newReceiver(t), line: newLine(t, days), disk: disktest.New(t, diskBytes),
@@ -151,6 +153,7 @@ func (s *soak) run(t *testing.T) {
 	synctest.Wait()
 	s.sample(t)
 	s.stop()
+	assert.Empty(t, some(s.failed), "runs fail while the console and the disk are well")
 	s.assertGraph(t)
 	s.assertTold(t)
 	s.assertBounded(t)
@@ -214,6 +217,9 @@ func (s *soak) sync(ctx context.Context, o connector.Options) (connector.Summary
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outcomes["runs "+string(summary.Status)]++
+	if err != nil && ctx.Err() == nil && !s.mayFail.Load() {
+		s.failed = append(s.failed, err.Error())
+	}
 	for _, store := range summary.Stores {
 		if store.Behind {
 			s.outcomes["runs of which Neo4j stayed behind"]++
