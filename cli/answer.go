@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/base64"
 	"encoding/csv"
 	"fmt"
 	"math"
@@ -227,7 +226,7 @@ func toJSON(value any) []byte {
 // plain makes of a value of Neo4j's what JSON can say: maps of graph elements, texts of what is no number.
 func plain(value any) any {
 	switch v := value.(type) {
-	case nil, string, bool, int64:
+	case nil, string, bool, int64, []byte:
 		return v
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -236,8 +235,6 @@ func plain(value any) any {
 		return v
 	case time.Time:
 		return v.Format(time.RFC3339Nano)
-	case []byte:
-		return base64.StdEncoding.EncodeToString(v)
 	case []any:
 		list := make([]any, len(v))
 		for i, element := range v {

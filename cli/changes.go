@@ -82,15 +82,8 @@ func readable(name string, v graph.Value) string {
 // isMoment knows JupiterOne's times by their names, such as createdOn and lastSeenOn, and the vendor's,
 // such as registeredAt and lastActiveDate. They are milliseconds since 1970.
 func isMoment(name string, milliseconds int64) bool {
-	if milliseconds < 1e11 {
-		return false
-	}
-	for _, ending := range []string{"On", "At", "Date", "Time"} {
-		if strings.HasSuffix(name, ending) {
-			return true
-		}
-	}
-	return false
+	endings := []string{"On", "At", "Date", "Time"}
+	return milliseconds >= 1e11 && slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(name, ending) })
 }
 
 // countsTable prints how many changes there were of each type that has some, and says whether there

@@ -51,15 +51,13 @@ var documents = []struct {
 
 func (c *commands) writeDocuments(folder string) error {
 	for _, d := range documents {
-		if folder == "-" {
-			if err := d.write(c.out); err != nil {
-				return err
-			}
-			continue
-		}
 		var document bytes.Buffer
 		if err := d.write(&document); err != nil {
 			return err
+		}
+		if folder == "-" {
+			fmt.Fprint(c.out, document.String())
+			continue
 		}
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -82,39 +81,29 @@ func (c *commands) printVerdictsJSON(run *jsonstore.Run) error {
 }
 
 func (c *commands) printVerdicts(run *jsonstore.Run) error {
-	var verdicts []posture.Verdict
-	compliant := 0
+	verdicts := map[bool][]posture.Verdict{} // by whether the device is compliant
 	for v, err := range posture.Of(run) {
 		if err != nil {
 			return err
 		}
-		verdicts = append(verdicts, v)
-		if v.Compliant {
-			compliant++
-		}
+		verdicts[v.Compliant] = append(verdicts[v.Compliant], v)
 	}
-	slices.SortStableFunc(verdicts, func(a, b posture.Verdict) int {
-		return cmp.Or(cmp.Compare(rankOf(a.Compliant), rankOf(b.Compliant)), strings.Compare(strings.ToLower(a.DisplayName), strings.ToLower(b.DisplayName)))
-	})
 	var rows [][]any
-	for i := range verdicts {
-		rows = append(rows, c.out.verdictRow(&verdicts[i]))
+	for _, compliant := range []bool{false, true} { // first what someone must look after
+		slices.SortStableFunc(verdicts[compliant], func(a, b posture.Verdict) int {
+			return strings.Compare(strings.ToLower(a.DisplayName), strings.ToLower(b.DisplayName))
+		})
+		for _, v := range verdicts[compliant] {
+			rows = append(rows, c.out.verdictRow(&v))
+		}
 	}
 	if len(rows) > 0 {
 		c.out.table([]string{"device", "compliant", "reasons"}, rows)
 	}
 	if c.out.isTerminal() {
-		c.out.line("%s", conclusionOfPosture(run, len(verdicts), compliant))
+		c.out.line("%s", conclusionOfPosture(run, len(rows), len(verdicts[true])))
 	}
 	return nil
-}
-
-// rankOf puts first what someone must look after.
-func rankOf(compliant bool) int {
-	if compliant {
-		return 1
-	}
-	return 0
 }
 
 func (s *screen) verdictRow(v *posture.Verdict) []any {

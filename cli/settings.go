@@ -3,6 +3,7 @@ package cli
 import (
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,10 +52,7 @@ func (c *commands) complete(ctx *cli.Context, sources config.Sources) config.Sou
 		switch {
 		case !ctx.IsSet(name):
 		case s.Kind == config.Flag:
-			given[s.Key] = "false"
-			if ctx.Bool(name) {
-				given[s.Key] = "true"
-			}
+			given[s.Key] = strconv.FormatBool(ctx.Bool(name))
 		case s.Kind == config.List || s.Kind == config.Rates:
 			given[s.Key] = strings.Join(ctx.StringSlice(name), ",")
 		default:
