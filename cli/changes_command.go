@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/queries"
 	"s1graph/steps"
 )
 
@@ -76,62 +76,42 @@ type changeFilter struct {
 	ops   []string // empty: all
 }
 
-func newChangeFilter(ctx *cli.Context, now time.Time) (*changeFilter, error) {
-	f := &changeFilter{types: words(ctx.StringSlice("type")), ops: words(ctx.StringSlice("op"))}
-	var err error
+func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error) {
 	if ctx.IsSet("since") {
-		if f.since, err = since(ctx.String("since"), now); err != nil {
-			return nil, misuse("--since: %w", err)
+		given := ctx.String("since")
+		if f.since, err = queries.ParseMoment(given, now); err != nil {
+			return f, misuse("--since: %q must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z", given)
 		}
 	}
-	known := namesOf(steps.GraphTypes(), func(t *graph.Type) string { return t.Name })
+	types := namesOf(steps.GraphTypes(), func(t *graph.Type) string { return t.Name })
+	if f.types, err = knownWords(ctx, "type", "type", types); err != nil {
+		return f, err
+	}
 	ops := []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), string(graph.Rekeyed)}
-	for _, name := range f.types {
-		if !slices.Contains(known, name) {
-			return nil, misuse("--type: there is no type %q; %sthe types are %s", name, suggestion(name, known), strings.Join(known, ", "))
-		}
-	}
-	for _, name := range f.ops {
-		if !slices.Contains(ops, name) {
-			return nil, misuse("--op: there is no change %q; %sit is one of %s", name, suggestion(name, ops), strings.Join(ops, ", "))
-		}
-	}
-	return f, nil
+	f.ops, err = knownWords(ctx, "op", "change", ops)
+	return f, err
 }
 
-// words takes apart what may be given by several flags, or by one with commas.
-func words(given []string) []string {
+// knownWords are the values of a flag, which may be given by several flags, or by one with commas. what is what they are.
+func knownWords(ctx *cli.Context, flag, what string, known []string) ([]string, error) {
 	var all []string
-	for _, list := range given {
-		all = append(all, strings.Split(list, ",")...)
-	}
-	return all
-}
-
-// since reads a moment: a date, or how long ago it was.
-func since(text string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04Z07:00"} {
-		if moment, err := time.Parse(layout, text); err == nil {
-			return moment, nil
+	for _, list := range ctx.StringSlice(flag) {
+		for word := range strings.SplitSeq(list, ",") {
+			if !slices.Contains(known, word) {
+				return nil, misuse("--%s: there is no %s %q; %sthe %ss are %s", flag, what, word, suggestion(word, known), what, strings.Join(known, ", "))
+			}
+			all = append(all, word)
 		}
 	}
-	if days, inDays := strings.CutSuffix(text, "d"); inDays {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return now.AddDate(0, 0, -int(n)), nil
-		}
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	return time.Time{}, fmt.Errorf("%q must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z", text)
+	return all, nil
 }
 
-func (f *changeFilter) takes(c *graph.ChangeLine) bool {
+func (f changeFilter) takes(c *graph.ChangeLine) bool {
 	return (len(f.types) == 0 || slices.Contains(f.types, c.Type)) && (len(f.ops) == 0 || slices.Contains(f.ops, string(c.Op)))
 }
 
 // printLog prints the changes as they are read: there may be more than memory holds.
-func (c *commands) printLog(ctx *cli.Context, dir string, wanted *changeFilter) error {
+func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) error {
 	runs, err := jsonstore.ChangeLog(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return noRun(dir)

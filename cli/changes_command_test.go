@@ -175,7 +175,7 @@ func TestWrongUsageOfChangesEndsWithWhatToDo(t *testing.T) {
 	}{
 		{[]string{"--since", "yesterday"}, `s1graph: --since: "yesterday" must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z`},
 		{[]string{"--since", "-1h"}, `s1graph: --since: "-1h" must be so long ago, `},
-		{[]string{"--op", "delted"}, `s1graph: --op: there is no change "delted"; did you mean deleted? it is one of created, updated, deleted, rekeyed`},
+		{[]string{"--op", "delted"}, `s1graph: --op: there is no change "delted"; did you mean deleted? the changes are created, updated, deleted, rekeyed`},
 		{[]string{"--type", "sentinelone_agnet"}, `s1graph: --type: there is no type "sentinelone_agnet"; did you mean sentinelone_agent? the types are sentinelone_account, `},
 		{[]string{"--instance", "other"}, `s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir`},
 		{[]string{"here"}, `s1graph: changes takes no argument such as "here"`},

@@ -170,7 +170,7 @@ func TestWrongUsageEndsWithWhatToDo(t *testing.T) {
 		{[]string{"run", "--json=perhaps"}, `s1graph: invalid boolean value "perhaps" for -json: parse error; s1graph run --help shows how it is used`},
 		{[]string{"run", "--dir"}, `s1graph: flag needs an argument: -dir; s1graph run --help shows how it is used`},
 		{[]string{"run", "acme"}, `s1graph: run takes no argument such as "acme"; s1graph run --help lists its flags`},
-		{[]string{"run", "--only", "agnets"}, `s1graph: --only: there is no step "agnets"; the steps are ` + strings.Join(stepIDs(), ", ")},
+		{[]string{"run", "--only", "agnets"}, `s1graph: --only: there is no step "agnets"; did you mean agents? the steps are ` + strings.Join(stepIDs(), ", ")},
 		{[]string{"run", "--only", "agents", "--skip", "threats"}, `s1graph: --only and --skip contradict each other: give one of them`},
 		{[]string{"diff", "a"}, `s1graph: diff takes two graph folders, such as: s1graph diff A B`},
 		{[]string{"diff", "a", "b"}, `s1graph: a: there is no such folder; give the folder of a graph, such as .s1graph/INSTANCE or a copy of its graph folder`},

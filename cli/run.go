@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -129,19 +127,11 @@ func (c *commands) printJSON(v any) error {
 }
 
 func onlySteps(ctx *cli.Context) ([]string, error) {
-	var only []string
-	for _, given := range ctx.StringSlice("only") {
-		for id := range strings.SplitSeq(given, ",") {
-			if !slices.Contains(stepIDs(), id) {
-				return nil, misuse("--only: there is no step %q; the steps are %s", id, strings.Join(stepIDs(), ", "))
-			}
-			only = append(only, id)
-		}
+	only, err := knownWords(ctx, "only", "step", stepIDs())
+	if err == nil && len(only) > 0 && ctx.IsSet("skip") {
+		err = misuse("--only and --skip contradict each other: give one of them")
 	}
-	if len(only) > 0 && ctx.IsSet("skip") {
-		return nil, misuse("--only and --skip contradict each other: give one of them")
-	}
-	return only, nil
+	return only, err
 }
 
 // recordingName is what the recording in a folder is called, "" where none is to be replayed.

@@ -115,19 +115,28 @@ func parseBoolean(text string, _ time.Time) (any, error) {
 }
 
 func parseMoment(text string, now time.Time) (any, error) {
+	at, err := ParseMoment(text, now)
+	return at.UnixMilli(), err
+}
+
+// ParseMoment reads a moment as people write it: now, so long before now as 7d or 36h, or a time such as 2026-11-20 or
+// 2026-11-20T18:00:00Z. A day begins at midnight UTC.
+func ParseMoment(text string, now time.Time) (time.Time, error) {
 	if text == "now" {
-		return now.UnixMilli(), nil
+		return now, nil
 	}
-	if days, err := strconv.ParseUint(strings.TrimSuffix(text, "d"), 10, 16); err == nil && strings.HasSuffix(text, "d") {
-		return now.Add(-time.Duration(days) * 24 * time.Hour).UnixMilli(), nil
-	}
-	if before, err := time.ParseDuration(text); err == nil && before >= 0 {
-		return now.Add(-before).UnixMilli(), nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UnixMilli(), nil
+	if number, inDays := strings.CutSuffix(text, "d"); inDays {
+		if days, err := strconv.ParseUint(number, 10, 16); err == nil {
+			return now.Add(-time.Duration(days) * 24 * time.Hour), nil
 		}
 	}
-	return nil, errors.New("now, so long ago as 7d or 36h, or a time such as 2026-11-20 or 2026-11-20T18:00:00Z")
+	if before, err := time.ParseDuration(text); err == nil && before >= 0 {
+		return now.Add(-before), nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04Z07:00"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, errors.New("now, so long ago as 7d or 36h, or a time such as 2026-11-20 or 2026-11-20T18:00:00Z")
 }
