@@ -1,6 +1,8 @@
 package entities
 
 import (
+	"encoding/hex"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -108,30 +110,9 @@ func macAddressesOf(a *s1.Agent) []string {
 
 // parseMAC takes six bytes in hexadecimal digits with colons, dashes, dots, spaces or nothing between.
 func parseMAC(s string) (string, bool) {
-	const length = len("00:00:00:00:00:00")
-	var mac [length]byte
-	n := 0
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
-		case 'A' <= c && c <= 'F':
-			c += 'a' - 'A'
-		case c == ':', c == '-', c == '.', c == ' ':
-			continue
-		default:
-			return "", false
-		}
-		if n%3 == 2 && n < length {
-			mac[n] = ':'
-			n++
-		}
-		if n == length {
-			return "", false
-		}
-		mac[n] = c
-		n++
-	}
-	text := string(mac[:n])
-	return text, n == length && text != "00:00:00:00:00:00" && text != "ff:ff:ff:ff:ff:ff"
+	mac, err := hex.DecodeString(betweenDigits.Replace(s))
+	text := net.HardwareAddr(mac).String()
+	return text, err == nil && len(mac) == 6 && text != "00:00:00:00:00:00" && text != "ff:ff:ff:ff:ff:ff"
 }
+
+var betweenDigits = strings.NewReplacer(":", "", "-", "", ".", "", " ", "")

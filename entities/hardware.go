@@ -76,19 +76,10 @@ var makerNames = []string{
 }
 
 var (
-	bareFillers  = bareSet(fillers)
-	barePrefixes = bareSet(serialPrefixes)
-	bareMakers   = bareSet(makerNames)
+	bareFillers  = setOf(fillers, bare)
+	barePrefixes = setOf(serialPrefixes, bare)
+	bareMakers   = setOf(makerNames, bare)
 )
-
-// bareSet are names as bare sees them.
-func bareSet(names []string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[bare(name)] = true
-	}
-	return set
-}
 
 // usableSerial is the serial number without the space around it, or "" where it tells no machine from
 // another: a filler, a maker's name, fewer than four letters and digits, and one character repeated or a

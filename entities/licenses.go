@@ -9,11 +9,8 @@ import (
 
 // licenseBundles are the names of the bought bundles, such as "Singularity Complete".
 func licenseBundles(l *s1.Licenses) []string {
-	if l == nil {
-		return nil
-	}
 	var names []string
-	for _, b := range l.Bundles {
+	for _, b := range partOf(l).Bundles {
 		names = append(names, cmp.Or(b.DisplayName, b.Name))
 	}
 	return names
@@ -21,11 +18,8 @@ func licenseBundles(l *s1.Licenses) []string {
 
 // licenseModules are the names of the bought add-ons.
 func licenseModules(l *s1.Licenses) []string {
-	if l == nil {
-		return nil
-	}
 	var names []string
-	for _, m := range l.Modules {
+	for _, m := range partOf(l).Modules {
 		names = append(names, cmp.Or(m.DisplayName, m.Name))
 	}
 	return names
@@ -33,11 +27,8 @@ func licenseModules(l *s1.Licenses) []string {
 
 // licenseSurfaces says how many of what each bundle covers, as "bundle/surface: count".
 func licenseSurfaces(l *s1.Licenses) []string {
-	if l == nil {
-		return nil
-	}
 	var surfaces []string
-	for _, b := range l.Bundles {
+	for _, b := range partOf(l).Bundles {
 		for _, s := range b.Surfaces {
 			if !s.Count.Known {
 				continue

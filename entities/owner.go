@@ -80,15 +80,16 @@ var systemDomains = []string{
 var noNames = []string{"n/a", "na", "none", "null", "nil", "unknown", "undefined", "(unknown)", "-", "--", "?"}
 
 var (
-	systemAccountSet = foldedSet(systemAccounts)
-	systemDomainSet  = foldedSet(systemDomains)
-	noNameSet        = foldedSet(noNames)
+	systemAccountSet = setOf(systemAccounts, fold)
+	systemDomainSet  = setOf(systemDomains, fold)
+	noNameSet        = setOf(noNames, fold)
 )
 
-func foldedSet(names []string) map[string]bool {
+// setOf are names in the form in which they are compared.
+func setOf(names []string, form func(string) string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, name := range names {
-		set[fold(name)] = true
+		set[form(name)] = true
 	}
 	return set
 }

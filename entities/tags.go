@@ -17,18 +17,17 @@ const agentTagsDoc = "Value of the agent's tag KEY. In KEY, what is not an ASCII
 	"a hyphen; a key in which no letter or digit is left is written `key-` and 8 hex digits of its SHA-256. Several values of " +
 	"one KEY are sorted and joined with commas. The property tags has keys and values as they are."
 
+func tagsOf(a *s1.Agent) []s1.AgentTag { return partOf(a.Tags).SentinelOne }
+
 // agentTags are the tag.KEY properties of an agent, in ascending order. Keys that become the same name
 // share it, so that no value is lost.
 func agentTags(a *s1.Agent) []graph.Property {
-	if a.Tags == nil {
-		return nil
-	}
-	values := make(map[string][]string, len(a.Tags.SentinelOne))
-	for _, t := range a.Tags.SentinelOne {
+	values := map[string][]string{}
+	for _, t := range tagsOf(a) {
 		name := model.TagPrefix + fittedTagKey(unescaped(t.Key))
 		values[name] = append(values[name], unescaped(t.Value))
 	}
-	properties := make([]graph.Property, 0, len(values))
+	var properties []graph.Property
 	for name, list := range values {
 		slices.Sort(list)
 		joined := strings.TrimPrefix(strings.Join(slices.Compact(list), ","), ",") // a tag without a value adds nothing
@@ -40,23 +39,17 @@ func agentTags(a *s1.Agent) []graph.Property {
 
 // agentTagList has the agent's tags as they are, as "key:value".
 func agentTagList(a *s1.Agent) []string {
-	if a.Tags == nil {
-		return nil
-	}
-	list := make([]string, len(a.Tags.SentinelOne))
-	for i, t := range a.Tags.SentinelOne {
-		list[i] = unescaped(t.Key) + ":" + unescaped(t.Value)
+	var list []string
+	for _, t := range tagsOf(a) {
+		list = append(list, unescaped(t.Key)+":"+unescaped(t.Value))
 	}
 	return list
 }
 
 // agentTagsAssigned has who gave the agent which tag and when, as "key:value: who, time".
 func agentTagsAssigned(a *s1.Agent) []string {
-	if a.Tags == nil {
-		return nil
-	}
 	var list []string
-	for _, t := range a.Tags.SentinelOne {
+	for _, t := range tagsOf(a) {
 		parts := []string{unescaped(cmp.Or(t.AssignedBy, t.AssignedByID))}
 		if t.AssignedAt != 0 {
 			parts = append(parts, time.UnixMilli(int64(t.AssignedAt)).UTC().Format(time.RFC3339))
