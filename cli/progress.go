@@ -51,7 +51,7 @@ func (b *bars) show(e connector.Event) {
 		bar.SetValue(e.Rows)
 		return
 	}
-	bar.UpdateMessage(e.Step + " " + e.State)
+	bar.UpdateMessage(e.Step + " " + string(e.State))
 	if e.State == "failed" || e.State == "refused" {
 		bar.MarkAsErrored()
 		return

@@ -162,7 +162,7 @@ func (n *neo4j) report() report {
 // bring brings the database to a committed run.
 func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	started := time.Now()
-	result, err := n.applyRun(ctx, run, started)
+	result, err := n.applyRun(ctx, run)
 	n.result.Seconds += time.Since(started).Seconds()
 	n.result.Statements += result.Statements
 	n.result.Rows += result.Rows
@@ -180,16 +180,16 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 		}
 		n.notices = append(n.notices, fmt.Sprintf("Neo4j keeps %d of %s that the graph no longer has, since it could not be told how it came to hold them. If they are really gone, run with --allow-mass-delete.", result.Withheld[name], name))
 	}
-	end := Event{Step: "neo4j", Name: "Neo4j", State: "ok", Rows: result.Rows, Seconds: time.Since(started).Seconds(), Err: err}
+	end := Event{Step: "neo4j", State: steps.OK, Rows: result.Rows}
 	if err != nil {
-		end.State = "failed"
+		end.State = steps.Failed
 	}
 	n.progress(end)
 	n.logger.Info("run applied", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
 		"rows", result.Rows, "seconds", time.Since(started).Seconds(), "behind", n.result.Behind)
 }
 
-func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run, started time.Time) (neo4jstore.Result, error) {
+func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Result, error) {
 	was, err := stateOf(run)
 	switch {
 	case err != nil || n.store != nil:
@@ -216,7 +216,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run, started time.T
 		Complete:  func(name string) bool { return was.Complete[name] },
 		Withholds: n.config.guard.Withholds,
 		Accepted:  n.released(run),
-		Progress:  func(name string, done, total int64) { n.progress(storeEvent(name, done, total, started)) },
+		Progress:  func(name string, done, total int64) { n.progress(storeEvent(name, done, total)) },
 	})
 }
 
@@ -253,11 +253,10 @@ func (n *neo4j) released(run *jsonstore.Run) func(typeName, key string) bool {
 }
 
 // storeEvent says how far a type is in the database.
-func storeEvent(typeName string, done, total int64, started time.Time) Event {
-	e := Event{Step: "neo4j " + strings.TrimPrefix(typeName, "sentinelone_"), Name: "Neo4j: " + typeName, State: "running",
-		Rows: done, Total: total, Seconds: time.Since(started).Seconds()}
+func storeEvent(typeName string, done, total int64) Event {
+	e := Event{Step: "neo4j " + strings.TrimPrefix(typeName, "sentinelone_"), State: steps.Running, Rows: done, Total: total}
 	if total > 0 && done >= total {
-		e.State = "ok"
+		e.State = steps.OK
 	}
 	return e
 }
@@ -283,7 +282,7 @@ func Wipe(ctx context.Context, o Options) (StoreResult, error) {
 	defer func() { _ = store.Close(context.WithoutCancel(ctx)) }()
 	result, err := store.Wipe(ctx, steps.GraphTypes(), func(name string, done, total int64) {
 		if o.Progress != nil {
-			o.Progress(storeEvent(name, done, total, started))
+			o.Progress(storeEvent(name, done, total))
 		}
 	})
 	if err != nil {

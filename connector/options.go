@@ -12,6 +12,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/s1"
+	"s1graph/steps"
 )
 
 // Options say what one run is to do. The zero values of all but Config are ready to use.
@@ -52,15 +53,8 @@ type Options struct {
 	Changes func(c graph.Change, before, after graph.Snapshot) error
 }
 
-// Event says how far a step is.
-type Event struct {
-	Step, Name string
-	State      string // running, ok, failed, refused or skipped
-	Rows       int64  // read so far
-	Total      int64  // promised so far; 0: not known yet
-	Seconds    float64
-	Err        error
-}
+// Event says how far a step is, or one store.
+type Event = steps.Progress
 
 // UsageError says that the run was asked for something that it must not do, such as reading another
 // console into the same directory. Nothing was changed.

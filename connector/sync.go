@@ -211,7 +211,7 @@ func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorte
 		Skip:     r.skips,
 		Sorter:   fresh,
 		Tags:     tags,
-		Progress: r.report,
+		Progress: r.o.Progress,
 	})
 	r.results = results
 	read, faults := 0, []error{}
@@ -236,11 +236,6 @@ func (r *run) skips(id string) bool {
 		return !slices.Contains(r.o.Only, id)
 	}
 	return slices.Contains(r.config.Skip, id) || id == "applications" && r.config.Applications == "off"
-}
-
-func (r *run) report(p steps.Progress) {
-	state := cmp.Or(string(p.State), "running")
-	r.o.Progress(Event{Step: p.Step.ID, Name: p.Step.Name, State: state, Rows: p.Rows, Total: p.Total, Seconds: p.Elapsed.Seconds(), Err: p.Err})
 }
 
 // commit makes the draft the current run.

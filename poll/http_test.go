@@ -129,7 +129,7 @@ func TestTheStatusTellsHowEachInstanceIsDoing(t *testing.T) {
 		assert.Equal(t, "the console is down", acme.LastRun.Error)
 		assert.Equal(t, s.started.Add(time.Minute).UTC(), acme.NextRun)
 		assert.Equal(t, "running", globex.State)
-		assert.Equal(t, []poll.StepProgress{
+		assert.Equal(t, []connector.Event{
 			{Step: "agents", State: "running", Rows: 10, Total: 40}, {Step: "sites", State: "ok", Rows: 6, Total: 6},
 		}, globex.Steps)
 		assert.Nil(t, globex.LastRun)

@@ -27,9 +27,9 @@ type InstanceStatus struct {
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"` // why it is not ready
 
-	NextRun      time.Time      `json:"nextRun,omitzero"`      // while it waits
-	RunningSince time.Time      `json:"runningSince,omitzero"` // while it runs
-	Steps        []StepProgress `json:"steps,omitempty"`       // while it runs, by name
+	NextRun      time.Time         `json:"nextRun,omitzero"`      // while it waits
+	RunningSince time.Time         `json:"runningSince,omitzero"` // while it runs
+	Steps        []connector.Event `json:"steps,omitempty"`       // while it runs, by name
 
 	LastRun     *connector.Summary `json:"lastRun,omitempty"`     // since the service began, however it ended
 	LastGoodRun *GoodRun           `json:"lastGoodRun,omitempty"` // that was committed, maybe by another process
@@ -47,14 +47,6 @@ type InstanceStatus struct {
 type HeldStatus struct {
 	Since  time.Time `json:"since"`
 	Reason string    `json:"reason"`
-}
-
-// StepProgress is how far a step of the run is that is under way.
-type StepProgress struct {
-	Step  string `json:"step"`
-	State string `json:"state"` // running, ok, failed, refused, unavailable or skipped
-	Rows  int64  `json:"rows"`
-	Total int64  `json:"total"` // promised so far; 0: not known yet
 }
 
 // GoodRun is a run that was committed.
@@ -87,9 +79,7 @@ func (i *instance) describe(now time.Time) InstanceStatus {
 	}
 	if state.activity == running {
 		d.RunningSince = state.since.UTC()
-		for _, e := range state.progress {
-			d.Steps = append(d.Steps, StepProgress{Step: e.Step, State: e.State, Rows: e.Rows, Total: e.Total})
-		}
+		d.Steps = state.progress
 	}
 	d.Alerts, d.AlertsHeld = i.alerting.counts(), i.alerting.held()
 	if !state.last.StartedAt.IsZero() {

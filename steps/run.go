@@ -27,11 +27,10 @@ type Plan struct {
 
 // Progress says how far a step is.
 type Progress struct {
-	Step        Step
-	State       State // empty while it runs
-	Rows, Total int64 // read and promised so far
-	Elapsed     time.Duration
-	Err         error
+	Step  string `json:"step"` // its ID
+	State State  `json:"state"`
+	Rows  int64  `json:"rows"`  // read so far
+	Total int64  `json:"total"` // promised so far; 0: not known yet
 }
 
 // Result is how a step ended.
@@ -81,7 +80,7 @@ func Run(ctx context.Context, in *Input, plan Plan) ([]Result, error) {
 				cancel(err)
 			}
 			results[i] = result
-			report(Progress{Step: step, State: result.State, Elapsed: result.Elapsed, Err: result.Err})
+			report(Progress{Step: step.ID, State: result.State})
 			logResult(in.Logger, result)
 		})
 	}
@@ -94,11 +93,11 @@ func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(P
 	result := Result{Step: step, State: Skipped, Dangling: make(map[string]int64)}
 	started := time.Now()
 	if !plan.Skip(step.ID) {
-		report(Progress{Step: step})
+		report(Progress{Step: step.ID, State: Running})
 		var requests atomic.Int64
 		observed := s1.WithObserver(ctx, func(s1.Attempt) { requests.Add(1) })
 		out := newEmitter(step, plan.Sorter, plan.Tags, func(rows, total int64) {
-			report(Progress{Step: step, Rows: rows, Total: total, Elapsed: time.Since(started)})
+			report(Progress{Step: step.ID, State: Running, Rows: rows, Total: total})
 		})
 		result.Err = step.Run(observed, in, out)
 		result.State = stateOf(result.Err)

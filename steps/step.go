@@ -112,7 +112,7 @@ func NewInput(ctx context.Context, in Input) (*Input, error) {
 	return &in, in.readAccountsBefore(ctx)
 }
 
-// State is how a step ended.
+// State is how a step ended, or that it runs.
 type State string
 
 // The states. The types of failed and refused steps are incomplete; those of skipped and unavailable ones are left
@@ -123,4 +123,5 @@ const (
 	Refused     State = "refused"
 	Unavailable State = "unavailable"
 	Skipped     State = "skipped"
+	Running     State = "running"
 )
