@@ -192,6 +192,7 @@ var runWords = []said{
 	{"incompleteTypes", "Types that were not read whole."},
 	{"withheld", "Deletions that the guard withheld, by type."},
 	{"behind", "Stores that do not hold the run yet: `neo4j`. Empty where a run is evaluated later than it was made."},
+	{"unseen", "What rules or a store were moved past without having seen it: sentences."},
 	{"tokenDaysLeft", "Days until the API token expires, rounded up; absent where nobody knows."},
 	{"tokenDaysLeftBefore", "The same in the run before."},
 }
@@ -221,6 +222,7 @@ var templateWords = []said{
 	{"IncompleteTypes", "Types that were not read whole."},
 	{"Withheld", "Withheld deletions: types and numbers."},
 	{"Behind", "Stores that do not hold the run yet."},
+	{"Unseen", "As `run.unseen`, one sentence after the other."},
 	{"TokenDaysLeft", "As `run.tokenDaysLeft`; empty where nobody knows."},
 }
 

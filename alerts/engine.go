@@ -11,10 +11,12 @@ package alerts
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"s1graph/alerts/delivery"
@@ -99,6 +101,9 @@ type Run struct {
 	// is then a baseline.
 	Policies string
 
+	// Unreadable says that nothing of the run but Report can be read, and why. Nil: it can, as far as one knows.
+	Unreadable error
+
 	Report Report
 }
 
@@ -118,6 +123,7 @@ type Report struct {
 	IncompleteTypes []string
 	Withheld        map[string]int64 // deletions, by type
 	Behind          []string         // stores that do not have the run yet
+	Unseen          []string         // sentences: what stores and rules were moved past without having seen it
 	TokenExpiresAt  time.Time        // zero where nobody knows
 }
 
@@ -125,6 +131,7 @@ type Report struct {
 type Result struct {
 	Raised map[string]int // alerts, by rule
 	Queued int            // messages: an alert is one for each of its destinations
+	Unseen []string       // sentences: what the rules were moved past without having seen it
 }
 
 // Cursor is the ID of the last run that was evaluated; "" if none was. The first one is a baseline: states are
@@ -135,25 +142,57 @@ func (e *Engine) Cursor(ctx context.Context) (string, error) {
 }
 
 // Apply evaluates a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
-// the last one to be evaluated already is nothing.
+// the last one to be evaluated already is nothing. One that cannot be read is passed over, and rules on runs are told so:
+// what is damaged stays damaged, and would hold up all that comes after.
 func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 	m, err := recall(ctx, e.Outbox, e.Rules.rules, run.Policies)
 	if err != nil || m.cursor == run.ID {
 		return Result{}, err
 	}
+	var unseen []string
+	for _, name := range m.asides {
+		unseen = append(unseen, "alerts.db was damaged, and is kept as "+name+": what waited in it is not told, and the rules begin anew.")
+	}
+	passOver := func(why error) {
+		run.Unreadable = why
+		unseen = append(unseen, fmt.Sprintf("Alerts did not see the run %s, since it cannot be read: %s.", run.ID, strings.TrimSuffix(why.Error(), ".")))
+	}
+	if run.Unreadable != nil {
+		passOver(run.Unreadable)
+	}
+	result, err := e.apply(ctx, run, m, unseen)
+	if unreadable, found := errors.AsType[*unreadableError](err); found && ctx.Err() == nil {
+		passOver(unreadable)
+		result, err = e.apply(ctx, run, m, unseen)
+	}
+	result.Unseen = unseen
+	return result, err
+}
+
+// unreadableError says that what is wrong is the run.
+type unreadableError struct{ error }
+
+func (e *unreadableError) Unwrap() error { return e.error }
+
+func (e *Engine) apply(ctx context.Context, run Run, m *memory, unseen []string) (Result, error) {
+	run.Report.Unseen = slices.Concat(run.Report.Unseen, unseen)
 	ev := newEvaluation(e.Instance, &run, m)
 	ev.posted = e.posts
 	state, counts := m.count(run.Report)
 	if err := ev.ofAll(ctx, e.Rules.rules, state, m.cursor != ""); err != nil {
-		return Result{}, err
+		return Result{}, &unreadableError{err}
 	}
 	return e.raise(ctx, ev, counts)
 }
 
-// ofAll asks the rules about all that there is of a run; of a baseline there are no changes.
+// ofAll asks the rules about all that there is of a run; of a baseline there are no changes, and of one that cannot be read
+// there is how it went.
 func (e *evaluation) ofAll(ctx context.Context, rules []*rule, state *runState, withChanges bool) error {
 	e.state = state
 	e.ofRun(rules, state)
+	if e.run.Unreadable != nil {
+		return nil
+	}
 	if withChanges {
 		if err := e.ofChanges(ctx, rules); err != nil {
 			return fmt.Errorf("run %s: changes: %w", e.run.ID, err)
@@ -187,7 +226,7 @@ func (e *Engine) raise(ctx context.Context, ev *evaluation, c counts) (Result, e
 	state, result := ev.state, Result{Raised: map[string]int{}}
 	told, err := ev.tell(ctx, e.Rules.rules)
 	if err != nil {
-		return Result{}, fmt.Errorf("run %s: %w", state.id(), err)
+		return Result{}, &unreadableError{fmt.Errorf("run %s: %w", state.id(), err)}
 	}
 	var messages []outbox.Message
 	for _, alert := range told {
@@ -206,9 +245,9 @@ func (e *Engine) raise(ctx context.Context, ev *evaluation, c counts) (Result, e
 		}
 		err := ev.remember(tx, e.Rules.rules, c, ev.run.ID)
 		if err == nil && ev.run.ID != "" {
-			err = ev.outlast(tx, e.Rules.rules, func(destination string) bool {
+			err = errors.Join(tx.AsidesTold(ev.memory.asides), ev.outlast(tx, e.Rules.rules, func(destination string) bool {
 				return slices.ContainsFunc(e.Destinations, func(d config.Destination) bool { return d.Name == destination })
-			})
+			}))
 		}
 		if err != nil || e.DeadKept == 0 {
 			return err

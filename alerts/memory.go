@@ -3,6 +3,7 @@ package alerts
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,6 +38,7 @@ type memory struct {
 	hashes   map[string]string // by name of a rule, a zero byte and a type
 	states   map[*rule]map[string]state
 	mutes    map[string]time.Time // by name of the rule, a zero byte and the key
+	asides   []string             // files of an outbox that was damaged
 }
 
 // counts are what conditions on runs see of the runs before.
@@ -61,10 +63,18 @@ type state struct {
 
 // recall reads what the rules remember, to evaluate a run with such policies.
 func recall(ctx context.Context, o *outbox.Outbox, rules []*rule, policies string) (*memory, error) {
+	m, err := recallOnce(ctx, o, rules, policies)
+	if errors.Is(err, outbox.ErrDamaged) { // now there is a new one
+		return recallOnce(ctx, o, rules, policies)
+	}
+	return m, err
+}
+
+func recallOnce(ctx context.Context, o *outbox.Outbox, rules []*rule, policies string) (*memory, error) {
 	m := &memory{policies: policies, hashes: map[string]string{}, states: map[*rule]map[string]state{}, mutes: map[string]time.Time{}}
 	err := o.View(ctx, func(tx *outbox.Tx) error {
 		cursor, _ := tx.Get(runBucket, cursorKey)
-		m.cursor = string(cursor)
+		m.cursor, m.asides = string(cursor), tx.Asides()
 		if b, found := tx.Get(runBucket, countsKey); found {
 			if err := json.Unmarshal(b, &m.counts); err != nil {
 				return fmt.Errorf("counts of runs: %w", err)

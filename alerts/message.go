@@ -124,7 +124,7 @@ func (a *alert) data(ev *evaluation) map[string]any {
 		data["FailedInRow"] = strconv.FormatInt(run.failedInRow, 10)
 		data["NotCompleteInRow"] = strconv.FormatInt(run.notCompleteInRow, 10)
 		data["IncompleteTypes"] = strings.Join(run.report.IncompleteTypes, ", ")
-		data["Behind"] = strings.Join(run.report.Behind, ", ")
+		data["Behind"], data["Unseen"] = strings.Join(run.report.Behind, ", "), strings.Join(run.report.Unseen, " ")
 		var withheld []string
 		for name, n := range run.report.Withheld {
 			withheld = append(withheld, fmt.Sprintf("%s %d", name, n))

@@ -239,6 +239,14 @@ var readyRules = []readyRule{
 		Text:     `{{if .Error}}The last run failed: {{.Error}}{{else}}The last run was {{.Status}}. Not read whole: {{or .IncompleteTypes "nothing"}}. Withheld deletions: {{or .Withheld "none"}}. Stores that are behind: {{or .Behind "none"}}.{{end}}`,
 	},
 	{
+		Name:     "something was not seen",
+		Doc:      "Rules or a store were moved past runs that they did not see, since those could not be read or took too much room, or alerts.db was damaged.",
+		When:     `size(run.unseen) > 0`,
+		Severity: "high",
+		Title:    "s1graph could not tell all that happened in {{.Instance}}",
+		Text:     "{{.Unseen}}",
+	},
+	{
 		Name:     "token expires",
 		Doc:      "The API token has 30 days left, 7 or 1.",
 		When:     `[DAYS].exists(d, run.tokenDaysLeft <= d && (!has(run.tokenDaysLeftBefore) || run.tokenDaysLeftBefore > d))`,

@@ -188,6 +188,7 @@ var runFields = map[string]*types.FieldType{
 	"notCompleteInRow": field(types.IntType, func(r *runState) any { return types.Int(r.notCompleteInRow) }),
 	"incompleteTypes":  field(types.NewListType(types.StringType), func(r *runState) any { return celList(r.report.IncompleteTypes) }),
 	"behind":           field(types.NewListType(types.StringType), func(r *runState) any { return celList(r.report.Behind) }),
+	"unseen":           field(types.NewListType(types.StringType), func(r *runState) any { return celList(r.report.Unseen) }),
 	"withheld": field(types.NewMapType(types.StringType, types.IntType), func(r *runState) any {
 		return types.NewDynamicMap(types.DefaultTypeAdapter, r.report.Withheld)
 	}),

@@ -44,7 +44,7 @@ func roots(c *condition) map[string]root {
 	}
 	word("Rule", "Severity", "Instance", "Run", "At", "Count", "Names", "Key", "Name", "Op")
 	if c.kind == OnRun {
-		word("Status", "Error", "FailedInRow", "NotCompleteInRow", "IncompleteTypes", "Withheld", "Behind", "TokenDaysLeft")
+		word("Status", "Error", "FailedInRow", "NotCompleteInRow", "IncompleteTypes", "Withheld", "Behind", "Unseen", "TokenDaysLeft")
 		return all
 	}
 	word("Type", "Class")

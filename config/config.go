@@ -33,6 +33,8 @@ type Config struct {
 	RunDeadline   time.Duration // for one run as a whole; 0: there is none
 
 	ChangesKept    time.Duration // for which the changes of past runs are kept
+	RunsKept       time.Duration // for which runs are kept that a store or rules have not seen
+	RunsKeptGiB    float64       // how much room these may take, in GiB
 	DeadAlertsKept time.Duration // for which alerts are kept that were given up
 
 	Neo4j Neo4j
@@ -87,6 +89,8 @@ func Default() Config {
 		DeletionGuard:  DeletionGuard{Percent: 20, Count: 10},
 		RunDeadline:    6 * time.Hour,
 		ChangesKept:    30 * 24 * time.Hour,
+		RunsKept:       7 * 24 * time.Hour,
+		RunsKeptGiB:    10,
 		DeadAlertsKept: 30 * 24 * time.Hour,
 		Neo4j:          Neo4j{Username: "neo4j"},
 		PageDeadline:   time.Minute,

@@ -94,6 +94,8 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		DeletionGuard:  config.DeletionGuard{Percent: 20, Count: 10},
 		RunDeadline:    6 * time.Hour,
 		ChangesKept:    30 * 24 * time.Hour,
+		RunsKept:       7 * 24 * time.Hour,
+		RunsKeptGiB:    10,
 		DeadAlertsKept: 30 * 24 * time.Hour,
 		Neo4j:          config.Neo4j{Username: "neo4j"},
 		PageDeadline:   time.Minute,
@@ -131,6 +133,8 @@ deletionGuard:
   count: 0
 runDeadline: 90m
 changesKept: 48h
+runsKept: 72h
+runsKeptGiB: 2.5
 deadAlertsKept: 24h
 interval: 4h
 log: {level: debug, format: json}
@@ -149,6 +153,8 @@ log: {level: debug, format: json}
 		DeletionGuard:  config.DeletionGuard{Percent: 12.5},
 		RunDeadline:    90 * time.Minute,
 		ChangesKept:    48 * time.Hour,
+		RunsKept:       72 * time.Hour,
+		RunsKeptGiB:    2.5,
 		DeadAlertsKept: 24 * time.Hour,
 		Neo4j: config.Neo4j{
 			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,

@@ -86,6 +86,8 @@ func TestTheExampleFileIsRightWhenUncommented(t *testing.T) {
 	assert.Equal(t, defaults.Applications, c.Applications)
 	assert.Equal(t, defaults.DeletionGuard, c.DeletionGuard)
 	assert.Equal(t, defaults.ChangesKept, c.ChangesKept)
+	assert.Equal(t, defaults.RunsKept, c.RunsKept)
+	assert.Equal(t, defaults.RunsKeptGiB, c.RunsKeptGiB)
 	assert.Equal(t, defaults.DeadAlertsKept, c.DeadAlertsKept)
 	assert.Equal(t, defaults.Interval, c.Interval)
 	assert.Equal(t, defaults.Log, c.Log)

@@ -89,6 +89,17 @@ func percent(field func(*draft) *float64) func(*draft, string) error {
 	}
 }
 
+func above(least float64, field func(*draft) *float64) func(*draft, string) error {
+	return func(d *draft, text string) error {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(n > least && n < 1e6) {
+			return must(fmt.Sprintf("a number over %v", least), text)
+		}
+		*field(d) = n
+		return nil
+	}
+}
+
 func whole(least int, field func(*draft) *int) func(*draft, string) error {
 	return func(d *draft, text string) error {
 		n, err := wholeNumber(least, text)

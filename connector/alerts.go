@@ -24,6 +24,7 @@ type evaluator struct {
 	runs    *jsonstore.Store
 	behind  []string // IDs of the runs that were not evaluated yet
 	notices []string
+	unseen  []string // sentences
 }
 
 var _ consumer = (*evaluator)(nil)
@@ -35,6 +36,11 @@ func (r *run) openEvaluator(context.Context) (consumer, error) {
 	}
 	return &evaluator{engine: r.o.Alerts, runs: r.store}, nil
 }
+
+// alertsName is what the evaluator is called as a consumer.
+const alertsName = "alerts"
+
+func (e *evaluator) name() string { return alertsName }
 
 func (e *evaluator) close(context.Context) {}
 
@@ -56,12 +62,19 @@ func (e *evaluator) catchUp(ctx context.Context, last *jsonstore.Run) {
 	case len(behind) > 0 && behind[0].Manifest().Previous != evaluated: // a backup was put in place of the folder or of alerts.db
 		behind = slices.DeleteFunc(behind, func(run *jsonstore.Run) bool { return jsonstore.Precedes(run.Manifest().ID, evaluated) })
 	}
+	var missed []string
+	if len(behind) > 0 && evaluated != "" {
+		if n := jsonstore.Between(evaluated, behind[0].Manifest().ID); n > 0 {
+			missed = append(missed, fmt.Sprintf("Alerts did not see %d runs, those after %s and before %s, which are kept no longer: s1graph changes shows what they changed.", n, evaluated, behind[0].Manifest().ID))
+		}
+	}
 	for i, run := range behind {
-		if err := e.evaluate(ctx, run, nil); err != nil {
+		if err := e.evaluate(ctx, run, nil, missed...); err != nil {
 			e.behind = idsOf(behind[i:])
 			e.complain(ctx, err)
 			return
 		}
+		e.unseen, missed = append(e.unseen, missed...), nil
 	}
 }
 
@@ -105,8 +118,8 @@ func (e *evaluator) apply(ctx context.Context, run committed) {
 func (e *evaluator) needs() []string { return e.behind }
 
 func (e *evaluator) report() report {
-	r := report{notices: e.notices, behind: len(e.notices) > 0}
-	e.notices = nil
+	r := report{notices: e.notices, unseen: e.unseen, behind: len(e.notices) > 0}
+	e.notices, e.unseen = nil, nil
 	return r
 }
 
@@ -128,13 +141,19 @@ func (r *run) tellFailure(ctx context.Context, err error) {
 	}
 }
 
-// evaluate gives a committed run to the rules. summary is nil where the run's own is to be read.
-func (e *evaluator) evaluate(ctx context.Context, run *jsonstore.Run, summary *Summary) error {
+// evaluate gives a committed run to the rules. summary is nil where the run's own is to be read; missed is what they did not
+// see before it.
+func (e *evaluator) evaluate(ctx context.Context, run *jsonstore.Run, summary *Summary, missed ...string) error {
 	told, err := RunForAlerts(run, summary)
 	if err != nil {
-		return err
+		m := run.Manifest()
+		told = alerts.Run{ID: m.ID, StartedAt: m.StartedAt, Graph: run, Unreadable: err, Report: alerts.Report{Run: m.ID, Status: string(Partial), StartedAt: m.StartedAt}}
 	}
-	_, err = e.engine.Apply(ctx, told)
+	told.Report.Unseen = append(told.Report.Unseen, missed...)
+	result, err := e.engine.Apply(ctx, told)
+	if err == nil {
+		e.unseen = append(e.unseen, result.Unseen...)
+	}
 	return err
 }
 
@@ -183,6 +202,11 @@ func reportOf(s *Summary) alerts.Report {
 	for _, store := range s.Stores {
 		if store.Behind {
 			report.Behind = append(report.Behind, store.Name)
+		}
+	}
+	for _, m := range s.MovedOn {
+		if m.Consumer != alertsName { // they know what they did not see themselves
+			report.Unseen = append(report.Unseen, m.What)
 		}
 	}
 	return report

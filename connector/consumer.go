@@ -9,6 +9,9 @@ import (
 // consumer follows the committed runs of a folder at its own pace. A fault makes it stay behind, and is no fault of the
 // run: the next run makes up for it. It is opened and closed by one run, and used by one goroutine.
 type consumer interface {
+	// name is what it is called in notices and metrics.
+	name() string
+
 	// catchUp applies what was committed before the tenant is read. last is the last committed run, nil where there is
 	// none.
 	catchUp(ctx context.Context, last *jsonstore.Run)
@@ -44,6 +47,7 @@ type committed struct {
 // report is what a consumer has to say.
 type report struct {
 	notices []string
+	unseen  []string     // sentences: what it was moved past without having seen it
 	behind  bool         // it has not applied all runs, and cannot in this run any more
 	store   *StoreResult // of a store: what was done to it; nil before it was asked to apply the run
 }
@@ -72,19 +76,21 @@ func (r *run) closeConsumers(ctx context.Context) {
 func (r *run) catchUp(ctx context.Context) {
 	for _, c := range r.consumers {
 		c.catchUp(ctx, r.last.run)
-		r.take(c.report())
+		r.take(c)
 	}
 }
 
 func (r *run) apply(ctx context.Context, run *jsonstore.Run) {
 	for _, c := range r.consumers {
 		c.apply(ctx, committed{run, r.summary})
-		r.take(c.report())
+		r.take(c)
 	}
 }
 
 // take puts into the summary what a consumer has to say.
-func (r *run) take(result report) {
+func (r *run) take(c consumer) {
+	result := c.report()
+	r.movedOn(c.name(), result.unseen...)
 	r.summary.Notices = append(r.summary.Notices, result.notices...)
 	if result.store != nil {
 		r.summary.Stores = append(r.summary.Stores, *result.store)

@@ -55,6 +55,9 @@ type Summary struct {
 	// TokenExpiresAt is when the API token expires; zero where the console does not say.
 	TokenExpiresAt time.Time `json:"tokenExpiresAt,omitzero"`
 
+	// MovedOn is what stores and rules did not see and are moved past.
+	MovedOn []MovedOn `json:"movedOn,omitempty"`
+
 	// Stores are the stores besides the graph files.
 	Stores []StoreResult `json:"stores,omitempty"`
 

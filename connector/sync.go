@@ -62,7 +62,8 @@ type run struct {
 	user         s1.User // as /user told it
 	accepted     acceptance
 	consumers    []consumer
-	folderIsOurs bool // an alert may be queued in it
+	excess       []string // IDs of runs that are too much to keep for them
+	folderIsOurs bool     // an alert may be queued in it
 	state        state
 	results      []steps.Result
 	mixed        bool // while the steps ran, what the token may see changed, or the token did and sees something else
@@ -128,6 +129,7 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.commit(draft); err != nil {
 		return err
 	}
+	r.moveOn()
 	r.apply(ctx, r.store.Last())
 	r.prune()
 	return nil
@@ -260,18 +262,4 @@ func commit(draft *jsonstore.Draft, summary Summary, results []steps.Result, is 
 		return err
 	}
 	return draft.Commit(jsonstore.CommitInfo{State: kept, Summary: document})
-}
-
-// prune removes the runs that nobody needs any more.
-func (r *run) prune() {
-	var keep []string
-	for _, c := range r.consumers {
-		keep = append(keep, c.needs()...)
-	}
-	if err := r.store.Prune(keep...); err != nil {
-		r.notice("Older runs could not be removed, and take space: %v.", err)
-	}
-	if err := r.store.PruneChanges(r.summary.StartedAt.Add(-r.config.ChangesKept)); err != nil {
-		r.notice("Changes of older runs could not be removed, and take space: %v.", err)
-	}
 }

@@ -19,8 +19,8 @@ import (
 // of labels come from the configuration, the data model and the API description, so that there are few; nothing that
 // was written in a tenant is among them.
 type metrics struct {
-	registry                                          *prometheus.Registry
-	runs, skipped, requests, retries, changes, alerts *prometheus.CounterVec
+	registry                                                   *prometheus.Registry
+	runs, skipped, requests, retries, changes, alerts, movedOn *prometheus.CounterVec
 }
 
 func newMetrics(version string) *metrics {
@@ -36,6 +36,7 @@ func newMetrics(version string) *metrics {
 	m.retries = counter("s1graph_request_retries_total", "Requests that were sent again, by path and the status that made it necessary.", "path", "status")
 	m.changes = counter("s1graph_changes_total", "Changes by type and kind. Those of a baseline count as created, updated or deleted too.", "type", "kind")
 	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and what became of them: raised, delivered, failed (and tried again) or dead. Raised is counted once, for all destinations.", "rule", "destination", "status")
+	m.movedOn = counter("s1graph_moved_on_total", "Times that Neo4j or alerts were moved past what they did not see: see the run's notices.", "consumer")
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -69,6 +70,9 @@ func statusLabel(status int) string {
 // run counts a run that has ended, and the changes that it committed.
 func (m *metrics) run(s connector.Summary) {
 	m.runs.WithLabelValues(s.Instance, string(s.Status)).Inc()
+	for _, moved := range s.MovedOn {
+		m.movedOn.WithLabelValues(s.Instance, moved.Consumer).Inc()
+	}
 	if s.Status == connector.Failed {
 		return
 	}
@@ -92,6 +96,9 @@ func (m *metrics) watch(s *Service) {
 			m.runs.WithLabelValues(i.settings.Instance, string(status))
 		}
 		m.skipped.WithLabelValues(i.settings.Instance)
+		for _, consumer := range []string{"alerts", "neo4j"} {
+			m.movedOn.WithLabelValues(i.settings.Instance, consumer)
+		}
 	}
 }
 

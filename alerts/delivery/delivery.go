@@ -223,6 +223,9 @@ func (d *Deliverer) warnOfStrangers() {
 		counts, err = tx.Counts()
 		return err
 	})
+	if errors.Is(err, outbox.ErrDamaged) { // whoever comes next finds a new one
+		d.Logger.Error("alerts were lost", "error", err)
+	}
 	if err != nil {
 		return // which the workers meet too
 	}

@@ -34,8 +34,9 @@ const (
 // ErrInUse says that another process had the file open for as long as one waits for it.
 var ErrInUse = errors.New("in use by another process")
 
-// ErrDamaged says that the file was cut off or written over by somebody else.
-var ErrDamaged = errors.New("it is damaged: move it away, and a new one is made; what waited in it is not told then")
+// ErrDamaged says that the file was cut off or written over by somebody else. It was moved aside then, if the error does
+// not say otherwise, and the next transaction finds a new one.
+var ErrDamaged = errors.New("it is damaged")
 
 // Outbox is the file of one instance. It is open only while a transaction lasts, so that several processes can
 // use it: a service that delivers, and a person who lists what waits. It needs no closing and is safe for
@@ -65,16 +66,18 @@ func (o *Outbox) Update(ctx context.Context, do func(*Tx) error) error {
 	if err := o.create(); err != nil {
 		return fmt.Errorf("outbox %s: %w", o.path, err)
 	}
-	return o.withFile(ctx, false, func(db *bbolt.DB) error {
-		return db.Update(func(bolt *bbolt.Tx) error {
-			tx := &Tx{bolt}
-			if tx.bucket(counted) == nil {
-				if err := tx.countAnew(); err != nil {
-					return err
-				}
+	return o.withFile(ctx, false, func(db *bbolt.DB) error { return update(db, do) })
+}
+
+func update(db *bbolt.DB, do func(*Tx) error) error {
+	return db.Update(func(bolt *bbolt.Tx) error {
+		tx := &Tx{bolt}
+		if tx.bucket(counted) == nil {
+			if err := tx.countAnew(); err != nil {
+				return err
 			}
-			return do(tx)
-		})
+		}
+		return do(tx)
 	})
 }
 
@@ -123,12 +126,15 @@ func (o *Outbox) withFile(ctx context.Context, readOnly bool, do func(*bbolt.DB)
 		return fmt.Errorf("outbox %s: %w", o.path, ctx.Err())
 	}
 	file, err := o.open(ctx, readOnly)
+	if errors.Is(err, ErrDamaged) {
+		err = o.replaced(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("outbox %s: %w", o.path, err)
 	}
 	defer func() {
 		if errors.Is(err, ErrDamaged) {
-			err = fmt.Errorf("outbox %s: %w", o.path, errors.Join(err, o.abandon(file)))
+			err = fmt.Errorf("outbox %s: %w", o.path, errors.Join(o.abandon(file), o.replaced(ctx)))
 			return
 		}
 		err = errors.Join(err, file.Close())
@@ -178,7 +184,7 @@ func isOfFile(fault any) bool {
 	return false
 }
 
-// abandon lets go of a damaged file, and remembers it: bbolt may hold locks of its own for ever, and its memory.
+// abandon lets go of a damaged file, and remembers which it is: bbolt may hold locks of its own for ever, and its memory.
 func (o *Outbox) abandon(f *file) error {
 	o.damaged, _ = f.descriptor.Stat()
 	return errors.Join(unlock(f.descriptor), f.descriptor.Close())
@@ -202,12 +208,15 @@ func (o *Outbox) open(ctx context.Context, readOnly bool) (*file, error) {
 	defer cancel()
 	for {
 		f := &file{}
+		var info os.FileInfo
 		err := guarded(func() (err error) {
 			f.DB, err = bbolt.Open(o.path, fileMode, &bbolt.Options{
 				ReadOnly: readOnly,
 				Timeout:  time.Nanosecond, // looks once
 				OpenFile: func(path string, flag int, mode fs.FileMode) (opened *os.File, err error) {
-					f.descriptor, err = os.OpenFile(path, flag, mode)
+					if f.descriptor, err = os.OpenFile(path, flag, mode); err == nil {
+						info, err = f.descriptor.Stat()
+					}
 					return f.descriptor, err
 				},
 			})
@@ -216,7 +225,9 @@ func (o *Outbox) open(ctx context.Context, readOnly bool) (*file, error) {
 		switch {
 		case errors.Is(err, ErrDamaged):
 			return nil, errors.Join(err, o.abandon(f))
-		case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+		case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum),
+			err != nil && info != nil && info.Size() > 0 && info.Size() < 2*int64(os.Getpagesize()): // bbolt has no name for that
+			o.damaged = info
 			return nil, ErrDamaged
 		case err == nil && o.isInPlace(f):
 			return f, nil

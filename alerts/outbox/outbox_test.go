@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func TestAPanicLeavesTheOutboxAsItWas(t *testing.T) {
 	view(t, box, func(tx *outbox.Tx) { assert.Empty(t, ids(tx.Queued(""))) })
 }
 
-func TestADamagedFileIsAnErrorThatSaysWhatToDoAndNobodysEnd(t *testing.T) {
+func TestADamagedFileIsMovedAsideAndKeptAndANewOneTakesItsPlace(t *testing.T) {
 	random := make([]byte, 1<<20)
 	for i := range random {
 		random[i] = byte(i * i >> 3)
@@ -61,6 +62,7 @@ func TestADamagedFileIsAnErrorThatSaysWhatToDoAndNobodysEnd(t *testing.T) {
 	for name, damage := range map[string]func(f *os.File, size int64) error{
 		"written over":        func(f *os.File, size int64) error { _, err := f.WriteAt(random[:size], 0); return err },
 		"cut off at a page":   func(f *os.File, _ int64) error { return f.Truncate(2 * int64(os.Getpagesize())) },
+		"cut off in a page":   func(f *os.File, _ int64) error { return f.Truncate(int64(os.Getpagesize()) + 9) },
 		"cut off":             func(f *os.File, size int64) error { return f.Truncate(size/2 + 17) },
 		"zeros in the middle": func(f *os.File, size int64) error { _, err := f.WriteAt(make([]byte, size/2), size/4); return err },
 		"words in the middle": func(f *os.File, size int64) error {
@@ -81,22 +83,54 @@ func TestADamagedFileIsAnErrorThatSaysWhatToDoAndNobodysEnd(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, damage(f, info.Size()))
 			require.NoError(t, f.Close())
+			damaged, err := os.ReadFile(box.Path())
+			require.NoError(t, err)
 
 			all := func(tx *outbox.Tx) error { _, err := tx.Queued(""); return err }
-			for range 2 {
-				err = box.View(t.Context(), all)
-				require.ErrorIs(t, err, outbox.ErrDamaged)
-				assert.ErrorContains(t, err, box.Path())
-			}
-			other := outbox.At(box.Path()) // as of another process, which does not wait in vain
-			err = other.Update(t.Context(), func(tx *outbox.Tx) error { return errors.Join(all(tx), tx.Put("a", "b", random[:8192])) })
+			err = box.View(t.Context(), all)
 			require.ErrorIs(t, err, outbox.ErrDamaged)
+			aside := asides(t, box)
+			require.Len(t, aside, 1)
+			assert.ErrorContains(t, err, "it is kept as "+aside[0])
+			kept, err := os.ReadFile(aside[0])
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(damaged, kept))
 
-			require.NoError(t, os.Rename(box.Path(), box.Path()+".damaged"))
-			update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.Enqueue(message("soc", "1", "a"))) })
-			view(t, box, func(tx *outbox.Tx) { assert.Equal(t, []string{"1"}, ids(tx.Queued(""))) })
+			for _, box := range []*outbox.Outbox{box, outbox.At(box.Path())} { // also of another process
+				update(t, box, func(tx *outbox.Tx) {
+					assert.Equal(t, []string{filepath.Base(aside[0])}, tx.Asides(), "who evaluates the next run is told")
+					require.NoError(t, tx.Enqueue(message("soc", "1", "a")))
+				})
+				view(t, box, func(tx *outbox.Tx) { assert.Equal(t, []string{"1"}, ids(tx.Queued(""))) })
+			}
+			update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.AsidesTold(tx.Asides())) })
+			view(t, box, func(tx *outbox.Tx) { assert.Empty(t, tx.Asides()) })
 		})
 	}
+}
+
+func asides(t *testing.T, box *outbox.Outbox) []string {
+	t.Helper()
+	aside, err := filepath.Glob(box.Path() + ".damaged-*")
+	require.NoError(t, err)
+	return aside
+}
+
+func TestTheNewestDamagedFilesAreKeptAndNotAllOfThem(t *testing.T) {
+	box := newBox(t)
+	for n := range 5 {
+		require.NoError(t, os.MkdirAll(filepath.Dir(box.Path()), 0o700))
+		require.NoError(t, os.WriteFile(box.Path(), bytes.Repeat([]byte{byte(n)}, 1<<15), 0o600))
+		require.NoError(t, os.Chtimes(box.Path(), noon, noon.Add(time.Duration(n)*time.Hour)))
+		require.ErrorIs(t, box.View(t.Context(), func(*outbox.Tx) error { return nil }), outbox.ErrDamaged)
+	}
+	var kept []byte
+	for _, path := range asides(t, box) {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		kept = append(kept, b[0])
+	}
+	assert.Equal(t, []byte{2, 3, 4}, kept)
 }
 
 func TestWhatFailedBeforeTheClockWasPutBackDoesNotWaitForTheOldTime(t *testing.T) {

@@ -46,7 +46,7 @@ var made = map[string]fs.FileMode{
 }
 
 var (
-	madeBesides  = regexp.MustCompile(`^alerts\.db\.new-[0-9]+$`)
+	madeBesides  = regexp.MustCompile(`^alerts\.db\.(new-[0-9]+|damaged-[0-9TZ.]+)$`)
 	madeInTmp    = regexp.MustCompile(`^(current|(spill|salvaged)-[0-9]+)$`)
 	madeInRuns   = regexp.MustCompile(`^[0-9]{6,}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$`)
 	madeInLogged = regexp.MustCompile(strings.TrimSuffix(madeInRuns.String(), "$") + `\.jsonl(\.new)?$`)

@@ -1,0 +1,62 @@
+package connector
+
+import (
+	"fmt"
+	"slices"
+
+	"s1graph/graph/jsonstore"
+)
+
+// MovedOn says that a consumer of the committed runs was moved past something that it did not see.
+type MovedOn struct {
+	Consumer string `json:"consumer"`
+	What     string `json:"what"` // a sentence
+}
+
+// moveOn lets go of runs that are kept for consumers and are too old or take too much room: whoever needs them goes on
+// without them.
+func (r *run) moveOn() {
+	var needed []string
+	for _, c := range r.consumers {
+		needed = append(needed, c.needs()...)
+	}
+	bounds := jsonstore.Bounds{Since: r.summary.StartedAt.Add(-r.config.RunsKept), Bytes: int64(r.config.RunsKeptGiB * (1 << 30))}
+	var err error
+	if r.excess, err = r.store.Excess(needed, bounds); err != nil {
+		r.notice("It cannot be told how much room older runs take: %v.", err)
+	}
+	for _, c := range r.consumers {
+		lost := 0
+		for _, id := range c.needs() {
+			if slices.Contains(r.excess, id) {
+				lost++
+			}
+		}
+		if lost > 0 {
+			r.movedOn(c.name(), fmt.Sprintf("%s is moved on: %d runs that it has not seen past, the newest of them %s, are older than runsKept or take more room than runsKeptGiB.",
+				c.name(), lost, r.excess[len(r.excess)-1]))
+		}
+	}
+}
+
+func (r *run) movedOn(consumer string, what ...string) {
+	for _, sentence := range what {
+		r.summary.MovedOn = append(r.summary.MovedOn, MovedOn{consumer, sentence})
+		r.notice("%s", sentence)
+	}
+}
+
+// prune removes the runs that nobody needs any more.
+func (r *run) prune() {
+	var keep []string
+	for _, c := range r.consumers {
+		keep = append(keep, c.needs()...)
+	}
+	keep = slices.DeleteFunc(keep, func(id string) bool { return slices.Contains(r.excess, id) })
+	if err := r.store.Prune(keep...); err != nil {
+		r.notice("Older runs could not be removed, and take space: %v.", err)
+	}
+	if err := r.store.PruneChanges(r.summary.StartedAt.Add(-r.config.ChangesKept)); err != nil {
+		r.notice("Changes of older runs could not be removed, and take space: %v.", err)
+	}
+}
