@@ -2,7 +2,10 @@ package entities
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
+
+	"github.com/go-json-experiment/json"
 
 	"s1graph/model"
 	"s1graph/s1"
@@ -20,6 +23,7 @@ var Agent = model.Entity[s1.Agent]{
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
 	Card:     []string{"osName", "agentVersion"},
 	Key:      func(a *s1.Agent) string { return AgentKey(a.ID) },
+	WebLink:  agentLink,
 	Tags:     agentTags,
 	TagsDoc:  agentTagsDoc,
 	Properties: slices.Concat(
@@ -33,6 +37,19 @@ const agentType = "sentinelone_agent"
 
 // AgentKey is the key of the agent with the given id.
 func AgentKey(id string) string { return idKey(agentType, id) }
+
+// agentLink is the list of devices with those of the agent's computer name, which is what polarityio/sentinelone links to
+// in its table of fields. No form is known that leads to one agent. The name is quoted, as there.
+func agentLink(host string, a *s1.Agent) string {
+	if a.ComputerName == "" {
+		return ""
+	}
+	filter, err := json.Marshal(map[string]string{"computerName__contains": `"` + a.ComputerName + `"`})
+	if err != nil { // a name that is no UTF-8
+		return ""
+	}
+	return "https://" + host + "/sentinels/devices?page=1&filter=" + url.QueryEscape(string(filter))
+}
 
 // IsProtecting says whether the agent is neither decommissioned nor uninstalled.
 func IsProtecting(a *s1.Agent) bool {
@@ -80,6 +97,7 @@ var agentIdentity = []model.Property[s1.Agent]{
 	model.Text("displayName", "As name.",
 		func(a *s1.Agent) string { return cmp.Or(a.ComputerName, a.ID) }).Required(),
 	agentField("uuid", "The agent's UUID, which the agent makes on its machine."),
+	agentField("machineSid", "Security identifier that Windows gave the machine."),
 	agentField("externalId", "Identifier that the customer gave the agent."),
 	model.Set("tags", "The agent's tags as they are, as `key:value`.", agentTagList),
 	model.Set("tagsAssigned", "Who gave the agent which tag, and when, as `key:value: who, time`.", agentTagsAssigned),
@@ -133,6 +151,7 @@ var agentState = []model.Property[s1.Agent]{
 	agentField("rangerVersion", "Version of the network scanner."),
 	agentField("consoleMigrationStatus", "Whether the agent is being moved to another console: N/A, Pending, Migrated or Failed."),
 	agentField("userActionsNeeded", "What someone must do for the agent to work fully, such as reboot_needed."),
+	agentField("activeProtection", "Protections that the agent has at work, as the vendor has them, such as edr."),
 	agentField("missingPermissions", "Permissions that the agent lacks on a Mac."),
 }
 

@@ -1,9 +1,11 @@
 package entities_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -159,4 +161,33 @@ func TestAThreatLinksToItsPageInTheConsole(t *testing.T) {
 	assert.Equal(t, "https://acme.sentinelone.net/incidents/threats/1234567890123456789/overview", r.Get("webLink").Text())
 	r = entities.Threat.EntityOn("acme.sentinelone.net", &s1.Threat{ID: "../x?y"})
 	assert.Equal(t, "https://acme.sentinelone.net/incidents/threats/..%2Fx%3Fy/overview", r.Get("webLink").Text(), "an ID leads nowhere else")
+}
+
+// The row is of the form that s1buildpartners/sentinelone-go-sdk has.
+func TestAnAgentSaysWhichMachineItIsAndWhatProtectsIt(t *testing.T) {
+	r := entities.Agent.EntityOn("acme.sentinelone.net", &s1.Agent{ID: "1", ComputerName: "WS-1", MachineSID: "S-1-5-21-1-2-3", ActiveProtection: []string{"mitigation", "edr"}})
+	assert.Equal(t, []string{"S-1-5-21-1-2-3"}, texts(r, "machineSid"))
+	assert.Equal(t, []string{"edr", "mitigation"}, r.Get("activeProtection").List())
+	assert.Equal(t, `https://acme.sentinelone.net/sentinels/devices?page=1&filter=%7B%22computerName__contains%22%3A%22%5C%22WS-1%5C%22%22%7D`,
+		r.Get("webLink").Text())
+	bare := entities.Agent.EntityOn("acme.sentinelone.net", &s1.Agent{ID: "1"})
+	for _, name := range []string{"machineSid", "activeProtection", "webLink"} {
+		assert.True(t, bare.Get(name).IsAbsent(), name)
+	}
+	hostile := entities.Agent.EntityOn("acme.sentinelone.net", &s1.Agent{ID: "1", ComputerName: `"}&x=1#<script> ../`})
+	link, err := url.Parse(hostile.Get("webLink").Text())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"acme.sentinelone.net", "/sentinels/devices", ""}, []string{link.Host, link.Path, link.Fragment})
+	assert.Len(t, link.Query(), 2, "a name leads nowhere else")
+}
+
+// The row is of the form that rapid7/insightconnect-plugins has in the help of its plugin sentinelone.
+func TestAThreatSaysInWhichTaskOfECSItWasFoundAndWhoRanItsRoot(t *testing.T) {
+	r := entities.Threat.Entity(&s1.Threat{ID: "1", ThreatInfo: &s1.ThreatInfo{RootProcessUPN: "mara@acme.example"}, ECSInfo: &s1.ECSInfo{
+		ClusterName: "prod", ServiceARN: "arn:s", ServiceName: "web", TaskARN: "arn:t", TaskAvailabilityZone: "eu-central-1a",
+		TaskDefinitionARN: "arn:d", TaskDefinitionFamily: "web", TaskDefinitionRevision: "7", Type: "fargate", Version: "1.4.0",
+	}})
+	assert.Equal(t, []string{"mara@acme.example", "prod", "arn:s", "web", "arn:t", "eu-central-1a", "arn:d", "web", "7", "fargate", "1.4.0"},
+		texts(r, "rootProcessUpn", "ecsCluster", "ecsServiceArn", "ecsService", "ecsTaskArn", "ecsTaskAvailabilityZone", "ecsTaskDefinitionArn",
+			"ecsTaskDefinitionFamily", "ecsTaskDefinitionRevision", "ecsType", "ecsVersion"))
 }

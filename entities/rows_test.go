@@ -180,7 +180,7 @@ func fixedRecords() map[string][]graph.Record {
 		add(entities.Group.Entity(row))
 	}
 	for _, row := range append([]*s1.Agent{populated[s1.Agent](), laptop()}, awkwardAgents()...) {
-		add(entities.Agent.Entity(row))
+		add(entities.Agent.EntityOn("console.example", row))
 		add(entities.Device.Entity(row))
 		if entities.UserKey(row) != "" {
 			add(entities.User.Entity(row))

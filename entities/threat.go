@@ -147,6 +147,7 @@ var threatOrigin = []model.Property[s1.Threat]{
 	model.Text("originatorProcess", "Process that brought the threat.",
 		func(t *s1.Threat) string { return unescaped(threatInfo(t).OriginatorProcess) }),
 	threatField("threatInfo.processUser", "User whom the process ran as."),
+	threatField("threatInfo.rootProcessUpn", "User principal name of whom the first process of the storyline ran as."),
 	threatField("threatInfo.browserType", "Browser that brought the threat."),
 }
 
@@ -237,6 +238,16 @@ var threatContainer = []model.Property[s1.Threat]{
 	threatField("kubernetesInfo.podLabels", "Labels of the pod.").Named("kubernetesPodLabels"),
 	threatField("kubernetesInfo.node", "Name of the Kubernetes node.").Named("kubernetesNode"),
 	threatField("kubernetesInfo.nodeLabels", "Labels of the node.").Named("kubernetesNodeLabels"),
+	threatField("ecsInfo.clusterName", "Name of the ECS cluster.").Named("ecsCluster"),
+	threatField("ecsInfo.serviceName", "Name of the ECS service.").Named("ecsService"),
+	threatField("ecsInfo.serviceArn", "ARN of the ECS service.").Named("ecsServiceArn"),
+	threatField("ecsInfo.taskArn", "ARN of the ECS task.").Named("ecsTaskArn"),
+	threatField("ecsInfo.taskAvailabilityZone", "Availability zone of the ECS task.").Named("ecsTaskAvailabilityZone"),
+	threatField("ecsInfo.taskDefinitionArn", "ARN of the ECS task's definition.").Named("ecsTaskDefinitionArn"),
+	threatField("ecsInfo.taskDefinitionFamily", "Family of the ECS task's definition.").Named("ecsTaskDefinitionFamily"),
+	threatField("ecsInfo.taskDefinitionRevision", "Revision of the ECS task's definition.").Named("ecsTaskDefinitionRevision"),
+	threatField("ecsInfo.type", "Kind of the ECS task, as the vendor has it.").Named("ecsType"),
+	threatField("ecsInfo.version", "Version that the vendor gives with the ECS task.").Named("ecsVersion"),
 }
 
 // AgentOfThreat is how a threat's row names its agent: by ID and by UUID, "" where it does not.

@@ -45,7 +45,7 @@ type Entity[T any] struct {
 	Card []string
 
 	// WebLink makes the address at which people find the thing in the console of the given host; nil where no form of it is
-	// known. It becomes the property webLink.
+	// known, "" where none is for this row. It becomes the property webLink.
 	WebLink func(host string, row *T) string
 
 	// Tags makes the properties whose names are data, tag.KEY, in ascending order; nil where the type
@@ -67,7 +67,7 @@ func (k Entity[T]) Define() *Entity[T] {
 	if k.WebLink != nil {
 		k.Properties = append(slices.Clip(k.Properties),
 			Text(webLink, "Where people find it in the console.", func(*T) string { return "" }). // a row alone does not tell
-														Volatile("moves with the name of the console"))
+														Volatile("moves with the names that stand in it: the console's, the computer's"))
 	}
 	properties := Sorted(k.Properties)
 	tagsAt, _ := slices.BinarySearchFunc(properties, TagPrefix, func(p Property[T], name string) int {
@@ -105,8 +105,11 @@ func (k *Entity[T]) GraphType() *graph.Type { return k.description.Type }
 // EntityOn maps row as Entity does, with the link into the console of the given host.
 func (k *Entity[T]) EntityOn(host string, row *T) graph.Record {
 	r := k.Entity(row)
-	if k.WebLink != nil && host != "" {
-		r.Set(webLink, graph.String(k.WebLink(host, row)))
+	if k.WebLink == nil || host == "" {
+		return r
+	}
+	if link := k.WebLink(host, row); link != "" {
+		r.Set(webLink, graph.String(link))
 	}
 	return r
 }

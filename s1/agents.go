@@ -3,11 +3,14 @@ package s1
 // Agents is the list of agents.
 var Agents = Endpoint[Agent]{Path: "/agents", MaxLimit: 1000}
 
-// Agent is a row of /agents, without its licenseKey.
+// Agent is a row of /agents, without its licenseKey. activeProtection and machineSid are not in the API document of April
+// 2024: the agent of SentinelOne's partners has them (s1buildpartners/sentinelone-go-sdk, package types), and the table
+// sentinelone_agent of xybytes/steampipe-plugin-sentinelone.
 type Agent struct {
 	AccountID                      string                       `json:"accountId,omitzero"`
 	AccountName                    string                       `json:"accountName,omitzero"`
 	ActiveDirectory                *ActiveDirectory             `json:"activeDirectory,omitzero"`
+	ActiveProtection               []string                     `json:"activeProtection,omitzero"`
 	ActiveThreats                  Int                          `json:"activeThreats,omitzero"`
 	AgentVersion                   string                       `json:"agentVersion,omitzero"`
 	AllowRemoteShell               Flag                         `json:"allowRemoteShell,omitzero"`
@@ -49,6 +52,7 @@ type Agent struct {
 	LocationEnabled                Flag                         `json:"locationEnabled,omitzero"`
 	LocationType                   string                       `json:"locationType,omitzero"`
 	Locations                      []Location                   `json:"locations,omitzero"`
+	MachineSID                     string                       `json:"machineSid,omitzero"`
 	MachineType                    string                       `json:"machineType,omitzero"`
 	MissingPermissions             []string                     `json:"missingPermissions,omitzero"`
 	MitigationMode                 string                       `json:"mitigationMode,omitzero"`

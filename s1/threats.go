@@ -3,11 +3,14 @@ package s1
 // Threats is the list of threats.
 var Threats = Endpoint[Threat]{Path: "/threats", MaxLimit: 1000}
 
-// Threat is a row of /threats, without the command-line arguments of its process.
+// Threat is a row of /threats, without the command-line arguments of its process. Not in the API document of April 2024 are
+// ecsInfo (rapid7/insightconnect-plugins, the help of its plugin sentinelone) and rootProcessUpn (Palo-Cortex/secops-framework,
+// schemas/vendors/sentinel-one/sentinelone-threat.yaml).
 type Threat struct {
 	AgentDetectionInfo *ThreatDetection   `json:"agentDetectionInfo,omitzero"`
 	AgentRealtimeInfo  *ThreatAgent       `json:"agentRealtimeInfo,omitzero"`
 	ContainerInfo      *ContainerInfo     `json:"containerInfo,omitzero"`
+	ECSInfo            *ECSInfo           `json:"ecsInfo,omitzero"`
 	ID                 string             `json:"id,omitzero"`
 	Indicators         []Indicator        `json:"indicators,omitzero"`
 	KubernetesInfo     *KubernetesInfo    `json:"kubernetesInfo,omitzero"`
@@ -119,6 +122,20 @@ type KubernetesInfo struct {
 	PodLabels             []string `json:"podLabels,omitzero"`
 }
 
+// ECSInfo is where in Amazon's Elastic Container Service a threat was found.
+type ECSInfo struct {
+	ClusterName            string `json:"clusterName,omitzero"`
+	ServiceARN             string `json:"serviceArn,omitzero"`
+	ServiceName            string `json:"serviceName,omitzero"`
+	TaskARN                string `json:"taskArn,omitzero"`
+	TaskAvailabilityZone   string `json:"taskAvailabilityZone,omitzero"`
+	TaskDefinitionARN      string `json:"taskDefinitionArn,omitzero"`
+	TaskDefinitionFamily   string `json:"taskDefinitionFamily,omitzero"`
+	TaskDefinitionRevision string `json:"taskDefinitionRevision,omitzero"`
+	Type                   string `json:"type,omitzero"`
+	Version                string `json:"version,omitzero"`
+}
+
 // MitigationAction is what was done about a threat, and how it went.
 type MitigationAction struct {
 	Action              string           `json:"action,omitzero"`
@@ -182,6 +199,7 @@ type ThreatInfo struct {
 	PublisherName               string `json:"publisherName,omitzero"`
 	ReachedEventsLimit          Flag   `json:"reachedEventsLimit,omitzero"`
 	RebootRequired              Flag   `json:"rebootRequired,omitzero"`
+	RootProcessUPN              string `json:"rootProcessUpn,omitzero"`
 	SHA1                        string `json:"sha1,omitzero"`
 	SHA256                      string `json:"sha256,omitzero"`
 	Storyline                   string `json:"storyline,omitzero"`

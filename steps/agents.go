@@ -39,7 +39,7 @@ var agents = Step{
 			updated:  func(row *s1.Agent) s1.Time { return row.UpdatedAt },
 			records: func(row *s1.Agent) []graph.Record {
 				in.lookups.addAgent(row)
-				return agentRecords(row)
+				return agentRecords(in.Client.Host(), row)
 			},
 		}
 		if err := l.collect(ctx, in, out); err != nil {
@@ -51,11 +51,11 @@ var agents = Step{
 }
 
 // agentRecords are all that an agent's row says but for who owns the device: that is known when all
-// agents of the device are.
-func agentRecords(row *s1.Agent) []graph.Record {
+// agents of the device are. host is the console's.
+func agentRecords(host string, row *s1.Agent) []graph.Record {
 	key, device := entities.AgentKey(row.ID), entities.DeviceKey(row)
 	records := []graph.Record{
-		entities.Agent.Entity(row),
+		entities.Agent.EntityOn(host, row),
 		entities.Device.Entity(row),
 		relationships.GroupHasAgent.Between(entities.GroupKey(row.GroupID), key, row),
 	}

@@ -1,5 +1,7 @@
 package s1test
 
+import "strconv"
+
 // writeAgent writes a row of /agents.
 func (w *world) writeAgent(o *object, ref rowRef) {
 	a := w.agent(ref.n)
@@ -20,6 +22,7 @@ func (w *world) writeAgent(o *object, ref rowRef) {
 	o.id("accountId", w.id(accountIDs, w.account(&a)))
 	o.text("accountName", w.accountName(w.account(&a)))
 	w.writeDirectory(o, &a)
+	o.texts("activeProtection", "edr")
 	o.number("activeThreats", activeThreats(&a))
 	o.text("agentVersion", w.agentVersion(&a))
 	o.flag("allowRemoteShell", m.kind == "server")
@@ -71,6 +74,11 @@ func (w *world) writeAgent(o *object, ref rowRef) {
 	o.text("licenseKey", SecretLicenseKey)
 	o.flag("locationEnabled", true)
 	w.writeLocation(o, &a, m)
+	if m.os == windows {
+		o.text("machineSid", "S-1-5-21-"+strconv.Itoa(1000000000+n)+"-2087258618-1984987930")
+	} else {
+		o.null("machineSid")
+	}
 	o.enum("machineType", m.kind)
 	if m.os == macos && n%3 == 0 {
 		o.texts("missingPermissions", "user_action_needed_fda", "user_action_needed_network")

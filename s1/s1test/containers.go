@@ -30,6 +30,14 @@ func (w *world) writeContainer(o *object, a *agent) {
 	labels("labels", "app=web")
 	text("name", "web")
 	o.end()
+	o.open("ecsInfo")
+	for _, name := range []string{
+		"clusterName", "serviceArn", "serviceName", "taskArn", "taskAvailabilityZone", "taskDefinitionArn", "taskDefinitionFamily",
+		"taskDefinitionRevision", "type", "version",
+	} {
+		o.null(name) // as rapid7/insightconnect-plugins names them; of the threats of the test tenant only the full one has them
+	}
+	o.end()
 	o.open("kubernetesInfo")
 	text("cluster", "prod-1")
 	text("controllerKind", "Deployment")

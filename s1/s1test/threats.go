@@ -107,7 +107,7 @@ func (w *world) writeThreat(o *object, ref rowRef) {
 // writeNullThreat writes a threat with nothing but its ID and its agent's.
 func (w *world) writeNullThreat(o *object, t *threat, a *agent, ref rowRef) {
 	o.begin()
-	for _, name := range []string{"agentDetectionInfo", "containerInfo", "indicators", "kubernetesInfo", "mitigationStatus", "whiteningOptions"} {
+	for _, name := range []string{"agentDetectionInfo", "containerInfo", "ecsInfo", "indicators", "kubernetesInfo", "mitigationStatus", "whiteningOptions"} {
 		o.null(name)
 	}
 	o.open("agentRealtimeInfo")
@@ -353,6 +353,11 @@ func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 	o.text("publisherName", "")
 	o.flag("reachedEventsLimit", false)
 	o.flag("rebootRequired", false)
+	if w.hasOwner(a.n) {
+		o.text("rootProcessUpn", w.owner(new(w.home(a.n))).mail)
+	} else {
+		o.null("rootProcessUpn")
+	}
 	o.text("sha1", w.hash(t.n, 2, 40))
 	if t.n%2 == 0 {
 		o.text("sha256", w.hash(t.n, 3, 64))
