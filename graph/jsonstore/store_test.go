@@ -22,10 +22,8 @@ import (
 )
 
 var (
-	agent    = &graph.Type{Name: "sentinelone_agent", Class: "HostAgent", Step: "agents", Volatile: []string{"lastSeenOn"}, Schema: "1"}
-	group    = &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups", Schema: "1"}
-	hasAgent = &graph.Type{Name: "sentinelone_group_has_agent", Class: "HAS", Relationship: true, From: group.Name, To: agent.Name, Step: "agents", Schema: "1"}
-	model    = []*graph.Type{agent, group, hasAgent}
+	agent, group, hasAgent = storetest.Agent, storetest.Group, storetest.HasAgent
+	model                  = []*graph.Type{agent, group, hasAgent}
 )
 
 func entity(t *graph.Type, id string) graph.Record {

@@ -20,12 +20,10 @@ import (
 
 // A small data model.
 var (
-	group     = &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups", Schema: "1"}
-	agent     = &graph.Type{Name: "sentinelone_agent", Class: "HostAgent", Step: "agents", Volatile: []string{"lastSeenOn"}, Schema: "1"}
-	threat    = &graph.Type{Name: "sentinelone_threat", Class: "Finding", Step: "threats", Schema: "1"}
-	hasAgent  = &graph.Type{Name: "sentinelone_group_has_agent", Class: "HAS", Relationship: true, From: group.Name, To: agent.Name, Step: "agents", Volatile: []string{"checkedOn"}, Schema: "1"}
-	hasThreat = &graph.Type{Name: "sentinelone_agent_has_threat", Class: "HAS", Relationship: true, From: agent.Name, To: threat.Name, Step: "threats", Schema: "1"}
-	model     = []*graph.Type{group, agent, threat, hasAgent, hasThreat}
+	group, agent, threat, hasThreat = storetest.Group, storetest.Agent, storetest.Threat, storetest.HasThreat
+
+	hasAgent = &graph.Type{Name: storetest.HasAgent.Name, Class: "HAS", Relationship: true, From: group.Name, To: agent.Name, Step: "agents", Volatile: []string{"checkedOn"}, Schema: "1"}
+	model    = []*graph.Type{group, agent, threat, hasAgent, hasThreat}
 )
 
 // names are the properties that the model declares.

@@ -17,6 +17,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/graph/sorter"
+	"s1graph/graph/storetest"
 )
 
 // child is what this test program does in a process of its own, for the one test that needs that.
@@ -33,36 +34,17 @@ func TestMain(m *testing.M) {
 }
 
 var (
-	groups = &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups", Schema: "1"}
-	agents = &graph.Type{Name: "sentinelone_agent", Class: "HostAgent", Step: "agents", Schema: "1",
-		Volatile: []string{"lastSeenOn"}}
-	devices = &graph.Type{Name: "sentinelone_device", Class: "Device", Step: "agents", Schema: "1",
+	groups, agents     = storetest.Group, storetest.Agent
+	hasAgent, protects = storetest.HasAgent, storetest.Protects
+	devices            = &graph.Type{Name: storetest.Device.Name, Class: "Device", Step: "agents", Schema: "1",
 		Combine: map[string]func(a, b graph.Value) graph.Value{
-			"agentIds":  func(a, b graph.Value) graph.Value { return graph.Set(append(slices.Clone(a.List()), b.List()...)) },
+			"agentIds":  func(a, b graph.Value) graph.Value { return graph.Set(slices.Concat(a.List(), b.List())) },
 			"firstSeen": func(a, b graph.Value) graph.Value { return graph.Int(min(a.Int64(), b.Int64())) },
 		}}
-	hasAgent = &graph.Type{Name: "sentinelone_group_has_agent", Class: "HAS", Relationship: true,
-		From: groups.Name, To: agents.Name, Step: "agents", Schema: "1"}
-	protects = &graph.Type{Name: "sentinelone_agent_protects_device", Class: "PROTECTS", Relationship: true,
-		From: agents.Name, To: devices.Name, Step: "agents", Schema: "1"}
 	model = []*graph.Type{groups, agents, devices, hasAgent, protects}
+
+	entity, between, is = storetest.Entity, storetest.Between, storetest.Is
 )
-
-func entity(t *graph.Type, id string, properties ...graph.Property) graph.Record {
-	r := graph.Record{Type: t, Key: t.Name + ":" + id}
-	for _, p := range properties {
-		r.Set(p.Name, p.Value)
-	}
-	return r
-}
-
-func between(t *graph.Type, from, to string) graph.Record {
-	r := graph.Record{Type: t, From: t.From + ":" + from, To: t.To + ":" + to}
-	r.Key = graph.RelationshipKey(r.From, t.Class, r.To)
-	return r
-}
-
-func is(name string, v graph.Value) graph.Property { return graph.Property{Name: name, Value: v} }
 
 // agentRow is a row of the list of agents, with all that it gives rise to.
 func agentRow(id, group, device string, updated int64) sorter.Row {

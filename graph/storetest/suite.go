@@ -84,7 +84,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		loaded, err := store.Load(t.Context())
 		require.NoError(t, err)
 		var got []string
-		for e, err := range loaded.Fetch(t.Context(), agent.Name, []string{
+		for e, err := range loaded.Fetch(t.Context(), Agent.Name, []string{
 			"sentinelone_agent:", key(0), key(0) + "-", key(499), key(500), key(1200), key(1201), "z"}) {
 			require.NoError(t, err)
 			got = append(got, e.Key)
@@ -102,10 +102,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		for _, err := range loaded.Digests(ctx, agent.Name) {
+		for _, err := range loaded.Digests(ctx, Agent.Name) {
 			require.ErrorIs(t, err, context.Canceled)
 		}
-		for _, err := range loaded.Fetch(ctx, agent.Name, []string{key(0)}) {
+		for _, err := range loaded.Fetch(ctx, Agent.Name, []string{key(0)}) {
 			require.ErrorIs(t, err, context.Canceled)
 		}
 	})
@@ -150,13 +150,17 @@ func contents(t *testing.T, s graph.Snapshot, typeName string) []string {
 	return lines
 }
 
+// A small data model, and records of it.
 var (
-	agent     = &graph.Type{Name: "sentinelone_agent", Class: "HostAgent", Step: "agents", Volatile: []string{"lastSeenOn"}, Schema: "1"}
-	group     = &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups", Schema: "1"}
-	threat    = &graph.Type{Name: "sentinelone_threat", Class: "Finding", Step: "threats", Schema: "1"}
-	hasAgent  = relationshipType(group, "HAS", agent, "agents")
-	hasThreat = relationshipType(agent, "HAS", threat, "threats")
-	types     = []*graph.Type{agent, group, threat, hasAgent, hasThreat}
+	Agent     = &graph.Type{Name: "sentinelone_agent", Class: "HostAgent", Step: "agents", Volatile: []string{"lastSeenOn"}, Schema: "1"}
+	Device    = &graph.Type{Name: "sentinelone_device", Class: "Device", Step: "agents", Schema: "1"}
+	Group     = &graph.Type{Name: "sentinelone_group", Class: "Group", Step: "groups", Schema: "1"}
+	Threat    = &graph.Type{Name: "sentinelone_threat", Class: "Finding", Step: "threats", Schema: "1"}
+	HasAgent  = relationshipType(Group, "HAS", Agent, "agents")
+	HasThreat = relationshipType(Agent, "HAS", Threat, "threats")
+	Protects  = relationshipType(Agent, "PROTECTS", Device, "agents")
+
+	types = []*graph.Type{Agent, Group, Threat, HasAgent, HasThreat}
 )
 
 func relationshipType(from *graph.Type, class string, to *graph.Type, step string) *graph.Type {
@@ -164,32 +168,37 @@ func relationshipType(from *graph.Type, class string, to *graph.Type, step strin
 	return &graph.Type{Name: name, Class: class, Relationship: true, From: from.Name, To: to.Name, Step: step, Schema: "1"}
 }
 
-func entity(t *graph.Type, id string, properties ...graph.Property) graph.Record {
+// Entity is one with the given properties.
+func Entity(t *graph.Type, id string, properties ...graph.Property) graph.Record {
 	r := graph.Record{Type: t, Key: t.Name + ":" + id}
-	r.Set("displayName", graph.String(id))
-	r.Set("name", graph.String(id))
 	for _, p := range properties {
 		r.Set(p.Name, p.Value)
 	}
 	return r
 }
 
-func relationship(t *graph.Type, from, to string) graph.Record {
+// Between is a relationship between the entities of two IDs.
+func Between(t *graph.Type, from, to string) graph.Record {
 	r := graph.Record{Type: t, From: t.From + ":" + from, To: t.To + ":" + to}
 	r.Key = graph.RelationshipKey(r.From, t.Class, r.To)
 	return r
 }
 
-func property(name string, v graph.Value) graph.Property { return graph.Property{Name: name, Value: v} }
+// Is is a property.
+func Is(name string, v graph.Value) graph.Property { return graph.Property{Name: name, Value: v} }
 
-func key(n int) string { return fmt.Sprintf("%s:%06d", agent.Name, n) }
+func named(t *graph.Type, id string, properties ...graph.Property) graph.Record {
+	return Entity(t, id, append(properties, Is("displayName", graph.String(id)), Is("name", graph.String(id)))...)
+}
+
+func key(n int) string { return fmt.Sprintf("%s:%06d", Agent.Name, n) }
 
 // many has n agents in one group.
 func many(n int) *Snapshot {
-	records := []graph.Record{entity(group, "1")}
+	records := []graph.Record{named(Group, "1")}
 	for i := range n {
 		id := fmt.Sprintf("%06d", i)
-		records = append(records, entity(agent, id, property("id", graph.String(id))), relationship(hasAgent, "1", id))
+		records = append(records, named(Agent, id, Is("id", graph.String(id))), Between(HasAgent, "1", id))
 	}
 	return NewSnapshot(types, records...)
 }
@@ -198,53 +207,53 @@ func many(n int) *Snapshot {
 // moves to another group.
 var (
 	yesterday = NewSnapshot(types,
-		entity(group, "1"), entity(group, "2"),
-		entity(agent, "1"), entity(agent, "2", property("isInfected", graph.Bool(false))), entity(agent, "3"),
-		entity(agent, "5", property("lastSeenOn", graph.Int(1))), entity(agent, "6"),
-		relationship(hasAgent, "1", "1"), relationship(hasAgent, "1", "2"), relationship(hasAgent, "1", "3"),
-		relationship(hasAgent, "1", "5"), relationship(hasAgent, "1", "6"),
-		entity(threat, "1"), relationship(hasThreat, "3", "1"))
+		named(Group, "1"), named(Group, "2"),
+		named(Agent, "1"), named(Agent, "2", Is("isInfected", graph.Bool(false))), named(Agent, "3"),
+		named(Agent, "5", Is("lastSeenOn", graph.Int(1))), named(Agent, "6"),
+		Between(HasAgent, "1", "1"), Between(HasAgent, "1", "2"), Between(HasAgent, "1", "3"),
+		Between(HasAgent, "1", "5"), Between(HasAgent, "1", "6"),
+		named(Threat, "1"), Between(HasThreat, "3", "1"))
 	today = NewSnapshot(types,
-		entity(group, "1"), entity(group, "2"),
-		entity(agent, "1"), entity(agent, "2", property("isInfected", graph.Bool(true)), property("osName", graph.String("Linux"))),
-		entity(agent, "4"), entity(agent, "5", property("lastSeenOn", graph.Int(2))), entity(agent, "7"),
-		relationship(hasAgent, "1", "1"), relationship(hasAgent, "2", "2"), relationship(hasAgent, "1", "4"),
-		relationship(hasAgent, "1", "5"), relationship(hasAgent, "1", "7"),
-		entity(threat, "2"), relationship(hasThreat, "2", "2"))
-	withoutThreats = NewSnapshot([]*graph.Type{agent, group, hasAgent},
-		entity(group, "1"), entity(agent, "1"), relationship(hasAgent, "1", "1"))
+		named(Group, "1"), named(Group, "2"),
+		named(Agent, "1"), named(Agent, "2", Is("isInfected", graph.Bool(true)), Is("osName", graph.String("Linux"))),
+		named(Agent, "4"), named(Agent, "5", Is("lastSeenOn", graph.Int(2))), named(Agent, "7"),
+		Between(HasAgent, "1", "1"), Between(HasAgent, "2", "2"), Between(HasAgent, "1", "4"),
+		Between(HasAgent, "1", "5"), Between(HasAgent, "1", "7"),
+		named(Threat, "2"), Between(HasThreat, "2", "2"))
+	withoutThreats = NewSnapshot([]*graph.Type{Agent, Group, HasAgent},
+		named(Group, "1"), named(Agent, "1"), Between(HasAgent, "1", "1"))
 	withIncompleteAgents = NewSnapshot(types, // of today's only 2 and 4 were read
-		entity(group, "1"), entity(group, "2"),
-		entity(agent, "1"), entity(agent, "2", property("isInfected", graph.Bool(true)), property("osName", graph.String("Linux"))),
-		entity(agent, "3"), entity(agent, "4"), entity(agent, "5", property("lastSeenOn", graph.Int(1))), entity(agent, "6"),
-		relationship(hasAgent, "1", "1"), relationship(hasAgent, "1", "2"), relationship(hasAgent, "2", "2"),
-		relationship(hasAgent, "1", "3"), relationship(hasAgent, "1", "4"), relationship(hasAgent, "1", "5"), relationship(hasAgent, "1", "6"),
-		entity(threat, "1"), relationship(hasThreat, "3", "1"))
+		named(Group, "1"), named(Group, "2"),
+		named(Agent, "1"), named(Agent, "2", Is("isInfected", graph.Bool(true)), Is("osName", graph.String("Linux"))),
+		named(Agent, "3"), named(Agent, "4"), named(Agent, "5", Is("lastSeenOn", graph.Int(1))), named(Agent, "6"),
+		Between(HasAgent, "1", "1"), Between(HasAgent, "1", "2"), Between(HasAgent, "2", "2"),
+		Between(HasAgent, "1", "3"), Between(HasAgent, "1", "4"), Between(HasAgent, "1", "5"), Between(HasAgent, "1", "6"),
+		named(Threat, "1"), Between(HasThreat, "3", "1"))
 )
 
 // awkward has what tenants have and stores stumble over.
 var awkward = NewSnapshot(types,
-	entity(agent, "1234567890123456789",
-		property("id", graph.String("1234567890123456789")),
-		property("BIOS", graph.String("sorts before the meta properties")),
-		property("computerName", graph.String("Контроллер-ü-東京-🖥\u0301")),
-		property("control", graph.String("\x00\x01\x1b[31m\a\b\f\n\r\t\x7f\u2028\u2029\ufeff")),
-		property("quotes", graph.String(`"\'`+"`"+`<script>{}$&;--`)),
-		property("empty", graph.String("")),
-		property("long", graph.String(strings.Repeat("long ", 200_000))),
-		property("yes", graph.Bool(true)),
-		property("no", graph.Bool(false)),
-		property("zero", graph.Int(0)),
-		property("greatest", graph.Int(math.MaxInt64)),
-		property("least", graph.Int(math.MinInt64)),
-		property("whole", graph.Float(3)),
-		property("tiny", graph.Float(5e-324)),
-		property("huge", graph.Float(-1.7976931348623157e308)),
-		property("noneOfThem", graph.Strings([]string{})),
-		property("emptyOne", graph.Strings([]string{""})),
-		property("inOrder", graph.Strings([]string{"b", "a", "b", "\n", "é"})),
-		property("tag.Cost center", graph.String("42")),
+	named(Agent, "1234567890123456789",
+		Is("id", graph.String("1234567890123456789")),
+		Is("BIOS", graph.String("sorts before the meta properties")),
+		Is("computerName", graph.String("Контроллер-ü-東京-🖥\u0301")),
+		Is("control", graph.String("\x00\x01\x1b[31m\a\b\f\n\r\t\x7f\u2028\u2029\ufeff")),
+		Is("quotes", graph.String(`"\'`+"`"+`<script>{}$&;--`)),
+		Is("empty", graph.String("")),
+		Is("long", graph.String(strings.Repeat("long ", 200_000))),
+		Is("yes", graph.Bool(true)),
+		Is("no", graph.Bool(false)),
+		Is("zero", graph.Int(0)),
+		Is("greatest", graph.Int(math.MaxInt64)),
+		Is("least", graph.Int(math.MinInt64)),
+		Is("whole", graph.Float(3)),
+		Is("tiny", graph.Float(5e-324)),
+		Is("huge", graph.Float(-1.7976931348623157e308)),
+		Is("noneOfThem", graph.Strings([]string{})),
+		Is("emptyOne", graph.Strings([]string{""})),
+		Is("inOrder", graph.Strings([]string{"b", "a", "b", "\n", "é"})),
+		Is("tag.Cost center", graph.String("42")),
 	),
-	entity(agent, strings.Repeat("k", graph.MaxKeyBytes-len("sentinelone_agent:"))),
-	entity(agent, ` "quoted\key"|<&>`),
+	named(Agent, strings.Repeat("k", graph.MaxKeyBytes-len("sentinelone_agent:"))),
+	named(Agent, ` "quoted\key"|<&>`),
 )
