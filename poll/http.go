@@ -88,7 +88,7 @@ func plain(w http.ResponseWriter, status int, lines ...string) {
 func (s *Service) tellReady(w http.ResponseWriter, _ *http.Request) {
 	now := s.Now()
 	var reasons []string
-	if s.isEnding() {
+	if s.ending.Load() {
 		reasons = append(reasons, "the service ends")
 	}
 	for _, i := range s.instances {

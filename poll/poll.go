@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"s1graph/config"
@@ -48,9 +49,7 @@ type Service struct {
 	instances []*instance
 	slots     chan struct{} // holds one value for each run under way
 	startedAt time.Time
-
-	mu     sync.Mutex
-	ending bool
+	ending    atomic.Bool
 }
 
 // New makes a Service of the instances that have a schedule, and reads what is known of their last runs. The
@@ -111,9 +110,7 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 	}
 	<-ctx.Done()
-	s.mu.Lock()
-	s.ending = true
-	s.mu.Unlock()
+	s.ending.Store(true)
 	s.log.Info("service ends", "within", endsWithin)
 	defer stopServing()
 	return s.await(&running)
@@ -146,10 +143,4 @@ func (s *Service) RunNow() {
 // wait waits for d, or until ctx ends, whose error it returns then.
 func (s *Service) wait(ctx context.Context, d time.Duration) error {
 	return pause.Until(ctx, s.After(d))
-}
-
-func (s *Service) isEnding() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ending
 }

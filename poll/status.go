@@ -60,7 +60,7 @@ type GoodRun struct {
 // Status is how the service is doing now.
 func (s *Service) Status() Status {
 	now := s.Now()
-	all := Status{Version: s.Version, StartedAt: s.startedAt.UTC(), Ending: s.isEnding(), Ready: !s.isEnding()}
+	all := Status{Version: s.Version, StartedAt: s.startedAt.UTC(), Ending: s.ending.Load(), Ready: !s.ending.Load()}
 	for _, i := range s.instances {
 		one := i.describe(now)
 		all.Instances = append(all.Instances, one)

@@ -69,16 +69,13 @@ func (q *Question) readHeader(header []string) (faults []error) {
 }
 
 // split divides lines at the empty ones.
-func split(lines []string) [][]string {
-	blocks := [][]string{nil}
-	for _, line := range lines {
-		if last := len(blocks) - 1; line != "" {
-			blocks[last] = append(blocks[last], line)
-		} else {
-			blocks = append(blocks, nil)
+func split(lines []string) (blocks [][]string) {
+	for block := range strings.SplitSeq(strings.Join(lines, "\n"), "\n\n") {
+		if block = strings.Trim(block, "\n"); block != "" {
+			blocks = append(blocks, strings.Split(block, "\n"))
 		}
 	}
-	return slices.DeleteFunc(blocks, func(block []string) bool { return len(block) == 0 })
+	return blocks
 }
 
 var (
