@@ -3,6 +3,7 @@ package connector_test
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,6 +104,26 @@ func TestFaultsThatStayDeleteNothing(t *testing.T) {
 	}
 }
 
+// What the tests of several chains and pages go by.
+func TestThePagedTenantIsReadInSeveralChainsOfSeveralPages(t *testing.T) {
+	t.Parallel()
+	c := newPaged(t)
+	var mu sync.Mutex
+	pages := make(map[string]int) // by chain
+	c.OnRequest(func(r request) {
+		if r.URL.Path == s1test.Base+"/agents" && ofChain(r) {
+			mu.Lock()
+			defer mu.Unlock()
+			pages[r.URL.Query().Get("siteIds")]++
+		}
+	})
+	c.mustSync()
+	assert.Len(t, pages, 2)
+	for chain, n := range pages {
+		assert.Greater(t, n, 1, chain)
+	}
+}
+
 // Lists of several pages, read in several chains.
 func TestListsThatAreNotWholeDeleteNothing(t *testing.T) {
 	t.Parallel()
@@ -113,7 +134,7 @@ func TestListsThatAreNotWholeDeleteNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newConsole(t, paged())
+			c := newPaged(t)
 			c.mustSync()
 			before := c.graph()
 			fault.Path = "/agents"
@@ -129,7 +150,7 @@ func TestListsThatAreNotWholeDeleteNothing(t *testing.T) {
 
 func TestAgentsThatNoChainGaveAreReadOnceMoreWithoutChains(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, paged())
+	c := newPaged(t)
 	c.mustSync()
 	before := c.graph()
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.EmptyList(), Match: ofChain, After: 1, Times: 1})
@@ -139,9 +160,7 @@ func TestAgentsThatNoChainGaveAreReadOnceMoreWithoutChains(t *testing.T) {
 
 func TestAChainOfApplicationsThatComesBackEmptyDeletesNothing(t *testing.T) {
 	t.Parallel()
-	tenant := paged()
-	tenant.Agents, tenant.ApplicationsPerAgent = 200, 30
-	c := newConsole(t, tenant)
+	c := newPaged(t, func(tenant *s1test.Tenant) { tenant.Agents, tenant.ApplicationsPerAgent = 40, 6 })
 	c.mustSync()
 	before := c.graph()
 	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.EmptyList(), Match: ofChain, After: 1, Times: 1})
@@ -262,7 +281,7 @@ func TestMoreThanAThousandAccountsAreAllSeen(t *testing.T) {
 
 func TestRowsThatComeTwiceBecauseTheTenantMovedCountOnce(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, paged())
+	c := newPaged(t)
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.RepeatedRows(3)})
 	c.mustSync()
 	groups := make(map[string]int)

@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -41,9 +42,10 @@ func TestMain(m *testing.M) {
 // console is a tenant behind a real socket, and the directory that it is synced to.
 type console struct {
 	*s1test.Server
-	t   *testing.T
-	url string
-	dir string
+	t        *testing.T
+	url      string
+	dir      string
+	pageSize int // rows of a page; 0: as many as lists have
 }
 
 func newConsole(t *testing.T, tenant s1test.Tenant) *console {
@@ -54,12 +56,24 @@ func newConsole(t *testing.T, tenant s1test.Tenant) *console {
 	return &console{Server: server, t: t, url: web.URL, dir: filepath.Join(t.TempDir(), "instance")}
 }
 
-// small is a tenant whose lists fit on a page, and paged one whose agents are read in several chains.
+// newPaged is a tenant whose agents are read in several chains of several pages: the pages are small.
+func newPaged(t *testing.T, adjust ...func(*s1test.Tenant)) *console {
+	t.Helper()
+	tenant := paged()
+	for _, f := range adjust {
+		f(&tenant)
+	}
+	c := newConsole(t, tenant)
+	c.pageSize = 40
+	return c
+}
+
+// small is a tenant whose lists fit on a page, and paged the one of newPaged.
 func small() s1test.Tenant {
 	return s1test.Tenant{Seed: 1, Sites: 3, Groups: 6, Agents: 40, Threats: 30, ApplicationsPerAgent: 3}
 }
 func paged() s1test.Tenant {
-	return s1test.Tenant{Seed: 2, Sites: 4, Groups: 8, Agents: 3100, Threats: 30}
+	return s1test.Tenant{Seed: 2, Sites: 4, Groups: 8, Agents: 124, Threats: 30}
 }
 
 // outcome is what a user gets of a run.
@@ -76,7 +90,7 @@ func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 func (c *console) options() connector.Options {
 	settings := config.Default()
 	settings.URL, settings.Token = c.url, config.NewSecret(s1test.DefaultToken)
-	settings.Instance, settings.Dir = "test", c.dir
+	settings.Instance, settings.Dir, settings.PageSize = "test", c.dir, cmp.Or(c.pageSize, settings.PageSize)
 	return connector.Options{Config: &settings, Sleep: noWait}
 }
 

@@ -81,13 +81,11 @@ func TestConsoleWhoseListGrowsWhileItIsReadIsAskedNoMore(t *testing.T) {
 // make up for its own in the count.
 func TestConsoleWhoseAgentMovesBetweenChainsKeepsItsApplications(t *testing.T) {
 	t.Parallel()
-	tenant := paged()
-	tenant.Agents, tenant.ApplicationsPerAgent = 200, 30
-	c := newConsole(t, tenant)
+	c := newPaged(t, func(tenant *s1test.Tenant) { tenant.Agents, tenant.ApplicationsPerAgent = 40, 6 })
 	c.mustSync()
 	before := c.graph()
 	var hidden []string
-	for slot := range 30 {
+	for slot := range 6 {
 		hidden = append(hidden, c.InstallationID(17, slot))
 	}
 	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.MissingRows(hidden...)})
@@ -234,7 +232,7 @@ func TestConsoleWithoutTheFirstListOfApplicationsIsAskedForTheSecond(t *testing.
 // Cursors live for a while only, and a console that forgot one answers 400.
 func TestConsoleWhoseCursorExpiresIsReadFromTheBeginning(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, paged())
+	c := newPaged(t)
 	right := c.clean()
 	expired := s1test.Fault{Path: "/agents", Match: withCursor, Effect: s1test.Status(400), Times: 3}
 	c.Break(expired)

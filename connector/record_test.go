@@ -22,11 +22,12 @@ func TestARecordingReplaysToTheSameGraph(t *testing.T) {
 	inventory.NoInstalled, inventory.Catalog, inventory.ApplicationsPerAgent = true, 60, 2
 	for name, test := range map[string]struct {
 		tenant s1test.Tenant
+		pages  int // rows of one
 		adjust func(*console) func(*connector.Options)
 		faults func(*console)
 	}{
 		"one page a list":   {tenant: s1test.Acme()},
-		"several chains":    {tenant: paged()},
+		"several chains":    {tenant: paged(), pages: 40},
 		"the inventory":     {tenant: inventory},
 		"a token of a site": {tenant: s1test.Acme(), adjust: func(c *console) func(*connector.Options) { return c.siteToken(1) }},
 		"configured sites": {tenant: s1test.Acme(), adjust: func(c *console) func(*connector.Options) {
@@ -45,6 +46,7 @@ func TestARecordingReplaysToTheSameGraph(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newConsole(t, test.tenant)
+			c.pageSize = test.pages
 			adjust := func(*connector.Options) {}
 			if test.adjust != nil {
 				adjust = test.adjust(c)

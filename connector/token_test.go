@@ -206,7 +206,7 @@ func TestATokenThatChangesTwiceInARunIsLookedAtTwice(t *testing.T) {
 // Twelve requests may learn of a change at once, and the lists of agents are read in several chains.
 func TestATokenThatChangesInTheMiddleOfPagingDeletesNothing(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, paged())
+	c := newPaged(t)
 	file, fromFile := c.withToken(wholeTenant("whole"))
 	c.mustSync(fromFile)
 	before := c.graph()
