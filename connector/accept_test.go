@@ -17,6 +17,11 @@ import (
 	"s1graph/s1/s1test"
 )
 
+// crowd is a tenant of which the guard withholds a part where some dozens of agents go.
+func crowd() s1test.Tenant {
+	return s1test.Tenant{Seed: 5, Accounts: 2, Sites: 4, Groups: 12, Agents: 250, Threats: 60, ApplicationsPerAgent: 1}
+}
+
 // accept is what somebody does who knows that what the guard withheld in the last run is really gone.
 func (c *console) accept() connector.Withheld {
 	c.t.Helper()
@@ -92,7 +97,7 @@ func TestAcceptedThreatsReleaseNothingThatLiesOutOfScope(t *testing.T) {
 
 func TestWithWhatWasAcceptedGoesWhatWasMadeOfItAlone(t *testing.T) {
 	t.Parallel()
-	for name, tenant := range map[string]s1test.Tenant{"a tenant": busy(), "an awkward tenant": spread()} {
+	for name, tenant := range map[string]s1test.Tenant{"a tenant": crowd(), "an awkward tenant": spread()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newConsole(t, tenant)
@@ -141,7 +146,7 @@ func TestApplicationsThatWereOnAcceptedDevicesAloneGoWithThem(t *testing.T) {
 
 func TestApplicationsThatAreOnOtherDevicesTooAreEvaluatedByTheGuard(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy())
+	c := newConsole(t, crowd())
 	c.mustSync()
 	c.lose(0, 75)
 	require.Equal(t, connector.Partial, c.sync().Status)
@@ -158,7 +163,7 @@ func TestApplicationsThatAreOnOtherDevicesTooAreEvaluatedByTheGuard(t *testing.T
 
 func TestOnlyWhatWasAcceptedPassesAndItDoesNotCountForTheGuard(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy()) // 250 agents
+	c := newConsole(t, crowd()) // 250 agents
 	c.mustSync()
 	mend := c.lose(0, 60)
 	require.Equal(t, connector.Partial, c.sync().Status)
@@ -279,7 +284,7 @@ func TestWhatWasAcceptedWaitsUntilItsListIsReadWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newConsole(t, busy())
+			c := newConsole(t, crowd())
 			c.mustSync()
 			threats := ofType(c.graph(), "sentinelone_threat")
 			c.loseThreats()
@@ -309,7 +314,7 @@ func TestWhatWasAcceptedWaitsUntilItsListIsReadWhole(t *testing.T) {
 
 func TestWhatIsBackInAListThatWasNotReadWholeIsAcceptedNoMore(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy())
+	c := newConsole(t, crowd())
 	c.mustSync()
 	mend := c.lose(0, 60)
 	c.sync()
@@ -357,7 +362,7 @@ func TestKilledAtRandomMomentsOnlyWhatWasAcceptedGoes(t *testing.T) {
 
 func TestWhatIsAcceptedWhileARunIsUnderWayHoldsForTheNextOne(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy())
+	c := newConsole(t, crowd())
 	c.mustSync()
 	c.loseThreats()
 	c.sync()
@@ -375,7 +380,7 @@ func TestWhatIsAcceptedWhileARunIsUnderWayHoldsForTheNextOne(t *testing.T) {
 
 func TestARunThatEndsBeforeItCommitsLosesNoAcceptance(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy())
+	c := newConsole(t, crowd())
 	c.mustSync()
 	c.loseThreats()
 	c.sync()
@@ -398,7 +403,7 @@ func TestARunThatEndsBeforeItCommitsLosesNoAcceptance(t *testing.T) {
 // A process that is killed between its commit and the removal of what was accepted leaves the file behind.
 func TestAnAcceptanceThatIsLeftBehindPassesNothingTwice(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy())
+	c := newConsole(t, crowd())
 	c.mustSync()
 	mend := c.lose(0, 60)
 	c.sync()
@@ -420,7 +425,7 @@ func TestAnAcceptanceThatIsLeftBehindPassesNothingTwice(t *testing.T) {
 
 func TestWhatAnEarlierVersionAcceptedIsVoidAndSaidSo(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, busy())
+	c := newConsole(t, crowd())
 	c.mustSync()
 	c.loseThreats()
 	withheld := c.sync()
@@ -444,7 +449,7 @@ func TestAnAcceptanceThatCannotBeReadIsSaidAndHoldsNothingUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newConsole(t, busy())
+			c := newConsole(t, crowd())
 			c.mustSync()
 			c.loseThreats()
 			c.sync()

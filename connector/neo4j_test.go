@@ -79,14 +79,19 @@ func (d database) count(t *testing.T, cypher string) int64 {
 	return n
 }
 
-// little is a tenant that is soon in Neo4j.
+// little is a tenant that is soon in Neo4j, and odd one that has every odd row too.
 func little() s1test.Tenant {
-	return s1test.Tenant{Seed: 4, Sites: 3, Groups: 6, Agents: 60, Threats: 20, ApplicationsPerAgent: 3, Awkward: true}
+	return s1test.Tenant{Seed: 4, Sites: 3, Groups: 6, Agents: 45, Threats: 20, ApplicationsPerAgent: 2}
+}
+func odd() s1test.Tenant {
+	tenant := little()
+	tenant.Awkward = true
+	return tenant
 }
 
 func TestNeo4jHoldsTheGraphOfEachRun(t *testing.T) {
 	d := newDatabase(t)
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	first := c.mustSync(d.write)
 	require.Len(t, first.Stores, 1)
 	assert.Equal(t, "neo4j", first.Stores[0].Name)
@@ -123,7 +128,7 @@ func TestNeo4jHoldsTheGraphOfEachRun(t *testing.T) {
 
 func TestNeo4jIsHealedWhenTheLocalDirectoryWasLost(t *testing.T) {
 	d := newDatabase(t)
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	c.mustSync(d.write)
 	require.NoError(t, os.RemoveAll(c.dir))
 	c.SetDay(1)
@@ -246,7 +251,7 @@ func TestAFaultInTheMiddleLeavesNeo4jBehindUntilTheNextRun(t *testing.T) {
 func TestNeo4jThatIsKilledInTheMiddleIsHealedByTheNextRun(t *testing.T) {
 	server := neo4jtest.Own(t, neo4jtest.Options{})
 	d := database{server, "killed"}
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	kill := sync.OnceFunc(func() { assert.NoError(t, server.Kill()) })
 	result := c.sync(d.write, func(o *connector.Options) {
 		o.RetryFor = 2 * time.Second
@@ -288,7 +293,7 @@ func TestNeo4jIsFilledAgainWhenItWasWiped(t *testing.T) {
 // Runs without the database are made up for by the next run with it, before the tenant is read.
 func TestNeo4jCatchesUpWithWhatItMissed(t *testing.T) {
 	d := newDatabase(t)
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	filesOnly := func(o *connector.Options) { o.Config.Instance = d.scope }
 	c.mustSync(d.write)
 	for day := 1; day <= 4; day++ {
@@ -303,7 +308,7 @@ func TestNeo4jCatchesUpWithWhatItMissed(t *testing.T) {
 
 func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
 	d := newDatabase(t)
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	c.mustSync(d.write)
 	driver := d.server.Driver(t)
 	session := driver.NewSession(t.Context(), neo4j.SessionConfig{})

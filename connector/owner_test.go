@@ -118,7 +118,7 @@ func TestTwoFoldersWithOneNameDoNotDeleteEachOthersGraph(t *testing.T) {
 
 func TestALostFolderTakesTheGraphOfNeo4jForItsLastOne(t *testing.T) {
 	d := newDatabase(t)
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	c.mustSync(d.write)
 	before := c.graph()
 	d.query(t, "MATCH (a:sentinelone_agent {_scope: $scope}) SET a.note = 'mine'")
@@ -267,7 +267,7 @@ func TestOfARecordThatWasEditedInNeo4jTheKeyAloneIsTaken(t *testing.T) {
 }
 
 func TestAReplayAndAConsoleDoNotShareAScope(t *testing.T) {
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	recording := filepath.Join(t.TempDir(), "recording")
 	c.mustSync(func(o *connector.Options) { o.Record = recording })
 

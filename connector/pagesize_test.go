@@ -36,32 +36,34 @@ func (c *console) limitsOf(path string) func() []int {
 
 func TestConsoleWhosePagesAreTooBigIsReadInSmallerOnes(t *testing.T) {
 	t.Parallel()
+	tenant := s1test.Tenant{Seed: 3, Sites: 2, Agents: 250, Threats: 10}
+	right := newConsole(t, tenant).clean()
 	for name, test := range map[string]struct {
 		effect s1test.Effect
 		tries  []int // of the first page
 	}{
-		"500":                         {s1test.Status(500), []int{1000, 1000, 500, 250}},
-		"502":                         {s1test.Status(502), []int{1000, 1000, 500, 250}},
-		"504 and a gateway's page":    {s1test.GatewayTimeout(), []int{1000, 500, 250}},
-		"a body that is cut off":      {s1test.CutInBody(), []int{1000, 1000, 500, 250}},
-		"headers without a body":      {s1test.CutAfterHeaders(), []int{1000, 1000, 500, 250}},
-		"a body that stops half-way":  {s1test.Stall(), []int{1000, 500, 250}},
-		"no answer within the minute": {s1test.NeverAnswers(), []int{1000, 500, 250}},
+		"500":                         {s1test.Status(500), []int{400, 400, 200, 100}},
+		"502":                         {s1test.Status(502), []int{400, 400, 200, 100}},
+		"504 and a gateway's page":    {s1test.GatewayTimeout(), []int{400, 200, 100}},
+		"a body that is cut off":      {s1test.CutInBody(), []int{400, 400, 200, 100}},
+		"headers without a body":      {s1test.CutAfterHeaders(), []int{400, 400, 200, 100}},
+		"a body that stops half-way":  {s1test.Stall(), []int{400, 200, 100}},
+		"no answer within the minute": {s1test.NeverAnswers(), []int{400, 200, 100}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newConsole(t, s1test.Tenant{Seed: 3, Sites: 2, Agents: 600, Threats: 10})
-			right := c.clean()
-			c.Break(s1test.Fault{Path: "/agents", Match: s1test.PagesOver(250), Effect: test.effect})
-			limits, before := c.limitsOf("/agents"), c.Requests()["/agents"]
+			c := newConsole(t, tenant)
+			c.pageSize = 400
+			c.Break(s1test.Fault{Path: "/agents", Match: s1test.PagesOver(100), Effect: test.effect})
+			limits := c.limitsOf("/agents")
 
 			result := c.mustSync(func(o *connector.Options) { o.Config.PageDeadline = 3 * time.Second })
 
 			assertSame(t, right, c.graph())
-			assert.Equal(t, append(test.tries, 250, 250), limits(), "what came is kept for the rest of the list")
-			assert.Equal(t, []string{"/agents: pages of 250 rows came and those of 500 did not, so it was read in the smaller ones. If that stays so, pageSize: 250 (--page-size) spares the tries."}, result.Notices)
-			assert.EqualValues(t, c.Requests()["/agents"]-before, result.step("agents").Requests)
-			assert.Empty(t, c.mustSync(func(o *connector.Options) { o.Config.PageSize = 250 }).Notices)
+			assert.Equal(t, append(test.tries, 100, 100), limits(), "what came is kept for the rest of the list")
+			assert.Equal(t, []string{"/agents: pages of 100 rows came and those of 200 did not, so it was read in the smaller ones. If that stays so, pageSize: 100 (--page-size) spares the tries."}, result.Notices)
+			assert.EqualValues(t, c.Requests()["/agents"], result.step("agents").Requests)
+			assert.Empty(t, c.mustSync(func(o *connector.Options) { o.Config.PageSize = 100 }).Notices)
 		})
 	}
 }
@@ -97,9 +99,9 @@ func TestConsoleThatIsDownIsAskedSixTimesAndNothingIsSaidOfPages(t *testing.T) {
 // The chains of a list, and the questions by ID after it, begin with the pages that came for the first of them.
 func TestConsoleWhoseChainsAreReadSideBySideIsAskedForSmallerPagesByAllOfThem(t *testing.T) {
 	t.Parallel()
-	tenant := s1test.Tenant{Seed: 3, Sites: 6, Groups: 12, Agents: 900, Threats: 10}
+	tenant := s1test.Tenant{Seed: 3, Sites: 6, Groups: 12, Agents: 450, Threats: 10}
 	c := newConsole(t, tenant)
-	paged := func(o *connector.Options) { o.Config.PageSize = 200 }
+	paged := func(o *connector.Options) { o.Config.PageSize = 110 }
 	c.mustSync()
 	right := c.graph()
 	c.Break(s1test.Fault{Path: "/agents", Match: s1test.PagesOver(60), Effect: s1test.Status(500)})
@@ -124,11 +126,11 @@ func TestConsoleWhoseChainsAreReadSideBySideIsAskedForSmallerPagesByAllOfThem(t 
 // Nobody says that a cursor may be asked with another limit than it was made with. Where it may not, the list begins again.
 func TestConsoleThatTakesACursorWithItsOwnLimitAloneIsReadFromTheBeginningInSmallerPages(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, s1test.Tenant{Seed: 3, Sites: 2, Agents: 600, Threats: 10})
+	c := newConsole(t, s1test.Tenant{Seed: 3, Sites: 2, Agents: 300, Threats: 10})
 	right := c.clean()
 	var mu sync.Mutex
 	begun := "" // the limit of the first page
-	c.Break(s1test.Fault{Path: "/agents", After: 1, Times: 2, Match: s1test.PagesOver(200), Effect: s1test.Status(500)})
+	c.Break(s1test.Fault{Path: "/agents", After: 1, Times: 2, Match: s1test.PagesOver(100), Effect: s1test.Status(500)})
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.StatusWith(400, nil, `{"errors":[{"code":4000040,"detail":"cursor: Invalid cursor.","title":"Validation Error"}]}`),
 		Match: func(r *http.Request) bool {
 			mu.Lock()
@@ -141,23 +143,23 @@ func TestConsoleThatTakesACursorWithItsOwnLimitAloneIsReadFromTheBeginningInSmal
 		}})
 	limits := c.limitsOf("/agents")
 
-	c.mustSync(func(o *connector.Options) { o.Config.PageSize = 240 })
+	c.mustSync(func(o *connector.Options) { o.Config.PageSize = 140 })
 
 	assertSame(t, right, c.graph())
-	assert.Equal(t, []int{240, 240, 240, 120, 120, 120, 120, 120, 120}, limits(), "one page, two tries, one that is refused, and five from the beginning")
+	assert.Equal(t, []int{140, 140, 140, 50, 50, 50, 50, 50, 50, 50}, limits(), "one page, two tries, one that is refused, and six from the beginning")
 }
 
 // A recording has the rows and not the pages in which they came.
 func TestConsoleWhosePagesWereHalvedReplaysToTheSameGraph(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, s1test.Tenant{Seed: 3, Sites: 3, Groups: 6, Agents: 330, Threats: 70, ApplicationsPerAgent: 3})
+	c := newConsole(t, s1test.Tenant{Seed: 3, Sites: 3, Groups: 6, Agents: 170, Threats: 130, ApplicationsPerAgent: 3})
 	// The first page comes and the second one does not, so that pages of one list differ in size.
 	for _, path := range []string{"/agents", "/threats", "/installed-applications"} {
 		c.Break(s1test.Fault{Path: path, After: 1, Match: s1test.PagesOver(60), Effect: s1test.CutInBody()})
 	}
 	recording := filepath.Join(t.TempDir(), "recording")
-	recorded := c.mustSync(func(o *connector.Options) { o.Record, o.Config.PageSize = recording, 250 })
-	assert.Len(t, recorded.Notices, 2)
+	recorded := c.mustSync(func(o *connector.Options) { o.Record, o.Config.PageSize = recording, 120 })
+	assert.Len(t, recorded.Notices, 3, "one for each list: %q", recorded.Notices)
 
 	for _, size := range []int{1000, 70} {
 		replayed := *c

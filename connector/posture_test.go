@@ -36,7 +36,7 @@ func (c *console) fallen() (n int64) {
 func TestPostureStandsOnTheNodesAndIsNoPartOfTheGraph(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	c := newConsole(t, little())
+	c := newConsole(t, odd())
 	const notCompliant = "MATCH (n:Device {_scope: $scope}) WHERE n.compliant = false AND size(n.nonCompliantReasons) > 0 RETURN count(n)"
 	const evaluated = "MATCH (n:Device {_scope: $scope}) WHERE n.compliant IS NOT NULL RETURN count(n)"
 	c.mustSync(d.write, firewalls)

@@ -29,17 +29,17 @@ func TestARecordingReplaysToTheSameGraph(t *testing.T) {
 		"one page a list":   {tenant: s1test.Acme()},
 		"several chains":    {tenant: paged(), pages: 40},
 		"the inventory":     {tenant: inventory},
-		"a token of a site": {tenant: s1test.Acme(), adjust: func(c *console) func(*connector.Options) { return c.siteToken(1) }},
-		"configured sites": {tenant: s1test.Acme(), adjust: func(c *console) func(*connector.Options) {
+		"a token of a site": {tenant: spread(), adjust: func(c *console) func(*connector.Options) { return c.siteToken(1) }},
+		"configured sites": {tenant: spread(), adjust: func(c *console) func(*connector.Options) {
 			return func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0), c.SiteID(1)} }
 		}},
-		"configured groups": {tenant: s1test.Acme(), adjust: func(c *console) func(*connector.Options) {
+		"configured groups": {tenant: spread(), adjust: func(c *console) func(*connector.Options) {
 			return func(o *connector.Options) { o.Config.Groups = []string{c.GroupID(0), c.GroupID(1)} }
 		}},
-		"a refused list": {tenant: s1test.Acme(), faults: func(c *console) {
+		"a refused list": {tenant: spread(), faults: func(c *console) {
 			c.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(403)})
 		}},
-		"rows that answer by ID alone": {tenant: s1test.Acme(), faults: func(c *console) {
+		"rows that answer by ID alone": {tenant: spread(), faults: func(c *console) {
 			c.Break(s1test.Fault{Path: "/agents", Effect: s1test.MissingRows(c.AgentID(100), c.AgentID(101))})
 		}},
 	} {

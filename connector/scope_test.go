@@ -30,7 +30,7 @@ func TestATokenOfASiteMakesItsAccountOfWhatTheSiteSays(t *testing.T) {
 // spread is a tenant of which each site has applications and users that no other has.
 func spread() s1test.Tenant {
 	return s1test.Tenant{
-		Seed: 5, Accounts: 2, Sites: 8, Groups: 16, Agents: 160, Threats: 40, ApplicationsPerAgent: 4, Catalog: 2000, Awkward: true,
+		Seed: 5, Accounts: 2, Sites: 8, Groups: 16, Agents: 110, Threats: 40, ApplicationsPerAgent: 3, Catalog: 2000, Awkward: true,
 	}
 }
 

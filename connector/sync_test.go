@@ -26,7 +26,7 @@ import (
 
 // busy is a tenant large enough for its busy days not to look like a fault.
 func busy() s1test.Tenant {
-	return s1test.Tenant{Seed: 5, Accounts: 2, Sites: 4, Groups: 12, Agents: 250, Threats: 60, ApplicationsPerAgent: 4}
+	return s1test.Tenant{Seed: 5, Accounts: 2, Sites: 4, Groups: 12, Agents: 100, Threats: 40, ApplicationsPerAgent: 3}
 }
 
 func TestTheFirstRunIsABaselineAndTheSecondChangesNothing(t *testing.T) {
@@ -159,7 +159,7 @@ func TestAfterEachOfManyDaysTheGraphIsThatOfACleanRun(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			c := newConsole(t, s1test.Tenant{
-				Seed: seed, Accounts: 2, Sites: 6, Groups: 20, Agents: 160, Threats: 40, ApplicationsPerAgent: 3, Awkward: true,
+				Seed: seed, Accounts: 2, Sites: 6, Groups: 20, Agents: 110, Threats: 30, ApplicationsPerAgent: 3, Awkward: true,
 			})
 			c.mustSync()
 			for day := 1; day <= 6; day++ {
@@ -451,7 +451,7 @@ func TestOnAFullDiskTheLastRunStands(t *testing.T) {
 	c.mustSync()
 	before := c.graph()
 	c.SetDay(1)
-	for _, limit := range []int{1_000, 100_000, 400_000} {
+	for _, limit := range []int{1_000, 40_000, 160_000} {
 		out, err := c.child(fmt.Sprint("S1GRAPH_TEST_DISK=", limit)).CombinedOutput()
 		require.Error(t, err)
 		assert.Contains(t, string(out), c.dir)

@@ -20,7 +20,7 @@ import (
 
 // tenSites is a tenant of which each site has agents and threats.
 func tenSites() s1test.Tenant {
-	return s1test.Tenant{Seed: 9, Sites: 10, Groups: 20, Agents: 200, Threats: 80, ApplicationsPerAgent: 2, Catalog: 2000, Quiet: true}
+	return s1test.Tenant{Seed: 9, Sites: 10, Groups: 20, Agents: 80, Threats: 40, ApplicationsPerAgent: 2, Catalog: 2000, Quiet: true}
 }
 
 // sites is a token of the sites from one number to another, the last excluded.
