@@ -6,11 +6,14 @@ package check
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"s1graph/config"
+	"s1graph/pause"
 	"s1graph/s1"
 )
 
@@ -42,6 +45,9 @@ type Options struct {
 	// holds no secret. nil: destinations are not looked at.
 	Reach func(ctx context.Context, d config.Destination) error
 
+	// Sleep waits before a question is asked again, or until ctx ends, whose error it returns then; nil: it really waits.
+	Sleep func(ctx context.Context, d time.Duration) error
+
 	Clock     func() time.Time  // nil: time.Now
 	Transport http.RoundTripper // nil: one made of Config
 	Logger    *slog.Logger      // nil: discards
@@ -52,8 +58,17 @@ func Run(ctx context.Context, o Options, found func(Finding)) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Sleep == nil {
+		o.Sleep = pause.For
+	}
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	c := &checker{Options: o, found: found}
+	c := &checker{Options: o, told: map[string]bool{}, faulty: map[string]bool{}}
+	c.found = func(f Finding) {
+		c.told[f.Subject] = true
+		c.faulty[f.Subject] = f.State == Fault
+		found(f)
+	}
+	c.configuration()
 	for _, look := range []func(context.Context){c.console, c.directory, c.neo4j, c.destinations} {
 		if ctx.Err() != nil {
 			return
@@ -65,8 +80,25 @@ func Run(ctx context.Context, o Options, found func(Finding)) {
 // checker is one check under way.
 type checker struct {
 	Options
-	found func(Finding)
-	user  s1.User // as /user tells it
+	found  func(Finding)
+	user   s1.User         // as /user tells it
+	told   map[string]bool // the subjects that were told of
+	faulty map[string]bool // those of them that are faults
+
+	tooMany       atomic.Int64  // requests that the console refused as too many
+	statusAnswers bool          // /system/status was answered as the API does
+	skew          time.Duration // by how much this machine's clock is ahead of the console's
+}
+
+// configuration tells of what is odd in the configuration.
+func (c *checker) configuration() {
+	for i, warning := range c.Config.Warnings {
+		subject := "configuration"
+		if i > 0 {
+			subject += fmt.Sprintf(" %d", i+1)
+		}
+		c.warn(subject, warning, "")
+	}
 }
 
 func (c *checker) ok(subject, detail string) { c.found(Finding{subject, OK, detail, ""}) }

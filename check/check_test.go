@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -34,6 +36,30 @@ func tenant(t *testing.T) (*s1test.Server, check.Options) {
 	settings.URL, settings.Token = web.URL, config.NewSecret(s1test.DefaultToken)
 	settings.Instance, settings.Dir = "test", filepath.Join(t.TempDir(), "test")
 	return server, check.Options{Config: &settings}
+}
+
+// encrypted is as tenant, over TLS and with nobody waiting.
+func encrypted(t *testing.T) (*s1test.Server, check.Options) {
+	t.Helper()
+	_, o := tenant(t)
+	server := s1test.New(s1test.Tenant{Accounts: 2, Sites: 4, Agents: 40, Threats: 5, ApplicationsPerAgent: 2})
+	web := httptest.NewUnstartedServer(server)
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	o.Config.URL, o.Transport = web.URL, web.Client().Transport
+	o.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	return server, o
+}
+
+func secret(value string) config.Secret { return config.NewSecret(value) }
+
+// inOrder are the findings of a check as they come.
+func inOrder(t *testing.T, o check.Options) []check.Finding {
+	t.Helper()
+	var all []check.Finding
+	check.Run(t.Context(), o, func(f check.Finding) { all = append(all, f) })
+	return all
 }
 
 // findings are what a check finds, by subject.

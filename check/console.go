@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,12 +13,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"syscall"
 	"time"
 
-	"s1graph/config"
-	"s1graph/connector"
-	"s1graph/pause"
+	"github.com/go-json-experiment/json"
+
 	"s1graph/s1"
 )
 
@@ -29,39 +27,36 @@ const serviceUsers = "in the console, Settings > Users > Service Users"
 // console checks the way to the console, the token, and the lists.
 func (c *checker) console(ctx context.Context) {
 	c.address()
-	subjects := []string{"token", "role", "scope", "token expiry"}
-	for _, l := range lists() {
-		subjects = append(subjects, l.subject())
-	}
-	subjects = append(subjects, "rate limits")
 	if !c.connection(ctx) {
-		c.skip("the console is not reached", subjects...)
+		c.skipRest("the console is not reached")
 		return
 	}
-	var limited atomic.Int64
-	ctx = s1.WithObserver(ctx, func(a s1.Attempt) {
-		if a.Status == http.StatusTooManyRequests {
-			limited.Add(1)
-		}
-	})
 	client, err := c.client()
 	if err != nil {
-		c.fault("token", err.Error(), "")
-		c.skip("there is no client", subjects[1:]...)
+		c.fault("token", err.Error(), "mend the setting that it names")
+		c.skipRest("there is no client")
 		return
 	}
 	defer client.Close()
-	if !c.token(ctx, client) {
-		c.skip("the token is not accepted", subjects[1:]...)
-		return
+	ctx = s1.WithObserver(ctx, func(a s1.Attempt) {
+		if a.Status == http.StatusTooManyRequests {
+			c.tooMany.Add(1)
+		}
+	})
+	c.tell(ctx, client, c.ask(ctx, client))
+}
+
+// skipRest skips what of the console was not told of.
+func (c *checker) skipRest(why string) {
+	subjects := []string{"API", "token", "role", "scope", "token expiry"}
+	for _, l := range lists() {
+		subjects = append(subjects, l.subject())
 	}
-	c.lists(ctx, client)
-	if n := limited.Load(); n > 0 {
-		c.warn("rate limits", fmt.Sprintf("the console refused %d requests as too many", n),
-			"look who else uses the token, and give s1graph a service user of its own; or set lower rateLimits")
-		return
+	for _, subject := range append(subjects, "rate limits") {
+		if !c.told[subject] {
+			c.skip(why, subject)
+		}
 	}
-	c.ok("rate limits", "none met")
 }
 
 // address says how the URL was understood.
@@ -86,7 +81,7 @@ func (c *checker) connection(ctx context.Context) bool {
 	if transport == nil {
 		made, err := s1.NewTransport(c.Config.Proxy.Reveal(), c.Config.CAFile)
 		if err != nil {
-			c.fault("connection", err.Error(), "mend the setting")
+			c.fault("connection", err.Error(), "look at the settings --ca-file and --proxy")
 			return false
 		}
 		transport = made
@@ -107,11 +102,17 @@ func (c *checker) connection(ctx context.Context) bool {
 	asked := c.Clock()
 	response, err := transport.RoundTrip(request) // which follows no redirect
 	if err != nil {
-		c.fault("connection", reason(err), advice(err, request.URL.Hostname()))
+		c.fault("connection", reason(err), advice(err, request.URL))
 		return false
 	}
 	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // what stands in it does not matter
+	start, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // more of it does not matter
+	var status struct {
+		Data struct {
+			Health string `json:"health"`
+		} `json:"data"`
+	}
+	c.statusAnswers = response.StatusCode == http.StatusOK && json.Unmarshal(start, &status) == nil && status.Data.Health != ""
 	detail := "reached"
 	if len(addresses) > 0 {
 		slices.Sort(addresses)
@@ -145,6 +146,7 @@ func (c *checker) clock(asked time.Time, date string) {
 	}
 	skew := asked.Sub(there).Round(time.Second)
 	if skew.Abs() > mostSkew {
+		c.skew = skew
 		c.warn("clock", fmt.Sprintf("this machine's clock is %s off the console's", skew), "set the clock, best with NTP: expiry and silence are told by it")
 		return
 	}
@@ -153,28 +155,74 @@ func (c *checker) clock(asked time.Time, date string) {
 
 // reason is what broke, without the address, which stands in the table already.
 func reason(err error) string {
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+	var dial *net.OpError
+	switch {
+	case isOfProxy(err) && isType[*net.DNSError](err):
+		return "the proxy's name cannot be resolved"
+	case isOfProxy(err):
+		return "the proxy is not reached: " + cause(err)
+	case isRefusalOfProxy(err):
+		return "the proxy refuses to connect: " + err.Error()
+	case isType[*net.DNSError](err):
+		dns, _ := errors.AsType[*net.DNSError](err)
 		return "the name cannot be resolved: " + dns.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("no answer within %s", most)
+	case isPlain(err):
+		return "what listens there does not speak TLS"
+	case errors.Is(err, syscall.ECONNREFUSED) && errors.As(err, &dial) && dial.Addr != nil:
+		return "nothing listens on " + dial.Addr.String()
 	}
 	return err.Error()
 }
 
-func advice(err error, host string) string {
+// cause is the innermost error: it has no address.
+func cause(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
+}
+
+// isOfProxy says whether a proxy was not reached, rather than the console.
+func isOfProxy(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "proxyconnect" || op.Op == "socks connect")
+}
+
+// isRefusalOfProxy says whether a proxy answered CONNECT with a status of its own, of which net/http gives the text alone.
+func isRefusalOfProxy(err error) bool {
+	return err.Error() == http.StatusText(http.StatusProxyAuthRequired) || err.Error() == http.StatusText(http.StatusForbidden) ||
+		err.Error() == http.StatusText(http.StatusBadGateway) || err.Error() == http.StatusText(http.StatusServiceUnavailable)
+}
+
+func isPlain(err error) bool {
+	return errors.Is(err, http.ErrSchemeMismatch) || isType[tls.RecordHeaderError](err)
+}
+
+func advice(err error, u *url.URL) string {
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	switch {
+	case isOfProxy(err):
+		return "look at --proxy and HTTPS_PROXY, and whether the proxy runs"
+	case isRefusalOfProxy(err):
+		return "ask who runs the proxy to let this machine connect to " + u.Host + "; a name and a password for it stand in its address"
 	case isType[*net.DNSError](err):
-		return "look at the console's address in your browser, and whether this machine can resolve " + host
+		return "look at the console's address in your browser, and whether this machine can resolve " + u.Hostname()
 	case errors.As(err, &authority):
 		return "a proxy that opens TLS stands in between, or the certificate is one's own: give its authority with --ca-file"
 	case errors.As(err, &name):
 		return "the certificate is for another name: look at the console's address in your browser"
 	case errors.As(err, &invalid):
 		return "the certificate is not valid now: look at this machine's clock, then ask who runs the console"
+	case isPlain(err):
+		return "look at the console's address in your browser: its port and its scheme"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "look at the console's address in your browser, and whether a firewall or proxy stands in between: HTTPS_PROXY or --proxy"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "look whether a firewall drops what this machine sends, or a proxy must be used: HTTPS_PROXY or --proxy"
 	}
 	return "look whether a firewall or proxy stands in between: HTTPS_PROXY or --proxy, and --ca-file for one that opens TLS"
 }
@@ -182,103 +230,4 @@ func advice(err error, host string) string {
 func isType[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
-}
-
-func (c *checker) client() (*s1.Client, error) {
-	return connector.NewClient(c.Config, func(s *s1.Config) {
-		s.Transport, s.Logger = c.Transport, c.Logger
-		s.Sleep = c.shortly
-	})
-}
-
-// shortly waits as the client asks for, but not for long: somebody sits before the screen.
-func (c *checker) shortly(ctx context.Context, d time.Duration) error {
-	const patience = 5 * time.Second
-	if d > patience {
-		return fmt.Errorf("the console asks for a pause of %s", d.Round(time.Second))
-	}
-	return pause.For(ctx, d)
-}
-
-// token asks who the token is. It says false where no list can be asked for.
-func (c *checker) token(ctx context.Context, client *s1.Client) bool {
-	user, err := client.User(ctx)
-	c.user = user
-	switch {
-	case s1.IsUnauthorized(err):
-		c.fault("token", "not accepted: "+err.Error(), "see that the token file or "+config.TokenVariable+" holds the whole token of this console, and whether it has expired, "+serviceUsers+"; only then regenerate it there, which revokes the old one")
-		return false
-	case s1.IsRefused(err), s1.IsNotFound(err):
-		c.warn("token", "accepted, but the console does not say whose it is: "+err.Error(),
-			"nothing will count as gone, as it cannot be told what the token sees; use a service user's token")
-		c.skip("the console does not say", "role", "scope", "token expiry")
-		return true
-	case err != nil:
-		c.fault("token", err.Error(), "look at the lines above, then try again")
-		return false
-	}
-	who := user.FullName
-	if user.Email != "" && user.Email != who {
-		who = strings.TrimSpace(who + " <" + user.Email + ">")
-	}
-	c.ok("token", "accepted, of "+who)
-	c.role(user)
-	c.scope(user)
-	c.expiry(user)
-	return true
-}
-
-// viewer is the role that suffices.
-const viewer = "Viewer"
-
-// role warns of a token that may do more than it needs to.
-func (c *checker) role(user s1.User) {
-	roles := user.RoleNames()
-	more := slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return strings.EqualFold(role, viewer) })
-	switch {
-	case len(roles) == 0:
-		c.ok("role", "the console does not say; "+viewer+" suffices")
-	case len(more) > 0:
-		c.warn("role", strings.Join(roles, ", "), "s1graph only reads, and who gets hold of the token could do more: give the service user the role "+viewer+", "+serviceUsers)
-	default:
-		c.ok("role", viewer)
-	}
-}
-
-func (c *checker) scope(user s1.User) {
-	const few = 3
-	var names []string
-	for _, role := range user.ScopeRoles {
-		name := cmp.Or(role.Name, role.ID)
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	detail := user.Scope
-	if len(names) > few {
-		detail += fmt.Sprintf(": %s and %d more", strings.Join(names[:few], ", "), len(names)-few)
-	} else if len(names) > 0 {
-		detail += ": " + strings.Join(names, ", ")
-	}
-	if len(c.Config.Accounts)+len(c.Config.Sites)+len(c.Config.Groups) > 0 {
-		detail += ", narrowed by the configuration"
-	}
-	c.ok("scope", detail)
-}
-
-// soon is when one should look after a token.
-const soon = 30 * 24 * time.Hour
-
-func (c *checker) expiry(user s1.User) {
-	if user.APIToken == nil || user.APIToken.ExpiresAt <= 0 {
-		c.ok("token expiry", "the console does not say")
-		return
-	}
-	at := time.UnixMilli(int64(user.APIToken.ExpiresAt)).UTC()
-	left := at.Sub(c.Clock())
-	detail := fmt.Sprintf("%s, in %d days", at.Format(time.DateOnly), int(left.Hours()/24))
-	if left < soon {
-		c.warn("token expiry", detail, "regenerate it "+serviceUsers+", before it ends; a token file is read again by itself")
-		return
-	}
-	c.ok("token expiry", detail)
 }

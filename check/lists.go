@@ -1,13 +1,10 @@
 package check
 
 import (
-	"context"
-	"errors"
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
-	"s1graph/s1"
 	"s1graph/steps"
 )
 
@@ -33,50 +30,89 @@ func lists() []list {
 	return all
 }
 
-// lists asks each list that a run would read how many it has.
-func (c *checker) lists(ctx context.Context, client *s1.Client) {
-	for _, l := range lists() {
-		if slices.Contains(c.Config.Skip, l.step) || l.step == "applications" && c.Config.Applications == "off" {
-			c.skip("left out by the configuration", l.subject())
-			continue
-		}
-		if l.hasChoice() && c.Config.Applications == steps.InventorySource {
-			l = l.standIn()
-		}
-		c.list(ctx, client, l)
-	}
-}
-
 // hasChoice says whether the setting applications says which list is read.
 func (l list) hasChoice() bool { return l.step == "applications" && l.StandsIn != nil }
 
-func (c *checker) list(ctx context.Context, client *s1.Client, l list) {
-	filters := l.Scope.Query(c.Config.Accounts, c.Config.Sites, c.Config.Groups)
-	maps.Copy(filters, l.Filters)
-	n, err := client.RawCount(ctx, l.Path, filters)
-	mayStandIn := l.hasChoice() && c.Config.Applications == steps.AutoSource
-	if s1.IsNotFound(err) && mayStandIn {
-		c.list(ctx, client, l.standIn())
-		return
+// leavesOut says whether the configuration leaves the list's step out.
+func (c *checker) leavesOut(l list) bool {
+	return slices.Contains(c.Config.Skip, l.step) || l.step == "applications" && c.Config.Applications == "off"
+}
+
+// lists says how each list that a run would read stands.
+func (c *checker) lists(a answers) {
+	for _, l := range lists() {
+		if c.leavesOut(l) {
+			c.skip("left out by the configuration", l.subject())
+		}
 	}
+	misplaced := c.misplaced()
+	for _, l := range a.lists {
+		switch k := kindOf(l.err); {
+		case k == fine && l.err != nil:
+			c.ok(l.subject(), "200; it does not say how many rows it has, so a run reads it with more care")
+		case k == fine && l.rows == 0 && l.NeverEmpty && !a.areEmpty():
+			c.empty(l, misplaced)
+		case k == fine:
+			c.ok(l.subject(), fmt.Sprintf("200, %d", l.rows))
+		case l.step == "accounts" && steps.AreMadeOfSites(c.user, l.err):
+			c.ok(l.subject(), "403, as for every token of sites: accounts are made of what the sites say")
+		case l.IsUnavailable(l.err):
+			c.warn(l.subject(), l.err.Error(), "this console's licence or version does not have the list, which is no fault: --skip "+l.step+" leaves it out")
+		case misplaced != "" && steps.CannotBeHad(l.err):
+			c.skip("see "+misplaced, l.subject())
+		case k == limited:
+			c.skip("see rate limits", l.subject())
+		default:
+			c.fault(l.subject(), said(l.err), c.adviceOn(l.err, l.step))
+		}
+	}
+}
+
+// misplaced is the subject of places in the configuration that are not there; "" where all are.
+func (c *checker) misplaced() string {
+	for _, subject := range []string{"configured accounts", "configured sites", "configured groups"} {
+		if c.faulty[subject] {
+			return subject
+		}
+	}
+	return ""
+}
+
+// empty tells of an empty list of which every tenant has rows.
+func (c *checker) empty(l answer, misplaced string) {
 	switch {
-	case err == nil && n == 0 && l.NeverEmpty:
-		c.warn(l.subject(), "200, and it is empty", "the token's scope looks too narrow: widen it "+serviceUsers+", and look at accounts, sites and groups in the configuration")
-	case err == nil && n == 0 && mayStandIn:
-		c.list(ctx, client, l.standIn())
-	case errors.Is(err, s1.ErrNoTotal):
-		c.ok(l.subject(), "200; it does not say how many rows it has, so a run reads it with more care")
-	case err == nil:
-		c.ok(l.subject(), fmt.Sprintf("200, %d", n))
-	case l.step == "accounts" && steps.AreMadeOfSites(c.user, err):
-		c.ok(l.subject(), "403, as for every token of sites: accounts are made of what the sites say")
-	case l.IsUnavailable(err):
-		c.warn(l.subject(), err.Error(), "this console's licence or version does not have the list, which is no fault: --skip "+l.step+" leaves it out")
-	case s1.IsRefused(err):
-		c.fault(l.subject(), err.Error(), "give the service user the role "+viewer+" over the whole scope, "+serviceUsers+"; or leave the step out with --skip "+l.step)
-	case s1.IsNotFound(err):
-		c.fault(l.subject(), err.Error(), "this console has no such list: look at the API version, or leave the step out with --skip "+l.step)
+	case misplaced != "":
+		c.skip("200, and empty: see "+misplaced, l.subject())
+	case c.isNarrowed():
+		c.warn(l.subject(), "200, and it is empty", "look at accounts, sites and groups in the configuration: nothing of it is left")
+	case l.step == "agents":
+		c.warn(l.subject(), "200, and it is empty", "no agent has reported yet, or the token's scope looks too narrow: "+serviceUsers)
 	default:
-		c.fault(l.subject(), err.Error(), "try again; if it stays, ask SentinelOne's support with the path and the status")
+		c.warn(l.subject(), "200, and it is empty", "the token's scope looks too narrow: widen it "+serviceUsers)
 	}
+}
+
+// adviceOn says what to do about one question that went wrong where others were answered. step is that of a list, "" of
+// /user.
+func (c *checker) adviceOn(err error, step string) string {
+	leaveOut := ""
+	if step != "" {
+		leaveOut = "leave the step out with --skip " + step
+	}
+	switch kindOf(err) {
+	case unauthorized:
+		return "the console took the token elsewhere: check again, and see whether somebody changes it meanwhile"
+	case refused:
+		return "give the service user the role " + viewer + " over the whole scope, " + serviceUsers + "; or " + leaveOut
+	case notFound:
+		return "this console has no such list: " + leaveOut
+	case invalid:
+		if c.isNarrowed() {
+			return "look at accounts, sites and groups in the configuration; if they are right, " + leaveOut
+		}
+		return "the console does not take the question: " + cmp.Or(leaveOut, "report it to s1graph's authors")
+	case foreign, redirected:
+		return "ask who runs what stands before the console, then check again"
+	}
+	return "check again; if it stays, ask SentinelOne's support with the path and the status"
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"s1graph/connector"
 	"s1graph/graph/neo4jstore"
@@ -28,7 +29,7 @@ func (c *checker) directory(context.Context) {
 		case err == nil && !info.IsDir():
 			c.fault(subject, there+" is no folder", "give another --dir")
 			return
-		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(there) != there:
+		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && filepath.Dir(there) != there:
 			there = filepath.Dir(there)
 			continue
 		case err != nil:

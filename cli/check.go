@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/urfave/cli/v2"
 
@@ -55,7 +58,7 @@ func (c *commands) doCheck(ctx *cli.Context) error {
 	if ctx.Bool("json") {
 		err = c.printJSON(map[string]any{"findings": findings})
 	} else {
-		err = c.printFindings(settings, findings)
+		err = c.printFindings(findings)
 	}
 	if err != nil && !errors.Is(err, errReaderGone) {
 		return err
@@ -79,26 +82,31 @@ func (c *commands) quietly(l config.Log) *slog.Logger {
 }
 
 // printFindings prints the table, and under it a line for each fault and warning that says what to do.
-func (c *commands) printFindings(settings *config.Config, findings []check.Finding) error {
+func (c *commands) printFindings(findings []check.Finding) error {
 	colours := map[check.State]colour{check.OK: green, check.Warning: yellow, check.Fault: red, check.Skipped: faint}
+	widest := 0
+	for _, f := range findings {
+		widest = max(widest, text.StringWidth(harmless.Text(f.Subject)))
+	}
 	var rows [][]any
 	for _, f := range findings {
-		rows = append(rows, []any{harmless.Text(f.Subject), c.out.paint(colours[f.State], string(f.State)), harmless.Text(f.Detail)})
+		found := c.out.wrap(harmless.Text(f.Detail), widest+len(check.Skipped)+len("|  |  |  |"))
+		rows = append(rows, []any{harmless.Text(f.Subject), c.out.paint(colours[f.State], string(f.State)), found})
 	}
 	c.out.table([]string{"check", "state", "found"}, rows)
 	counts := map[check.State]int{}
+	advised := false
 	for _, f := range findings {
 		counts[f.State]++
 		if f.Advice == "" {
 			continue
 		}
-		if counts[check.Fault]+counts[check.Warning] == 1 {
+		if !advised {
 			c.out.line("")
 		}
-		c.out.line("%s %s: %s.", c.out.paint(colours[f.State], "!"), harmless.Text(f.Subject), harmless.Text(f.Advice))
-	}
-	for _, warning := range settings.Warnings {
-		c.out.line("%s %s", c.out.paint(yellow, "!"), harmless.Text(warning))
+		advised = true
+		line := strings.ReplaceAll(c.out.wrap(harmless.Text(f.Subject+": "+f.Advice)+".", len("! ")), "\n", "\n  ")
+		c.out.line("%s %s", c.out.paint(colours[f.State], "!"), line)
 	}
 	c.out.line("\n%s", summaryOf(counts[check.Fault], counts[check.Warning]))
 	return c.out.flush()

@@ -2,8 +2,10 @@ package cli_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,4 +41,21 @@ func TestCheckSaysThatAllIsWellOrWhatToDo(t *testing.T) {
 	assert.Equal(t, "fault", states["list /threats"])
 	assert.Equal(t, "ok", states["token"])
 	assert.Equal(t, "skipped", states["Neo4j"])
+}
+
+func TestWarningsOfTheConfigurationAreCountedAndNothingIsWiderThanTheTerminal(t *testing.T) {
+	_, with := console(t, s1test.Tenant{Agents: 40, Threats: 5, ApplicationsPerAgent: 2})
+	with.environment = append(with.environment, "S1GRAPH_SITE=1", "NO_COLOR=1", "S1GRAPH_SITES=999")
+	with.width = 80
+	got := with.s1graph(t, "check")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.stdout, "S1GRAPH_SITE is no ", got.stdout)
+	assert.True(t, strings.HasSuffix(got.stdout, "It does not work: 1 fault and 2 warnings.\n"), got.stdout)
+	for line := range strings.Lines(got.stdout) {
+		assert.NotContains(t, line, " \n")
+		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
+	}
+	if os.Getenv("SHOW") != "" {
+		t.Log("\n" + got.stdout)
+	}
 }

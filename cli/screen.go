@@ -115,6 +115,18 @@ func (s *screen) paint(c colour, word string) string {
 	return "\x1b[" + string(c) + "m" + word + "\x1b[0m"
 }
 
+// wrap breaks a line between words so that it fits beside so many columns, where the screen is a terminal.
+func (s *screen) wrap(line string, beside int) string {
+	if !s.isTerminal() {
+		return line
+	}
+	lines := strings.Split(text.WrapSoft(line, max(20, s.width-beside)), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
 // table prints rows under a header. Columns whose cells are numbers are aligned to the right.
 func (s *screen) table(header []string, rows [][]any) {
 	t := table.NewWriter()

@@ -22,6 +22,9 @@ type Error struct {
 	Path   string // below the API's own, such as /agents
 	Detail string // a sentence, without control characters
 
+	// Foreign says what came where an answer of the API should be, such as "a web page"; "" where the API answered, or nobody.
+	Foreign string
+
 	// Cause is what broke where Status is 0, such as io.ErrUnexpectedEOF, or ErrBeyondBound; else nil.
 	Cause error
 }
@@ -77,6 +80,13 @@ func hasStatus(err error, status int) bool {
 
 const wrongURL = "an HTML page came where JSON should be: the URL is probably wrong, or a proxy answered"
 
+// What an Error can have as Foreign.
+const (
+	webPage   = "a web page"
+	otherJSON = "JSON that is not SentinelOne's"
+	noJSON    = "something that is no JSON"
+)
+
 // errorOf reads the body of an answer that is not 200, and says whether it is the API's. A body that cannot be read
 // leaves the status.
 func errorOf(status int, body io.Reader) (e *Error, isAPIs bool) {
@@ -86,20 +96,26 @@ func errorOf(status int, body io.Reader) (e *Error, isAPIs bool) {
 	var answer struct {
 		Errors []apiError `json:"errors"`
 	}
+	err := decodeRow(content, &answer)
 	switch {
 	case bytes.HasPrefix(bytes.TrimSpace(content), []byte("<")):
+		e.Foreign = webPage
 		// Of a 5xx it is what stands before the console that answers in HTML, whatever the URL.
 		if status < http.StatusInternalServerError {
 			e.Detail = wrongURL
 		}
-	case decodeRow(content, &answer) == nil && len(answer.Errors) > 0:
+	case err != nil:
+		e.Foreign = noJSON
+	case len(answer.Errors) == 0:
+		e.Foreign = otherJSON
+	default:
 		isAPIs = true
 		e.Code = answer.Errors[0].Code.Value
 		if detail := answer.Errors[0].text(); detail != "" {
 			e.Detail = detail
 		}
 	}
-	if status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized && e.Foreign != webPage {
 		// A new token would revoke this one, which is good elsewhere where it only was cut off or is another console's.
 		e.Detail += "; look whether the token is whole and this console's, and in the console (Settings, Users, Service Users) whether it has expired: only then generate one anew there, which revokes the old one"
 	}

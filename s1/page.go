@@ -27,9 +27,10 @@ func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope,
 		return e, err
 	}
 	var failures []apiError
-	var misfit error = &Error{Status: http.StatusOK, Detail: "the answer has no data"}
-	if data == nil {
-		data, misfit = (*jsontext.Decoder).SkipValue, nil
+	var misfit error = &Error{Status: http.StatusOK, Detail: "the answer has no data", Foreign: otherJSON}
+	isCount := data == nil
+	if isCount {
+		data = (*jsontext.Decoder).SkipValue
 	}
 	d := jsontext.NewDecoder(r, lenient)
 	err := readObject(d, func(name string) error {
@@ -42,6 +43,9 @@ func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope,
 			}
 			return misfit
 		case "pagination":
+			if isCount {
+				misfit = nil
+			}
 			return e.readPagination(d)
 		case "errors":
 			value, err := d.ReadValue()
@@ -90,7 +94,7 @@ func refuseHTML(r *bufio.Reader) error {
 		ahead, _ := r.Peek(r.Buffered())
 		text := bytes.TrimLeft(ahead, " \n\r\t")
 		if bytes.HasPrefix(text, []byte("<")) {
-			return &Error{Status: http.StatusOK, Detail: wrongURL}
+			return &Error{Status: http.StatusOK, Detail: wrongURL, Foreign: webPage}
 		}
 		_, _ = r.Discard(len(ahead) - len(text))
 		if len(text) > 0 {
@@ -133,7 +137,7 @@ func passOver(d *jsontext.Decoder, why string) error {
 	if err := d.SkipValue(); err != nil {
 		return err
 	}
-	return &Error{Status: http.StatusOK, Detail: why}
+	return &Error{Status: http.StatusOK, Detail: why, Foreign: otherJSON}
 }
 
 // readRows appends the rows of a list to rows, and not more than most of them. The data is the list, or, where list is

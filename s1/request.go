@@ -112,6 +112,10 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		c.logger.WarnContext(ctx, "asking again", slog.String("path", r.path), slog.Int("status", f.err.Status),
 			slog.String("reason", f.err.Detail), slog.Duration("wait", wait.Round(time.Millisecond)))
 		if err := c.sleep(ctx, wait); err != nil {
+			if ctx.Err() == nil { // whoever waits here has no more patience
+				f.err.Detail += ": " + err.Error()
+				err = f.err
+			}
 			return token, err
 		}
 	}
@@ -279,7 +283,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 		return f
 	}
 	if err := read(Bounded(resp.Body)); err != nil {
-		if answer, ok := errors.AsType[*Error](err); ok && answer.Detail == wrongURL {
+		if answer, ok := errors.AsType[*Error](err); ok && answer.Foreign == webPage {
 			if f := c.notConsole(resp.StatusCode, answer); f != nil {
 				return f
 			}
@@ -297,7 +301,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 // has answered in JSON before: what stands before it, such as a CDN, a proxy or a firewall, answers in its place for a
 // while, and says nothing about the URL or the token. It is nil of other answers.
 func (c *Client) notConsole(status int, answer *Error) *fault {
-	isHTML := strings.HasPrefix(answer.Detail, wrongURL) // of a 401 more follows
+	isHTML := answer.Foreign == webPage
 	if !c.isJSON.Load() || !isHTML && status != http.StatusForbidden {
 		return nil
 	}
@@ -305,7 +309,7 @@ func (c *Client) notConsole(status int, answer *Error) *fault {
 	if isHTML {
 		what = fmt.Sprintf("an HTML page came with status %d", status)
 	}
-	return &fault{again: true, err: &Error{Detail: what +
+	return &fault{again: true, err: &Error{Foreign: answer.Foreign, Detail: what +
 		", though the console has answered before: a CDN, a proxy or a firewall answers in its place; run again, and ask who runs it if it stays"}}
 }
 
@@ -344,6 +348,9 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 		e.Detail = "the answer was cut off"
 	case isNotJSON:
 		e.Detail = fmt.Sprintf("the answer is not JSON, from byte %d on", notJSON.ByteOffset)
+		if notJSON.ByteOffset == 0 {
+			e.Foreign = noJSON
+		}
 	}
 	return &fault{err: e, again: true, big: !isUnreachable}
 }

@@ -133,7 +133,7 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 	}
 	installed, err := countOrAny(ctx, in, s1.InstalledApplications, withFilters(in.Scope.query(installedList.Scope), installedList.Filters))
 	switch {
-	case err != nil && !cannotBeHad(err):
+	case err != nil && !CannotBeHad(err):
 		return "", err
 	case err == nil && installed > 0:
 		in.Applications = InstalledSource
@@ -153,7 +153,7 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 		return InventorySource, nil // empty today: which one it is stays open
 	case inventoryErr != nil && err != nil:
 		return "", neither(err, inventoryErr)
-	case inventoryErr != nil && !cannotBeHad(inventoryErr):
+	case inventoryErr != nil && !CannotBeHad(inventoryErr):
 		return "", inventoryErr
 	}
 	return InstalledSource, nil
@@ -172,9 +172,9 @@ func neither(installed, inventory error) error {
 	return fmt.Errorf("the console gives neither of the two lists of applications; leave them out with --skip applications: %w", err)
 }
 
-// cannotBeHad says whether an error is the console's answer that it does not give a list: it refuses it, has it not or
+// CannotBeHad says whether an error is the console's answer that it does not give a list: it refuses it, has it not or
 // no more, or does not take what is asked.
-func cannotBeHad(err error) bool {
+func CannotBeHad(err error) bool {
 	var answer *s1.Error
 	return errors.As(err, &answer) && slices.Contains([]int{400, 403, 404, 410, 501}, answer.Status)
 }
