@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -93,17 +94,10 @@ func (m *manPage) command(command *cli.Command, name string) {
 func (m *manPage) settings() {
 	m.macro("SH", "SETTINGS")
 	m.text("A flag, a variable in brackets, or a line of the configuration file.")
-	var groups []config.Group
-	members := map[config.Group][]config.Setting{}
-	for _, s := range config.Settings() {
-		if members[s.Group] == nil {
-			groups = append(groups, s.Group)
-		}
-		members[s.Group] = append(members[s.Group], s)
-	}
-	for _, group := range groups {
-		m.macro("SS", string(group))
-		for _, flag := range settingFlags(group)[1:] {
+	groups := namesOf(config.Settings(), func(s config.Setting) string { return string(s.Group) })
+	for _, group := range slices.Compact(groups) {
+		m.macro("SS", group)
+		for _, flag := range settingFlags(config.Group(group))[1:] {
 			m.flag(flag)
 		}
 	}
