@@ -611,3 +611,18 @@ func TestATimeZoneThatIsNotKnownIsAFault(t *testing.T) {
 		}
 	}
 }
+
+func TestFlagsAndVariablesAreCalledAfterTheWordsOfAKey(t *testing.T) {
+	names := map[string][]string{}
+	for _, s := range config.Settings() {
+		names[s.Key] = []string{s.FlagName(), s.Variable()}
+	}
+	for key, want := range map[string][]string{
+		"caFile":              {"ca-file", "S1GRAPH_CA_FILE"},
+		"deletionGuard.count": {"deletion-guard-count", "S1GRAPH_DELETION_GUARD_COUNT"},
+		"runsKeptGiB":         {"runs-kept-gib", "S1GRAPH_RUNS_KEPT_GIB"},
+		"url":                 {"url", "SENTINELONE_URL"},
+	} {
+		assert.Equal(t, want, names[key], key)
+	}
+}

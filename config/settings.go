@@ -1,9 +1,9 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Group says what a setting is about, so that a command can offer the flags that it heeds.
@@ -165,7 +165,7 @@ var settings = []Setting{
 }
 
 // FlagName is the name of the setting's flag, without the dashes before it: token-file.
-func (s Setting) FlagName() string { return strings.ToLower(s.words("-")) }
+func (s Setting) FlagName() string { return s.words("-") }
 
 // Variable is the name of the setting's environment variable: S1GRAPH_CA_FILE.
 func (s Setting) Variable() string {
@@ -175,19 +175,10 @@ func (s Setting) Variable() string {
 	return "S1GRAPH_" + strings.ToUpper(s.words("_"))
 }
 
-// words takes the key's words apart: tokenFile, deletionGuard.percent, and caFile.
+// beginning is where a word of a key begins, and what is not taken apart.
+var beginning = regexp.MustCompile(`\.|GiB|[A-Z]`)
+
+// words takes the key's words apart: tokenFile, deletionGuard.percent, caFile and runsKeptGiB.
 func (s Setting) words(separator string) string {
-	var b strings.Builder
-	for _, r := range s.Key {
-		switch {
-		case r == '.':
-			b.WriteString(separator)
-		case unicode.IsUpper(r):
-			b.WriteString(separator)
-			b.WriteRune(unicode.ToLower(r))
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+	return strings.ToLower(beginning.ReplaceAllStringFunc(s.Key, func(begun string) string { return separator + strings.Trim(begun, ".") }))
 }
