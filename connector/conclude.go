@@ -28,9 +28,11 @@ func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
 	for _, result := range r.results {
 		for _, t := range result.Step.Types {
 			skipped := result.State == steps.Skipped || result.State == steps.Unavailable
+			failed := result.State == steps.Failed || result.State == steps.Refused
 			reading := reconcile.Reading{
 				Written: *t.Type, Before: r.last.count(t.Name), Skipped: skipped,
-				Incomplete:     result.State == steps.Failed || result.State == steps.Refused || (in.Scope.Unknown || r.mixed) && !skipped,
+				Failed:         failed,
+				Incomplete:     failed || (in.Scope.Unknown || r.mixed) && !skipped,
 				KeepProperties: in.AccountsOfSites && t.Type == entities.Account.GraphType(),
 			}
 			if last := r.last.byName[t.Name]; skipped && last != nil {

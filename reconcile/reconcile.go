@@ -7,7 +7,9 @@ package reconcile
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
+	"strings"
 
 	"s1graph/graph"
 	"s1graph/model"
@@ -63,7 +65,8 @@ type Reading struct {
 	Written        graph.Type // the type that its records were made with: the last run's, where it was skipped
 	Before         int64      // records of the last graph
 	Skipped        bool       // it was not read
-	Incomplete     bool       // not all of it was read
+	Incomplete     bool       // nothing of it counts as gone: not all was read, or nobody knows how much of the tenant the run saw
+	Failed         bool       // not all of it was read
 	KeepProperties bool       // this run's rows say less of each thing than the last graph does
 }
 
@@ -98,6 +101,14 @@ func (s *Type) ReadWhole() bool { return !s.Skipped && !s.Incomplete }
 // KeepsAll says whether nothing of the type may be deleted except what is derived from accepted things.
 func (s *Type) KeepsAll() bool { return !s.ReadWhole() || s.Derived }
 
+// subjectOf is that one of a relationship's ends that it is a fact about.
+func (s *Type) subjectOf(from, to string) string {
+	if s.subject == model.To {
+		return to
+	}
+	return from
+}
+
 // Guard withholds deletions that look like a fault: more than Count and more than Percent of a type, or all of it.
 type Guard struct {
 	Percent float64
@@ -118,7 +129,7 @@ func (g Guard) Withholds(gone, evaluated, fresh int64) bool {
 // run's rows do not have it:
 //
 //	skipped type       all of it stays as it was
-//	incomplete type    all of it stays, rows add and update
+//	incomplete type    all of it stays that the rows say nothing of
 //	complete type      what is out of scope stays, and what the guard withholds; the rest is gone
 //
 // What somebody accepted goes too, if the type is complete and this run's rows still lack it.
@@ -128,6 +139,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		derivedFrom: make(map[string][]string), placedBy: make(map[string]*model.Description),
 		types: make(map[string]*Type), nodes: newNodeSet(),
 		outOfScope: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
+		unread: make(map[string]bool), joined: make(map[string]bool), describedBefore: make(map[string]bool),
 		rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
 	}
 	r.readModel()
@@ -159,10 +171,15 @@ type reconciler struct {
 	outOfScope map[string]bool     // keys of entities of the last graph that this run's rows do not tell all about
 	released   map[string]bool     // keys of entities of the last graph that go because that was accepted
 	waiting    map[string]bool     // keys that were accepted, are missing, and cannot be evaluated by this run
+	unread     map[string]bool     // keys of entities of the last graph that stay although this run's rows say nothing of them
+	joined     map[string]bool     // keys of entities that this run's rows tell of in part, as they are made of unread ones too
 	rekeyed    map[string]string   // entity key before -> key now
 	devicesNow map[string][]string // key of a device that is gone -> those that the agents which were on it are on now
 	same       map[string]bool     // types of which the graph that results holds what the last one held
 	dangling   int64
+
+	// describedBefore has those of the joined entities that are described by what the last graph says of them.
+	describedBefore map[string]bool
 }
 
 // readModel takes from the declarations what the types have to do with each other.
@@ -220,9 +237,12 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 	if err := r.writeFresh(ctx, s, r.Fresh.Sorted(ctx, s.Name)); err != nil {
 		return err
 	}
-	gone, err := r.missing(ctx, s)
+	missing, gone, err := r.missing(ctx, s)
 	if err == nil {
 		err = r.release(ctx, s, gone)
+	}
+	if err == nil {
+		err = r.findJoined(ctx, s)
 	}
 	if err != nil {
 		return err
@@ -234,6 +254,11 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 	all := s.KeepsAll() || s.Withheld > 0 || s.KeepProperties
 	if all || len(r.outOfScope) > 0 {
 		keep := func(key string) bool { return (all || r.outOfScope[key]) && !r.released[key] }
+		for key := range missing {
+			if keep(key) {
+				r.unread[key] = true
+			}
+		}
 		if err := r.carry(ctx, s, keep); err != nil {
 			return err
 		}
@@ -247,20 +272,21 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 	return nil
 }
 
-// missing counts the records of the last graph that are out of scope, and returns the keys of those that are gone: the
-// run's rows lack them and should have them. A rekeyed record is not gone.
-func (r *reconciler) missing(ctx context.Context, s *Type) (gone map[string]bool, err error) {
+// missing returns the keys of the records of the last graph that this run's rows lack, and those of them that are gone:
+// the rows should have them. It counts those that are out of scope. A rekeyed record is not gone.
+func (r *reconciler) missing(ctx context.Context, s *Type) (missing, gone map[string]bool, err error) {
 	gone = make(map[string]bool)
 	if s.Before == 0 {
-		return gone, nil
+		return nil, gone, nil
 	}
 	r.same[s.Name], err = graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) { gone[key] = true })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	missing = maps.Clone(gone)
 	if !r.Tenant.SeesAll() {
 		if err := r.findOutOfScope(ctx, s, gone); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for key := range gone {
@@ -275,11 +301,11 @@ func (r *reconciler) missing(ctx context.Context, s *Type) (gone map[string]bool
 	}
 	switch {
 	case !s.ReadWhole():
-		return nil, nil
+		return missing, nil, nil
 	case s.Derived:
-		return gone, nil
+		return missing, gone, nil
 	}
-	return gone, r.matchRekeyed(ctx, s.Name, gone)
+	return missing, gone, r.matchRekeyed(ctx, s.Name, gone)
 }
 
 // writeFresh writes the records that this run's rows made. Of a skipped type it writes none.
@@ -298,7 +324,7 @@ func (r *reconciler) carry(ctx context.Context, s *Type, keep func(key string) b
 		return nil
 	}
 	both := func(fresh, carried graph.Encoded) (graph.Encoded, error) {
-		if s.Incomplete || s.Derived || s.KeepProperties || r.outOfScope[fresh.Key] {
+		if s.KeepProperties || r.joined[fresh.Key] {
 			return r.join(s, fresh, carried)
 		}
 		return fresh, nil
@@ -315,8 +341,8 @@ func only(records iter.Seq2[graph.Encoded, error], keep func(key string) bool) i
 	return graph.Filter(records, func(record graph.Encoded) bool { return keep(record.Key) })
 }
 
-// join combines what this run's rows say of a thing with what the last graph says, where the run did not read all rows
-// that tell of it. The record loses no property; a property that combines the values of all rows combines the two.
+// join combines what this run's rows say of a thing with what the last graph says, where other rows tell of it too that the
+// run did not read. The record loses no property; a property that combines the values of all rows combines the two.
 func (r *reconciler) join(s *Type, fresh, carried graph.Encoded) (graph.Encoded, error) {
 	if fresh.Full == carried.Full {
 		return fresh, nil
@@ -332,6 +358,7 @@ func (r *reconciler) join(s *Type, fresh, carried graph.Encoded) (graph.Encoded,
 	const seen = "lastSeenOn"
 	if len(r.derivedFrom[s.Name]) > 0 && other.Get(seen).Int64() > record.Get(seen).Int64() {
 		record, other = other, record // the run did not read the agent that describes it
+		r.describedBefore[strings.Clone(fresh.Key)] = true
 	}
 	record.Type = &s.Written
 	for _, p := range other.Properties {
@@ -361,16 +388,20 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 	if s.Before == 0 {
 		return nil
 	}
+	said, err := r.contradicted(ctx, s)
+	if err != nil {
+		return err
+	}
 	if s.KeepsAll() {
 		if err := r.waitAll(ctx, s); err != nil {
 			return err
 		}
-		return r.carry(ctx, s, r.hasEnds)
+		return r.carry(ctx, s, func(key string) bool { return r.hasEnds(key) && !said[key] })
 	}
 	var gone, outOfScope int64
 	same, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
 		switch {
-		case !r.hasEnds(key): // it goes with its node, whatever the rows say
+		case !r.hasEnds(key), said[key]: // it goes with its node, whatever the rows say, or as they say
 		case r.isOutOfScope(s, key):
 			outOfScope++
 			r.wait(s, key)
@@ -389,7 +420,7 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 	}
 	if s.Withheld > 0 || outOfScope > 0 {
 		return r.carry(ctx, s, func(key string) bool {
-			return r.hasEnds(key) && (r.isOutOfScope(s, key) || s.Withheld > 0 && !r.Accepted.Has(s.Name, key))
+			return r.hasEnds(key) && !said[key] && (r.isOutOfScope(s, key) || s.Withheld > 0 && !r.Accepted.Has(s.Name, key))
 		})
 	}
 	return nil
@@ -407,10 +438,7 @@ func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 		return r.outOfScope[key]
 	}
 	from, to, _ := graph.RelationshipEnds(key)
-	if s.subject == model.To {
-		return r.outOfScope[to]
-	}
-	return r.outOfScope[from]
+	return r.outOfScope[s.subjectOf(from, to)]
 }
 
 // withEnds yields the relationships of this run's rows that have both ends in the graph. It counts the others, unless the
@@ -426,6 +454,9 @@ func (r *reconciler) withEnds(ctx context.Context, s, start, end *Type) iter.Seq
 						r.dangling++
 					}
 					continue
+				}
+				if r.describedBefore[s.subjectOf(from, to)] && r.isToldBySubject(s) {
+					continue // what describes the thing says another one
 				}
 			}
 			if !yield(record, err) {

@@ -31,8 +31,8 @@ func TestHowATypeWasReadDecidesWhatStays(t *testing.T) {
 		"what was skipped stays as it was": {
 			run{skipped: []string{sites}}, []string{"1", "2", "3"}, "old", "known", 0,
 		},
-		"what was not read whole gains rows and properties, and loses none": {
-			run{failed: []string{sites}}, []string{"1", "2", "3", "4"}, "new", "known", 3,
+		"what was not read whole gains rows and loses none, and a row that was read says all of its thing": {
+			run{failed: []string{sites}}, []string{"1", "2", "3", "4"}, "new", "", 3,
 		},
 		"what was read whole is what the rows say": {
 			run{}, []string{"2", "3", "4"}, "new", "", 3,
@@ -171,17 +171,17 @@ func TestTheGuardDoesNotCountRelationshipsThatGoWithAnEnd(t *testing.T) {
 }
 
 func TestARelationshipStaysWhileAnEndIsInDoubt(t *testing.T) {
-	other := relationships.GroupHasAgent.Between(entities.GroupKey("2"), entities.AgentKey("1"), nil)
+	three := slices.Concat(agent("1"), agent("2"), agent("3"), application("Chrome", "1"), application("Chrome", "3"))
 	for name, test := range map[string]struct {
 		last, fresh []graph.Record
 		key         string
 	}{
 		"the type where it starts is withheld": {
-			append(agent("1"), group("2"), group("3"), other), agent("1"), other.Key,
+			three, without(three, deviceOf("1"), deviceOf("2"), keyOf(application("Chrome", "3"), deviceHasApplication)),
+			keyOf(application("Chrome", "3"), deviceHasApplication),
 		},
 		"the type where it starts is derived from one that is withheld": {
-			slices.Concat(agent("1"), agent("2"), agent("3"), application("Chrome", "1"), application("Chrome", "3")),
-			slices.Concat(agent("3"), application("Chrome", "3")), keyOf(application("Chrome", "1"), deviceHasApplication),
+			three, slices.Concat(agent("3"), application("Chrome", "3")), keyOf(application("Chrome", "1"), deviceHasApplication),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,6 +215,9 @@ func TestARelationshipOfATypeThatWasNotReadWholeStays(t *testing.T) {
 	for name, failed := range map[string]string{"where it starts": groups, "where it ends": agents} {
 		t.Run(name, func(t *testing.T) {
 			fresh := without(last, keyOf(agent("1"), groupHasAgent))
+			if failed == agents {
+				fresh = without(fresh, entities.AgentKey("1"))
+			}
 			o := run{last: last, fresh: fresh, failed: []string{failed}, guard: off}.do(t)
 			o.assertStays(t)
 			assert.True(t, o.Types[groupHasAgent].Incomplete)
