@@ -31,8 +31,8 @@ func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
 			failed := result.State == steps.Failed || result.State == steps.Refused
 			reading := reconcile.Reading{
 				Written: *t.Type, Before: r.last.count(t.Name), Skipped: skipped,
-				Failed:         failed,
-				Incomplete:     failed || (in.Scope.Unknown || r.mixed) && !skipped,
+				Failed:         failed || r.mixed && !skipped,
+				Incomplete:     failed || (in.Scope.Unknown || r.mixed || r.doubted) && !skipped,
 				KeepProperties: in.AccountsOfSites && t.Type == entities.Account.GraphType(),
 			}
 			if last := r.last.byName[t.Name]; skipped && last != nil {
@@ -134,10 +134,10 @@ func (r *run) established(types map[string]*reconcile.Type) map[string]bool {
 	}
 	for _, t := range steps.GraphTypes() { // entities come first
 		state := types[t.Name]
-		whole := !state.Skipped && !state.Incomplete
+		whole := !state.Skipped && !state.Failed
 		if t.Relationship {
 			ends := append([]string{t.From, t.To}, sources[t.Step]...)
-			whole = whole && !slices.ContainsFunc(ends, func(name string) bool { return !established[name] })
+			whole = whole && !types[t.From].Failed && !types[t.To].Failed && !slices.ContainsFunc(ends, func(name string) bool { return !established[name] })
 		}
 		established[t.Name] = whole || r.last.established(&state.Written)
 	}

@@ -68,7 +68,7 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 		return nil, err
 	}
 	if scope.Unknown {
-		r.notice("The console does not say what the token may see, so nothing counts as gone: ask it with s1graph api user.")
+		r.notice("While this was recorded, what the token may see was changed, so nothing counts as gone.")
 	}
 	applications := r.config.Applications
 	if found := r.last.state.Applications; applications == steps.AutoSource && found != "" {
@@ -89,6 +89,10 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 // compareScopes says where this run sees another part of the tenant than the last one.
 func (r *run) compareScopes(in *steps.Input) {
 	before := r.last.state.Scope
+	if in.Scope.Fingerprint != before.Fingerprint {
+		r.doubted = true
+		r.notice("The console did not say to this run and the last one alike what the token may see, and it cannot be told whether that is the same, as the token, the user or its role is another. Nothing counts as gone in this run; the next one is evaluated like any other.")
+	}
 	if !in.Scope.Covers(before, in.AccountBefore) {
 		r.summary.Status = Partial
 		r.notice("This run sees less of the tenant than the last one: what is out of scope is kept as it was. If it is really gone, let it go with s1graph accept-deletions --out-of-scope.")

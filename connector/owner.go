@@ -246,7 +246,7 @@ func orNone(run string) string {
 
 // sameScope says whether two runs saw the same part of the tenant; of what the console did not tell nobody knows.
 func sameScope(a, b steps.Scope) bool {
-	return !a.Unknown && !b.Unknown && a.Covers(b, noAccount) && b.Covers(a, noAccount)
+	return !a.Unknown && !b.Unknown && a.Fingerprint == b.Fingerprint && a.Covers(b, noAccount) && b.Covers(a, noAccount)
 }
 
 func noAccount(string) string { return "" }

@@ -66,6 +66,7 @@ type run struct {
 	folderIsOurs bool     // an alert may be queued in it
 	state        state
 	results      []steps.Result
+	doubted      bool // the console did not tell what the token may see, to this run or the last, and another one asked
 	mixed        bool // while the steps ran, what the token may see changed, or the token did and sees something else
 }
 
@@ -177,7 +178,7 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 		return err
 	}
 	r.noteSmallerPages()
-	if err := r.checkTokens(ctx, in); err != nil {
+	if err := errors.Join(r.checkTokens(ctx, in), r.settleScope(ctx, in)); err != nil {
 		return err
 	}
 	result, err := reconcile.Run(ctx, reconcile.Input{

@@ -20,6 +20,9 @@ func (r *run) readScope(ctx context.Context) (steps.Scope, error) {
 	if err != nil {
 		err = &UsageError{err}
 	}
+	if scope.Unknown && user.Scope != s1.ScopeMixed {
+		scope.Unknown, scope.Fingerprint = false, r.client.Fingerprint(r.store.Identity().Key)
+	}
 	return scope, err
 }
 
@@ -41,7 +44,7 @@ func (r *run) checkTokens(ctx context.Context, in *steps.Input) error {
 	}
 	for _, change := range r.client.TokenChanges() {
 		r.noteExpiry(change.User)
-		if change.SameScope || in.Scope.Unknown { // nothing of an unknown scope counts as gone anyhow
+		if change.SameScope {
 			continue
 		}
 		r.mixed = true
@@ -65,6 +68,38 @@ func (r *run) checkTokens(ctx context.Context, in *steps.Input) error {
 		if err == nil && !in.Scope.Covers(scope, in.AccountBefore) {
 			r.last.incomparable = true // what comes into view was there before
 		}
+	}
+	return nil
+}
+
+// settleScope looks, where /user does not tell what the token may see, whether the lists that show it were read whole, and
+// are no shorter now.
+func (r *run) settleScope(ctx context.Context, in *steps.Input) error {
+	if in.Scope.Fingerprint == "" {
+		return nil
+	}
+	if !in.ListsScope() {
+		in.Scope.Unknown = true
+		r.notice("The console does not say what the token may see, and /sites and /groups, whose lists show it, were not read whole: nothing counts as gone.")
+		return nil
+	}
+	shorter, err := in.BecameShorter(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		r.mixed = true
+		r.notice("When all was read, /sites and /groups, whose lists show what the token may see, did not answer once more (%v), so nothing counts as gone: run again.", err)
+	case shorter:
+		r.mixed = true
+		r.notice("While this run read, /sites or /groups became shorter. Their lists show what the token may see, so nothing counts as gone: run again.")
+	}
+	if r.doubted && in.ListsNew() {
+		r.last.incomparable = true // it may have been there before
+		r.notice("It lists accounts, sites or groups that the last run did not: what it finds is a baseline, and no change is reported.")
+	}
+	if n := in.Left(); n > 0 {
+		r.notice("The console does not say what the token may see, and lists %d accounts, sites and groups no more: they are kept, with what hangs on them. If they are really gone, let them go with s1graph accept-deletions --out-of-scope.", n)
 	}
 	return nil
 }

@@ -2,8 +2,15 @@ package s1
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/go-json-experiment/json"
 )
 
 // TokenChange tells that the console answered requests with another token than the one that it answered User
@@ -11,7 +18,7 @@ import (
 type TokenChange struct {
 	User      User  // what /user says now
 	Err       error // why it does not say it; nil where it does
-	SameScope bool  // it says that the same accounts and sites are seen as before
+	SameScope bool  // it says that the same part of the tenant is seen as before, or says as little of the same token
 	SameToken bool  // the token is the one that User was asked with
 }
 
@@ -29,17 +36,51 @@ type tokens struct {
 
 	mu      sync.Mutex
 	known   map[string]bool // those that /user was asked about; nil: User was not called yet
-	first   *User           // of the first of them; nil where /user did not tell
+	token   string          // the first of them
+	first   told            // what /user said of it
 	changes []TokenChange
 }
 
+// told is what /user said: the user, or why it said nothing.
+type told struct {
+	user User
+	err  error
+}
+
+// text is what of it does not move while nobody changes what the token may see.
+func (t *told) text() string {
+	if t.err != nil {
+		if answer, ok := errors.AsType[*Error](t.err); ok {
+			return fmt.Sprint(answer.Status)
+		}
+		return "no answer"
+	}
+	u := t.user
+	text, err := json.Marshal(User{ID: u.ID, Scope: u.Scope, ScopeRoles: u.ScopeRoles, SiteRoles: u.SiteRoles, LowestRole: u.LowestRole}, json.Deterministic(true))
+	if err != nil {
+		panic(err) // it is texts
+	}
+	return string(text)
+}
+
 // begin notes what /user said when it was first asked, with which token.
-func (t *tokens) begin(token string, user *User) {
+func (t *tokens) begin(token string, first told) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.known == nil {
-		t.known, t.first = map[string]bool{token: true}, user
+		t.known, t.token, t.first = map[string]bool{token: true}, token, first
 	}
+}
+
+// Fingerprint stands for what User answered, or that it did not, and for the token that it was asked with: of another
+// token, user or role it is another one. It is a hash with the given key, in 64 hexadecimal digits, of which nobody who has
+// not the key learns anything.
+func (c *Client) Fingerprint(key []byte) string {
+	c.tokens.mu.Lock()
+	defer c.tokens.mu.Unlock()
+	hash := hmac.New(sha256.New, key)
+	fmt.Fprintf(hash, "%q %q", c.tokens.first.text(), c.tokens.token)
+	return hex.EncodeToString(hash.Sum(nil))
 }
 
 // isNew says whether nothing is known yet of a token that takes another one's place.
@@ -77,9 +118,9 @@ func (c *Client) note(ctx context.Context, token string) error {
 
 // CheckUser asks /user once more, after all else: what its user may see can be changed in the console without the token,
 // and the lists then lack rows without an error. TokenChanges tells of another answer, and of none. It does not ask where
-// nobody knows anyhow what the lists lack. The error is that of ctx or of the Recorder.
+// another one came already. The error is that of ctx or of the Recorder.
 func (c *Client) CheckUser(ctx context.Context) error {
-	if !c.tokens.isScopeKnown() {
+	if !c.tokens.isToldOnce() {
 		return nil
 	}
 	var change TokenChange
@@ -91,29 +132,34 @@ func (c *Client) CheckUser(ctx context.Context) error {
 	return c.keep(token, change)
 }
 
-// isScopeKnown says whether /user told what is seen, of each token the same.
-func (t *tokens) isScopeKnown() bool {
+// isToldOnce says whether /user was asked, and said of each token the same.
+func (t *tokens) isToldOnce() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	another := func(change TokenChange) bool { return !change.SameScope }
-	return t.first != nil && t.first.Scope != "" && !slices.ContainsFunc(t.changes, another)
+	return t.known != nil && !slices.ContainsFunc(t.changes, another)
 }
 
 // keep compares what /user says now with what it said first, and keeps it where anything differs.
 func (c *Client) keep(token string, change TokenChange) error {
 	t := &c.tokens
 	t.mu.Lock()
-	change.SameScope = change.Err == nil && t.first != nil && change.User.seesSameAs(t.first)
+	now := told{change.User, change.Err}
+	if t.first.err == nil && t.first.user.TellsScope() {
+		change.SameScope = change.Err == nil && change.User.seesSameAs(&t.first.user)
+	} else { // the scope is what the lists have, and of another token nobody knows what that is
+		change.SameScope = change.SameToken && now.text() == t.first.text()
+	}
 	t.known[token] = true
 	if !change.SameToken || !change.SameScope {
 		t.changes = append(t.changes, change)
 	}
 	t.mu.Unlock()
-	if change.SameScope || t.first == nil {
+	if change.SameScope {
 		return nil
 	}
 	// What is recorded was seen before and after: a recording that named either scope would be taken for whole.
-	unknown := *t.first
-	unknown.Scope, unknown.ScopeRoles = "", nil
-	return c.record(Answer{Path: userPath, Rows: []User{unknown}, Total: 1}, nil)
+	mixed := t.first.user
+	mixed.Scope, mixed.ScopeRoles, mixed.SiteRoles = ScopeMixed, nil, nil
+	return c.record(Answer{Path: userPath, Rows: []User{mixed}, Total: 1}, nil)
 }

@@ -190,5 +190,5 @@ func TestARecordingOfTwoScopesNamesNone(t *testing.T) {
 	_, err = ids(t.Context(), client, nil)
 	require.NoError(t, err)
 	require.Len(t, recorder.recorded, 2)
-	assert.Equal(t, s1.User{ID: "1"}, recorder.recorded[1])
+	assert.Equal(t, s1.User{ID: "1", Scope: s1.ScopeMixed}, recorder.recorded[1])
 }

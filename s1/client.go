@@ -157,11 +157,7 @@ const userPath = "/user"
 func (c *Client) User(ctx context.Context) (User, error) {
 	var user User
 	token, err := c.ask(ctx, c.token, request{path: userPath}, readUser(&user))
-	if err == nil {
-		c.tokens.begin(token, &user)
-	} else {
-		c.tokens.begin(token, nil)
-	}
+	c.tokens.begin(token, told{user, err})
 	if err := c.record(Answer{Path: userPath, Rows: []User{user}, Total: 1}, err); err != nil {
 		return User{}, err
 	}

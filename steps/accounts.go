@@ -21,11 +21,18 @@ var accounts = Step{
 	Lists: []List{accountList},
 	Types: []*model.Description{entities.Account.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
-		err := accountsList.collect(ctx, in, out)
+		l := *accountsList
+		l.records = func(row *s1.Account) []graph.Record {
+			in.lookups.addAccount(row)
+			return []graph.Record{entities.Account.Entity(row)}
+		}
+		err := l.collect(ctx, in, out)
 		if AreMadeOfSites(in.User, err) {
 			in.AccountsOfSites = true
 			return sitesOfAccounts.collect(ctx, in, out)
 		}
+		in.listed.accounts = err == nil
+		in.compareListed()
 		return err
 	},
 }
@@ -36,9 +43,6 @@ var accountsList = &list[s1.Account]{
 	entity:   entities.Account.GraphType(),
 	id:       func(row *s1.Account) string { return row.ID },
 	updated:  func(row *s1.Account) s1.Time { return row.UpdatedAt },
-	records: func(row *s1.Account) []graph.Record {
-		return []graph.Record{entities.Account.Entity(row)}
-	},
 }
 
 // sitesOfAccounts makes accounts of what /sites says of them, for tokens that may not read /accounts.

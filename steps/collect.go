@@ -29,6 +29,9 @@ type list[T any] struct {
 	// for by ID before they count as gone. nil: they are not asked for.
 	entity *graph.Type
 
+	// whole is told how many rows the list had, once it was read whole; nil tells nobody.
+	whole func(rows int64)
+
 	// strays asks for what may be in none of several chains though the list is whole by its count: an agent that moved
 	// while they were read, in whose place other rows came. nil: nothing is asked for.
 	strays func(context.Context) error
@@ -52,6 +55,9 @@ func (l *list[T]) collect(ctx context.Context, in *Input, out *Emitter) error {
 			return &unavailableError{err}
 		}
 		return err
+	}
+	if l.whole != nil {
+		l.whole(l.distinct(out))
 	}
 	if l.entity == nil {
 		return nil

@@ -27,6 +27,7 @@ var groups = Step{
 			List:     groupList,
 			endpoint: s1.Groups,
 			entity:   entities.Group.GraphType(),
+			whole:    func(rows int64) { in.listed.groupRows = rows },
 			id:       func(row *s1.Group) string { return row.ID },
 			updated:  func(row *s1.Group) s1.Time { return row.UpdatedAt },
 			records: func(row *s1.Group) []graph.Record {
@@ -44,6 +45,9 @@ var groups = Step{
 				return append(records, relationships.AccountHasGroup.Between(entities.AccountKey(account), key, row))
 			},
 		}
-		return l.collect(ctx, in, out)
+		err := l.collect(ctx, in, out)
+		in.listed.groups = err == nil
+		in.compareListed()
+		return err
 	},
 }

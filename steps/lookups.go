@@ -23,6 +23,8 @@ type lookups struct {
 	agents        map[string]agentRef // by ID
 	agentOfUUID   map[string]string   // ID by UUID, for rows that name no ID; "" where several agents share it
 	agentsOfSite  map[string]int64    // how many agent rows named the site
+
+	listedAccounts, listedSites, listedGroups map[string]bool // IDs
 }
 
 // groupRef measures a group: by what /groups says, and by the agent rows that named it.
@@ -50,7 +52,15 @@ func newLookups() lookups {
 		agents:        make(map[string]agentRef),
 		agentOfUUID:   make(map[string]string),
 		agentsOfSite:  make(map[string]int64),
+
+		listedAccounts: make(map[string]bool), listedSites: make(map[string]bool), listedGroups: make(map[string]bool),
 	}
+}
+
+func (l *lookups) addAccount(row *s1.Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listedAccounts[row.ID] = true
 }
 
 func (l *lookups) addSite(row *s1.Site) {
@@ -58,6 +68,7 @@ func (l *lookups) addSite(row *s1.Site) {
 	defer l.mu.Unlock()
 	l.accountOfSite[row.ID] = row.AccountID
 	l.sites[row.ID] = row.ActiveLicenses.Value
+	l.listedSites[row.ID] = true
 }
 
 func (l *lookups) account(siteID string) string {
@@ -69,6 +80,7 @@ func (l *lookups) account(siteID string) string {
 func (l *lookups) addGroup(row *s1.Group) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.listedGroups[row.ID] = true
 	l.groups[row.ID] = groupRef{site: row.SiteID, agents: row.TotalAgents.Value, rows: l.groups[row.ID].rows}
 }
 

@@ -21,33 +21,35 @@ type Scope struct {
 	Sites    []string `json:"sites,omitempty"`
 	Groups   []string `json:"groups,omitempty"`
 
-	// Unknown says that the console did not tell what the token may see.
+	// Unknown says that nobody knows what the run saw of the tenant, so that nothing counts as gone.
 	Unknown bool `json:"unknown,omitempty"`
+
+	// Fingerprint is set where /user did not tell what the token may see. The scope is then what /accounts, /sites and
+	// /groups list (listed.go), and the fingerprint stands for who asked: see s1.Client.Fingerprint.
+	Fingerprint string `json:"fingerprint,omitempty"`
+
+	ofGroups bool // the token sees groups alone
 
 	// filters are what the configuration asks for; the rest of a scope is the token's, which the
 	// console applies by itself.
 	filters *Scope
 }
 
-// NewScope is what a token's user may see, narrowed to what the configuration asks for. Where nothing is
-// in both, the error says so.
+// NewScope is what a token's user may see, narrowed to what the configuration asks for. Where /user does not tell it is
+// Unknown. Where nothing is in both, the error says so.
 func NewScope(user s1.User, filters Scope) (Scope, error) {
 	scope := Scope{Accounts: filters.Accounts, Sites: filters.Sites, Groups: filters.Groups, filters: &filters}
-	var roles []string
-	for _, role := range user.ScopeRoles {
-		if role.ID != "" {
-			roles = append(roles, role.ID)
-		}
-	}
 	var err error
-	switch {
-	case user.Scope == "tenant":
-	case user.Scope == "account" && len(roles) > 0:
-		scope.Accounts, err = intersect("accounts", scope.Accounts, roles)
-	case user.Scope == "site" && len(roles) > 0:
-		scope.Sites, err = intersect("sites", scope.Sites, roles)
-	default:
+	switch roles := user.ScopeIDs(); {
+	case !user.TellsScope():
 		scope.Unknown = true
+	case user.Level() == s1.LevelAccount:
+		scope.Accounts, err = intersect("accounts", scope.Accounts, roles)
+	case user.Level() == s1.LevelSite:
+		scope.Sites, err = intersect("sites", scope.Sites, roles)
+	case user.Level() == s1.LevelGroup:
+		scope.ofGroups = true
+		scope.Groups, err = intersect("groups", scope.Groups, roles)
 	}
 	for _, ids := range []*[]string{&scope.Accounts, &scope.Sites, &scope.Groups} {
 		*ids = graph.Set(*ids).List()
@@ -119,7 +121,9 @@ func (s Scope) queriesOfOne(p ScopeParameters) []url.Values {
 }
 
 // SeesAll says whether nothing of the tenant is outside what this run can see.
-func (in *Input) SeesAll() bool { return in.Scope.IsAll() && !in.AccountsOfSites }
+func (in *Input) SeesAll() bool {
+	return in.Scope.IsAll() && !in.AccountsOfSites && in.listed.left == 0
+}
 
 // OutOfScope says whether a record of the last graph stands outside this run's scope, so that nothing that
 // this run reads says anything about it. Where its type does not say where it stands it is false.
@@ -137,12 +141,18 @@ func (in *Input) OutOfScope(r *graph.Record) bool {
 		}
 		return r.Get(property).Text()
 	}
+	if in.hasLeft(d, at) {
+		return true
+	}
+	s := in.Scope
+	if s.ofGroups && d.Place.Group == "" || len(s.Sites) > 0 && d.Place.Site == "" && d.Place.Account != model.Own {
+		return true // it stands above the part that is read, and nobody says whether that shows it
+	}
 	site := at(d.Place.Site)
 	account := at(d.Place.Account)
 	if d.Place.Account == "" {
 		account = cmp.Or(in.lookups.account(site), in.AccountBefore(site))
 	}
-	s := in.Scope
 	return lacks(s.Accounts, account) || d.Place.Site != "" && lacks(s.Sites, site) || d.Place.Group != "" && lacks(s.Groups, at(d.Place.Group))
 }
 

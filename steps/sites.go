@@ -30,7 +30,11 @@ var sites = Step{
 				relationships.AccountHasSite.Between(entities.AccountKey(row.AccountID), entities.SiteKey(row.ID), row),
 			}
 		}
-		return l.collect(ctx, in, out)
+		l.whole = func(rows int64) { in.listed.siteRows = rows }
+		err := l.collect(ctx, in, out)
+		in.listed.sites = err == nil
+		in.compareListed()
+		return err
 	},
 	Seed: seedSites,
 }

@@ -6,6 +6,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 
@@ -89,6 +90,7 @@ type Input struct {
 
 	lists          []List // of all steps, with those that stand in for others
 	lookups        lookups
+	listed         listed
 	types          map[string]*graph.Type        // by name, for reading records of Last
 	model          map[string]*model.Description // by name
 	accountsBefore map[string]string             // IDs of the accounts of the last graph's sites
@@ -109,7 +111,7 @@ func NewInput(ctx context.Context, in Input) (*Input, error) {
 			}
 		}
 	}
-	return &in, in.readAccountsBefore(ctx)
+	return &in, errors.Join(in.readAccountsBefore(ctx), in.listed.readBefore(ctx, in.Last))
 }
 
 // State is how a step ended, or that it runs.

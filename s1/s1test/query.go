@@ -199,6 +199,14 @@ func (w *world) narrow(q *query, token Token) {
 		q.accounts = narrowed(q.accounts, w.numbers(accountIDs, token.IDs), w.Accounts)
 	case ScopeSite:
 		q.sites = narrowed(q.sites, w.numbers(siteIDs, token.IDs), w.Sites)
+	case ScopeGroup:
+		groups := w.numbers(groupIDs, token.IDs)
+		q.groups = narrowed(q.groups, groups, w.Groups)
+		var sites []int
+		for _, n := range groups {
+			sites = append(sites, w.siteOf(n))
+		}
+		q.sites = narrowed(q.sites, sites, w.Sites)
 	}
 }
 

@@ -22,13 +22,14 @@ const (
 	ScopeTenant  = "tenant"
 	ScopeAccount = "account"
 	ScopeSite    = "site"
+	ScopeGroup   = "group"
 )
 
 // Token is an API token and what it may see.
 type Token struct {
 	Value     string
-	Scope     string    // ScopeTenant, ScopeAccount or ScopeSite; "" is ScopeTenant
-	IDs       []string  // of the accounts or sites that it may see
+	Scope     string    // ScopeTenant, ScopeAccount, ScopeSite or ScopeGroup; "" is ScopeTenant
+	IDs       []string  // of the accounts, sites or groups that it may see
 	ExpiresAt time.Time // as /user tells it; zero: a year after day 0
 	Role      string    // its name; "" is Viewer
 }
@@ -236,7 +237,7 @@ func (s *Server) answer(path string, r *http.Request, harm []Effect) *answer {
 			return a
 		}
 	}
-	if path == "/accounts" && token.Scope == ScopeSite {
+	if path == "/accounts" && (token.Scope == ScopeSite || token.Scope == ScopeGroup) {
 		return refused(&refusal{http.StatusForbidden, 4030010, "Insufficient permissions", "Site users can't view accounts"})
 	}
 	if l := w.listAt(path); l != nil {

@@ -96,6 +96,8 @@ func (w *world) writeRoles(o *object, token Token, accounts bool) {
 			if n, ok := w.number(siteIDs, id); ok && n < w.Sites {
 				name, account = w.siteName(n), w.accountName(w.accountOf(n))
 			}
+		} else if n, ok := w.number(groupIDs, id); ok && token.Scope == ScopeGroup && n < w.Groups {
+			name, account = w.groupName(n), w.accountName(w.accountOf(w.siteOf(n)))
 		} else if n, ok := w.number(accountIDs, id); ok && n < w.Accounts {
 			name, account = w.accountName(n), w.accountName(n)
 		}

@@ -1,0 +1,105 @@
+package reconcile
+
+import (
+	"context"
+	"iter"
+
+	"s1graph/graph"
+	"s1graph/model"
+)
+
+func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error {
+	start, end := r.types[s.From], r.types[s.To]
+	s.Incomplete = s.Incomplete || start.Incomplete || end.Incomplete
+	s.Derived = start.Withheld > 0 || end.Withheld > 0 || start.Derived || end.Derived
+	if err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end)); err != nil {
+		return err
+	}
+	if s.Before == 0 {
+		return nil
+	}
+	said, err := r.contradicted(ctx, s)
+	if err != nil {
+		return err
+	}
+	if s.KeepsAll() {
+		if err := r.waitAll(ctx, s); err != nil {
+			return err
+		}
+		return r.carry(ctx, s, func(key string) bool { return r.hasEnds(key) && !said[key] })
+	}
+	var gone, outOfScope int64
+	same, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
+		switch {
+		case !r.hasEnds(key), said[key]: // it goes with its node, whatever the rows say, or as they say
+		case r.isOutOfScope(s, key):
+			outOfScope++
+			r.wait(s, key)
+		case r.Accepted.Has(s.Name, key):
+			s.Released++
+		default:
+			gone++
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.same[s.Name] = same
+	if r.Guard.Withholds(gone, s.Before-outOfScope-s.Released, s.Fresh) {
+		s.Withheld = gone
+	}
+	if s.Withheld > 0 || outOfScope > 0 {
+		return r.carry(ctx, s, func(key string) bool {
+			return r.hasEnds(key) && !said[key] && (r.isOutOfScope(s, key) || s.Withheld > 0 && !r.Accepted.Has(s.Name, key))
+		})
+	}
+	return nil
+}
+
+// hasEnds says whether both ends of a relationship are in the graph that results.
+func (r *reconciler) hasEnds(key string) bool {
+	from, to, ok := graph.RelationshipEnds(key)
+	return ok && r.nodes.has(from) && r.nodes.has(to)
+}
+
+// isOutOfScope says whether a record of the last graph is out of scope. A relationship is where its subject is.
+func (r *reconciler) isOutOfScope(s *Type, key string) bool {
+	if !s.Relationship {
+		return r.outOfScope[key]
+	}
+	from, to, _ := graph.RelationshipEnds(key)
+	return r.outOfScope[s.subjectOf(from, to)]
+}
+
+// withEnds yields the relationships of this run's rows that have both ends in the graph. It counts the others, unless the
+// end is missing because its type was not read whole.
+func (r *reconciler) withEnds(ctx context.Context, s, start, end *Type) iter.Seq2[graph.Encoded, error] {
+	excused := func(end *Type, key string) bool { return r.nodes.has(key) || end.Incomplete || end.Skipped }
+	return func(yield func(graph.Encoded, error) bool) {
+		for record, err := range r.Fresh.Sorted(ctx, s.Name) {
+			if err == nil {
+				from, to, _ := graph.RelationshipEnds(record.Key)
+				if !r.nodes.has(from) || !r.nodes.has(to) {
+					if !excused(start, from) || !excused(end, to) {
+						r.dangling++
+					}
+					continue
+				}
+				if r.describedBefore[s.subjectOf(from, to)] && r.isToldBySubject(s) {
+					continue // what describes the thing says another one
+				}
+			}
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
+}
+
+// subjectOf is that one of a relationship's ends that it is a fact about.
+func (s *Type) subjectOf(from, to string) string {
+	if s.subject == model.To {
+		return to
+	}
+	return from
+}
