@@ -249,5 +249,9 @@ var documentWords = []said{
 	{"part", "Of several that are told together: which part of them this document has."},
 	{"parts", "Likewise: in how many documents they come, all with the same `event`."},
 	{"events", "Likewise: each of them, with `id` (the `event` that it would have alone), `op`, `type`, `class`, `key`, `previousKey`, `displayName`, `changed`, `before` and `after`."},
-	{"related", "What is related to it and named by the rule, by the names above: `{\"owner\": {\"key\": …, \"displayName\": …}}`."},
+	{"related", "What is related to it, by the names above: `{\"owner\": {\"key\": …, \"displayName\": …}}`."},
+	{"accountName", "What people call the tenant: `accountName` of the configuration, else the name of the account that it is in."},
+	{"webLink", "Address in the console: of the threat, where there is one, else of the console."},
+	{"more", "Command that shows more."},
+	{"threats", "Of a threat that one, of another thing the open threats of its agent: `key`, `displayName`, `classification`, `filePath`, `sha1`, `webLink`."},
 }

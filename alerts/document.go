@@ -19,19 +19,23 @@ const (
 
 // document is what is posted to a webhook. Values are as they are in the graph.
 type document struct {
-	ID       string    `json:"id"`
-	EventID  string    `json:"event"`
-	Instance string    `json:"instance"`
-	Run      string    `json:"run,omitempty"`
-	At       time.Time `json:"at"`
-	Rule     string    `json:"rule"`
-	Severity string    `json:"severity"`
-	Title    string    `json:"title"`
-	Text     string    `json:"text,omitempty"`
-	Count    int       `json:"count"`
+	ID          string    `json:"id"`
+	EventID     string    `json:"event"`
+	Instance    string    `json:"instance"`
+	AccountName string    `json:"accountName,omitempty"`
+	Run         string    `json:"run,omitempty"`
+	At          time.Time `json:"at"`
+	Rule        string    `json:"rule"`
+	Severity    string    `json:"severity"`
+	Title       string    `json:"title"`
+	Text        string    `json:"text,omitempty"`
+	WebLink     string    `json:"webLink,omitempty"`
+	More        string    `json:"more"`
+	Count       int       `json:"count"`
 
 	event
 	Related map[string]neighbor `json:"related,omitempty"`
+	Threats []threatFact        `json:"threats,omitempty"`
 
 	Part   int              `json:"part,omitzero"`
 	Parts  int              `json:"parts,omitzero"`
@@ -106,10 +110,10 @@ func (e *evaluation) encode(ctx context.Context, a *alert) error {
 }
 
 // documents are what is posted to a webhook: one, or the parts of an alert that tells of many.
-func (a *alert) documents(m outbox.Message) []document {
+func (e *Engine) documents(a *alert, m outbox.Message) []document {
 	d := document{
 		ID: m.ID, EventID: m.Event, Instance: m.Instance, Run: m.Run, At: m.At, Rule: m.Rule, Severity: m.Severity,
-		Title: m.Title, Text: m.Text, Count: a.count, event: event{Op: m.Op, Type: m.Type, Class: m.Class},
+		AccountName: e.accountName(a.subject), WebLink: m.Link, More: a.rule.more(e.Instance), Title: m.Title, Text: m.Text, Count: a.count, event: event{Op: m.Op, Type: m.Type, Class: m.Class},
 	}
 	if a.many == nil {
 		d.event, d.Related = a.subject.document(), map[string]neighbor{}
@@ -117,6 +121,9 @@ func (a *alert) documents(m outbox.Message) []document {
 			if other := a.subject.related[i]; other != nil {
 				d.Related[r.name] = neighbor{other.key, other.displayName()}
 			}
+		}
+		for _, t := range a.subject.threats {
+			d.Threats = append(d.Threats, threatFactOf(t))
 		}
 		return []document{d}
 	}

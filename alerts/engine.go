@@ -31,6 +31,8 @@ type Config struct {
 	Rules        *Rules
 	Outbox       *outbox.Outbox
 	Instance     string
+	AccountName  string               // what people call the tenant; "" for the name of the account that something is in
+	Console      string               // URL; "" where there is none
 	Destinations []config.Destination // that the rules were compiled with
 	Logger       *slog.Logger         // nil: nothing is logged
 	Observe      func(rule string)    // called for each alert that is raised, once for all destinations; nil: nobody asks
@@ -55,7 +57,7 @@ func Open(settings *config.Config, c Config) (*Engine, error) {
 		return nil, faults
 	}
 	c.Rules, c.Outbox, c.Instance, c.Destinations = rules, outbox.In(settings.Dir), settings.Instance, settings.Alerts.Destinations
-	c.DeadKept = settings.DeadAlertsKept
+	c.DeadKept, c.AccountName, c.Console = settings.DeadAlertsKept, settings.AccountName, settings.URL
 	return New(c), nil
 }
 

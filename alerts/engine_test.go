@@ -206,7 +206,7 @@ func TestReadyMadeRulesDoNotTellOfAStateThatHasEndedAsIfItLasted(t *testing.T) {
 		"The agent of back does not count as out of date any more", "The agent of gone does not count as out of date any more",
 	}, titles(raised))
 	for _, d := range by("agent silent", raised) {
-		want := map[string]string{"back": "Last heard of: 2026-11-20 06:00 UTC.", "gone": "Last heard of: unknown."}[d.DisplayName]
+		want := map[string]string{"back": "Last heard of: 2026-11-20 06:00 UTC", "gone": "Last heard of: unknown"}[d.DisplayName]
 		assert.Contains(t, d.Text, want)
 	}
 }

@@ -64,11 +64,13 @@ func (e *Engine) messages(ev *evaluation, a alert) []outbox.Message {
 			m.Key = cmp.Or(a.key, a.subject.key)
 		}
 		m.Title, m.Text = a.words(data, d)
+		m.Link = e.link(&a)
 		if d.Format != "json" {
+			m.Text = e.facts(&a, m, m.Text, delivery.Escape(d))
 			messages = append(messages, m)
 			continue
 		}
-		for _, part := range a.documents(m) {
+		for _, part := range e.documents(&a, m) {
 			m.ID, m.Payload = part.ID, marshal(part)
 			messages = append(messages, m)
 		}

@@ -82,8 +82,9 @@ var (
 	threatType      = entities.Threat.GraphType().Name
 	userType        = entities.User.GraphType().Name
 
-	protectsType = relationships.AgentProtectsDevice.GraphType().Name
-	ownsType     = relationships.UserOwnsDevice.GraphType().Name
+	hasThreatType = relationships.AgentHasThreat.GraphType().Name
+	protectsType  = relationships.AgentProtectsDevice.GraphType().Name
+	ownsType      = relationships.UserOwnsDevice.GraphType().Name
 )
 
 const (

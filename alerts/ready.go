@@ -14,6 +14,7 @@ type ReadyRule struct {
 	Severity string // a word, or a template that gives one
 	Title    string
 	Text     string
+	Query    string // question of the library that shows more; "" where none fits better than its types say
 	AtLeast  int
 	Ended    bool  // the end of the state is told too
 	Days     []int // that days in the configuration replaces; empty where the rule has none
@@ -73,8 +74,6 @@ const (
 	beforeServed = `!(change.before.isDecommissioned == true || change.before.isUninstalled == true)`
 )
 
-const ownerAndPlace = `Owner: {{or .Owner.displayName "unknown"}}. Site: {{or .Site.displayName "unknown"}}, group: {{or .Group.displayName "unknown"}}.`
-
 var readyRules = []readyRule{
 	{
 		Name:     "new device",
@@ -82,66 +81,69 @@ var readyRules = []readyRule{
 		When:     `change.type == "sentinelone_device" && change.op == "created"`,
 		Severity: "info",
 		Title:    "New device: {{.Name}}",
-		Text:     "{{.After.osDetails}}. " + ownerAndPlace,
+		Text:     "{{.After.osDetails}}",
 	},
 	{
 		Name:     "agent gone",
 		Doc:      "An agent that the console does not have any more, though it was neither decommissioned nor uninstalled.",
 		When:     `change.type == "sentinelone_agent" && change.op == "deleted" && ` + beforeServed,
+		Query:    "unprotected-devices",
 		Severity: "medium",
 		Title:    "The agent of {{.Name}} is gone",
-		Text:     `Last heard of: {{date .Before.lastSeenOn}}. ` + ownerAndPlace,
+		Text:     `Last heard of: {{date .Before.lastSeenOn}}`,
 	},
 	{
 		Name:     "agent silent",
 		Doc:      "An agent that has not been heard of for days, 14 unless told otherwise.",
 		When:     `entity.type == "sentinelone_agent" && entity.lastSeenOn > 0 && now - entity.lastSeenOn > days(DAYS) && ` + entityServes,
+		Query:    "silent-agents",
 		Severity: "low",
 		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}does not count as silent any more{{else}}has been silent since {{date .Entity.lastSeenOn}}{{end}}`,
-		Text:     `{{if eq .Op "ended"}}Last heard of: {{or (date .Entity.lastSeenOn) "unknown"}}. {{end}}` + ownerAndPlace,
+		Text:     `{{if eq .Op "ended"}}Last heard of: {{or (date .Entity.lastSeenOn) "unknown"}}{{end}}`,
 		Days:     []int{14},
 	},
 	{
 		Name:     "device infected",
 		Doc:      "An agent that has threats which are not mitigated, and had none before.",
 		When:     `change.type == "sentinelone_agent" && change.op in ["created", "updated"] && change.after.infected == true && !(change.before.infected == true)`,
+		Query:    "infected-devices",
 		Severity: "high",
 		Title:    "{{.Name}} is infected",
-		Text:     `Threats that are not mitigated: {{or .After.activeThreats "unknown"}}. ` + ownerAndPlace,
+		Text:     `Threats that are not mitigated: {{or .After.activeThreats "unknown"}}`,
 	},
 	{
 		Name:     "infection cleared",
 		Doc:      "An agent that had threats which were not mitigated, and has none any more.",
 		When:     `change.type == "sentinelone_agent" && change.op == "updated" && change.before.infected == true && change.after.infected == false`,
+		Query:    "infected-devices",
 		Severity: "info",
 		Title:    "{{.Name}} is no longer infected",
-		Text:     ownerAndPlace,
 	},
 	{
 		Name: "device isolated",
 		Doc:  "A machine that the console has cut off from its network, or is about to.",
 		When: `change.type == "sentinelone_agent" && change.op in ["created", "updated"] && change.after.networkStatus in ["disconnected", "disconnecting"] && ` +
 			`!(change.before.networkStatus in ["disconnected", "disconnecting", "connecting"])`,
+		Query:    "isolated-devices",
 		Severity: "high",
 		Title:    `{{.Name}} {{if eq .After.networkStatus "disconnecting"}}is being{{else}}was{{end}} cut off from the network`,
-		Text:     ownerAndPlace,
 	},
 	{
 		Name: "isolation lifted",
 		Doc:  "A machine that the console had cut off from its network, and has let in again.",
 		When: `change.type == "sentinelone_agent" && change.op == "updated" && change.after.networkStatus == "connected" && ` +
 			`change.before.networkStatus in ["disconnected", "disconnecting", "connecting"]`,
+		Query:    "isolated-devices",
 		Severity: "medium",
 		Title:    "{{.Name}} is no longer cut off from the network",
-		Text:     ownerAndPlace,
 	},
 	{
 		Name:     "protection to detect mode",
 		Doc:      "An agent that stopped threats, and now only reports them.",
 		When:     `change.type == "sentinelone_agent" && change.op == "updated" && change.before.mitigationMode == "protect" && change.after.mitigationMode != "protect"`,
+		Query:    "detect-mode-agents",
 		Severity: "high",
 		Title:    "{{.Name}} is no longer protected: its agent only detects",
-		Text:     ownerAndPlace,
 	},
 	{
 		Name: "firewall or encryption switched off",
@@ -149,18 +151,18 @@ var readyRules = []readyRule{
 		When: `change.type == "sentinelone_agent" && change.op == "updated" && (` +
 			`change.before.firewallEnabled == true && change.after.firewallEnabled == false || ` +
 			`change.before.encryptedApplications == true && change.after.encryptedApplications == false)`,
+		Query:    "encryption-or-firewall-off",
 		Severity: "medium",
 		Title: `{{.Name}}: {{if and (eq .Before.firewallEnabled "true") (eq .After.firewallEnabled "false")}}the firewall{{else}}the disk encryption{{end}} was switched off` +
 			`{{if and (eq .Before.firewallEnabled "true") (eq .After.firewallEnabled "false") (eq .Before.encryptedApplications "true") (eq .After.encryptedApplications "false")}}, and so was the disk encryption{{end}}`,
-		Text: ownerAndPlace,
 	},
 	{
 		Name:     "agent out of date",
 		Doc:      "An agent that no longer has the latest version. When the vendor publishes one, that is the whole fleet.",
 		When:     `entity.type == "sentinelone_agent" && entity.isUpToDate == false && ` + entityServes,
+		Query:    "outdated-agents",
 		Severity: "low",
 		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}does not count as out of date any more{{else}}is out of date: {{.Entity.agentVersion}}{{end}}`,
-		Text:     ownerAndPlace,
 	},
 	{
 		Name: "agent moved to another group or site",
@@ -169,25 +171,24 @@ var readyRules = []readyRule{
 			`(change.before.groupId != change.after.groupId || change.before.siteId != change.after.siteId)`,
 		Severity: "low",
 		Title:    `{{.Name}} moved to the group {{or .Group.displayName .After.groupName "unknown"}} of {{or .Site.displayName .After.siteName "unknown"}}`,
-		Text:     `Owner: {{or .Owner.displayName "unknown"}}.`,
 	},
 	{
 		Name: "agent decommissioned or uninstalled",
 		Doc:  "An agent that was taken out of service or uninstalled.",
 		When: `change.type == "sentinelone_agent" && change.op == "updated" && ` + beforeServed +
 			` && (change.after.isDecommissioned == true || change.after.isUninstalled == true)`,
+		Query:    "unprotected-devices",
 		Severity: "medium",
 		Title:    `The agent of {{.Name}} was {{if eq .After.isUninstalled "true"}}uninstalled{{else}}decommissioned{{end}}`,
-		Text:     ownerAndPlace,
 	},
 	{
 		Name: "new unmitigated threat",
 		Doc:  "A threat that is new, open and not mitigated; as severe as the threat.",
 		When: `change.type == "sentinelone_threat" && change.op == "created" && change.after.open == true && ` +
 			`!(change.after.mitigationStatus in ["mitigated", "marked_as_benign"])`,
+		Query:    "unmitigated-threats",
 		Severity: "{{.After.severity}}",
 		Title:    `{{.After.classification}} on {{or .Agent.displayName .After.agentComputerName "an unknown machine"}}: {{.Name}}`,
-		Text:     `File: {{or .After.filePath "unknown"}}. SHA-1: {{or .After.sha1 "unknown"}}. ` + ownerAndPlace,
 	},
 	{
 		Name:     "threat reopened",
@@ -195,12 +196,12 @@ var readyRules = []readyRule{
 		When:     `change.type == "sentinelone_threat" && change.op == "updated" && change.before.open == false && change.after.open == true`,
 		Severity: "{{.After.severity}}",
 		Title:    `Reopened: {{.Name}} on {{or .Agent.displayName .After.agentComputerName "an unknown machine"}}`,
-		Text:     ownerAndPlace,
 	},
 	{
 		Name:     "application first seen",
 		Doc:      "A version of an application that no machine of the tenant had before.",
 		When:     `change.type == "sentinelone_application" && change.op == "created"`,
+		Query:    "rare-applications",
 		Severity: "info",
 		Title:    "First seen: {{.Name}}",
 		Text:     `Publisher: {{or .After.publisher "unknown"}}. For: {{or .After.osType "unknown"}}. Risk: {{or .After.riskLevel "unknown"}}.`,
@@ -218,9 +219,10 @@ var readyRules = []readyRule{
 		Name:     "device owner changes",
 		Doc:      "A machine that is somebody else's than before.",
 		When:     `change.type == "sentinelone_user_owns_device" && change.op == "created" && has(change.previousOwner)`,
+		Query:    "owners-of-several-devices",
 		Severity: "info",
 		Title:    `{{or .Device.displayName "A device"}} is now {{or .Owner.displayName "somebody else"}}'s`,
-		Text:     `Owner before: {{or .PreviousOwner.displayName "unknown"}}. Site: {{or .Site.displayName "unknown"}}, group: {{or .Group.displayName "unknown"}}.`,
+		Text:     `Owner before: {{or .PreviousOwner.displayName "unknown"}}`,
 	},
 	{
 		Name:     "many agents gone",
@@ -259,9 +261,10 @@ var readyRules = []readyRule{
 		Name:     "device not compliant",
 		Doc:      "A device that does not fulfil what posture demands of it, and when it does again or is evaluated no more.",
 		When:     `entity.type == "sentinelone_device" && entity.compliant == false`,
+		Query:    "noncompliant-devices",
 		Severity: "medium",
 		Title:    `{{.Name}} {{if ne .Op "ended"}}is not compliant{{else if eq .Entity.compliant "true"}}is compliant again{{else}}was not compliant, and is evaluated no more{{end}}`,
-		Text:     `{{if ne .Op "ended"}}{{.Entity.nonCompliantReasons}}. {{end}}` + ownerAndPlace,
+		Text:     `{{if ne .Op "ended"}}{{.Entity.nonCompliantReasons}}{{end}}`,
 		Ended:    true,
 	},
 }

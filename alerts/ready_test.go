@@ -10,6 +10,7 @@ import (
 	"s1graph/alerts"
 	"s1graph/config"
 	"s1graph/graph"
+	"s1graph/queries"
 	"s1graph/s1/s1test"
 )
 
@@ -169,4 +170,19 @@ func TestAnIsolationIsToldOnceAndSoIsItsEndWhateverItGoesThrough(t *testing.T) {
 	}
 	w.put(agent("1003", is("disconnected")), agent("1004", is("connected")))
 	assert.Equal(t, []string{"1003 was cut off from the network"}, titles(w.follow()), "one that is new and cut off")
+}
+
+func TestTheQuestionThatAReadyMadeRuleNamesIsInTheLibrary(t *testing.T) {
+	var known []string
+	for _, q := range queries.All() {
+		known = append(known, q.Name)
+	}
+	for _, name := range []string{"open-threats", "risky-applications", "recent-changes"} {
+		assert.Contains(t, known, name, "what rules of one's own name")
+	}
+	for _, r := range alerts.Ready() {
+		if r.Query != "" {
+			assert.Contains(t, known, r.Query, r.Name)
+		}
+	}
 }

@@ -29,6 +29,7 @@ type resolver struct {
 	deviceOf map[string]string   // by agent; nil: not read yet
 	agentsOf map[string][]string // by device; likewise
 	ownerOf  map[string]string   // by device; likewise
+	threats  map[string][]string // by agent; likewise
 	past     *history
 	places   map[string]*record // groups, sites and accounts, by key; nil where there is none
 }

@@ -55,6 +55,7 @@ type rule struct {
 	mute     time.Duration
 	ended    bool
 	hash     string // of the condition
+	query    string // question of the library that shows more
 }
 
 // tells are the related entities that the rule's templates look at.
@@ -164,7 +165,7 @@ func (c *compiler) compile() *rule {
 	if condition == nil {
 		return nil
 	}
-	r.condition = condition
+	r.condition, r.query = condition, cmp.Or(ready.Query, queryFor(condition))
 	sum := sha256.Sum256([]byte(when))
 	r.hash = hex.EncodeToString(sum[:8])
 	if given.Ended != nil {

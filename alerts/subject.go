@@ -30,6 +30,7 @@ type subject struct {
 	event jsontext.Value // what a webhook is told of it among many; nil while it follows from the rest
 
 	related [relationCount]*record
+	threats []*record // that it is about
 }
 
 // record is an entity or relationship.

@@ -63,7 +63,7 @@ func (e *evaluation) tell(ctx context.Context, rules []*rule) ([]alert, error) {
 				return nil, err
 			}
 		}
-		if err := e.resolver.resolve(ctx, subjects, r.tells()); err != nil {
+		if err := e.resolve(ctx, r, alerts, subjects); err != nil {
 			return nil, err
 		}
 		for i := range alerts {
@@ -76,6 +76,21 @@ func (e *evaluation) tell(ctx context.Context, rules []*rule) ([]alert, error) {
 		told = append(told, alerts...)
 	}
 	return told, nil
+}
+
+// resolve finds what is related to what is told alone; of many, what the rule's words look at.
+func (e *evaluation) resolve(ctx context.Context, r *rule, alerts []alert, subjects []*subject) error {
+	if r.kind == OnRun {
+		return nil
+	}
+	needs := r.tells()
+	if slices.ContainsFunc(alerts, func(a alert) bool { return a.many == nil }) {
+		needs = needs.with(placed)
+	}
+	if err := e.resolver.resolve(ctx, subjects, needs); err != nil {
+		return err
+	}
+	return e.resolver.threatsOf(ctx, subjects)
 }
 
 // alerts are one for each match, or one for all.

@@ -20,6 +20,7 @@ var discord = Service{
 		if s.Config.JSON {
 			return errors.New("discord with json=yes, or /raw, cannot be used: alerts are text")
 		}
+		s.Config.SplitLines = false // into embeds, of which a message has ten at most, and the last overwrites the first
 		s.HTTPClient, s.Sleeper = discordClient{s.HTTPClient}, noSleep{}
 		return nil
 	},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,10 +19,12 @@ import (
 	"s1graph/harmless"
 )
 
+const pagerdutyHost = "events.pagerduty.com"
+
 var pagerduty = Service{
 	Name:      "pagerduty",
 	URL:       "pagerduty:///INTEGRATIONKEY",
-	host:      func(u *url.URL) string { return cmp.Or(u.Host, "events.pagerduty.com") },
+	host:      func(u *url.URL) string { return cmp.Or(u.Host, pagerdutyHost) },
 	incidents: true,
 	open: func(s *Service, to config.Destination, _ Config) (sender, error) {
 		ready, err := s.locate(to)
@@ -66,7 +69,11 @@ func (p *pager) send(ctx context.Context, m outbox.Message) *fault {
 	if err != nil {
 		return &fault{reason: "the alert cannot be written as JSON", permanent: true}
 	}
-	address := "https://" + p.Host + ":" + strconv.Itoa(int(p.Port)) + "/v2/enqueue"
+	host := pagerdutyHost // which shoutrrr forgets where the URL names none
+	if p.Host != "" {
+		host = net.JoinHostPort(p.Host, strconv.Itoa(int(p.Port)))
+	}
+	address := "https://" + host + "/v2/enqueue"
 	return p.post(ctx, p.client, address, http.Header{}, body, nil)
 }
 

@@ -208,7 +208,7 @@ func sentTo(t *testing.T, service, body string, m outbox.Message) request {
 
 func TestServicesGetTitleAndText(t *testing.T) {
 	for name, want := range map[string]string{
-		"discord":    `{"embeds":[{"title":"DC01 is gone","description":"It was last seen","color":5298687},{"description":"yesterday.","color":5298687}]}`,
+		"discord":    `{"embeds":[{"title":"DC01 is gone","description":"It was last seen\nyesterday.","color":5298687}]}`,
 		"googlechat": `{"text":"DC01 is gone\nIt was last seen\nyesterday."}`,
 		"mattermost": `{"text":"DC01 is gone\nIt was last seen\nyesterday."}`,
 		"slack":      `{"text":"DC01 is gone","attachments":[{"text":"It was last seen"},{"text":"yesterday."}]}`,
