@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
@@ -34,6 +35,7 @@ type condition struct {
 	needs   relationSet     // related entities that it looks at
 	posture bool            // it looks at what posture says of devices
 	reads   map[string]bool // properties of the entity that it looks at; nil: perhaps all
+	tree    ast.Expr
 	program cel.Program
 }
 
@@ -58,7 +60,7 @@ func compile(text string) (*condition, []string) {
 	if fault != "" {
 		return nil, []string{fault}
 	}
-	c := &condition{kind: kind}
+	c := &condition{kind: kind, tree: tree}
 	if faults := c.narrow(tree); len(faults) > 0 {
 		return nil, faults
 	}

@@ -56,6 +56,7 @@ type rule struct {
 	ended    bool
 	hash     string // of the condition
 	query    string // question of the library that shows more
+	own      bool   // the condition is the user's, and no ready-made one
 }
 
 // tells are the related entities that the rule's templates look at.
@@ -165,7 +166,7 @@ func (c *compiler) compile() *rule {
 	if condition == nil {
 		return nil
 	}
-	r.condition, r.query = condition, cmp.Or(ready.Query, queryFor(condition))
+	r.condition, r.own, r.query = condition, given.When != "", cmp.Or(ready.Query, queryFor(condition))
 	sum := sha256.Sum256([]byte(when))
 	r.hash = hex.EncodeToString(sum[:8])
 	if given.Ended != nil {

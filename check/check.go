@@ -69,7 +69,7 @@ func Run(ctx context.Context, o Options, found func(Finding)) {
 		found(f)
 	}
 	c.configuration()
-	for _, look := range []func(context.Context){c.console, c.directory, c.neo4j, c.destinations} {
+	for _, look := range []func(context.Context){c.console, c.directory, c.controls, c.neo4j, c.destinations} {
 		if ctx.Err() != nil {
 			return
 		}

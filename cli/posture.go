@@ -34,6 +34,13 @@ each run evaluates anew; nothing is asked of the console here.`,
 			if err != nil {
 				return err
 			}
+			idle, err := posture.Idle(ctx.Context, settings.Posture, run)
+			if err != nil {
+				return err
+			}
+			for _, sentence := range idle {
+				c.err.line("%s", harmless.Text(sentence))
+			}
 			return c.printPosture(run, ctx.Bool("json"))
 		}),
 	}

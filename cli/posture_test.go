@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -98,4 +99,19 @@ func TestHostileNamesOfEvaluatedDevicesReachNoTerminal(t *testing.T) {
 		assert.Zero(t, got.code)
 		assert.True(t, isPlain(got.stdout), "%q", got.stdout)
 	}
+}
+
+func TestPostureNamesAPolicyThatDoesNothing(t *testing.T) {
+	_, who := console(t, s1test.Tenant{Seed: 1, Agents: 10})
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`posture: [{name: laptops, groups: ["405"], firewall_enabled: true}]`), 0o600))
+	const sentence = `The posture policy "laptops" does nothing: there is no group with the ID 405.`
+	ran := who.s1graph(t, "run")
+	assert.Equal(t, 0, ran.code, ran.stderr)
+	assert.Contains(t, strings.Join(strings.Fields(ran.stdout), " "), sentence)
+	for _, args := range [][]string{{"posture"}, {"posture", "--json"}} {
+		got := who.s1graph(t, args...)
+		assert.Equal(t, outcome{0, "", sentence + "\n"}, got)
+	}
+	checked := who.s1graph(t, "check")
+	assert.Contains(t, strings.Join(strings.Fields(checked.stdout), " "), "there is no group with the ID 405")
 }

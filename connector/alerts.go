@@ -191,6 +191,11 @@ func (s *Summary) isFresh(t *graph.Type) bool {
 	if t == nil || slices.Contains(s.IncompleteTypes, t.Name) || s.KeptOutside[t.Name] > 0 {
 		return false
 	}
+	return s.isRead(t)
+}
+
+// isRead says whether the run read the list of a type whole.
+func (s *Summary) isRead(t *graph.Type) bool {
 	return slices.ContainsFunc(s.Steps, func(r StepResult) bool { return r.ID == t.Step && r.State == string(steps.OK) })
 }
 

@@ -195,7 +195,10 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err := r.compare(ctx, draft, result); err != nil {
 		return err
 	}
-	return r.evaluatePosture(ctx, draft)
+	if err := r.evaluatePosture(ctx, draft); err != nil {
+		return err
+	}
+	return r.noteIdle(ctx, draft)
 }
 
 func (r *run) guard() reconcile.Guard {
@@ -238,7 +241,12 @@ func (r *run) skips(id string) bool {
 	if len(r.o.Only) > 0 {
 		return !slices.Contains(r.o.Only, id)
 	}
-	return slices.Contains(r.config.Skip, id) || id == "applications" && r.config.Applications == "off"
+	return leavesOut(r.config, id)
+}
+
+// leavesOut says whether a configuration leaves a step out.
+func leavesOut(c *config.Config, stepID string) bool {
+	return slices.Contains(c.Skip, stepID) || stepID == "applications" && c.Applications == "off"
 }
 
 // commit makes the draft the current run.
