@@ -62,29 +62,22 @@ func (l *lastRun) comparable(t *graph.Type) bool {
 	return l.established(t) && !l.incomparable && l.damaged[t.Name] == nil && (!l.retagged || t.Relationship)
 }
 
-// id is the run's, "" where there is none.
-func (l *lastRun) id() string {
+// manifest is the run's, empty where there is none.
+func (l *lastRun) manifest() jsonstore.Manifest {
 	if l.run == nil {
-		return ""
+		return jsonstore.Manifest{}
 	}
-	return l.run.Manifest().ID
+	return l.run.Manifest()
 }
+
+// id is the run's, "" where there is none.
+func (l *lastRun) id() string { return l.manifest().ID }
 
 // count is how many records there are of a type; of a damaged one, how many there were.
-func (l *lastRun) count(name string) int64 {
-	if l.run == nil {
-		return 0
-	}
-	return l.run.Manifest().Contents[name].Records
-}
+func (l *lastRun) count(name string) int64 { return l.manifest().Contents[name].Records }
 
 // Types are the run's.
-func (l *lastRun) Types() []*graph.Type {
-	if l.run == nil {
-		return nil
-	}
-	return l.run.Types()
-}
+func (l *lastRun) Types() []*graph.Type { return l.manifest().Types }
 
 // of is where the records of a type are.
 func (l *lastRun) of(name string) graph.Snapshot {

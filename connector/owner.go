@@ -176,8 +176,7 @@ func textOf(scope steps.Scope) string {
 
 // ofMarker makes a fault of the caller of a marker that a later version wrote.
 func ofMarker(err error) error {
-	var newer *neo4jstore.FormatError
-	if errors.As(err, &newer) {
+	if _, newer := errors.AsType[*neo4jstore.FormatError](err); newer {
 		return &UsageError{err}
 	}
 	return err
@@ -231,17 +230,10 @@ func ForeignGraph(ctx context.Context, o Options) (string, error) {
 		return "", nil
 	case m.Folder == "":
 		return fmt.Sprintf("The graph of %s in Neo4j was written by an earlier version, and does not say which folder it belongs to; its run is %s.",
-			o.Config.Instance, orNone(m.Run)), nil
+			o.Config.Instance, cmp.Or(m.Run, "none yet")), nil
 	}
 	return fmt.Sprintf("The graph of %s in Neo4j is not that of the folder %s: it belongs to one with the identity %s, came from the %s %s, and its run is %s.",
-		o.Config.Instance, o.Config.Dir, m.Folder, m.Source, m.Host, orNone(m.Run)), nil
-}
-
-func orNone(run string) string {
-	if run == "" {
-		return "none yet"
-	}
-	return run
+		o.Config.Instance, o.Config.Dir, m.Folder, m.Source, m.Host, cmp.Or(m.Run, "none yet")), nil
 }
 
 // sameScope says whether two runs saw the same part of the tenant; of what the console did not tell nobody knows.

@@ -86,6 +86,9 @@ func newNodeSet() nodeSet {
 
 func (s nodeSet) add(key string) { s.hashes[maphash.String(s.seed, key)] = struct{}{} }
 func (s nodeSet) has(key string) bool {
+	if len(s.hashes) == 0 { // the zero nodeSet has no seed
+		return false
+	}
 	_, found := s.hashes[maphash.String(s.seed, key)]
 	return found
 }
@@ -123,12 +126,6 @@ func (s KeySet) IsEmpty() bool { return len(s.all) == 0 }
 func (s KeySet) hasAny(typeName string) bool { return len(s.all[typeName].hashes) > 0 }
 
 // Has says whether the key of a type is in the set.
-func (s KeySet) Has(typeName, key string) bool {
-	keys, found := s.all[typeName]
-	return found && keys.has(key)
-}
+func (s KeySet) Has(typeName, key string) bool { return s.all[typeName].has(key) }
 
-func (s KeySet) hasOutOfScope(typeName, key string) bool {
-	keys, found := s.outOfScope[typeName]
-	return found && keys.has(key)
-}
+func (s KeySet) hasOutOfScope(typeName, key string) bool { return s.outOfScope[typeName].has(key) }

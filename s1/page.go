@@ -37,8 +37,7 @@ func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope,
 		switch name {
 		case "data":
 			misfit = data(d)
-			var final *Error
-			if errors.As(misfit, &final) && d.StackDepth() == 1 && !errors.Is(misfit, ErrBeyondBound) {
+			if _, final := errors.AsType[*Error](misfit); final && d.StackDepth() == 1 && !errors.Is(misfit, ErrBeyondBound) {
 				return nil // the list "errors" may say more
 			}
 			return misfit

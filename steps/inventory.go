@@ -118,8 +118,7 @@ func (b *badItems) add(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.errs = append(b.errs, err.Error())
-	var answer *s1.Error
-	if errors.As(err, &answer) && (answer.Status == 0 || answer.Status == 429 || answer.Status >= 500) {
+	if answer, ok := errors.AsType[*s1.Error](err); ok && (answer.Status == 0 || answer.Status == 429 || answer.Status >= 500) {
 		if b.broken++; b.broken > mostBroken {
 			return err
 		}

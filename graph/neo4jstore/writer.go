@@ -371,8 +371,7 @@ func (w *writer) transact(all bundle) error {
 		}
 		return nil
 	})
-	var answer *neo4j.Neo4jError
-	if errors.As(err, &answer) && answer.Code == "Neo.ClientError.Schema.ConstraintValidationFailed" {
+	if answer, ok := errors.AsType[*neo4j.Neo4jError](err); ok && answer.Code == "Neo.ClientError.Schema.ConstraintValidationFailed" {
 		err = &differentError{err}
 	}
 	if err != nil && of != nil {
