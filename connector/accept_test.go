@@ -57,6 +57,15 @@ func (c *console) loseThreats() (mend func()) {
 	return c.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
 }
 
+// thatLostThreats is a console whose threats are gone since the first run.
+func thatLostThreats(t *testing.T, tenant s1test.Tenant) *console {
+	t.Helper()
+	c := newConsole(t, tenant)
+	c.mustSync()
+	c.loseThreats()
+	return c
+}
+
 // agentKeys are the keys of some agents.
 func (c *console) agentKeys(from, to int) []string {
 	var keys []string
@@ -172,9 +181,7 @@ func TestOnlyWhatWasAcceptedPassesAndItDoesNotCountForTheGuard(t *testing.T) {
 
 	// 50 of them are still missing, and another 60, which nobody accepted.
 	mend = c.lose(10, 120)
-	result := c.sync()
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
+	result := c.mustSyncInPart()
 	assert.Equal(t, map[string]int64{"sentinelone_agent": 60}, result.WithheldDeletions)
 	agents := ofType(c.graph(), "sentinelone_agent")
 	assert.Len(t, agents, 200)
@@ -362,9 +369,7 @@ func TestKilledAtRandomMomentsOnlyWhatWasAcceptedGoes(t *testing.T) {
 
 func TestWhatIsAcceptedWhileARunIsUnderWayHoldsForTheNextOne(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, crowd())
-	c.mustSync()
-	c.loseThreats()
+	c := thatLostThreats(t, crowd())
 	c.sync()
 	meanwhile := c.sync(func(o *connector.Options) {
 		o.Progress = func(e connector.Event) {
@@ -380,9 +385,7 @@ func TestWhatIsAcceptedWhileARunIsUnderWayHoldsForTheNextOne(t *testing.T) {
 
 func TestARunThatEndsBeforeItCommitsLosesNoAcceptance(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, crowd())
-	c.mustSync()
-	c.loseThreats()
+	c := thatLostThreats(t, crowd())
 	c.sync()
 	c.accept()
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -425,9 +428,7 @@ func TestAnAcceptanceThatIsLeftBehindPassesNothingTwice(t *testing.T) {
 
 func TestWhatAnEarlierVersionAcceptedIsVoidAndSaidSo(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, crowd())
-	c.mustSync()
-	c.loseThreats()
+	c := thatLostThreats(t, crowd())
 	withheld := c.sync()
 	accepted := filepath.Join(c.dir, "accepted.json")
 	require.NoError(t, os.WriteFile(accepted, []byte(`{"run":"`+withheld.Run+`","deletions":{"sentinelone_threat":60},"outside":{}}`), 0o600))
@@ -449,9 +450,7 @@ func TestAnAcceptanceThatCannotBeReadIsSaidAndHoldsNothingUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newConsole(t, crowd())
-			c.mustSync()
-			c.loseThreats()
+			c := thatLostThreats(t, crowd())
 			c.sync()
 			c.accept()
 			files, err := filepath.Glob(filepath.Join(c.dir, "accepted", "*"))

@@ -129,9 +129,7 @@ func TestAMisconfiguredNeo4jEndsARunByHandAndNoService(t *testing.T) {
 			assert.NotContains(t, byHand.err.Error(), "wrong-hunter2")
 			assert.Empty(t, c.Requests())
 
-			polled := c.sync(spoiled, w.of, func(o *connector.Options) { o.Unattended = true })
-			require.NoError(t, polled.err)
-			assert.Equal(t, connector.Partial, polled.Status)
+			polled := c.mustSyncInPart(spoiled, w.of, func(o *connector.Options) { o.Unattended = true })
 			assert.Contains(t, polled.Stores[0].Error, fault.Advice)
 			assert.NotContains(t, polled.Stores[0].Error, "wrong-hunter2")
 			_, keys := w.events()

@@ -119,6 +119,15 @@ func (c *console) mustSync(adjust ...func(*connector.Options)) outcome {
 	return result
 }
 
+// mustSyncInPart is a run that is committed in part.
+func (c *console) mustSyncInPart(adjust ...func(*connector.Options)) outcome {
+	c.t.Helper()
+	result := c.sync(adjust...)
+	require.NoError(c.t, result.err)
+	require.Equal(c.t, connector.Partial, result.Status)
+	return result
+}
+
 // clean is the graph that a run of the same tenant into an empty directory gives.
 func (c *console) clean(adjust ...func(*connector.Options)) map[string]string {
 	c.t.Helper()

@@ -134,12 +134,7 @@ func TestAMarkerWhoseFormatIsNoNumberIsRefusedWithWhatToDo(t *testing.T) {
 	c := newConsole(t, little())
 	c.mustSync(d.write)
 	d.query(t, "MATCH (m:S1GraphScope {_scope: $scope}) SET m.format = 'two'")
-	held := d.everything(t)
-	result := c.sync(d.write)
-	var usage *connector.UsageError
-	require.ErrorAs(t, result.err, &usage)
-	assert.ErrorContains(t, result.err, "put it right with MATCH (m:S1GraphScope {_scope: $scope}) SET m.format = 2")
-	assert.Equal(t, held, d.everything(t))
+	c.mustRefuseSaying(d, []string{"put it right with MATCH (m:S1GraphScope {_scope: $scope}) SET m.format = 2"})
 	d.query(t, "MATCH (m:S1GraphScope {_scope: $scope}) SET m.format = 2")
 	c.mustSync(d.write)
 }

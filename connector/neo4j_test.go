@@ -119,9 +119,7 @@ func TestNeo4jHoldsTheGraphOfEachRun(t *testing.T) {
 	// A list that fails takes nothing away there either.
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Status(500)})
 	c.SetDay(2)
-	partial := c.sync(d.write)
-	require.NoError(t, partial.err)
-	assert.Equal(t, connector.Partial, partial.Status)
+	partial := c.mustSyncInPart(d.write)
 	assert.False(t, partial.Stores[0].Behind)
 	d.assertHolds(t, c.dir)
 }
@@ -146,9 +144,7 @@ func TestTheGuardHoldsWhenTheLocalDirectoryWasLost(t *testing.T) {
 	held := d.count(t, "MATCH (n:sentinelone_threat {_scope: $scope}) RETURN count(n)")
 	require.NoError(t, os.RemoveAll(c.dir))
 	mend := c.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
-	short := c.sync(d.write)
-	require.NoError(t, short.err)
-	assert.Equal(t, connector.Partial, short.Status)
+	short := c.mustSyncInPart(d.write)
 	assert.Equal(t, held, short.WithheldDeletions["sentinelone_threat"])
 	assert.False(t, short.Stores[0].Behind)
 	d.assertHolds(t, c.dir)

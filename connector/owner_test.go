@@ -73,12 +73,20 @@ func (c *console) elsewhere() *console {
 // mustRefuse is a run that is refused with advice before it changes the database.
 func (c *console) mustRefuse(d database, why string, adjust ...func(*connector.Options)) {
 	c.t.Helper()
+	advice := "give this instance another name (--instance), or remove that graph with s1graph wipe --store neo4j --instance " + d.scope
+	c.mustRefuseSaying(d, []string{why, advice}, adjust...)
+}
+
+// mustRefuseSaying is a run that is refused before it changes the database.
+func (c *console) mustRefuseSaying(d database, texts []string, adjust ...func(*connector.Options)) {
+	c.t.Helper()
 	before := d.everything(c.t)
 	result := c.sync(append(adjust, d.write)...)
 	var usage *connector.UsageError
 	require.ErrorAs(c.t, result.err, &usage, "which s1graph run ends with exit code 2")
-	assert.ErrorContains(c.t, result.err, why)
-	assert.ErrorContains(c.t, result.err, "give this instance another name (--instance), or remove that graph with s1graph wipe --store neo4j --instance "+d.scope)
+	for _, text := range texts {
+		assert.ErrorContains(c.t, result.err, text)
+	}
 	assert.Equal(c.t, before, d.everything(c.t))
 }
 
@@ -291,14 +299,11 @@ func TestAMarkerOfALaterVersionIsRefused(t *testing.T) {
 	c.mustSync(d.write)
 	d.query(t, "MATCH (m:S1GraphScope {_scope: $scope}) SET m.format = 99")
 	held := d.everything(t)
-	result := c.sync(d.write)
-	var usage *connector.UsageError
-	require.ErrorAs(t, result.err, &usage)
-	assert.ErrorContains(t, result.err, "is of format 99")
-	assert.ErrorContains(t, result.err, "use a newer s1graph")
+	c.mustRefuseSaying(d, []string{"is of format 99", "use a newer s1graph"})
 	o := c.options()
 	d.write(&o)
 	_, err := connector.ForeignGraph(t.Context(), o)
+	var usage *connector.UsageError
 	require.ErrorAs(t, err, &usage)
 	assert.Equal(t, held, d.everything(t))
 }

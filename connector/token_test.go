@@ -40,6 +40,14 @@ func (c *console) withToken(token s1test.Token) (file string, adjust func(*conne
 	return file, func(o *connector.Options) { o.Config.TokenFile = file }
 }
 
+// syncWithToken is a first run with a token in a file, and the graph that it gives.
+func (c *console) syncWithToken(token s1test.Token) (file string, adjust func(*connector.Options), graph map[string]string) {
+	c.t.Helper()
+	file, adjust = c.withToken(token)
+	c.mustSync(adjust)
+	return file, adjust, c.graph()
+}
+
 // use puts a token into a file.
 func (c *console) use(file string, token s1test.Token) func() {
 	return func() { assert.NoError(c.t, os.WriteFile(file, []byte(token.Value), 0o600)) }
@@ -71,15 +79,11 @@ func TestANewTokenOfAnotherScopeInMidRunDeletesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newConsole(t, tenSites())
-			file, fromFile := c.withToken(wholeTenant("whole"))
-			c.mustSync(fromFile)
-			before := c.graph()
+			file, fromFile, before := c.syncWithToken(wholeTenant("whole"))
 			readAt := c.agentsReadAt()
 			c.swap(file, at, c.sites("of-nine", 0, 9))
 
-			result := c.sync(fromFile)
-			require.NoError(t, result.err)
-			assert.Equal(t, connector.Partial, result.Status)
+			result := c.mustSyncInPart(fromFile)
 			assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()), "of no type is it known what the new token did not see")
 			assert.Empty(t, result.changes)
 			assertSame(t, before, c.graph())
@@ -109,14 +113,10 @@ func TestANewTokenOfAnotherScopeInMidRunDeletesNothing(t *testing.T) {
 func TestANewTokenOfAWiderScopeInMidRunDeletesNothingAndReportsNoChange(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, tenSites())
-	file, fromFile := c.withToken(c.sites("of-nine", 0, 9))
-	c.mustSync(fromFile)
-	before := c.graph()
+	file, fromFile, before := c.syncWithToken(c.sites("of-nine", 0, 9))
 	c.swap(file, s1test.Fault{Path: "/agents"}, wholeTenant("whole"))
 
-	result := c.sync(fromFile)
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
+	result := c.mustSyncInPart(fromFile)
 	assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()))
 	assert.Empty(t, result.changes)
 	assert.Empty(t, lacking(before, c.graph()))
@@ -133,13 +133,9 @@ func TestANewTokenOfAWiderScopeInMidRunDeletesNothingAndReportsNoChange(t *testi
 func TestANewTokenOfOtherSitesInMidRunDeletesNothing(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, tenSites())
-	file, fromFile := c.withToken(c.sites("first-half", 0, 5))
-	c.mustSync(fromFile)
-	before := c.graph()
+	file, fromFile, before := c.syncWithToken(c.sites("first-half", 0, 5))
 	c.swap(file, s1test.Fault{Path: "/agents", Match: s1test.Rows}, c.sites("second-half", 5, 10))
-	result := c.sync(fromFile)
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
+	result := c.mustSyncInPart(fromFile)
 	assert.Empty(t, result.changes)
 	assert.Empty(t, lacking(before, c.graph()))
 	next := c.sync(fromFile)
@@ -188,15 +184,11 @@ func TestANewTokenOfTheSameScopeInMidRunChangesNothing(t *testing.T) {
 func TestATokenThatChangesTwiceInARunIsLookedAtTwice(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, tenSites())
-	file, fromFile := c.withToken(wholeTenant("first"))
-	c.mustSync(fromFile)
-	before := c.graph()
+	file, fromFile, before := c.syncWithToken(wholeTenant("first"))
 	c.swap(file, s1test.Fault{Path: "/agents"}, c.sites("of-nine", 0, 9))
 	c.swap(file, s1test.Fault{Path: "/threats"}, wholeTenant("third"))
 	asked := c.Requests()["/user"]
-	result := c.sync(fromFile)
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
+	c.mustSyncInPart(fromFile)
 	assert.Equal(t, asked+3, c.Requests()["/user"])
 	assertSame(t, before, c.graph())
 	c.mustSync(fromFile)
@@ -207,14 +199,10 @@ func TestATokenThatChangesTwiceInARunIsLookedAtTwice(t *testing.T) {
 func TestATokenThatChangesInTheMiddleOfPagingDeletesNothing(t *testing.T) {
 	t.Parallel()
 	c := newPaged(t)
-	file, fromFile := c.withToken(wholeTenant("whole"))
-	c.mustSync(fromFile)
-	before := c.graph()
+	file, fromFile, before := c.syncWithToken(wholeTenant("whole"))
 	c.swap(file, s1test.Fault{Path: "/agents", Match: s1test.Rows, After: 3}, c.sites("of-three", 0, 3))
 	asked := c.Requests()["/user"]
-	result := c.sync(fromFile)
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
+	result := c.mustSyncInPart(fromFile)
 	assert.Equal(t, asked+2, c.Requests()["/user"], "asked once for the change, whoever noticed it")
 	assert.Empty(t, result.changes)
 	assertSame(t, before, c.graph())
@@ -233,15 +221,11 @@ func TestANewTokenThatDoesNotTellItsScopeDeletesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newConsole(t, tenSites())
-			file, fromFile := c.withToken(wholeTenant("whole"))
-			c.mustSync(fromFile)
-			before := c.graph()
+			file, fromFile, before := c.syncWithToken(wholeTenant("whole"))
 			nine := c.sites("of-nine", 0, 9)
 			c.swap(file, s1test.Fault{Path: "/agents"}, nine)
 			mend := c.Break(s1test.Fault{Path: "/user", After: 1, Effect: effect})
-			result := c.sync(fromFile)
-			require.NoError(t, result.err)
-			assert.Equal(t, connector.Partial, result.Status)
+			result := c.mustSyncInPart(fromFile)
 			requireNotice(t, result, "The API token changed while this run read, and the console does not say what the new one may see")
 			assert.Empty(t, result.changes)
 			assertSame(t, before, c.graph())
@@ -256,9 +240,7 @@ func TestANewTokenThatDoesNotTellItsScopeDeletesNothing(t *testing.T) {
 func TestANewTokenThatIsRefusedTooFailsTheRun(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, tenSites())
-	file, fromFile := c.withToken(wholeTenant("whole"))
-	c.mustSync(fromFile)
-	before := c.graph()
+	file, fromFile, before := c.syncWithToken(wholeTenant("whole"))
 	c.Break(s1test.Fault{Path: "/agents", Times: 1, Effect: s1test.Revoke(c.use(file, wholeTenant("mistyped")), wholeTenant("real"))})
 	asked := c.Requests()["/user"]
 	result := c.sync(fromFile)
@@ -284,9 +266,7 @@ func TestAFirstRunWhoseTokenChangesEstablishesNothing(t *testing.T) {
 	c := newConsole(t, tenSites())
 	file, fromFile := c.withToken(wholeTenant("whole"))
 	c.swap(file, s1test.Fault{Path: "/agents"}, c.sites("of-nine", 0, 9))
-	result := c.sync(fromFile)
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
+	c.mustSyncInPart(fromFile)
 	assert.Empty(t, c.state()["established"])
 	assert.Equal(t, "auto", c.state()["applications"], "where applications are read from is not settled by half a tenant")
 	c.use(file, wholeTenant("whole-again"))()
@@ -309,9 +289,7 @@ func TestARecordingOfARunWhoseTokenChangedDeletesNothing(t *testing.T) {
 
 	c.dir = filepath.Join(t.TempDir(), "replayed")
 	c.mustSync(replayed(whole))
-	result := c.sync(replayed(mixed))
-	require.NoError(t, result.err)
-	assert.Equal(t, connector.Partial, result.Status)
+	result := c.mustSyncInPart(replayed(mixed))
 	assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()))
 	assert.Empty(t, result.changes)
 	assertSame(t, before, c.graph())
@@ -358,16 +336,12 @@ func requireNotice(t *testing.T, o outcome, start string) {
 func TestARunWhoseTokenChangesDeletesNothingThatWasAccepted(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, tenSites())
-	file, fromFile := c.withToken(wholeTenant("whole"))
-	c.mustSync(fromFile)
-	before := c.graph()
+	file, fromFile, before := c.syncWithToken(wholeTenant("whole"))
 	c.lose(0, 60)
 	require.Equal(t, connector.Partial, c.sync(fromFile).Status)
 	c.accept()
 	c.swap(file, s1test.Fault{Path: "/threats"}, c.sites("of-nine", 0, 9))
-	mixed := c.sync(fromFile, func(o *connector.Options) { o.AllowMassDelete = true })
-	require.NoError(t, mixed.err)
-	assert.Equal(t, connector.Partial, mixed.Status)
+	c.mustSyncInPart(fromFile, func(o *connector.Options) { o.AllowMassDelete = true })
 	assert.Empty(t, lacking(before, c.graph()))
 
 	c.use(file, wholeTenant("whole-again"))()
