@@ -353,13 +353,14 @@ func TestADirectoryThatCannotBeMadeIsAFailure(t *testing.T) {
 	assert.Regexp(t, `^s1graph: .*file: not a directory; give another --dir\n$`, got.stderr)
 }
 
-func TestADatabaseThatCannotBeReachedSaysItselfWhatToDo(t *testing.T) {
+func TestARunGoesOnWithoutADatabaseThatCannotBeReachedAndSaysWhatToDo(t *testing.T) {
 	server, with := console(t, small)
 	with.environment = append(with.environment, "S1GRAPH_STORE=neo4j", "NEO4J_URI=bolt://127.0.0.1:1", "NEO4J_PASSWORD=hunter2")
 	got := with.s1graph(t, "run", "--log-level", "error")
-	assert.Equal(t, 1, got.code)
-	assert.Regexp(t, `^s1graph: neo4j at bolt://127\.0\.0\.1:1: .*connection refused\n$`, got.stderr)
-	assert.Empty(t, server.Requests())
+	assert.Equal(t, 3, got.code)
+	assert.Empty(t, got.stderr)
+	assert.Regexp(t, `(?m)^! Neo4j is behind, and the next run brings it up to date: neo4j at bolt://127\.0\.0\.1:1: the server cannot be reached: look whether it runs, .*connection refused\.$`, got.stdout)
+	assert.NotEmpty(t, server.Requests())
 }
 
 func TestWarningsOfTheConfigurationAreLogged(t *testing.T) {
