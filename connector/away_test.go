@@ -15,7 +15,7 @@ import (
 	"s1graph/graph/neo4jstore"
 )
 
-// at makes a sync write to a Neo4j at an address too.
+// at makes a run write to a Neo4j at an address too.
 func at(uri string) func(*connector.Options) {
 	return func(o *connector.Options) {
 		o.Config.Store, o.RetryFor = "neo4j", 100*time.Millisecond

@@ -124,7 +124,7 @@ func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters ur
 		query := cloneQuery(filters)
 		limit := min(e.MaxLimit, c.pageSize)
 		if query.Has("limit") {
-			limit, _ = strconv.Atoi(query.Get("limit")) // what is no number is the console's to judge
+			limit, _ = strconv.Atoi(query.Get("limit")) // what is no number is the console's to refuse
 		}
 		seen := map[[sha256.Size]byte]bool{} // the names of the pages, which may be long
 		total, rowsBefore := -1, 0

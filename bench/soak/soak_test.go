@@ -210,7 +210,7 @@ func (s *soak) rand() float64 {
 	return s.random.Float64()
 }
 
-// sync does one sync and counts how it ended.
+// sync makes one run and counts how it ended.
 func (s *soak) sync(ctx context.Context, o connector.Options) (connector.Summary, error) {
 	o.RetryFor = time.Second
 	summary, err := connector.Sync(ctx, o)
