@@ -87,6 +87,18 @@ func (s Schedule) Next(after time.Time) time.Time {
 	}
 }
 
+// After is the first time later than after, where due is one of the times: an interval counts from that. It takes no longer
+// where the two are years apart.
+func (s Schedule) After(due, after time.Time) time.Time {
+	if s.every == 0 {
+		return s.Next(after)
+	}
+	if late := after.Sub(due); late >= 0 {
+		due = due.Add((late/s.every + 1) * s.every)
+	}
+	return due
+}
+
 // nextOnWall is Next of a cron expression. The expression is asked for times of a wall clock that nobody puts forward or
 // back, each of which is then looked up in the zone: go-cron itself leaves out midnight's run where the clock is put
 // forward at midnight, and comes to no end where a zone leaves out a day.

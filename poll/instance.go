@@ -100,16 +100,30 @@ func (i *instance) poll(ctx context.Context) {
 	}
 }
 
+// looksAtClock is how often who waits looks at the clock: it may be put forward or back meanwhile.
+const looksAtClock = time.Minute
+
 // wait waits until it is time for a run, or until one is asked for; false: the service ends.
 func (i *instance) wait(ctx context.Context, at time.Time) bool {
-	i.change(func(s *status) { s.activity, s.next = waiting, at })
-	select {
-	case <-ctx.Done():
-	case <-i.runNow:
-		i.log.Info("run now")
-	case <-i.service.After(at.Sub(i.service.Now())):
+	for {
+		now := i.service.Now()
+		if latest := i.settings.Interval.Next(now); at.After(latest.Add(time.Minute)) { // which is more than it is put off
+			at = latest
+		}
+		i.change(func(s *status) { s.activity, s.next = waiting, at })
+		left := at.Sub(now)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-i.runNow:
+			i.log.Info("run now")
+			return ctx.Err() == nil
+		case <-i.service.After(min(left, looksAtClock)):
+			if left <= looksAtClock {
+				return ctx.Err() == nil
+			}
+		}
 	}
-	return ctx.Err() == nil
 }
 
 // askForRun makes the instance sync now, but where it does so already or is about to.
@@ -126,15 +140,24 @@ func (i *instance) askForRun() {
 	}
 }
 
+// mostSkipped is how many runs a run is believed to have taken the time of: the clock was put forward by more.
+const mostSkipped = 10_000
+
 // dueAfter is when the next run is due, after one that was due and began at the given times and has ended now. What
 // came due while it was under way is skipped and counted.
 func (i *instance) dueAfter(due, started time.Time) time.Time {
-	for !due.After(started) {
-		due = i.settings.Interval.Next(due)
-	}
+	due = i.settings.Interval.After(due, started)
 	skipped := int64(0)
-	for ended := i.service.Now(); due.Before(ended); due = i.settings.Interval.Next(due) {
-		skipped++
+	ended := i.service.Now()
+	for due.Before(ended) {
+		if skipped++; skipped == mostSkipped {
+			due = i.settings.Interval.After(due, ended)
+		} else {
+			due = i.settings.Interval.Next(due)
+		}
+	}
+	if latest := i.settings.Interval.Next(ended); due.After(latest) { // the clock was put back
+		due = latest
 	}
 	if skipped > 0 {
 		i.log.Warn("the run took longer than its interval", "skipped", skipped, "interval", i.settings.Interval.String())
@@ -195,7 +218,7 @@ func (i *instance) run(ctx context.Context) ended {
 	}
 	started := i.service.Now()
 	i.change(func(s *status) { s.activity, s.since, s.progress = running, started, nil })
-	verify := i.settings.HasNeo4j() && started.Sub(i.verified) >= verifyEvery
+	verify := i.settings.HasNeo4j() && started.Sub(i.verified).Abs() >= verifyEvery
 	summary, err := i.sync(ctx, verify)
 	if err == nil && verify && !isBehind(summary) {
 		i.verified = started

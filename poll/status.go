@@ -98,6 +98,8 @@ func (i *instance) unready(s status, now time.Time) string {
 	switch late := i.settings.Interval.Nth(s.good.FinishedAt, 3); {
 	case s.good.FinishedAt.IsZero():
 		reason = "no run was committed yet"
+	case s.good.FinishedAt.After(now.Add(24 * time.Hour)):
+		reason = fmt.Sprintf("the last good run is dated %s, which is in the future: nobody knows how old it is", s.good.FinishedAt.Format(time.RFC3339))
 	case now.After(late):
 		reason = fmt.Sprintf("the last good run ended at %s, more than three intervals (%s) ago", s.good.FinishedAt.Format(time.RFC3339), i.settings.Interval)
 	default:
