@@ -122,7 +122,13 @@ func (m *memory) hashOf(r *rule) string {
 }
 
 func (m *memory) isMuted(r *rule, key string, at time.Time) bool {
-	return at.Before(m.mutes[muteKey(r, key)])
+	return r.mutes(m.mutes[muteKey(r, key)], at)
+}
+
+// mutes says whether a rule is muted until a time. One that it cannot have come by, but for a day, was written by a clock
+// that was ahead.
+func (r *rule) mutes(until, at time.Time) bool {
+	return until.After(at) && until.Sub(at) <= r.mute+24*time.Hour
 }
 
 func muteKey(r *rule, key string) string { return r.name + "\x00" + key }
@@ -262,9 +268,9 @@ func (e *evaluation) rememberStates(tx *outbox.Tx, r *rule) error {
 // rememberMutes mutes what was raised, and forgets what is muted no more.
 func (e *evaluation) rememberMutes(tx *outbox.Tx, rules []*rule) error {
 	at := e.run.StartedAt
-	muting := map[string]bool{}
+	muting := map[string]*rule{}
 	for _, r := range rules {
-		muting[r.name] = r.mute > 0
+		muting[r.name] = r
 		f := e.found[r]
 		if r.mute == 0 || f == nil {
 			continue
@@ -278,7 +284,7 @@ func (e *evaluation) rememberMutes(tx *outbox.Tx, rules []*rule) error {
 	}
 	for key, until := range e.memory.mutes {
 		name, _, _ := strings.Cut(key, "\x00")
-		if until.After(at) && muting[name] {
+		if r := muting[name]; r != nil && r.mute > 0 && r.mutes(until, at) {
 			continue
 		}
 		if b, _ := tx.Get(muteBucket, key); string(b) == strconv.FormatInt(until.UnixMilli(), 10) {

@@ -212,7 +212,7 @@ const releasedFor = 7 * 24 * time.Hour
 // stillReleased is what runs up to the last one released and Neo4j may hold still.
 func (r *run) stillReleased() reconcile.Keys {
 	before := r.last.state.ReleasedAt
-	if r.last.run == nil || r.isStored(r.last.id()) || r.summary.StartedAt.Sub(before).Abs() > releasedFor {
+	if r.last.run == nil || r.isStored(r.last.id()) || r.summary.StartedAt.Sub(before) > releasedFor {
 		return graph.None
 	}
 	keys := reconcile.UnionOfKeys(graph.None, keysOf(r.last.run, releasedFile))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -39,9 +38,6 @@ func (r *run) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m n
 		Complete: was.Complete, AgentsReadAt: was.AgentsReadAt, ReadAt: was.ReadAt, Tag: was.Tag, Version: was.Version, Adopted: m.Run,
 	}
 	last.Adopted = cmp.Or(last.Adopted, m.UnderWay)
-	if last.AgentsReadAt.After(r.summary.StartedAt.Add(24 * time.Hour)) {
-		last.AgentsReadAt = time.Time{}
-	}
 	if err := r.commitAdopted(ctx, store, last); err != nil {
 		return fmt.Errorf("reading the graph of %s back from Neo4j: %w", r.config.Instance, err)
 	}

@@ -173,7 +173,7 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 		return alerts.Run{}, err
 	}
 	told := alerts.Run{
-		ID: manifest.ID, StartedAt: manifest.StartedAt, Graph: run, Types: types,
+		ID: manifest.ID, StartedAt: manifest.StartedAt, ClockDoubted: !was.ClockDoubted.IsZero(), Graph: run, Types: types,
 		Changes:  run.Changes,
 		Fresh:    func(name string) bool { return was.Adopted != "" || summary.isFresh(types[name]) },
 		Baseline: func(name string) bool { return manifest.Previous == "" || summary.Changes[name].Baseline > 0 },

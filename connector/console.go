@@ -76,6 +76,7 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 	}
 	r.state = state{
 		Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: applications, Unclaimed: r.isUnclaimed(), Version: r.o.Version,
+		ClockDoubted: r.doubtClock(),
 	}
 	in, err := steps.NewInput(ctx, steps.Input{
 		Client: r.client, User: r.user, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,

@@ -20,7 +20,10 @@ func (r *run) moveOn() {
 	for _, c := range r.consumers {
 		needed = append(needed, c.needs()...)
 	}
-	bounds := jsonstore.Bounds{Since: r.summary.StartedAt.Add(-r.config.RunsKept), Bytes: int64(r.config.RunsKeptGiB * (1 << 30))}
+	bounds := jsonstore.Bounds{Bytes: int64(r.config.RunsKeptGiB * (1 << 30))}
+	if r.state.ClockDoubted.IsZero() {
+		bounds.Since = r.summary.StartedAt.Add(-r.config.RunsKept)
+	}
 	var err error
 	if r.excess, err = r.store.Excess(needed, bounds); err != nil {
 		r.notice("It cannot be told how much room older runs take: %v.", err)
@@ -55,6 +58,9 @@ func (r *run) prune() {
 	keep = slices.DeleteFunc(keep, func(id string) bool { return slices.Contains(r.excess, id) })
 	if err := r.store.Prune(keep...); err != nil {
 		r.notice("Older runs could not be removed, and take space: %v.", err)
+	}
+	if !r.state.ClockDoubted.IsZero() {
+		return
 	}
 	if err := r.store.PruneChanges(r.summary.StartedAt.Add(-r.config.ChangesKept)); err != nil {
 		r.notice("Changes of older runs could not be removed, and take space: %v.", err)

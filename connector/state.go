@@ -41,6 +41,8 @@ type state struct {
 	Taken      []string  `json:"taken,omitempty"`     // files of accepted deletions that the run took over
 	ReleasedAt time.Time `json:"releasedAt,omitzero"` // when the newest was released of what the run lists as released
 
+	ClockDoubted time.Time `json:"clockDoubted,omitzero"` // since when nothing was removed for its age; zero: the clock is believed
+
 	// Unclaimed says that Neo4j could not be asked yet, since the folder's first run, whose graph it holds.
 	Unclaimed bool `json:"unclaimed,omitempty"`
 

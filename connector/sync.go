@@ -142,6 +142,7 @@ func (r *run) openLast(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	r.last.state.believe(r.summary.StartedAt)
 	r.summary.Previous = r.last.id()
 	if recovered := r.store.Recovered(); recovered != "" {
 		r.notice("%s", recovered)

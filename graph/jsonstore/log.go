@@ -91,12 +91,23 @@ func readChanges(ctx context.Context, path string) iter.Seq2[graph.ChangeLine, e
 	}
 }
 
-// PruneChanges removes from the log the runs that started before the given time. The last run's changes stay: they
-// are in its own folder all the same.
+// PruneChanges removes from the log the runs that started before the given time. One that is dated more than a day after
+// the last run had a clock that was ahead: it goes with the run that followed it. The last run's changes stay: they are in
+// its own folder all the same.
 func (s *Store) PruneChanges(before time.Time) error {
-	return s.removeLogged(func(id string) bool {
-		return startOf(id).Before(before) && (s.last == nil || id != s.last.manifest.ID)
-	})
+	ids, err := loggedIDs(s.dir)
+	if err != nil || s.last == nil {
+		return err
+	}
+	last := &s.last.manifest
+	old, at := map[string]bool{}, last.StartedAt
+	for _, id := range slices.Backward(ids) {
+		if started := startOf(id); !started.After(last.StartedAt.Add(24 * time.Hour)) {
+			at = started
+		}
+		old[id] = at.Before(before) && id != last.ID
+	}
+	return s.removeLogged(func(id string) bool { return old[id] })
 }
 
 // logChanges puts the run's changes into the log, if there are any and it does not have them.
