@@ -299,10 +299,10 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 
 // notConsole is the fault of an answer in HTML, or a 403 without what the API puts around its errors, where the console
 // has answered in JSON before: what stands before it, such as a CDN, a proxy or a firewall, answers in its place for a
-// while, and says nothing about the URL or the token. It is nil of other answers.
+// while, and says nothing about the URL or the token. It is nil of other answers, and of a 5xx, whose status says enough.
 func (c *Client) notConsole(status int, answer *Error) *fault {
 	isHTML := answer.Foreign == webPage
-	if !c.isJSON.Load() || !isHTML && status != http.StatusForbidden {
+	if !c.isJSON.Load() || status >= http.StatusInternalServerError || !isHTML && status != http.StatusForbidden {
 		return nil
 	}
 	what := fmt.Sprintf("a %d that is not the console's", status)
