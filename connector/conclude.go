@@ -49,6 +49,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	if !r.mixed {
 		r.state.Applications = in.Applications
 	}
+	r.state.Complete = make(map[string]bool)
 	for name, t := range outcome.Types {
 		counts := r.summary.Entities
 		if t.Relationship {
@@ -64,12 +65,9 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 		if t.OutOfScope > 0 {
 			r.summary.KeptOutside[name] = t.OutOfScope
 		}
-	}
-	r.state.Established = r.established(outcome.Types)
-	r.state.Complete = make(map[string]bool)
-	for name, t := range outcome.Types {
 		r.state.Complete[name] = t.Skipped && r.last.state.Complete[name] || !t.KeepsAll() && t.Withheld == 0
 	}
+	r.state.Established = r.established(outcome.Types)
 	slices.Sort(r.summary.IncompleteTypes)
 	r.agentsReadAt()
 	r.noteSteps()
@@ -126,34 +124,28 @@ func (r *run) noteSteps() {
 // found out, so their types must have been read whole as well.
 func (r *run) established(types map[string]*reconcile.Type) map[string]bool {
 	established := make(map[string]bool)
-	sources := make(map[string][]string) // by step: the entity types that it depends on
+	dependsOn, entitiesOf := make(map[string][]string), make(map[string][]string) // by step
 	for _, result := range r.results {
-		for _, id := range result.Step.DependsOn {
-			sources[result.Step.ID] = append(sources[result.Step.ID], entityTypes(r.results, id)...)
+		dependsOn[result.Step.ID] = result.Step.DependsOn
+		for _, t := range result.Step.Types {
+			if !t.Relationship {
+				entitiesOf[result.Step.ID] = append(entitiesOf[result.Step.ID], t.Name)
+			}
 		}
 	}
 	for _, t := range steps.GraphTypes() { // entities come first
 		state := types[t.Name]
 		whole := !state.Skipped && !state.Failed
 		if t.Relationship {
-			ends := append([]string{t.From, t.To}, sources[t.Step]...)
+			ends := []string{t.From, t.To}
+			for _, id := range dependsOn[t.Step] {
+				ends = append(ends, entitiesOf[id]...)
+			}
 			whole = whole && !types[t.From].Failed && !types[t.To].Failed && !slices.ContainsFunc(ends, func(name string) bool { return !established[name] })
 		}
 		established[t.Name] = whole || r.last.established(&state.Written)
 	}
 	return established
-}
-
-func entityTypes(results []steps.Result, stepID string) []string {
-	var names []string
-	for _, result := range results {
-		for _, t := range result.Step.Types {
-			if result.Step.ID == stepID && !t.Relationship {
-				names = append(names, t.Name)
-			}
-		}
-	}
-	return names
 }
 
 // compare finds and writes the changes against the last run.

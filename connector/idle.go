@@ -65,12 +65,9 @@ func outOfTenant(ctx context.Context, c *config.Config, s *Summary, g graph.Snap
 		if len(limit.ids) == 0 || !s.isRead(limit.t) {
 			continue
 		}
-		there := map[string]bool{}
-		for key, err := range graph.Keys(ctx, g, limit.t.Name) {
-			if err != nil {
-				return nil, err
-			}
-			there[key] = true
+		there, err := graph.SetOf(graph.Keys(ctx, g, limit.t.Name))
+		if err != nil {
+			return nil, err
 		}
 		missing := slices.DeleteFunc(slices.Clone(limit.ids), func(id string) bool { return there[limit.key(id)] })
 		if len(missing) > 0 {

@@ -99,6 +99,18 @@ func Keys(ctx context.Context, s Snapshot, typeName string) iter.Seq2[string, er
 	return Map(s.Digests(ctx, typeName), func(d KeyDigest) string { return strings.Clone(d.Key) })
 }
 
+// SetOf gathers the texts of a sequence.
+func SetOf(seq iter.Seq2[string, error]) (map[string]bool, error) {
+	set := map[string]bool{}
+	for text, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		set[text] = true
+	}
+	return set, nil
+}
+
 // All yields the records that a snapshot has of a type, in ascending order of their keys. A snapshot that
 // knows a faster way than asking for them by key has a method of this name.
 func All(ctx context.Context, s Snapshot, typeName string) iter.Seq2[Encoded, error] {

@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"s1graph/graph"
@@ -86,9 +85,4 @@ type PropertyDescription struct {
 	Volatile string // why it is volatile, or ""
 	Combined string // how the values of several rows become one, or ""
 	Required bool   // JupiterOne's data model demands it
-}
-
-// SortByName puts descriptions in ascending order of the types' names.
-func SortByName(types []*Description) {
-	slices.SortFunc(types, func(a, b *Description) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -14,12 +14,9 @@ import (
 // Idle says in a sentence each which policies name groups that a graph does not have. Where it has no groups at all nobody
 // can tell.
 func Idle(ctx context.Context, policies []config.PosturePolicy, g graph.Snapshot) ([]string, error) {
-	there := map[string]bool{}
-	for key, err := range graph.Keys(ctx, g, entities.Group.GraphType().Name) {
-		if err != nil {
-			return nil, err
-		}
-		there[key] = true
+	there, err := graph.SetOf(graph.Keys(ctx, g, entities.Group.GraphType().Name))
+	if err != nil {
+		return nil, err
 	}
 	var sentences []string
 	for _, p := range policies {

@@ -115,12 +115,5 @@ func (r *reconciler) match(candidates map[string]string) {
 
 // created are the keys of a type that the last graph does not have.
 func (r *reconciler) created(ctx context.Context, name string) (map[string]bool, error) {
-	created := make(map[string]bool)
-	for key, err := range graph.Missing(ctx, r.Draft, r.Last, name) {
-		if err != nil {
-			return nil, err
-		}
-		created[key] = true
-	}
-	return created, nil
+	return graph.SetOf(graph.Missing(ctx, r.Draft, r.Last, name))
 }

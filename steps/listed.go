@@ -27,17 +27,14 @@ type listed struct {
 }
 
 // readBefore reads which accounts and groups the last graph has.
-func (l *listed) readBefore(ctx context.Context, last graph.Snapshot) error {
-	l.accountsBefore, l.groupsBefore = make(map[string]bool), make(map[string]bool)
-	for t, ids := range map[*graph.Type]map[string]bool{entities.Account.GraphType(): l.accountsBefore, entities.Group.GraphType(): l.groupsBefore} {
-		for key, err := range graph.Keys(ctx, last, t.Name) {
-			if err != nil {
-				return err
-			}
-			ids[idOf(key)] = true
-		}
+func (l *listed) readBefore(ctx context.Context, last graph.Snapshot) (err error) {
+	idsOf := func(t *graph.Type) (map[string]bool, error) {
+		return graph.SetOf(graph.Map(graph.Keys(ctx, last, t.Name), idOf))
 	}
-	return nil
+	if l.accountsBefore, err = idsOf(entities.Account.GraphType()); err == nil {
+		l.groupsBefore, err = idsOf(entities.Group.GraphType())
+	}
+	return err
 }
 
 // compareListed compares what was listed so far with the last graph.

@@ -5,6 +5,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -68,7 +69,7 @@ func emitted(relationships bool) []*model.Description {
 			}
 		}
 	}
-	model.SortByName(types)
+	slices.SortFunc(types, func(a, b *model.Description) int { return cmp.Compare(a.Name, b.Name) })
 	return types
 }
 
