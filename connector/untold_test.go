@@ -126,6 +126,8 @@ func assertSaid(t *testing.T, clean, got map[string]string) {
 		switch {
 		case !ok || strings.Contains(key, "|has|sentinelone_application"):
 			continue
+		case strings.Contains(key, "|has|sentinelone_threat:") && clean[from] == "":
+			continue // the agent is gone and kept, and the threat's row names it still
 		case strings.Contains(key, "|protects|"):
 			to = from
 		case strings.Contains(key, "|owns|"):
@@ -252,7 +254,7 @@ func TestConsoleThatDoesNotTellTheScopeIsNotWidenedByASiteThatIsCreated(t *testi
 	c.Accept(c.sites(s1test.DefaultToken, 0, 10))
 	result := c.mustSync()
 	assert.EqualValues(t, 1, result.Changes["sentinelone_site"].Created)
-	assert.EqualValues(t, 20, result.Changes["sentinelone_agent"].Created)
+	assert.EqualValues(t, tenSites().Agents/10, result.Changes["sentinelone_agent"].Created)
 	assert.Zero(t, result.Changes["sentinelone_agent"].Baseline)
 
 	// Seen with another token it may have been there before.
