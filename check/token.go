@@ -17,8 +17,7 @@ func (c *checker) token(a answers) {
 	case refused, notFound:
 		c.ok("token", "accepted by "+a.accepted())
 		c.skip("the console does not say", "role", "token expiry")
-		c.warn("scope", "the console does not say what the token sees: "+a.err.Error(),
-			"nothing will count as gone, as it cannot be told what the token sees; use a service user's token")
+		c.warn("scope", "the console does not say what the token sees: "+a.err.Error(), byLists)
 		return
 	default:
 		c.fault("token", "accepted by "+a.accepted()+", but a run must know what it sees: "+said(a.err), c.adviceOn(a.err, ""))
@@ -55,10 +54,13 @@ func (c *checker) role(user s1.User) {
 	}
 }
 
+// byLists is how the scope is found out where /user does not tell it.
+const byLists = "a run finds it out by what /accounts, /sites and /groups list; what leaves those lists is kept until s1graph accept-deletions --out-of-scope, and a new token puts one run in doubt"
+
 func (c *checker) scope(a answers) {
 	user := a.user
 	if !user.TellsScope() {
-		c.warn("scope", "/user does not say what the token sees", "nothing will count as gone, as it cannot be told what the token sees; use a service user's token")
+		c.warn("scope", "/user does not say what the token sees", byLists)
 		return
 	}
 	const few = 3
