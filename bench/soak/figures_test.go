@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -101,7 +102,11 @@ func (s *soak) figures() string {
 	}
 	fmt.Fprintf(&b, "%6d  requests to the receiver, which took %d messages\n", s.receiver.requests, len(s.receiver.messages))
 	fmt.Fprintf(&b, "%6d  messages that were listed as dead\n", len(s.dead))
-	fmt.Fprintf(&b, "%6d  planted events\n", s.planted)
+	fmt.Fprintf(&b, "%6d  planted events, of which %d belong to runs that were said not to be seen\n", s.planted, s.excused)
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err == nil {
+		fmt.Fprintf(&b, "%6d  seconds of CPU time, without Neo4j's\n", used.Utime.Sec+used.Stime.Sec)
+	}
 	const mib = 1 << 20
 	fmt.Fprintf(&b, "a clean run's folder has %.1f MiB\n", float64(s.clean)/mib)
 	for i, one := range s.samples {

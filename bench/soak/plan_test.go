@@ -1,15 +1,21 @@
 package soak_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"s1graph/alerts/outbox"
 	"s1graph/s1/s1test"
 )
 
@@ -141,7 +147,26 @@ func (s *soak) ofReceiver() []kind {
 		mood("the receiver takes and does not answer", 2, cutting),
 		mood("the receiver asks for a pause", 2, busy),
 		mood("the receiver refuses", 2, refusing),
+		{"alerts.db is damaged while nothing waits in it", 1, func(t *testing.T, random int) { s.damageAlerts(t, random) }, func(*testing.T) {}},
 	}
+}
+
+// damageAlerts writes over a part of alerts.db, unless that cannot be or would lose what waits there.
+func (s *soak) damageAlerts(t *testing.T, random int) {
+	if s.isBroken || s.service == nil {
+		return
+	}
+	s.sample(t) // for what is dead
+	for _, queue := range s.service.Status().Instances[0].Alerts {
+		if queue.Queued > 0 {
+			return
+		}
+	}
+	f, err := os.OpenFile(outbox.In(s.settings.Dir).Path(), os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, 4096), int64(random%3)*4096)
+	require.NoError(t, errors.Join(err, f.Close()))
+	s.count("times that alerts.db was damaged")
 }
 
 // ofNeo4j are none where there is no Neo4j.
