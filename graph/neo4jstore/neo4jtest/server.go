@@ -205,6 +205,9 @@ func (s *Server) writeSettings() error {
 		"dbms.usage_report.enabled":      "false",
 		"db.tx_log.preallocate":          "false", // 256 MiB a database, which tests do not fill
 
+		// Tests that give a wrong password do not shut out those that are run beside them.
+		"dbms.security.auth_max_failed_attempts": "0",
+
 		"internal.server.bolt.thread_pool_shutdown_wait_time": "0s", // twice 5 s at the end, with nothing left to do
 	}
 	maps.Copy(settings, s.options.Settings)
