@@ -76,6 +76,9 @@ func New(c Config) *Engine {
 	return &Engine{c}
 }
 
+// WithoutRules is an Engine for the outbox of an instance's directory, whose Cursor others may have moved.
+func WithoutRules(dir string) *Engine { return New(Config{Outbox: outbox.In(dir)}) }
+
 // Run is a committed run that is to be evaluated.
 type Run struct {
 	ID        string

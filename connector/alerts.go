@@ -29,10 +29,13 @@ type evaluator struct {
 
 var _ consumer = (*evaluator)(nil)
 
-// openEvaluator says who evaluates runs, if there are rules.
+// openEvaluator says who evaluates runs, or without rules who keeps those that wait for them.
 func (r *run) openEvaluator(context.Context) (consumer, error) {
-	if r.o.Alerts == nil || r.o.DryRun {
+	switch {
+	case r.o.DryRun:
 		return nil, nil
+	case r.o.Alerts == nil:
+		return &keeper{evaluator: evaluator{engine: alerts.WithoutRules(r.config.Dir), runs: r.store}}, nil
 	}
 	return &evaluator{engine: r.o.Alerts, runs: r.store}, nil
 }
@@ -121,6 +124,34 @@ func (e *evaluator) report() report {
 	r := report{notices: e.notices, unseen: e.unseen, behind: len(e.notices) > 0}
 	e.notices, e.unseen = nil, nil
 	return r
+}
+
+// keeper keeps the runs that wait for rules which this run is without, and another configuration may have. Once one of them
+// was too much to keep, the rest are not kept either: the rules may be gone for good.
+type keeper struct {
+	evaluator
+	keeps bool
+}
+
+func (k *keeper) catchUp(ctx context.Context, last *jsonstore.Run) {
+	if last == nil {
+		return
+	}
+	evaluated, err := k.engine.Cursor(ctx)
+	if err == nil && evaluated == "" { // there never were rules
+		return
+	}
+	behind := k.since(last, evaluated)
+	k.keeps = err != nil || len(behind) == 0 || behind[0].Manifest().Previous == evaluated
+	if k.keeps {
+		k.behind = idsOf(behind)
+	}
+}
+
+func (k *keeper) apply(_ context.Context, run committed) {
+	if k.keeps {
+		k.behind = append(k.behind, run.Manifest().ID)
+	}
 }
 
 // complain tells of a fault that makes alerts stay behind, unless the run was interrupted.

@@ -30,10 +30,15 @@ type told struct {
 // tell makes rules, each with its name and condition or the name of a ready-made one.
 func (c *console) tell(rules ...config.Rule) *told {
 	c.t.Helper()
+	return c.tellBy(filepath.Join(c.t.TempDir(), "alerts.db"), rules...)
+}
+
+// tellBy is tell with an outbox in a path.
+func (c *console) tellBy(path string, rules ...config.Rule) *told {
+	c.t.Helper()
 	d := []config.Destination{{Name: "hook", URL: config.NewSecret("https://hook.test"), Format: "json"}}
 	compiled, faults := alerts.Compile(&config.Alerts{Destinations: d, Rules: rules})
 	require.Empty(c.t, faults)
-	path := filepath.Join(c.t.TempDir(), "alerts.db")
 	return &told{c.t, alerts.New(alerts.Config{Rules: compiled, Outbox: outbox.At(path), Instance: "test", Destinations: d}), path}
 }
 

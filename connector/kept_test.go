@@ -190,3 +190,48 @@ func TestTheRunThatNeo4jHoldsIsKeptForAWhileAndNeo4jIsThenMovedOn(t *testing.T) 
 	assert.Contains(t, w.texts(unseenRule.Use)[0], "neo4j is moved on")
 	assert.Len(t, runsOf(t, c.dir), 2)
 }
+
+// Who runs by hand may use a configuration without the rules that the service's has.
+func TestARunThatWaitsForRulesIsKeptWhileRunsWithoutRulesComeBy(t *testing.T) {
+	for name, test := range map[string]struct {
+		adjust func(*connector.Options)
+		told   bool
+	}{
+		"for a few days":      {func(*connector.Options) {}, true},
+		"longer than is kept": {func(o *connector.Options) { o.Config.RunsKept = 2 * 24 * time.Hour }, false},
+		"in too much room":    {func(o *connector.Options) { o.Config.RunsKeptGiB = 1e-9 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, busy())
+			w := c.tellBy(filepath.Join(c.dir, "alerts.db"), newAgent, unseenRule)
+			daily := days()
+			c.mustSync(w.of, daily, test.adjust)
+			var want []string
+			moved, most := 0, 0
+			for day := 1; day <= 5; day++ {
+				c.SetDay(day)
+				want = append(want, newAgents(c.Plan(day))...)
+				result := c.mustSync(daily, test.adjust)
+				moved += len(result.MovedOn)
+				most = max(most, len(runsOf(t, c.dir)))
+			}
+			kept := len(runsOf(t, c.dir))
+			c.SetDay(6)
+			result := c.mustSync(w.of, daily, test.adjust)
+			if test.told {
+				assert.Zero(t, moved)
+				assert.Empty(t, result.MovedOn)
+				assert.Subset(t, keysOf(w), want)
+				assert.Empty(t, w.texts(unseenRule.Use))
+			} else {
+				assert.Equal(t, 1, moved, "it is said once: the rules may be gone for good")
+				assert.Equal(t, 2, kept, "what nobody can evaluate in its order is not kept")
+				assert.LessOrEqual(t, most, 5)
+				require.Len(t, w.texts(unseenRule.Use), 1)
+				assert.Contains(t, w.texts(unseenRule.Use)[0], "Alerts did not see ")
+			}
+			assert.LessOrEqual(t, len(runsOf(t, c.dir)), 2)
+		})
+	}
+}

@@ -88,7 +88,7 @@ func fill(t *testing.T, box *outbox.Outbox, destination string, n int, at time.T
 	})
 }
 
-func TestCountingCostsTheSameWithTensOfThousandsThatWereGivenUp(t *testing.T) {
+func TestCountingCostsTheSameWithThousandsThatWereGivenUp(t *testing.T) {
 	cost := func(n int) float64 {
 		box := newBox(t)
 		fill(t, box, "soc", n, noon)
