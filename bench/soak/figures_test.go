@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -33,13 +34,20 @@ func (s *soak) sample(t *testing.T) {
 	if s.isBroken {
 		return
 	}
-	require.NoError(t, outbox.In(s.settings.Dir).View(t.Context(), func(tx *outbox.Tx) error {
-		dead, err := tx.Dead("")
-		for _, e := range dead {
-			s.dead[e.ID] = message{ID: e.ID, Event: e.Event, Rule: e.Rule, Key: e.Key}
-		}
-		return err
-	}))
+	look := func() error {
+		return outbox.In(s.settings.Dir).View(t.Context(), func(tx *outbox.Tx) error {
+			dead, err := tx.Dead("")
+			for _, e := range dead {
+				s.dead[e.ID] = message{ID: e.ID, Event: e.Event, Rule: e.Rule, Key: e.Key}
+			}
+			return err
+		})
+	}
+	err := look()
+	if errors.Is(err, outbox.ErrDamaged) { // and nobody had met with that yet
+		err = look()
+	}
+	require.NoError(t, err)
 	now := sample{day: int(s.elapsed().Hours() / 24), goroutines: runtime.NumGoroutine(), disk: sizeOf(t, s.settings.Dir)}
 	open, err := os.ReadDir("/proc/self/fd")
 	require.NoError(t, err)

@@ -38,7 +38,7 @@ type kind struct {
 // makePlan says what fails when. What keeps runs from being committed fails one after the other, and never for so long
 // that two busy days look like one; what only follows the runs fails meanwhile, too.
 func (s *soak) makePlan(random *rand.Rand, polls int) []fault {
-	lanes := [][]kind{s.ofRuns(), s.ofReceiver(), s.ofNeo4j()}
+	lanes := [][]kind{s.ofRuns(), s.ofReceiver(), s.ofNeo4j(), s.ofClock()}
 	gap := 1 + polls/40 // a week has some of each
 	var plan []fault
 	for lane, kinds := range lanes {
@@ -133,6 +133,17 @@ func (s *soak) ofRuns() []kind {
 			func(*testing.T, int) { s.stop() },
 			func(t *testing.T) { s.start(t) },
 		},
+	}
+}
+
+// ofClock put the clock of the machine to another time.
+func (s *soak) ofClock() []kind {
+	clock := func(name string, off time.Duration) kind {
+		return kind{name, 3, func(*testing.T, int) { s.skew.Store(int64(off)) }, func(*testing.T) { s.skew.Store(0) }}
+	}
+	return []kind{
+		clock("the clock is three years ahead", 3*365*24*time.Hour),
+		clock("the clock is a day behind", -24*time.Hour),
 	}
 }
 
