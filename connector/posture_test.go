@@ -83,3 +83,41 @@ func TestAnotherPolicyRaisesNothing(t *testing.T) {
 	ids, _ = told.events()
 	assert.NotEmpty(t, ids)
 }
+
+// networkStatus says whether the console has cut a machine off, which people want to know; isActive tells who is online.
+func TestConsoleThatCutsAMachineOffIsToldOfByChangesRulesAndPosture(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Agents: 4, Quiet: true})
+	told := c.tell(config.Rule{Use: "device isolated"}, config.Rule{Use: "isolation lifted"}, config.Rule{Use: "device not compliant"})
+	connected := func(o *connector.Options) {
+		o.Config.Posture = []config.PosturePolicy{{NetworkStatus: []string{"connected"}}}
+	}
+	c.mustSync(told.of, connected)
+	agent := "sentinelone_agent:" + c.AgentID(1)
+	heard := 0
+	for _, step := range []struct {
+		status string
+		told   int // alerts that the step adds
+		fallen int64
+	}{
+		{"disconnecting", 2, 1}, // isolated, and not compliant
+		{"disconnected", 0, 1},
+		{"connecting", 0, 1},
+		{"connected", 2, 0}, // lifted, and compliant again
+	} {
+		mend := c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Rewrite(func(row map[string]any) {
+			if row["id"] == c.AgentID(1) {
+				row["networkStatus"] = step.status
+			}
+		})})
+		result := c.mustSync(told.of, connected)
+		mend()
+		require.Len(t, result.changes, 1, step.status)
+		assert.Equal(t, agent, result.changes[0].Key)
+		assert.Equal(t, []string{"networkStatus"}, result.changes[0].Changed, "it is not volatile")
+		_, keys := told.events()
+		assert.Len(t, keys[heard:], step.told, step.status)
+		heard = len(keys)
+		assert.Equal(t, step.fallen, c.fallen(), step.status)
+	}
+}

@@ -103,3 +103,42 @@ func TestConsoleThatWritesMinusOneHasLicencesWithoutLimit(t *testing.T) {
 		mend()
 	}
 }
+
+// What analysts ask for arrives where the data model says. The rows are those of the API document's own names.
+func TestConsoleThatTellsMoreOfAgentsAndThreatsHasItInTheGraph(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Agents: 1, Threats: 1})
+	at := "2026-03-01T08:00:00Z"
+	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Rewrite(func(row map[string]any) {
+		row["computerName"], row["machineSid"], row["activeProtection"], row["healthStatus"] = "PC-1", "S-1-5-21-1-2-3", []any{"edr", "epp"}, true
+		row["tags"] = map[string]any{"sentinelone": []any{map[string]any{"key": "env", "value": "prod", "assignedBy": "Ada", "assignedAt": at}}}
+	})})
+	c.Break(s1test.Fault{Path: "/threats", Effect: s1test.Rewrite(func(row map[string]any) {
+		row["agentDetectionInfo"] = map[string]any{"agentOsName": nil, "agentDomain": nil, "agentVersion": nil, "cloudProviders": map[string]any{"AWS": map[string]any{"cloudInstanceId": "i-1"}}}
+		now := row["agentRealtimeInfo"].(map[string]any)
+		now["agentOsName"], now["agentDomain"], now["agentVersion"] = "Windows 11", "ACME", "24.1"
+		row["ecsInfo"] = map[string]any{"clusterName": "blue"}
+		row["threatInfo"].(map[string]any)["rootProcessUpn"] = "ada@acme.example"
+		row["mitigationStatus"] = []any{map[string]any{"action": "kill", "status": "failed", "latestReport": "/threats/mitigation-report/1",
+			"actionsCounters": map[string]any{"failed": 2, "pendingReboot": 3}}}
+	})})
+	c.mustSync()
+	host := strings.TrimPrefix(c.url, "http://")
+	for key, want := range map[string]map[string]any{
+		"sentinelone_agent:" + c.AgentID(0): {
+			"machineSid": "S-1-5-21-1-2-3", "activeProtection": []any{"edr", "epp"}, "tagsAssigned": []any{"env:prod: Ada, " + at},
+			"webLink": "https://" + host + "/sentinels/devices?page=1&filter=%7B%22computerName__contains%22%3A%22%5C%22PC-1%5C%22%22%7D", "healthStatus": nil,
+		},
+		"sentinelone_threat:" + c.ThreatID(0): {
+			"agentOsName": "Windows 11", "agentDomain": "ACME", "agentVersion": "24.1", "cloudInstanceId": "i-1", "ecsCluster": "blue",
+			"rootProcessUpn": "ada@acme.example", "mitigationFailedCount": 2.0, "mitigationPendingCount": 3.0,
+			"latestReports": []any{"/threats/mitigation-report/1"}, "webLink": "https://" + host + "/incidents/threats/" + c.ThreatID(0) + "/overview",
+		},
+	} {
+		typeName, _, _ := strings.Cut(key, ":")
+		record := of(t, c.graph(), typeName)[key]
+		for property, value := range want {
+			assert.Equal(t, value, record[property], "%s of %s", property, key)
+		}
+	}
+}
