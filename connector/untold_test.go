@@ -298,11 +298,11 @@ func TestConsoleThatDoesNotTellTheScopeKeepsWhatLeftItsListsUntilItIsAccepted(t 
 
 			requireNotice(t, result, "The console does not say what the token may see, and lists ")
 			assert.NotContains(t, c.graph(), gone, "what is inside is evaluated like any other")
-			expected := maps.Clone(before)
-			maps.DeleteFunc(expected, func(key, _ string) bool { return c.graph()[key] == "" && strings.Contains(key, gone) })
-			assert.Empty(t, lackingOf("sentinelone_agent", expected, c.graph()), "what hangs on it is kept")
-			assert.Empty(t, lackingOf("sentinelone_site", before, c.graph()))
-			assert.Empty(t, lackingOf("sentinelone_group", before, c.graph()))
+			expected, after := maps.Clone(before), c.graph()
+			maps.DeleteFunc(expected, func(key, _ string) bool { return after[key] == "" && strings.Contains(key, gone) })
+			assert.Empty(t, lackingOf("sentinelone_agent", expected, after), "what hangs on it is kept")
+			assert.Empty(t, lackingOf("sentinelone_site", before, after))
+			assert.Empty(t, lackingOf("sentinelone_group", before, after))
 			assert.Positive(t, result.KeptOutside["sentinelone_agent"])
 			assert.Empty(t, c.mustSync().changes)
 
