@@ -35,6 +35,7 @@ func hanging(t *testing.T) string {
 var behindRule = config.Rule{Name: "behind", When: `run.behind.exists(s, s == "neo4j")`, Title: "{{.Behind}} is behind"}
 
 func TestANeo4jThatIsAwayStopsNothing(t *testing.T) {
+	t.Parallel()
 	for name, uri := range map[string]string{"nobody listens": "bolt://127.0.0.1:1", "it hangs": hanging(t)} {
 		t.Run(name, func(t *testing.T) {
 			c := newConsole(t, small())
@@ -58,6 +59,7 @@ func TestANeo4jThatIsAwayStopsNothing(t *testing.T) {
 
 // A folder that began while Neo4j was away may write to it as one that began while it was there.
 func TestANeo4jThatComesBackIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	away := func(o *connector.Options) {
 		d.write(o)
@@ -85,6 +87,7 @@ func TestANeo4jThatComesBackIsBroughtUpToDate(t *testing.T) {
 
 // Such a folder may be the successor of one that is lost: it takes the graph over if it is of the same console and scope.
 func TestAFolderThatBeganWhileNeo4jWasAwayTakesOverTheGraphOfALostOne(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	away := func(o *connector.Options) {
 		d.write(o)
@@ -107,6 +110,7 @@ func TestAFolderThatBeganWhileNeo4jWasAwayTakesOverTheGraphOfALostOne(t *testing
 
 // What is surely a fault of the configuration is said to who types the command, and does not stop a service.
 func TestAMisconfiguredNeo4jEndsARunByHandAndNoService(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	for _, test := range []struct { // a wrong password comes last: after some the server refuses whoever comes for a while
 		name  string

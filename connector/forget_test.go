@@ -142,6 +142,7 @@ func TestWhatIsWithheldAndAcceptedOutlivesForgetting(t *testing.T) {
 }
 
 func TestNeo4jForgetsTooWhateverItHolds(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	for name, disturb := range map[string]func(c *console){
 		"the last run": func(*console) {},

@@ -55,6 +55,7 @@ func days() func(*connector.Options) {
 }
 
 func TestARunThatCannotBeReadIsPassedOverAndSaid(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, run string){
 		"changes written over": func(t *testing.T, run string) {
 			require.NoError(t, os.WriteFile(filepath.Join(run, "changes.jsonl"), []byte("{nonsense\n"), 0o600))
@@ -131,6 +132,7 @@ func TestADamagedOutboxIsMovedAsideAndAlertsGoOn(t *testing.T) {
 
 // Where alerts.db cannot be opened at all, runs are kept for the rules.
 func TestRunsThatAreKeptForRulesAreBounded(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		adjust func(*connector.Options)
 		most   int

@@ -19,6 +19,7 @@ func readable(r request) bool { return !strings.HasSuffix(r.URL.Path, "/user") }
 
 // Whoever edits the marker does not open the graph to other folders, nor lock its own out.
 func TestAMarkerWhoseTokenSomebodyEditedNamesItsFolderStill(t *testing.T) {
+	t.Parallel()
 	for name, token := range map[string]string{"none": "null", "a number": "5", "empty": "''", "a list": "['a']"} {
 		t.Run(name, func(t *testing.T) {
 			d := newDatabase(t)
@@ -43,6 +44,7 @@ func TestAMarkerWhoseTokenSomebodyEditedNamesItsFolderStill(t *testing.T) {
 }
 
 func TestALostFolderAdoptsAGraphWhoseMarkerSomebodyEdited(t *testing.T) {
+	t.Parallel()
 	for name, edit := range map[string]string{
 		"no batches": "m.batch = null", "batches in words": "m.batch = 'many'", "no run": "m.run = null", "a run of another kind": "m.run = 5",
 	} {
@@ -63,6 +65,7 @@ func TestALostFolderAdoptsAGraphWhoseMarkerSomebodyEdited(t *testing.T) {
 // Of an edited record the adopted graph has the key alone. That is no reason to take the rest of it out of the database
 // before it was read anew.
 func TestWhatSomebodyEditedStaysInNeo4jUntilItIsReadAnew(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -85,6 +88,7 @@ func TestWhatSomebodyEditedStaysInNeo4jUntilItIsReadAnew(t *testing.T) {
 }
 
 func TestKeysThatNoTypeGivesAreNotAdopted(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -113,6 +117,7 @@ func (o *onceAt) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestARunWhoseGraphAnotherFolderTookSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -130,6 +135,7 @@ func TestARunWhoseGraphAnotherFolderTookSaysWhatToDo(t *testing.T) {
 }
 
 func TestAMarkerWhoseFormatIsNoNumberIsRefusedWithWhatToDo(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)

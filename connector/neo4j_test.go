@@ -90,6 +90,7 @@ func odd() s1test.Tenant {
 }
 
 func TestNeo4jHoldsTheGraphOfEachRun(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, odd())
 	first := c.mustSync(d.write)
@@ -125,6 +126,7 @@ func TestNeo4jHoldsTheGraphOfEachRun(t *testing.T) {
 }
 
 func TestNeo4jIsHealedWhenTheLocalDirectoryWasLost(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, odd())
 	c.mustSync(d.write)
@@ -138,6 +140,7 @@ func TestNeo4jIsHealedWhenTheLocalDirectoryWasLost(t *testing.T) {
 // A lost directory and a list that comes back short are two faults at once: the last graph, against which the list is
 // held, is what the database has.
 func TestTheGuardHoldsWhenTheLocalDirectoryWasLost(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -158,6 +161,7 @@ func TestTheGuardHoldsWhenTheLocalDirectoryWasLost(t *testing.T) {
 // Neo4j is several runs behind, and the one that it holds is not kept any more. In one of those runs somebody accepted
 // deletions, and in another all were let pass.
 func TestNeo4jLetsGoWhatWasAcceptedInRunsThatItMissedAndNothingElse(t *testing.T) {
+	t.Parallel()
 	for name, adjust := range map[string]func(*connector.Options){
 		"read back": func(*connector.Options) {},
 		"verified":  func(o *connector.Options) { o.Verify = true },
@@ -197,6 +201,7 @@ func TestNeo4jLetsGoWhatWasAcceptedInRunsThatItMissedAndNothingElse(t *testing.T
 }
 
 func TestNeo4jFollowsARunInWhichDeletionsWereAccepted(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -215,6 +220,7 @@ func TestNeo4jFollowsARunInWhichDeletionsWereAccepted(t *testing.T) {
 
 // Another process that writes to the instance's scope is one of the faults that come in the middle of an apply.
 func TestAFaultInTheMiddleLeavesNeo4jBehindUntilTheNextRun(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	other, err := neo4jstore.Open(t.Context(), neo4jstore.Config{
@@ -245,12 +251,13 @@ func TestAFaultInTheMiddleLeavesNeo4jBehindUntilTheNextRun(t *testing.T) {
 }
 
 func TestNeo4jThatIsKilledInTheMiddleIsHealedByTheNextRun(t *testing.T) {
+	t.Parallel()
 	server := neo4jtest.Own(t, neo4jtest.Options{})
 	d := database{server, "killed"}
 	c := newConsole(t, odd())
 	kill := sync.OnceFunc(func() { assert.NoError(t, server.Kill()) })
-	result := c.sync(d.write, func(o *connector.Options) {
-		o.RetryFor = 2 * time.Second
+	soon := func(o *connector.Options) { o.RetryFor = 2 * time.Second }
+	result := c.sync(d.write, soon, func(o *connector.Options) {
 		o.Progress = func(e connector.Event) {
 			if strings.HasPrefix(e.Step, "neo4j ") {
 				kill()
@@ -265,7 +272,7 @@ func TestNeo4jThatIsKilledInTheMiddleIsHealedByTheNextRun(t *testing.T) {
 	assert.Contains(t, strings.Join(result.Notices, "\n"), "Neo4j is behind, and the next run brings it up to date: ")
 	assert.Equal(t, c.clean(), c.graph(), "the graph files are committed as always")
 
-	unreachable := c.sync(d.write)
+	unreachable := c.sync(d.write, soon)
 	require.NoError(t, unreachable.err)
 	assert.Contains(t, unreachable.Stores[0].Error, "look whether it runs")
 
@@ -277,6 +284,7 @@ func TestNeo4jThatIsKilledInTheMiddleIsHealedByTheNextRun(t *testing.T) {
 }
 
 func TestNeo4jIsFilledAgainWhenItWasWiped(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -288,6 +296,7 @@ func TestNeo4jIsFilledAgainWhenItWasWiped(t *testing.T) {
 
 // Runs without the database are made up for by the next run with it, before the tenant is read.
 func TestNeo4jCatchesUpWithWhatItMissed(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, odd())
 	filesOnly := func(o *connector.Options) { o.Config.Instance = d.scope }
@@ -303,6 +312,7 @@ func TestNeo4jCatchesUpWithWhatItMissed(t *testing.T) {
 }
 
 func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, odd())
 	c.mustSync(d.write)
@@ -327,6 +337,7 @@ func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
 }
 
 func TestADryRunLeavesNeo4jAlone(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -337,6 +348,7 @@ func TestADryRunLeavesNeo4jAlone(t *testing.T) {
 }
 
 func TestWipeRemovesOneInstance(t *testing.T) {
+	t.Parallel()
 	gone, stays := newDatabase(t), newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(gone.write)

@@ -91,6 +91,7 @@ func (c *console) mustRefuseSaying(d database, texts []string, adjust ...func(*c
 }
 
 func TestTwoFoldersWithOneNameDoNotDeleteEachOthersGraph(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	first := newConsole(t, little())
 	first.mustSync(d.write)
@@ -125,6 +126,7 @@ func TestTwoFoldersWithOneNameDoNotDeleteEachOthersGraph(t *testing.T) {
 }
 
 func TestALostFolderTakesTheGraphOfNeo4jForItsLastOne(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, odd())
 	c.mustSync(d.write)
@@ -162,6 +164,7 @@ func common(a, b map[string]string, typeName string) []string {
 
 // Without a last graph, what is out of the scope of a run would count as gone.
 func TestALostFolderKeepsWhatLiesOutsideItsScope(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, spread())
 	c.mustSync(d.write)
@@ -180,6 +183,7 @@ func TestALostFolderKeepsWhatLiesOutsideItsScope(t *testing.T) {
 
 // Without a last graph, nobody would ask for what a list lacks.
 func TestALostFolderAsksForWhatAListLacks(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -193,6 +197,7 @@ func TestALostFolderAsksForWhatAListLacks(t *testing.T) {
 
 // What is known of an adopted graph is known already: nobody is told of each thing in it.
 func TestOfAnAdoptedGraphNobodyIsTold(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	rules := []config.Rule{newAgent, {Name: "there", When: `entity.type == "sentinelone_agent" && entity.id != ""`}}
@@ -212,6 +217,7 @@ func TestOfAnAdoptedGraphNobodyIsTold(t *testing.T) {
 
 // However it ends in between, the next run goes on from there.
 func TestAnAdoptionThatWasKilledIsContinuedByTheNextRun(t *testing.T) {
+	t.Parallel()
 	for name, kill := range map[string]func(t *testing.T, c *console, d database){
 		"when the marker had the identity": func(t *testing.T, c *console, d database) {
 			folder, err := jsonstore.Open(c.dir, jsonstore.Options{})
@@ -251,6 +257,7 @@ func TestAnAdoptionThatWasKilledIsContinuedByTheNextRun(t *testing.T) {
 
 // What somebody else wrote over our properties is not taken for ours.
 func TestOfARecordThatWasEditedInNeo4jTheKeyAloneIsTaken(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -275,6 +282,7 @@ func TestOfARecordThatWasEditedInNeo4jTheKeyAloneIsTaken(t *testing.T) {
 }
 
 func TestAReplayAndAConsoleDoNotShareAScope(t *testing.T) {
+	t.Parallel()
 	c := newConsole(t, odd())
 	recording := filepath.Join(t.TempDir(), "recording")
 	c.mustSync(func(o *connector.Options) { o.Record = recording })
@@ -294,6 +302,7 @@ func TestAReplayAndAConsoleDoNotShareAScope(t *testing.T) {
 }
 
 func TestAMarkerOfALaterVersionIsRefused(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -309,6 +318,7 @@ func TestAMarkerOfALaterVersionIsRefused(t *testing.T) {
 }
 
 func TestAGraphWithoutAMarkerIsNobodysForANewFolder(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, little())
 	c.mustSync(d.write)
@@ -322,6 +332,7 @@ func TestAGraphWithoutAMarkerIsNobodysForANewFolder(t *testing.T) {
 
 // The scope of a run that changed nothing is that of the graph, too.
 func TestTheMarkerHasTheScopeOfTheLastRun(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, spread())
 	c.mustSync(d.write)
@@ -391,6 +402,7 @@ func (c *console) asBefore(o *connector.Options) {
 }
 
 func TestAMarkerOfAnEarlierVersionIsTakenOverByTheFolderThatHasItsRun(t *testing.T) {
+	t.Parallel()
 	c, d := earlier(t)
 	held := len(d.everything(t))
 	require.Positive(t, held)
@@ -415,6 +427,7 @@ func TestAMarkerOfAnEarlierVersionIsTakenOverByTheFolderThatHasItsRun(t *testing
 }
 
 func TestAMarkerOfAnEarlierVersionIsRefusedToAnyOtherFolder(t *testing.T) {
+	t.Parallel()
 	c, d := earlier(t)
 	other := c.elsewhere()
 	other.mustRefuse(d, "was written by an earlier version", c.asBefore)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestASummaryThatIsAPipeIsAnErrorAndNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "summary.json"), 0o600))
 	_, err := connector.ReadSummary(dir) // which must end
