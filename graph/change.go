@@ -134,7 +134,7 @@ func ReadChanges(ctx context.Context, r io.Reader) iter.Seq2[ChangeLine, error] 
 // lines yields what stands before each line feed; a line is valid until the next one.
 func lines(r io.Reader) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		b := bufio.NewReaderSize(r, 256<<10)
+		b := bufio.NewReaderSize(r, 64<<10)
 		var long []byte
 		for {
 			part, err := b.ReadSlice('\n')

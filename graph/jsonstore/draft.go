@@ -236,7 +236,7 @@ func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq
 	if err != nil {
 		return Content{}, err
 	}
-	w := &tableWriter{dir: dir, typ: t, index: index, buf: bufio.NewWriterSize(nil, 256<<10)}
+	w := &tableWriter{dir: dir, typ: t, index: index, buf: bufio.NewWriterSize(nil, 64<<10)}
 	if err := w.write(ctx, records); err != nil {
 		index.file.Close()
 		if w.file != nil {

@@ -25,7 +25,8 @@ func (t *table) openFile(number int) (*graphFile, error) {
 	if err != nil {
 		return nil, t.damaged(path, err)
 	}
-	return &graphFile{table: t, file: f, r: bufio.NewReaderSize(f, 64<<10), size: t.content.FileBytes[number-1]}, nil
+	size := t.content.FileBytes[number-1]
+	return &graphFile{table: t, file: f, r: bufio.NewReaderSize(f, int(min(size, 64<<10))), size: size}, nil
 }
 
 func (f *graphFile) close() { f.file.Close() }

@@ -1,7 +1,6 @@
 package jsonstore
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -47,7 +46,6 @@ type indexEntry struct {
 // indexWriter writes an index while the records go by.
 type indexWriter struct {
 	file      *os.File
-	buf       *bufio.Writer
 	size      int64
 	block     []byte
 	records   int
@@ -61,7 +59,7 @@ func newIndexWriter(path string) (*indexWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &indexWriter{file: f, buf: bufio.NewWriterSize(f, 256<<10)}, nil
+	return &indexWriter{file: f}, nil
 }
 
 func (w *indexWriter) add(e *graph.Encoded) {
@@ -96,7 +94,7 @@ func (w *indexWriter) endBlock(fileChecksum uint32) error {
 	d = binary.AppendUvarint(d, uint64(w.records))
 	d = binary.AppendUvarint(d, uint64(len(w.first)))
 	w.directory = append(d, w.first...)
-	n, err := w.buf.Write(w.block)
+	n, err := w.file.Write(w.block)
 	w.size += int64(n)
 	w.block, w.records = w.block[:0], 0
 	return err
@@ -107,8 +105,8 @@ func (w *indexWriter) close() (int64, error) {
 	t := binary.LittleEndian.AppendUint64(w.directory, uint64(len(w.directory)))
 	t = binary.LittleEndian.AppendUint32(t, crc32.Checksum(w.directory, castagnoli))
 	t = append(t, indexMagic...)
-	w.buf.Write(t)
-	return w.size + int64(len(t)), errors.Join(w.buf.Flush(), w.file.Close())
+	_, err := w.file.Write(t)
+	return w.size + int64(len(t)), errors.Join(err, w.file.Close())
 }
 
 // readDirectory reads the directory of an index that should be size bytes long.
