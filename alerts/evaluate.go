@@ -345,7 +345,8 @@ func (t *stateOf) read(e graph.Encoded) (*record, error) {
 	if t.reads == nil {
 		return decoded(e, t.run.Types)
 	}
-	return some(e, t.reads)
+	r, err := graph.Pick(e, t.reads)
+	return &record{key: r.Key, properties: r.Properties}, err
 }
 
 // evaluate asks the rules about entities.

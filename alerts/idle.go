@@ -105,12 +105,12 @@ func (asked questions) answer(ctx context.Context, g graph.Snapshot) error {
 				if err != nil {
 					return err
 				}
-				record, err := some(e, wanted)
+				record, err := graph.Pick(e, wanted)
 				if err != nil {
-					return fmt.Errorf("%s: %w", e.Key, err)
+					return err
 				}
 				records++
-				for _, p := range record.properties {
+				for _, p := range record.Properties {
 					for _, word := range append([]string{"", p.Value.Text()}, p.Value.List()...) {
 						if known, isAsked := properties[p.Name][word]; isAsked && !known {
 							properties[p.Name][word] = true

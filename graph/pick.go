@@ -1,30 +1,30 @@
-package alerts
+package graph
 
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"s1graph/graph"
 )
 
-// Most entities are in no state that anybody asks for: of each only those properties are read that a condition looks
-// at, which takes a fifth of the time.
-
-// some is the record with the wanted properties alone. What it skips it does not check: the graph has held the record
-// to its digest.
-func some(e graph.Encoded, wanted map[string]bool) (*record, error) {
-	r := &record{key: strings.Clone(e.Key)}
+// Pick decodes the wanted properties alone, which of large records takes a fifth of the time of Decode. The result has no
+// type, and of a relationship its key and not its ends. What Pick skips it does not check: a snapshot has held the record to
+// its digest.
+func Pick(e Encoded, wanted map[string]bool) (Record, error) {
+	r := Record{Key: strings.Clone(e.Key)}
 	err := eachProperty(e.JSON, func(name, value []byte) error {
 		if !wanted[string(name)] {
 			return nil
 		}
-		v, err := graph.DecodeValue(jsontext.NewDecoder(bytes.NewReader(value)))
-		r.properties = append(r.properties, graph.Property{Name: string(name), Value: v}) // they ascend in the file too
+		v, err := DecodeValue(jsontext.NewDecoder(bytes.NewReader(value)))
+		r.Properties = append(r.Properties, Property{Name: string(name), Value: v}) // they ascend in the file too
 		return err
 	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", e.Key, err)
+	}
 	return r, err
 }
 
