@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"reconcile":        {"graph", "model", "entities"},
 	"queries":          {},
 	"docs":             {"graph", "model", "entities", "steps", "queries", "alerts", "alerts/delivery"},
+	"overview":         {"graph", "entities", "relationships"},
 	"posture":          {"graph", "config", "model", "entities", "relationships"},
 	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox", "harmless"},
 	"alerts/delivery":  {"config", "alerts/outbox", "pause", "harmless"},

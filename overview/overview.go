@@ -1,0 +1,156 @@
+// Package overview counts what a security team asks of a fleet first: how many machines are infected, silent or unprotected,
+// which threats are open, how many licences are used. It is the one place that says what each of these words means: what a
+// run prints, summary.json, the metrics, the page and the command overview take their figures from here.
+package overview
+
+import (
+	"context"
+	"hash/maphash"
+	"time"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/relationships"
+)
+
+// Overview is what a graph comes to.
+type Overview struct {
+	// Figures has the value of each figure by its name. What is not known is not there: of a list that was never read, or
+	// posture where nothing is demanded of devices.
+	Figures map[string]int64 `json:"figures"`
+
+	// Licenses are those of the sites, in the order of the sites' keys.
+	Licenses []SiteLicenses `json:"licenses,omitempty"`
+}
+
+// SiteLicenses says how many licences a site uses.
+type SiteLicenses struct {
+	Site  string `json:"site"` // ID
+	Name  string `json:"name"`
+	Used  int64  `json:"used"`
+	Total int64  `json:"total,omitempty"` // 0: any number
+}
+
+// Of counts a graph, in one pass. Known says of which types the graph holds what the tenant has: of others nothing is told.
+// Ages are reckoned at now, when the agents were last read. In memory it holds about 20 bytes a device.
+func Of(ctx context.Context, g graph.Snapshot, known func(t *graph.Type) bool, now time.Time) (Overview, error) {
+	c := counter{Overview{Figures: map[string]int64{}}, ctx, g, known, now, maphash.MakeSeed(), map[uint64]ends{}}
+	for _, t := range []*graph.Type{relationships.AgentProtectsDevice.GraphType(), relationships.UserOwnsDevice.GraphType()} {
+		if err := c.findEnds(t); err != nil {
+			return Overview{}, err
+		}
+	}
+	for _, t := range []*graph.Type{entities.Agent.GraphType(), entities.Device.GraphType(), entities.Threat.GraphType(), entities.Application.GraphType()} {
+		if err := c.count(t); err != nil {
+			return Overview{}, err
+		}
+	}
+	return c.Overview, c.countLicenses()
+}
+
+type counter struct {
+	Overview
+	ctx   context.Context
+	graph graph.Snapshot
+	known func(t *graph.Type) bool
+	now   time.Time
+	seed  maphash.Seed
+	ends  map[uint64]ends // by the hash of the device's key
+}
+
+// ends are the relationships that end at a device.
+type ends struct {
+	agents  uint8 // 2: two or more
+	isOwned bool
+}
+
+// findEnds finds the devices at which relationships of a type end.
+func (c *counter) findEnds(t *graph.Type) error {
+	for key, err := range graph.Keys(c.ctx, c.graph, t.Name) {
+		if err != nil {
+			return err
+		}
+		_, device, _ := graph.RelationshipEnds(key)
+		id := maphash.String(c.seed, device)
+		e := c.ends[id]
+		if t.From == entities.Agent.GraphType().Name {
+			e.agents = min(e.agents+1, 2)
+		} else {
+			e.isOwned = true
+		}
+		c.ends[id] = e
+	}
+	return nil
+}
+
+// reads are the properties that figures look at.
+var reads = set(
+	"isDecommissioned", "isUninstalled", "infected", "networkStatus", "lastSeenOn", "mitigationMode", "operationalState", "isUpToDate", "isActive",
+	"encrypted", "firewallEnabled",
+	"open", "severity", "mitigationStatus", "identifiedAt", "createdAt",
+	"riskLevel",
+)
+
+func set(names ...string) map[string]bool {
+	s := make(map[string]bool, len(names))
+	for _, name := range names {
+		s[name] = true
+	}
+	return s
+}
+
+// count counts the records of a type.
+func (c *counter) count(t *graph.Type) error {
+	if !c.known(t) {
+		return nil
+	}
+	var counted []Figure
+	for _, f := range figures {
+		if f.of == t {
+			counted = append(counted, f)
+			c.Figures[f.Name] = 0
+		}
+	}
+	for e, err := range graph.All(c.ctx, c.graph, t.Name) {
+		if err != nil {
+			return err
+		}
+		r, err := graph.Pick(e, reads)
+		if err != nil {
+			return err
+		}
+		ends := c.ends[maphash.String(c.seed, r.Key)]
+		s := subject{r, c.now, int(ends.agents), ends.isOwned}
+		for _, f := range counted {
+			if f.is(&s) {
+				c.Figures[f.Name]++
+			}
+		}
+	}
+	return nil
+}
+
+func (c *counter) countLicenses() error {
+	t := entities.Site.GraphType()
+	if !c.known(t) {
+		return nil
+	}
+	c.Figures[LicensesUsed], c.Figures[LicensesTotal] = 0, 0
+	for e, err := range graph.All(c.ctx, c.graph, t.Name) {
+		if err != nil {
+			return err
+		}
+		r, err := graph.Pick(e, set("id", "name", "activeLicenses", "totalLicenses", "unlimitedLicenses"))
+		if err != nil {
+			return err
+		}
+		l := SiteLicenses{Site: r.Get("id").Text(), Name: r.Get("name").Text(), Used: r.Get("activeLicenses").Int64()}
+		if !r.Get("unlimitedLicenses").Equal(graph.Bool(true)) {
+			l.Total = max(0, r.Get("totalLicenses").Int64())
+		}
+		c.Licenses = append(c.Licenses, l)
+		c.Figures[LicensesUsed] += l.Used
+		c.Figures[LicensesTotal] += l.Total
+	}
+	return nil
+}
