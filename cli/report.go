@@ -33,6 +33,10 @@ func (r *report) print() {
 		r.line("")
 		r.printChanges()
 	}
+	if r.summary.Overview != nil {
+		r.line("")
+		r.printOverview(r.summary.Overview)
+	}
 	r.printNotices()
 	if !r.failed {
 		r.line("\n%s", r.closing())

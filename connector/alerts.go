@@ -255,7 +255,7 @@ func (r *run) evaluatePosture(ctx context.Context, draft *jsonstore.Draft) error
 		return nil
 	}
 	verdicts := posture.Evaluate(ctx, r.config.Posture, draft, graph.TypesByName(draft), r.state.AgentsReadAt)
-	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, verdicts) })
+	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, r.countVerdicts(verdicts)) })
 }
 
 // agentsReadAt is when all agents of the graph were last read.

@@ -160,6 +160,7 @@ func (r *run) compare(ctx context.Context, draft *jsonstore.Draft, result *recon
 		if err := changes.Write(c); err != nil {
 			return err
 		}
+		r.countReopened(&c)
 		return r.o.Changes(c, r.last, draft)
 	})
 	maps.Copy(r.summary.Changes, counts)

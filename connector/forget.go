@@ -154,6 +154,7 @@ func (r *run) copyWithout(ctx context.Context, draft *jsonstore.Draft, goes []Ty
 		writeKeysFile(draft, waitingFile, graph.Filter(keysOf(r.last.run, waitingFile), remain)),
 		writeKeysFile(draft, releasedFile, released),
 		r.evaluatePosture(ctx, draft),
+		r.lookOver(ctx, draft),
 	)
 }
 

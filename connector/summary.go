@@ -11,6 +11,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/overview"
 	"s1graph/steps"
 )
 
@@ -51,6 +52,9 @@ type Summary struct {
 	Entities      map[string]int64        `json:"entities"`      // in the graph, by type
 	Relationships map[string]int64        `json:"relationships"` // in the graph, by type
 	Changes       map[string]graph.Counts `json:"changes"`       // against the last committed run, by type
+
+	// Overview is what the graph comes to; nil where the run ended before that was counted.
+	Overview *overview.Overview `json:"overview,omitempty"`
 
 	// TokenExpiresAt is when the API token expires; zero where the console does not say.
 	TokenExpiresAt time.Time `json:"tokenExpiresAt,omitzero"`

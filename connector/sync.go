@@ -19,6 +19,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/sorter"
+	"s1graph/overview"
 	"s1graph/reconcile"
 	"s1graph/s1"
 	"s1graph/s1/replay"
@@ -66,8 +67,9 @@ type run struct {
 	folderIsOurs bool     // an alert may be queued in it
 	state        state
 	results      []steps.Result
-	doubted      bool // the console did not tell what the token may see, to this run or the last, and another one asked
-	mixed        bool // while the steps ran, what the token may see changed, or the token did and sees something else
+	counted      map[string]int64 // figures of the overview that are found on the way, by name
+	doubted      bool             // the console did not tell what the token may see, to this run or the last, and another one asked
+	mixed        bool             // while the steps ran, what the token may see changed, or the token did and sees something else
 }
 
 func newRun(o Options) *run {
@@ -82,7 +84,7 @@ func newRun(o Options) *run {
 	if clock == nil {
 		clock = time.Now
 	}
-	return &run{o: o, config: o.Config, clock: clock, summary: Summary{
+	return &run{o: o, config: o.Config, clock: clock, counted: map[string]int64{overview.ThreatsReopened: 0}, summary: Summary{
 		Instance:          o.Config.Instance,
 		Status:            Complete,
 		Steps:             []StepResult{},
@@ -199,6 +201,9 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err := r.evaluatePosture(ctx, draft); err != nil {
 		return err
 	}
+	if err := r.lookOver(ctx, draft); err != nil {
+		return err
+	}
 	return r.noteIdle(ctx, draft)
 }
 
@@ -258,6 +263,7 @@ func (r *run) commit(draft *jsonstore.Draft) error {
 		return err
 	}
 	r.forgetAccepted()
+	r.record()
 	return nil
 }
 

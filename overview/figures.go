@@ -22,9 +22,9 @@ type Figure struct {
 // subject is a record that may count.
 type subject struct {
 	graph.Record
-	now     time.Time
-	agents  int  // of a device: how many protect it
-	isOwned bool // of a device
+	at      time.Time // when it was read
+	agents  int       // of a device: how many protect it
+	isOwned bool      // of a device
 }
 
 func (s *subject) isTrue(name string) bool  { return s.Get(name).Equal(graph.Bool(true)) }
@@ -34,11 +34,11 @@ func (s *subject) isOneOf(name string, words ...string) bool {
 	return slices.Contains(words, s.Get(name).Text())
 }
 
-// since is how long ago the first of the times was that is known.
+// since is how long before it was read the first of the times was that is known.
 func (s *subject) since(names ...string) (d time.Duration, isKnown bool) {
 	for _, name := range names {
 		if at := s.Get(name).Int64(); at > 0 {
-			return s.now.Sub(time.UnixMilli(at)), true
+			return s.at.Sub(time.UnixMilli(at)), true
 		}
 	}
 	return 0, false

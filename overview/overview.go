@@ -19,6 +19,9 @@ type Overview struct {
 	// posture where nothing is demanded of devices.
 	Figures map[string]int64 `json:"figures"`
 
+	// Change says by how much figures differ from those of the run before; those that do not are left out.
+	Change map[string]int64 `json:"change,omitempty"`
+
 	// Licenses are those of the sites, in the order of the sites' keys.
 	Licenses []SiteLicenses `json:"licenses,omitempty"`
 }
@@ -31,10 +34,10 @@ type SiteLicenses struct {
 	Total int64  `json:"total,omitempty"` // 0: any number
 }
 
-// Of counts a graph, in one pass. Known says of which types the graph holds what the tenant has: of others nothing is told.
-// Ages are reckoned at now, when the agents were last read. In memory it holds about 20 bytes a device.
-func Of(ctx context.Context, g graph.Snapshot, known func(t *graph.Type) bool, now time.Time) (Overview, error) {
-	c := counter{Overview{Figures: map[string]int64{}}, ctx, g, known, now, maphash.MakeSeed(), map[uint64]ends{}}
+// Of counts a graph, in one pass. readAt is when a type was last read, by which ages are reckoned; of a type that never was
+// nothing is told. In memory it holds about 20 bytes a device.
+func Of(ctx context.Context, g graph.Snapshot, readAt func(t *graph.Type) (at time.Time, isKnown bool)) (Overview, error) {
+	c := counter{Overview{Figures: map[string]int64{}}, ctx, g, readAt, maphash.MakeSeed(), map[uint64]ends{}}
 	for _, t := range []*graph.Type{relationships.AgentProtectsDevice.GraphType(), relationships.UserOwnsDevice.GraphType()} {
 		if err := c.findEnds(t); err != nil {
 			return Overview{}, err
@@ -48,14 +51,23 @@ func Of(ctx context.Context, g graph.Snapshot, known func(t *graph.Type) bool, n
 	return c.Overview, c.countLicenses()
 }
 
+// Compare says by how much the figures differ from earlier ones.
+func (o *Overview) Compare(before map[string]int64) {
+	o.Change = map[string]int64{}
+	for name, n := range o.Figures {
+		if was, isKnown := before[name]; isKnown && n != was {
+			o.Change[name] = n - was
+		}
+	}
+}
+
 type counter struct {
 	Overview
-	ctx   context.Context
-	graph graph.Snapshot
-	known func(t *graph.Type) bool
-	now   time.Time
-	seed  maphash.Seed
-	ends  map[uint64]ends // by the hash of the device's key
+	ctx    context.Context
+	graph  graph.Snapshot
+	readAt func(t *graph.Type) (time.Time, bool)
+	seed   maphash.Seed
+	ends   map[uint64]ends // by the hash of the device's key
 }
 
 // ends are the relationships that end at a device.
@@ -101,7 +113,8 @@ func set(names ...string) map[string]bool {
 
 // count counts the records of a type.
 func (c *counter) count(t *graph.Type) error {
-	if !c.known(t) {
+	at, isKnown := c.readAt(t)
+	if !isKnown {
 		return nil
 	}
 	var counted []Figure
@@ -120,7 +133,7 @@ func (c *counter) count(t *graph.Type) error {
 			return err
 		}
 		ends := c.ends[maphash.String(c.seed, r.Key)]
-		s := subject{r, c.now, int(ends.agents), ends.isOwned}
+		s := subject{r, at, int(ends.agents), ends.isOwned}
 		for _, f := range counted {
 			if f.is(&s) {
 				c.Figures[f.Name]++
@@ -132,7 +145,7 @@ func (c *counter) count(t *graph.Type) error {
 
 func (c *counter) countLicenses() error {
 	t := entities.Site.GraphType()
-	if !c.known(t) {
+	if _, isKnown := c.readAt(t); !isKnown {
 		return nil
 	}
 	c.Figures[LicensesUsed], c.Figures[LicensesTotal] = 0, 0

@@ -2,6 +2,7 @@ package overview_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -66,11 +67,11 @@ func owns(user, device string) graph.Record {
 	return edge(relationships.UserOwnsDevice.GraphType(), user, device)
 }
 
-func everything(*graph.Type) bool { return true }
+func everything(*graph.Type) (time.Time, bool) { return now, true }
 
-func of(t *testing.T, known func(*graph.Type) bool, records ...graph.Record) overview.Overview {
+func of(t *testing.T, readAt func(*graph.Type) (time.Time, bool), records ...graph.Record) overview.Overview {
 	t.Helper()
-	o, err := overview.Of(t.Context(), storetest.NewSnapshot(steps.GraphTypes(), records...), known, now)
+	o, err := overview.Of(t.Context(), storetest.NewSnapshot(steps.GraphTypes(), records...), readAt)
 	require.NoError(t, err)
 	return o
 }
@@ -162,11 +163,25 @@ func TestApplicationsAndLicenses(t *testing.T) {
 }
 
 func TestWhatIsNotKnownIsNotToldAsNone(t *testing.T) {
-	o := of(t, func(typ *graph.Type) bool {
-		return typ != entities.Threat.GraphType() && typ != entities.Site.GraphType()
+	o := of(t, func(typ *graph.Type) (time.Time, bool) {
+		return now, typ != entities.Threat.GraphType() && typ != entities.Site.GraphType()
 	})
 	assert.Contains(t, o.Figures, "agentsInfected", "there are agents, and none is infected")
 	assert.NotContains(t, o.Figures, "threatsOpen")
 	assert.NotContains(t, o.Figures, "licensesUsed")
 	assert.NotContains(t, o.Figures, "devicesCompliant", "whoever evaluates posture adds it")
+}
+
+func TestADifferenceIsToldOfWhatIsKnownOfBoth(t *testing.T) {
+	o := overview.Overview{Figures: map[string]int64{"agents": 5, "agentsInfected": 1, "devices": 3, "threatsOpen": 2}}
+	o.Compare(map[string]int64{"agents": 7, "agentsInfected": 0, "devices": 3, "devicesCompliant": 1})
+	assert.Equal(t, map[string]int64{"agents": -2, "agentsInfected": 1}, o.Change)
+}
+
+func TestTheDocumentationSaysWhatEachFigureCounts(t *testing.T) {
+	text, err := os.ReadFile("../docs/operations.md")
+	require.NoError(t, err)
+	for _, f := range overview.Figures() {
+		assert.Contains(t, string(text), fmt.Sprintf("| `%s` | %s |\n", f.Name, f.Doc))
+	}
 }

@@ -139,6 +139,17 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 	for name, n := range state.good.WithheldDeletions {
 		tell("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", float64(n), "type", name)
 	}
+	if o := state.good.Overview; o != nil {
+		for name, n := range o.Figures {
+			tell("s1graph_overview", "How the fleet was at the last good run, by figure; docs/operations.md has them.", float64(n), "figure", name)
+		}
+		for _, l := range o.Licenses {
+			tell("s1graph_site_licenses_used", "Licences that a site uses, by its ID.", float64(l.Used), "site", l.Site)
+			if l.Total > 0 {
+				tell("s1graph_site_licenses", "Licences that a site may use, by its ID; not there where it may use any number.", float64(l.Total), "site", l.Site)
+			}
+		}
+	}
 	for _, store := range state.good.Stores {
 		tell("s1graph_store_behind", "1 where a store does not hold the last good run, else 0.", number(store.Behind), "store", store.Name)
 	}

@@ -42,6 +42,7 @@ var made = map[string]fs.FileMode{
 	"lock": 0, "lock.json": 0, "lock.json.new": 0,
 	"accepted.json": 0, "accepted.json.new": 0,
 	"applied.json": 0, "applied.json.new": 0,
+	"history.jsonl": 0, "history.jsonl.new": 0,
 	"alerts.db": 0, "alerts.db.lock": 0,
 }
 

@@ -13,6 +13,7 @@
 //	DIR/changes/<id>.jsonl   the change log: changes.jsonl of each committed run that changed something, which stays
 //	                   there when the run is removed; see ChangeLog
 //	DIR/applied.json   which run each consumer has, for when it cannot be asked
+//	DIR/history.jsonl  a line a run, which its writer makes; see AppendHistory
 //	DIR/tmp            what does not outlive the process
 //	DIR/identity.json  tells the directory from all others; see Identity
 //	DIR/lock           held by the one process that writes; lock.json says which

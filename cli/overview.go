@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/overview"
+)
+
+func (c *commands) overview() *cli.Command {
+	return &cli.Command{
+		Name:  "overview",
+		Usage: "say how the fleet is: infected, silent, unprotected, open threats and more",
+		Description: `Examples: of one instance, and of all instances of the configuration file for a spreadsheet:
+
+    s1graph overview --instance acme
+    s1graph overview --csv > fleet.csv
+
+The figures are those of the last run, with the difference to the run before; nothing is asked of the console. Of a
+configuration file with several instances all are shown, a row each, if --instance does not name one. history.jsonl in
+the folder of an instance has the figures of the runs of the last 400 days, a line each.`,
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each instance, a line each", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "csv", Usage: "print a line for each instance, with commas, under a line of names", DisableDefaultText: true},
+		}, folderFlags()...),
+		Action: func(ctx *cli.Context) error {
+			if ctx.Bool("json") && ctx.Bool("csv") {
+				return misuse("--json and --csv exclude each other: give one of them")
+			}
+			service, err := config.LoadService(c.complete(ctx, config.Sources{Local: true}))
+			if err != nil {
+				return err
+			}
+			var all []fleet
+			for _, settings := range service.Instances {
+				f, err := fleetOf(settings)
+				if err != nil {
+					return err
+				}
+				all = append(all, f)
+			}
+			if err := c.printFleets(ctx, all); err != nil {
+				return err
+			}
+			return c.out.flush()
+		},
+	}
+}
+
+// fleet is how an instance's fleet was at its last run.
+type fleet struct {
+	Instance          string    `json:"instance"`
+	Run               string    `json:"run"`
+	StartedAt         time.Time `json:"startedAt"`
+	overview.Overview `json:",inline"`
+}
+
+func fleetOf(settings *config.Config) (fleet, error) {
+	s, err := connector.ReadSummary(settings.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fleet{}, noRun(settings.Dir)
+	}
+	if err != nil {
+		return fleet{}, err
+	}
+	if s.Overview == nil {
+		return fleet{}, misuse("%s: the last run is of an earlier version, which counted nothing: run s1graph run", filepath.Join(settings.Dir, "summary.json"))
+	}
+	return fleet{s.Instance, s.Run, s.StartedAt, *s.Overview}, nil
+}
+
+func (c *commands) printFleets(ctx *cli.Context, all []fleet) error {
+	switch {
+	case ctx.Bool("json"):
+		for i := range all {
+			if err := c.out.jsonLine(&all[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case ctx.Bool("csv"):
+		return c.printFleetsCSV(all)
+	case len(all) == 1:
+		c.out.fleetTable(&all[0])
+	default:
+		c.out.fleetsTable(all)
+	}
+	return nil
+}
+
+func (c *commands) printFleetsCSV(all []fleet) error {
+	w := csv.NewWriter(c.out)
+	header := []string{"instance", "run", "startedAt"}
+	for _, f := range overview.Figures() {
+		header = append(header, f.Name)
+	}
+	if err := w.Write(header); err != nil {
+		return err
+	}
+	for _, of := range all {
+		row := []string{of.Instance, of.Run, of.StartedAt.Format(time.RFC3339)}
+		for _, f := range overview.Figures() {
+			cell := ""
+			if n, isKnown := of.Figures[f.Name]; isKnown {
+				cell = strconv.FormatInt(n, 10)
+			}
+			row = append(row, cell)
+		}
+		if err := w.Write(row); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// fleetTable prints all figures of an instance, a row each.
+func (s *screen) fleetTable(of *fleet) {
+	var rows [][]any
+	for _, f := range overview.Figures() {
+		if n, isKnown := of.Figures[f.Name]; isKnown {
+			rows = append(rows, []any{f.Line, f.Word, n, difference(of.Change[f.Name])})
+		}
+	}
+	s.table([]string{"of", "figure", "number", "change"}, rows)
+	if len(of.Licenses) > 1 {
+		s.line("")
+		rows = nil
+		for _, l := range of.Licenses {
+			rows = append(rows, []any{clip(l.Name), l.Used, limit(l.Total)})
+		}
+		s.table([]string{"site", "licenses used", "of"}, rows)
+	}
+	if s.isTerminal() {
+		s.line("As of %s.", of.StartedAt.Format(time.RFC3339))
+	}
+}
+
+// fleetsTable prints of each instance what somebody has to look after, a row each.
+func (s *screen) fleetsTable(all []fleet) {
+	columns := []struct{ header, figure string }{
+		{"agents", "agents"}, {"infected", "agentsInfected"}, {"isolated", "agentsIsolated"}, {"silent", "agentsSilent"},
+		{"unprotected", "devicesUnprotected"}, {"threats", "threatsOpen"}, {"critical", "threatsCritical"},
+	}
+	header := []string{"instance"}
+	for _, c := range columns {
+		header = append(header, c.header)
+	}
+	var rows [][]any
+	for _, of := range all {
+		row := []any{clip(of.Instance)}
+		for _, c := range columns {
+			row = append(row, known(of.Figures, c.figure))
+		}
+		rows = append(rows, row)
+	}
+	s.table(header, rows)
+}
+
+// difference is by how much something changed, as +1; nothing where it did not.
+type difference int64
+
+func (d difference) String() string {
+	if d == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%+d", int64(d))
+}
+
+// limit is how many there may be.
+type limit int64
+
+func (l limit) String() string {
+	if l == 0 {
+		return "any number"
+	}
+	return strconv.FormatInt(int64(l), 10)
+}
+
+// maybe is a figure that may be unknown.
+type maybe struct {
+	value   int64
+	isKnown bool
+}
+
+func known(figures map[string]int64, name string) maybe {
+	n, isKnown := figures[name]
+	return maybe{n, isKnown}
+}
+
+func (n maybe) String() string {
+	if !n.isKnown {
+		return "unknown"
+	}
+	return strconv.FormatInt(n.value, 10)
+}
+
+// printOverview prints how the fleet is, a line for each kind of thing. What is 0, and was, is left out.
+func (s *screen) printOverview(o *overview.Overview) {
+	lines, totals, order := map[string][]string{}, map[string]string{}, []string{}
+	for _, f := range overview.Figures() {
+		n, isKnown := o.Figures[f.Name]
+		isFirst := !slices.Contains(order, f.Line)
+		if !isKnown || n == 0 && o.Change[f.Name] == 0 && !isFirst {
+			continue
+		}
+		words := strconv.FormatInt(n, 10)
+		if f.Word != "" {
+			words += " " + f.Word
+		}
+		if change := difference(o.Change[f.Name]).String(); change != "" {
+			words += " (" + change + ")"
+		}
+		if isFirst {
+			order = append(order, f.Line)
+		}
+		if f.Word == "" {
+			totals[f.Line] = words
+		} else {
+			lines[f.Line] = append(lines[f.Line], words)
+		}
+	}
+	const beside = 14
+	for _, line := range order {
+		text := strings.Join(lines[line], ", ")
+		if total, isTotal := totals[line]; isTotal {
+			text = total + strings.TrimSuffix(": "+text, ": ")
+		}
+		text = s.wrap(text, beside)
+		s.line("%s%s", s.paint(bold, fmt.Sprintf("%-*s", beside, line)), strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", beside)))
+	}
+}

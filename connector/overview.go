@@ -1,0 +1,127 @@
+package connector
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/overview"
+	"s1graph/posture"
+)
+
+// lookOver counts what the run's graph comes to, and compares it with what the last one's did.
+func (r *run) lookOver(ctx context.Context, draft *jsonstore.Draft) error {
+	o, err := overview.Of(ctx, draft, func(t *graph.Type) (time.Time, bool) {
+		if t == entities.Agent.GraphType() {
+			return r.state.AgentsReadAt, r.state.Established[t.Name]
+		}
+		return r.summary.StartedAt, r.state.Established[t.Name]
+	})
+	if err != nil {
+		return err
+	}
+	for name, n := range r.counted {
+		o.Figures[name] = n
+	}
+	if _, isKnown := o.Figures["threatsOpen"]; !isKnown {
+		delete(o.Figures, overview.ThreatsReopened)
+	}
+	if before := r.lastSummary(); before != nil && before.Overview != nil {
+		o.Compare(before.Overview.Figures)
+	}
+	r.summary.Overview = &o
+	return nil
+}
+
+// lastSummary is the last run's; nil where it cannot be read, or there is none.
+func (r *run) lastSummary() *Summary {
+	if r.last.run == nil {
+		return nil
+	}
+	s, err := ReadSummary(r.last.run.Dir())
+	if err != nil {
+		return nil
+	}
+	return &s
+}
+
+// countReopened counts a change if it is a threat's that was resolved and is open again.
+func (r *run) countReopened(c *graph.Change) {
+	if c.Type.Name == entities.Threat.GraphType().Name && c.Op == graph.Updated &&
+		c.Before.Get("open").Equal(graph.Bool(false)) && c.After.Get("open").Equal(graph.Bool(true)) {
+		r.counted[overview.ThreatsReopened]++
+	}
+}
+
+// countVerdicts counts what posture says of devices while it is written.
+func (r *run) countVerdicts(verdicts iter.Seq2[posture.Verdict, error]) iter.Seq2[posture.Verdict, error] {
+	r.counted[overview.DevicesEvaluated], r.counted[overview.DevicesCompliant] = 0, 0
+	return graph.Map(verdicts, func(v posture.Verdict) posture.Verdict {
+		r.counted[overview.DevicesEvaluated]++
+		if v.Compliant {
+			r.counted[overview.DevicesCompliant]++
+		}
+		return v
+	})
+}
+
+// HistoryLine is a line of DIR/history.jsonl: how the fleet was when a run read it.
+type HistoryLine struct {
+	Run       string           `json:"run"` // ID
+	StartedAt time.Time        `json:"startedAt"`
+	Status    Status           `json:"status"`
+	Figures   map[string]int64 `json:"figures"` // see overview.Overview
+}
+
+// historyKept is how long a run stands in the history: a year, and some weeks to compare with.
+const historyKept = 400 * 24 * time.Hour
+
+// History yields how the fleet of an instance was over time, the earliest run first. A line that is damaged is left out. After
+// an error nothing more is yielded.
+func History(dir string) iter.Seq2[HistoryLine, error] {
+	return func(yield func(HistoryLine, error) bool) {
+		for line, err := range jsonstore.History(dir) {
+			var l HistoryLine
+			if err == nil && json.Unmarshal(line, &l) != nil {
+				continue
+			}
+			if !yield(l, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// record puts the run into the history, from which it takes what is old once a month: that writes the file anew. That it
+// cannot be written is no fault of the run.
+func (r *run) record() {
+	s := &r.summary
+	line, err := json.Marshal(HistoryLine{s.Run, s.StartedAt, s.Status, s.Overview.Figures}, json.Deterministic(true))
+	if err == nil {
+		err = r.store.AppendHistory(line)
+	}
+	if err == nil && r.state.ClockDoubted.IsZero() {
+		err = r.shortenHistory()
+	}
+	if err != nil {
+		r.notice("How the fleet was could not be put into history.jsonl: %v.", err)
+	}
+}
+
+func (r *run) shortenHistory() error {
+	for first, err := range History(r.config.Dir) {
+		if err != nil || r.summary.StartedAt.Sub(first.StartedAt) < historyKept+30*24*time.Hour {
+			return err
+		}
+		break
+	}
+	return r.store.KeepHistory(func(line []byte) bool {
+		var l HistoryLine
+		return json.Unmarshal(line, &l) == nil && r.summary.StartedAt.Sub(l.StartedAt) < historyKept
+	})
+}
