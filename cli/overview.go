@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func fleetOf(settings *config.Config) (fleet, error) {
 	if s.Overview == nil {
 		return fleet{}, misuse("%s: the last run is of an earlier version, which counted nothing: run s1graph run", filepath.Join(settings.Dir, "summary.json"))
 	}
-	return fleet{s.Instance, s.Run, s.StartedAt, *s.Overview}, nil
+	return fleet{cmp.Or(settings.Instance, s.Instance), s.Run, s.StartedAt, *s.Overview}, nil
 }
 
 func (c *commands) printFleets(ctx *cli.Context, all []fleet) error {
@@ -150,7 +151,7 @@ func (s *screen) fleetTable(of *fleet) {
 // fleetsTable prints of each instance what somebody has to look after, a row each.
 func (s *screen) fleetsTable(all []fleet) {
 	columns := []struct{ header, figure string }{
-		{"agents", "agents"}, {"infected", "agentsInfected"}, {"isolated", "agentsIsolated"}, {"silent", "agentsSilent"},
+		{"agents", "agents"}, {"infected", "agentsInfected"}, {"silent", "agentsSilent"},
 		{"unprotected", "devicesUnprotected"}, {"threats", "threatsOpen"}, {"critical", "threatsCritical"},
 	}
 	header := []string{"instance"}
@@ -206,13 +207,13 @@ func (n maybe) String() string {
 	return strconv.FormatInt(n.value, 10)
 }
 
-// printOverview prints how the fleet is, a line for each kind of thing. What is 0, and was, is left out.
+// printOverview prints how the fleet is, a line for each kind of thing. What is 0, and was, is left out, and so are details.
 func (s *screen) printOverview(o *overview.Overview) {
 	lines, totals, order := map[string][]string{}, map[string]string{}, []string{}
 	for _, f := range overview.Figures() {
 		n, isKnown := o.Figures[f.Name]
 		isFirst := !slices.Contains(order, f.Line)
-		if !isKnown || n == 0 && o.Change[f.Name] == 0 && !isFirst {
+		if !isKnown || f.IsDetail || n == 0 && o.Change[f.Name] == 0 && !isFirst {
 			continue
 		}
 		words := strconv.FormatInt(n, 10)

@@ -15,6 +15,8 @@ type Figure struct {
 	Word string // what follows the number there; of the first figure of a line it is empty
 	Doc  string // one sentence: what is counted
 
+	IsDetail bool // it is left out where there is little room
+
 	of *graph.Type           // nil: it is not counted record by record
 	is func(s *subject) bool // whether a record counts
 }
@@ -86,7 +88,7 @@ var figures = slices.Concat(
 	devices("devices", "", "Machines that agents are or were installed on.", func(*subject) bool { return true }),
 	devices("devicesUnprotected", "unprotected", "Devices that no agent protects.", func(s *subject) bool { return s.agents == 0 }),
 	devices("devicesNotEncrypted", "not encrypted", "Devices with an agent whose disk is not encrypted.", func(s *subject) bool { return s.agents > 0 && s.isFalse("encrypted") }),
-	devices("devicesFirewallOff", "with the firewall off", "Devices with an agent whose firewall control is off.", func(s *subject) bool { return s.agents > 0 && s.isFalse("firewallEnabled") }),
+	devices("devicesFirewallOff", "firewall off", "Devices with an agent whose firewall control is off.", func(s *subject) bool { return s.agents > 0 && s.isFalse("firewallEnabled") }),
 	devices("devicesSeveralAgents", "with several agents", "Devices that two agents or more protect.", func(s *subject) bool { return s.agents > 1 }),
 	devices("devicesWithoutOwner", "without owner", "Devices that are nobody's, as far as is known.", func(s *subject) bool { return !s.isOwned }),
 
@@ -106,8 +108,8 @@ var figures = slices.Concat(
 	applications("applications", "", "Versions of applications.", func(*subject) bool { return true }),
 	applications("applicationsCritical", "at critical risk", "Applications with vulnerabilities of critical risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "critical") }),
 	applications("applicationsHigh", "high", "Applications with vulnerabilities of high risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "high") }),
-	applications("applicationsMedium", "medium", "Applications with vulnerabilities of medium risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "medium") }),
-	applications("applicationsLow", "low", "Applications with vulnerabilities of low risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "low") }),
+	detail(applications("applicationsMedium", "medium", "Applications with vulnerabilities of medium risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "medium") })),
+	detail(applications("applicationsLow", "low", "Applications with vulnerabilities of low risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "low") })),
 
 	[]Figure{
 		{Name: LicensesUsed, Line: "licenses", Word: "used", Doc: "Licences that the sites use."},
@@ -136,10 +138,17 @@ func threats(name, word, doc string, is func(*subject) bool) []Figure {
 }
 
 func threatsOfAge(name, word, doc string, from, to time.Duration) []Figure {
-	return threats(name, word, doc, func(s *subject) bool {
+	return detail(threats(name, word, doc, func(s *subject) bool {
 		age, isKnown := s.since("identifiedAt", "createdAt")
 		return isKnown && max(age, 0) >= from && age < to // a clock of a machine may be ahead
-	})
+	}))
+}
+
+func detail(figures []Figure) []Figure {
+	for i := range figures {
+		figures[i].IsDetail = true
+	}
+	return figures
 }
 
 func applications(name, word, doc string, is func(*subject) bool) []Figure {

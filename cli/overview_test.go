@@ -1,0 +1,103 @@
+package cli_test
+
+import (
+	"encoding/csv"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/overview"
+)
+
+// replayed runs the recording of a day and of the next one into a folder, with which the answer's commands are asked.
+func replayed(t *testing.T, acme string, width int) (next outcome, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, recording := range []string{acme, acme + "-next-day"} {
+		next = invocation{width: width}.s1graph(t, "run", "--replay", recording, "--dir", dir)
+		require.Zero(t, next.code, next.stderr)
+	}
+	return next, dir
+}
+
+func TestARunEndsWithHowTheFleetIsAndWhatIsOtherwise(t *testing.T) {
+	for _, width := range []int{80, 200} {
+		next, _ := replayed(t, recordingOfAcme(t), width)
+		plain := strings.NewReplacer("\x1b[1m", "", "\x1b[0m", "").Replace(next.stdout)
+		_, after, found := strings.Cut(plain, "\nagents        138 (-4): 3 infected (+2), 3 isolated (-1), ")
+		require.True(t, found, plain)
+		lines := strings.Split("agents"+after[:strings.Index(after, "\n\n")], "\n")
+		assert.LessOrEqual(t, len(lines), 10)
+		for _, line := range lines {
+			assert.LessOrEqual(t, utf8.RuneCountInString(line), width, line)
+		}
+		assert.Contains(t, plain, "\nlicenses      118 used (-2), 5000 bought\n")
+		assert.NotContains(t, plain, "0 disabled", "what is none and was none is left out")
+	}
+}
+
+func TestTheOverviewOfOneInstanceHasAllFiguresAndOfSeveralARowEach(t *testing.T) {
+	_, dir := replayed(t, recordingOfAcme(t), 0)
+	one := s1graph(t, "overview", "--dir", dir)
+	require.Zero(t, one.code, one.stderr)
+	assert.Regexp(t, `(?m)^OF +FIGURE +NUMBER +CHANGE$`, one.stdout)
+	assert.Regexp(t, `(?m)^agents +infected +3 +\+2$`, one.stdout)
+	assert.Regexp(t, `(?m)^agents +disabled +0$`, one.stdout)
+	assert.NotContains(t, one.stdout, "compliant", "nothing is demanded of devices")
+	assert.Regexp(t, `(?m)^SITE +LICENSES USED +OF$`, one.stdout)
+	assert.Regexp(t, `(?m)^Remote Staff +0 +any number$`, one.stdout)
+
+	_, other := replayed(t, recordingOfAcme(t), 0)
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte("instances:\n  - {instance: north, url: https://n.example.net, dir: "+strconv.Quote(dir)+"}\n  - {instance: south, url: https://s.example.net, dir: "+strconv.Quote(dir)+"}\n"), 0o600))
+	several := s1graph(t, "overview")
+	require.Equal(t, 2, several.code, "two instances in one folder are a fault of the configuration")
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte("instances:\n  - {instance: north, url: https://n.example.net, dir: "+strconv.Quote(dir)+"}\n  - {instance: south, url: https://s.example.net, dir: "+strconv.Quote(other)+"}\n"), 0o600))
+	several = invocation{width: 80, environment: []string{"NO_COLOR=1"}}.s1graph(t, "overview")
+	require.Zero(t, several.code, several.stderr)
+	for line := range strings.SplitSeq(several.stdout, "\n") {
+		assert.LessOrEqual(t, utf8.RuneCountInString(line), 80, line)
+	}
+	assert.Regexp(t, `north .*138.* 3 .* 0 .* 9 .* 23 .* 8`, several.stdout)
+	assert.Contains(t, several.stdout, "south")
+}
+
+func TestTheOverviewForPrograms(t *testing.T) {
+	_, dir := replayed(t, recordingOfAcme(t), 0)
+	var of struct {
+		Instance, Run   string
+		Figures, Change map[string]int64
+		Licenses        []overview.SiteLicenses
+	}
+	require.NoError(t, json.Unmarshal([]byte(s1graph(t, "overview", "--dir", dir, "--json").stdout), &of, json.MatchCaseInsensitiveNames(true)))
+	assert.Equal(t, "acme", of.Instance)
+	assert.Equal(t, [2]int64{3, 2}, [2]int64{of.Figures["agentsInfected"], of.Change["agentsInfected"]})
+	assert.Len(t, of.Licenses, 6)
+
+	rows, err := csv.NewReader(strings.NewReader(s1graph(t, "overview", "--dir", dir, "--csv").stdout)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	for i, name := range rows[0] {
+		if n, isKnown := of.Figures[name]; isKnown {
+			assert.Equal(t, strconv.FormatInt(n, 10), rows[1][i], name)
+		}
+	}
+	assert.Equal(t, []string{"acme", of.Run}, rows[1][:2])
+	assert.Equal(t, []string{"devicesEvaluated", "devicesCompliant"}, rows[0][len(rows[0])-2:])
+	assert.Equal(t, []string{"", ""}, rows[1][len(rows[1])-2:], "what is not known is not 0")
+}
+
+func TestTheOverviewOfNoRunSaysWhatToDo(t *testing.T) {
+	got := s1graph(t, "overview", "--dir", t.TempDir())
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "there is no run yet; run s1graph run first")
+	both := s1graph(t, "overview", "--json", "--csv")
+	assert.Equal(t, 2, both.code)
+	assert.Contains(t, both.stderr, "--json and --csv exclude each other")
+}
