@@ -39,12 +39,15 @@ type kind struct {
 // that two busy days look like one; what only follows the runs fails meanwhile, too.
 func (s *soak) makePlan(random *rand.Rand, polls int) []fault {
 	lanes := [][]kind{s.ofRuns(), s.ofReceiver(), s.ofNeo4j(), s.ofClock()}
-	gap := 1 + polls/40 // a week has some of each
 	var plan []fault
 	for lane, kinds := range lanes {
+		if len(kinds) == 0 {
+			continue
+		}
+		gap := 1 + polls/40*8/len(kinds) // a week has some of each, and a year has none too often
 		random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 		free := 2
-		for n := 0; len(kinds) > 0; n++ {
+		for n := 0; ; n++ {
 			k := kinds[n%len(kinds)]
 			lasts, detail := 1+random.IntN(k.most), random.IntN(1<<30)
 			from := nextBusy(free+lasts-1+random.IntN(gap)) - random.IntN(lasts)

@@ -19,6 +19,7 @@ type message struct {
 	Event string `json:"event"`
 	Rule  string `json:"rule"`
 	Key   string `json:"key"`
+	Part  int    `json:"part"` // from 1 on; 0 where it is whole
 }
 
 // mood is how a receiver receives.

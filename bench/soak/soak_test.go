@@ -324,11 +324,11 @@ func (s *soak) assertTold(t *testing.T) {
 	}
 	assert.Empty(t, some(untold), "what happened and was not told: %d in all", len(untold))
 	assert.Empty(t, some(invented), "what was told and did not happen, or under several IDs: %d in all", len(invented))
-	ids := map[string]string{} // by event and rule
+	ids := map[string]string{} // by event, rule and part
 	for _, m := range s.receiver.all() {
-		known := cmp.Or(ids[m.Event+m.Rule], m.ID)
-		assert.Equal(t, known, m.ID, "what is repeated has the same ID")
-		ids[m.Event+m.Rule] = m.ID
+		what := fmt.Sprint(m.Event, m.Rule, m.Part)
+		assert.Equal(t, cmp.Or(ids[what], m.ID), m.ID, "what is repeated has the same ID")
+		ids[what] = m.ID
 	}
 }
 
