@@ -110,7 +110,8 @@ func (f changeFilter) takes(c *graph.ChangeLine) bool {
 	return (len(f.types) == 0 || slices.Contains(f.types, c.Type)) && (len(f.ops) == 0 || slices.Contains(f.ops, string(c.Op)))
 }
 
-// printLog prints the changes as they are read: there may be more than memory holds.
+// printLog prints the changes as they are read: there may be more than memory holds. A run whose changes are damaged hides
+// none of the others.
 func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) error {
 	runs, err := jsonstore.ChangeLog(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,12 +125,17 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) e
 		print = c.out.loggedJSON
 	}
 	changes, runsWithSome := 0, 0
+	var damage []error
 	for _, run := range runs {
 		if run.At.Before(wanted.since) {
 			continue
 		}
 		before := changes
 		for line, err := range run.Changes(ctx.Context) {
+			if _, isDamaged := errors.AsType[*jsonstore.DamagedError](err); isDamaged {
+				damage = append(damage, err)
+				continue
+			}
 			if err == nil && wanted.takes(&line) {
 				changes++
 				err = print(&run, &line)
@@ -145,7 +151,7 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) e
 	if c.out.isTerminal() && !ctx.Bool("json") {
 		c.out.line("%s", conclusionOfLog(changes, runsWithSome, len(runs)))
 	}
-	return c.out.flush()
+	return errors.Join(append(damage, c.out.flush())...)
 }
 
 func conclusionOfLog(changes, runs, kept int) string {

@@ -3,6 +3,8 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +104,23 @@ func TestChangesAsJSONSayTheirRun(t *testing.T) {
 	assert.Equal(t, "updated", changes[1]["op"])
 	assert.Equal(t, map[string]any{"agentVersion": "24.2"}, changes[1]["after"])
 	assert.Len(t, changes[1]["id"], 32)
+}
+
+func TestADamagedRunHidesNoOtherRunsChanges(t *testing.T) {
+	runsOf(t, []graph.Change{gone("1", "A"), gone("2", "B")}, []graph.Change{gone("3", "C"), gone("4", "D")}, []graph.Change{gone("5", "E")})
+	logs, err := filepath.Glob(".s1graph/test/changes/000002-*.jsonl")
+	require.NoError(t, err)
+	require.Len(t, logs, 1)
+	content, err := os.ReadFile(logs[0])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(logs[0], content[:len(content)-20], 0o600))
+
+	got := s1graph(t, "changes", "--instance", "test", "--json")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.stderr, filepath.Base(logs[0])+" is damaged: line 2")
+	for _, name := range []string{"A", "B", "C", "E"} {
+		assert.Contains(t, got.stdout, fmt.Sprintf("%q:%q", "displayName", name))
+	}
 }
 
 func TestChangesCanBeChosen(t *testing.T) {

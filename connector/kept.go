@@ -29,15 +29,9 @@ func (r *run) moveOn() {
 		r.notice("It cannot be told how much room older runs take: %v.", err)
 	}
 	for _, c := range r.consumers {
-		lost := 0
-		for _, id := range c.needs() {
-			if slices.Contains(r.excess, id) {
-				lost++
-			}
-		}
-		if lost > 0 {
-			r.movedOn(c.name(), fmt.Sprintf("%s is moved on: %d runs that it has not seen past, the newest of them %s, are older than runsKept or take more room than runsKeptGiB.",
-				c.name(), lost, r.excess[len(r.excess)-1]))
+		if slices.ContainsFunc(c.needs(), func(id string) bool { return slices.Contains(r.excess, id) }) {
+			r.movedOn(c.name(), fmt.Sprintf("%s is moved on past the runs up to %s, which are older than runsKept or take more room than runsKeptGiB.",
+				c.name(), r.excess[len(r.excess)-1]))
 		}
 	}
 }
