@@ -1,6 +1,8 @@
 package connector_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -230,4 +232,35 @@ func TestATokenThatMayNotSayWhatItSeesDeletesNothing(t *testing.T) {
 	after := c.graph()
 	mend()
 	assert.Empty(t, lackingUnsaid(before, after, c.clean()))
+}
+
+// A user who owns nothing is known by the agent that names him. Once that is gone, nothing keeps him, whatever the token sees.
+func TestAUserWhoOwnsNothingGoesWithTheLastAgentThatNamesHim(t *testing.T) {
+	t.Parallel()
+	const former = s1test.ReinstalledAgent // the newer agent on its device names the owner
+	for name, token := range map[string]func(c *console) s1test.Token{
+		"of the tenant": func(*console) s1test.Token { return wholeTenant(s1test.DefaultToken) },
+		"of an account": func(c *console) s1test.Token {
+			return s1test.Token{Value: s1test.DefaultToken, Scope: s1test.ScopeAccount, IDs: []string{c.AccountID(0), c.AccountID(1)}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tenant := spread()
+			tenant.Quiet = true
+			c := newConsole(t, tenant)
+			c.Accept(token(c))
+			c.mustSync()
+			before := c.graph()
+			c.lose(former, former+1)
+			c.mustSync()
+			users := lacking(only(before, "sentinelone_user"), c.graph())
+			assert.Len(t, users, 1, "the agent named somebody whom no other one names")
+			for key := range before {
+				assert.False(t, slices.ContainsFunc(users, func(user string) bool { return strings.HasPrefix(key, user+"|owns|") }), "and who owned nothing")
+			}
+			clean := c.clean()
+			assertSame(t, clean, c.graph())
+		})
+	}
 }

@@ -85,6 +85,22 @@ func UserKey(a *s1.Agent) string {
 	return ""
 }
 
+// UserNamedBy is the key of the user whom an agent's record names, or "" where it names none. The device is the one that
+// the agent is on.
+func UserNamedBy(agent *graph.Record, deviceKey string) string {
+	text := func(property string) string { return agent.Get(property).Text() }
+	row := &s1.Agent{
+		AccountID: text("accountId"), LastLoggedInUserName: text("lastLoggedInUserName"), OSUsername: text("osUsername"),
+		ActiveDirectory: &s1.ActiveDirectory{
+			UserPrincipalName: text("userPrincipalName"), Mail: text("mail"),
+		},
+	}
+	if o := ownerOf(row); o.id == "" && o.login != "" {
+		return LocalUserKey(deviceKey, o.login)
+	}
+	return UserKey(row)
+}
+
 // LocalUserKey is the key of the user of the given name, whatever its case, on one device.
 func LocalUserKey(deviceKey, name string) string {
 	return hashKey(userType, deviceKey, fold(name))

@@ -7,6 +7,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/s1"
 )
 
 func TestAPersonInActiveDirectoryIsDescribedByIt(t *testing.T) {
@@ -79,4 +80,32 @@ func TestALocalUserHasNothingOfASystemAccountsDirectoryEntry(t *testing.T) {
 	}
 	device := entities.Device.Entity(a)
 	assert.True(t, device.Get("userEmails").IsAbsent())
+}
+
+// The last graph's agents tell whom they named.
+func TestAnAgentsRecordNamesTheUserThatItsRowNames(t *testing.T) {
+	edits := map[string]func(a *s1.Agent){
+		"a person in Active Directory":    func(*s1.Agent) {},
+		"a person with a mail alone":      func(a *s1.Agent) { a.ActiveDirectory.UserPrincipalName = "" },
+		"a name that is none":             func(a *s1.Agent) { a.ActiveDirectory.UserPrincipalName = "N/A" },
+		"a system account":                func(a *s1.Agent) { a.ActiveDirectory.UserPrincipalName = "Administrator@acme.example" },
+		"a login name":                    func(a *s1.Agent) { a.ActiveDirectory = nil },
+		"a user of the operating system":  func(a *s1.Agent) { a.ActiveDirectory, a.LastLoggedInUserName, a.OSUsername = nil, "root", "jane" },
+		"a login name with space around":  func(a *s1.Agent) { a.ActiveDirectory, a.LastLoggedInUserName = nil, " Jané " },
+		"a name that was no UTF-8":        func(a *s1.Agent) { a.ActiveDirectory, a.LastLoggedInUserName = nil, "jan\uFFFD" },
+		"nobody":                          func(a *s1.Agent) { a.ActiveDirectory, a.LastLoggedInUserName, a.OSUsername = nil, "", "" },
+		"an agent of an unknown account":  func(a *s1.Agent) { a.AccountID = "" },
+		"a computer without a serial":     func(a *s1.Agent) { a.ActiveDirectory, a.SerialNumber = nil, "To Be Filled By O.E.M." },
+		"an agent that says nothing else": func(a *s1.Agent) { *a = s1.Agent{ID: a.ID, LastLoggedInUserName: "jane"} },
+	}
+	named := make(map[string]bool)
+	for name, edit := range edits {
+		a := laptop()
+		edit(a)
+		record := entities.Agent.Entity(a)
+		assert.Equal(t, entities.UserKey(a), entities.UserNamedBy(&record, entities.DeviceKey(a)), name)
+		named[entities.UserKey(a)] = true
+	}
+	assert.Contains(t, named, "", "some name nobody")
+	assert.Greater(t, len(named), 6, "and the others not all the same one")
 }

@@ -43,6 +43,7 @@ const (
 type run struct {
 	last, fresh []graph.Record // of several with one key the first counts
 	elsewhere   []string       // keys of what is out of scope
+	moved       []string       // keys of devices that are out of scope since the last run
 	failed      []string       // types of which not all was read
 	doubted     []string       // types of which all was read, and nobody knows of how much of the tenant
 	skipped     []string       // types that were not read
@@ -84,7 +85,7 @@ func (r run) input(t testing.TB) (reconcile.Input, *storetest.Snapshot) {
 	require.NoError(t, err)
 	return reconcile.Input{
 		Model: r.model, Last: last, Fresh: rows{fresh}, Draft: newDraft(), Read: readings, Decodable: graph.TypesByName(last),
-		Tenant: tenant{elsewhere: r.elsewhere, before: r.last, now: r.fresh}, Guard: r.guard, Accepted: accepted,
+		Tenant: tenant{elsewhere: r.elsewhere, moved: r.moved, before: r.last, now: r.fresh}, Guard: r.guard, Accepted: accepted,
 	}, last
 }
 
@@ -191,15 +192,38 @@ func (r rows) Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encod
 // tenant knows from the records which agent is on which device.
 type tenant struct {
 	elsewhere   []string
+	moved       []string
 	before, now []graph.Record
 }
 
-func (t tenant) SeesAll() bool                   { return len(t.elsewhere) == 0 }
+func (t tenant) SeesAll() bool                   { return len(t.elsewhere)+len(t.moved) == 0 }
 func (t tenant) OutOfScope(r *graph.Record) bool { return slices.Contains(t.elsewhere, r.Key) }
 
 func (t tenant) DevicesBefore(_ context.Context, each func(agentID, deviceKey string)) error {
 	devicesOf(t.before, each)
 	return nil
+}
+
+func (t tenant) UsersBefore(_ context.Context, each func(agentID, userKey string)) error {
+	on := map[string]string{}
+	devicesOf(t.before, func(agentID, deviceKey string) { on[agentID] = deviceKey })
+	for _, r := range t.before {
+		if r.Type.Name == agents {
+			id := strings.TrimPrefix(r.Key, agents+":")
+			if user := entities.UserNamedBy(&r, on[id]); user != "" {
+				each(id, user)
+			}
+		}
+	}
+	return nil
+}
+
+func (t tenant) DevicesMoved() map[string]bool {
+	moved := map[string]bool{}
+	for _, key := range t.moved {
+		moved[key] = true
+	}
+	return moved
 }
 
 func (t tenant) DevicesNow() map[string]string {

@@ -56,6 +56,13 @@ type Tenant interface {
 	// DevicesBefore calls each for every agent of the last graph with the key of the device that it was on.
 	DevicesBefore(ctx context.Context, each func(agentID, deviceKey string)) error
 
+	// UsersBefore calls each for every agent of the last graph that names a user, with the key of that user.
+	UsersBefore(ctx context.Context, each func(agentID, userKey string)) error
+
+	// DevicesMoved has the keys of the devices whose agents moved out of the part that is read and were read all the
+	// same: other rows do not tell what is on them.
+	DevicesMoved() map[string]bool
+
 	// DevicesNow has the keys of devices by the IDs of their agents.
 	DevicesNow() map[string]string
 }
@@ -132,7 +139,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		types: make(map[string]*Type), nodes: newNodeSet(),
 		outOfScope: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
 		unread: make(map[string]bool), joined: make(map[string]bool), describedBefore: make(map[string]bool),
-		rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
+		moved: in.Tenant.DevicesMoved(), rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
 	}
 	r.readModel()
 	// Entities come first, since a relationship needs both its ends in the graph that results.
@@ -161,6 +168,7 @@ type reconciler struct {
 
 	nodes      nodeSet
 	outOfScope map[string]bool     // keys of entities of the last graph that this run's rows do not tell all about
+	moved      map[string]bool     // keys of devices of which this run's rows tell, and not what is on them, as they are out of scope now
 	released   map[string]bool     // keys of entities of the last graph that go because that was accepted
 	waiting    map[string]bool     // keys that were accepted, are missing, and cannot be evaluated by this run
 	unread     map[string]bool     // keys of entities of the last graph that stay although this run's rows say nothing of them

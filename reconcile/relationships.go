@@ -68,7 +68,8 @@ func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 		return r.outOfScope[key]
 	}
 	from, to, _ := graph.RelationshipEnds(key)
-	return r.outOfScope[s.subjectOf(from, to)]
+	subject := s.subjectOf(from, to)
+	return r.outOfScope[subject] || r.moved[subject] && !r.isToldBySubject(s)
 }
 
 // withEnds yields the relationships of this run's rows that have both ends in the graph. It counts the others, unless the

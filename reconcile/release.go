@@ -35,30 +35,22 @@ func (r *reconciler) release(ctx context.Context, s *Type, gone map[string]bool)
 }
 
 // derivedFromReleased finds, among the things that are gone, those that are derived from something released and from
-// nothing that stays. A user whose device nobody knows is one of them only if no agent and no device stays.
+// nothing that stays.
 func (r *reconciler) derivedFromReleased(ctx context.Context, s *Type, gone map[string]bool) (map[string]bool, error) {
 	derived := make(map[string]bool)
 	if len(r.released) == 0 || r.placedBy[s.Name] == nil {
 		return derived, nil
 	}
 	held := make(map[string]bool)
-	unrelated := maps.Clone(gone)
 	err := r.eachSource(ctx, s.Name, func(source, key string) {
-		if !gone[key] {
-			return
-		}
-		delete(unrelated, key)
 		switch {
+		case !gone[key]:
 		case r.nodes.has(source):
 			held[strings.Clone(key)] = true
 		case r.released[source]:
 			derived[strings.Clone(key)] = true
 		}
 	})
-	stays := func(source string) bool { return r.types[source].Records > 0 }
-	if sources := r.derivedFrom[s.Name]; len(sources) > 0 && !slices.ContainsFunc(sources, stays) {
-		maps.Copy(derived, unrelated)
-	}
 	maps.DeleteFunc(derived, func(key string, _ bool) bool { return held[key] })
 	return derived, err
 }

@@ -72,11 +72,18 @@ func TestWhatIsDerivedFromAcceptedThingsAloneGoesWithThem(t *testing.T) {
 			slices.Concat(agent("1", ownedBy("jane@acme.example")), agent("2", ownedBy("jane@acme.example"))),
 			agent("2", unowned), []reconcile.Key{acceptedAgent("1")}, []string{deviceOf("1")},
 		},
-		"the last device of all, and a user whose device nobody knows": {
-			slices.Concat(agent("1"), []graph.Record{entities.User.Entity(agentRow("9"))}), nil,
-			[]reconcile.Key{acceptedAgent("1")}, []string{deviceOf("1"), userOf("1"), userOf("9")},
+		"a user who owns nothing": {
+			slices.Concat(without(agent("1"), keyOf(agent("1"), userOwnsDevice)), agent("2")), agent("2"),
+			[]reconcile.Key{acceptedAgent("1")}, []string{deviceOf("1"), userOf("1")},
 		},
-		"not a user whose device nobody knows, where agents stay": {
+		"not a user who owns nothing whom another agent names too": {
+			slices.Concat(agent("1", ownedBy("jane@acme.example")), without(agent("2", ownedBy("jane@acme.example")), keyOf(agent("2", ownedBy("jane@acme.example")), userOwnsDevice))),
+			agent("2", unowned), []reconcile.Key{acceptedAgent("1")}, []string{deviceOf("1")},
+		},
+		"the last of all": {
+			agent("1"), nil, []reconcile.Key{acceptedAgent("1")}, []string{deviceOf("1"), userOf("1")},
+		},
+		"not a user whom nobody names, of whom the guard decides": {
 			slices.Concat(agent("1"), agent("2"), []graph.Record{entities.User.Entity(agentRow("9"))}), agent("2"),
 			[]reconcile.Key{acceptedAgent("1")}, []string{deviceOf("1"), userOf("1")},
 		},
@@ -190,11 +197,11 @@ func TestWhatIsOutOfScopeGoesOnlyWhereThatWasAccepted(t *testing.T) {
 	}
 }
 
-func TestAUserThatNobodyKnowsWhereGoesOnceThatWasAccepted(t *testing.T) {
-	last := append(agent("1"), entities.User.Entity(agentRow("9")))
-	user := reconcile.Key{Type: users, Key: userOf("9"), OutOfScope: true}
-	o := run{last: last, fresh: agent("1"), guard: all, elsewhere: []string{"another"}, accepted: []reconcile.Key{user}}.do(t)
-	assert.NotContains(t, o.keys(t, users), user.Key)
+func TestAnApplicationThatNobodyKnowsWhereGoesOnceThatWasAccepted(t *testing.T) {
+	zoom := application("Zoom", "9")[:1]
+	key := reconcile.Key{Type: applications, Key: zoom[0].Key, OutOfScope: true}
+	o := run{last: append(agent("1"), zoom...), fresh: agent("1"), guard: all, elsewhere: []string{"another"}, accepted: []reconcile.Key{key}}.do(t)
+	assert.Empty(t, o.keys(t, applications))
 }
 
 func TestAnAcceptedRelationship(t *testing.T) {

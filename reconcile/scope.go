@@ -8,7 +8,6 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
-	"s1graph/model"
 )
 
 // findOutOfScope adds to outOfScope the entities of a type of which this run's rows do not tell all. Where the type says
@@ -16,15 +15,17 @@ import (
 // another type places it, these are all that have to do with an agent out of scope, missing or not.
 func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[string]bool) error {
 	accepted := func(key string) bool { return s.ReadWhole() && r.Accepted.hasOutOfScope(s.Name, key) }
-	if r.placedBy[s.Name] != nil {
+	if d := r.placedBy[s.Name]; d != nil {
 		unrelated := maps.Clone(missing)
+		ownList := len(r.derivedFrom[s.Name]) == 0
+		inDoubt := ownList && r.types[placing(d)].Incomplete // an agent that was not read may have moved
 		err := r.eachSource(ctx, s.Name, func(source, key string) {
 			delete(unrelated, key)
-			if r.outOfScope[source] {
+			if r.outOfScope[source] || r.moved[source] || inDoubt && r.unread[source] {
 				r.outOfScope[strings.Clone(key)] = true
 			}
 		})
-		if s.Name != entities.Device.GraphType().Name {
+		if ownList {
 			for key := range unrelated { // nobody can say where they stand
 				if !accepted(key) {
 					r.outOfScope[key] = true
@@ -50,17 +51,18 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 	return nil
 }
 
-// eachSource calls each with the source of a thing in the last graph, and the thing: the agents of devices, and the
-// devices of users and applications.
+// eachSource calls each with the source of a thing in the last graph, and the thing: the agents of devices and users, and
+// the devices of applications.
 func (r *reconciler) eachSource(ctx context.Context, name string, each func(source, key string)) error {
 	d := r.placedBy[name]
+	ofAgents := func(agentID, key string) { each(entities.AgentKey(agentID), key) }
 	switch {
 	case d == nil:
 		return nil
 	case name == entities.Device.GraphType().Name: // a device also names agents that no longer protect it
-		return r.Tenant.DevicesBefore(ctx, func(agentID, device string) { each(entities.AgentKey(agentID), device) })
-	case d.Places == model.From:
-		return r.eachEdge(ctx, d.Name, func(from, to string) { each(to, from) })
+		return r.Tenant.DevicesBefore(ctx, ofAgents)
+	case name == entities.User.GraphType().Name: // an agent also names users who own nothing
+		return r.Tenant.UsersBefore(ctx, ofAgents)
 	}
 	return r.eachEdge(ctx, d.Name, each)
 }

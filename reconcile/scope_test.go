@@ -40,8 +40,18 @@ func TestWhatIsMissingAndOutOfScopeStays(t *testing.T) {
 		"a device that no agent is known of": {
 			[]graph.Record{entities.Device.Entity(agentRow("2"))}, entities.AgentKey("9"), devices, false,
 		},
-		"a user of whom no device is known": {
-			[]graph.Record{entities.User.Entity(agentRow("2"))}, entities.AgentKey("9"), users, true,
+		"a user whom no agent names any more": {
+			[]graph.Record{entities.User.Entity(agentRow("2"))}, entities.AgentKey("9"), users, false,
+		},
+		"a user who owns nothing, named by an agent that is out of scope": {
+			without(agent("2"), keyOf(agent("2"), userOwnsDevice)), entities.AgentKey("2"), users, true,
+		},
+		"a user who owns nothing, named by an agent in scope that is gone": {
+			without(agent("2"), keyOf(agent("2"), userOwnsDevice)), entities.AgentKey("9"), users, false,
+		},
+		"a user known everywhere who owns nothing, named by an agent that is out of scope": {
+			without(agent("2", ownedBy("jane@acme.example")), keyOf(agent("2", ownedBy("jane@acme.example")), userOwnsDevice)),
+			entities.AgentKey("2"), users, true,
 		},
 		"an application that is on no known device": {
 			application("Zoom", "2")[:1], entities.AgentKey("9"), applications, true,
@@ -128,4 +138,57 @@ func TestARelationshipOutOfScopeGoesWithItsOtherEnd(t *testing.T) {
 	fresh := []graph.Record{group("1")}
 	o := run{last: last, fresh: fresh, elsewhere: []string{entities.AgentKey("1")}, guard: off}.do(t)
 	assert.Equal(t, []string{keyOf(agent("1"), groupHasAgent)}, o.keys(t, groupHasAgent))
+}
+
+// An agent that moved out of the part that is read was read all the same, and other rows do not tell what is on its device.
+func TestWhatIsOnTheDeviceOfAnAgentThatMovedStays(t *testing.T) {
+	risky := func(level, agentID string) []graph.Record {
+		row := &entities.Installation{Name: "Chrome", RiskLevel: level}
+		return []graph.Record{
+			entities.Application.Entity(row), relationships.DeviceHasApplication.Between(deviceOf(agentID), entities.ApplicationKey(row), row),
+		}
+	}
+	last := slices.Concat(agent("1"), agent("2"), application("Zoom", "1"), application("Word", "2"), risky("high", "1"), risky("high", "2"))
+	for name, test := range map[string]struct {
+		now  []graph.Record // of agent 1, which moved
+		says []string       // types of which the rows are believed, whatever of them is lost
+	}{
+		"nothing else changed":                    {agent("1"), nil},
+		"it was decommissioned":                   {agent("1", decommissioned), []string{agentProtectsDevice}},
+		"it has another owner":                    {agent("1", ownedBy("joe@acme.example")), []string{users, userOwnsDevice}},
+		"it has no owner":                         {agent("1", unowned), []string{users, userOwnsDevice}},
+		"it is in another group":                  {inGroup("2", agent("1")), []string{groups, groupHasAgent}},
+		"it is in a group that the run reads not": {without(inGroup("2", agent("1")), "sentinelone_group:2"), []string{groups, groupHasAgent}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fresh := slices.Concat(test.now, agent("2"), risky("low", "2"))
+			o := run{last: last, fresh: fresh, moved: []string{deviceOf("1")}, guard: off}.do(t)
+			zoom, chrome := keyOf(application("Zoom", "1"), applications), keyOf(risky("", "1"), applications)
+			assert.Equal(t, sorted(zoom, chrome), o.keys(t, applications), "what is gone from a device in scope is gone")
+			assert.Equal(t, sorted(
+				graph.RelationshipKey(deviceOf("1"), "HAS", zoom), graph.RelationshipKey(deviceOf("1"), "HAS", chrome), graph.RelationshipKey(deviceOf("2"), "HAS", chrome),
+			), o.keys(t, deviceHasApplication))
+			one := o.get(t, applications, chrome)
+			assert.Equal(t, "high", one.Get("riskLevel").Text(), "as it is on the device that was not read")
+			assert.Equal(t, []reconcile.Key{{Type: applications, Key: zoom, OutOfScope: true}}, o.withheldKeys(t))
+			want := snapshot(fresh)
+			for _, typ := range test.says {
+				expected := keysOf(t, want, typ)
+				if typ == groupHasAgent && !slices.Contains(keysOf(t, want, groups), "sentinelone_group:2") {
+					expected = []string{keyOf(agent("2"), groupHasAgent)}
+				}
+				assert.Equal(t, expected, o.keys(t, typ), typ)
+			}
+		})
+	}
+}
+
+// While agents are not read whole, one of them may have moved without anybody knowing.
+func TestWhatIsOnTheDeviceOfAnAgentThatWasNotReadStaysUnderANarrowScope(t *testing.T) {
+	last := slices.Concat(agent("1"), agent("2"), application("Zoom", "1"), application("Word", "2"))
+	o := run{
+		last: last, fresh: agent("2"), failed: []string{agents, devices, users, groupHasAgent, agentProtectsDevice, userOwnsDevice},
+		elsewhere: []string{entities.AgentKey("9")}, guard: off,
+	}.do(t)
+	assert.Equal(t, []string{keyOf(application("Zoom", "1"), applications)}, o.keys(t, applications))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"s1graph/entities"
 	"s1graph/graph"
 )
 
@@ -21,7 +20,7 @@ func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 		return nil
 	}
 	unrelated := make(map[string]bool)
-	if len(r.unread) > 0 || ownList && s.Failed { // or all was read that the last graph knew
+	if len(r.unread)+len(r.moved) > 0 || ownList && s.Failed { // or all was read that the last graph knew
 		for d, err := range r.Draft.Digests(ctx, s.Name) {
 			if err != nil {
 				return err
@@ -36,12 +35,12 @@ func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 		return nil
 	}
 	err := r.eachSource(ctx, s.Name, func(source, key string) {
-		if r.unread[source] || r.joined[source] {
+		if r.unread[source] || r.joined[source] || r.moved[source] {
 			r.joined[strings.Clone(key)] = true
 		}
 		delete(unrelated, key)
 	})
-	if s.Name != entities.Device.GraphType().Name {
+	if ownList {
 		for key := range unrelated { // nobody can say of which rows they were made
 			r.joined[key] = true
 		}

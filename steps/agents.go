@@ -35,6 +35,7 @@ var agents = Step{
 			endpoint: s1.Agents,
 			chains:   in.split,
 			entity:   entities.Agent.GraphType(),
+			moved:    in.lookups.addMoved,
 			id:       func(row *s1.Agent) string { return row.ID },
 			updated:  func(row *s1.Agent) s1.Time { return row.UpdatedAt },
 			records: func(row *s1.Agent) []graph.Record {

@@ -29,6 +29,9 @@ type list[T any] struct {
 	// for by ID before they count as gone. nil: they are not asked for.
 	entity *graph.Type
 
+	// moved is told the IDs of those that answered only without the filters on the scope; nil tells nobody.
+	moved func(ids []string)
+
 	// whole is told how many rows the list had, once it was read whole; nil tells nobody.
 	whole func(rows int64)
 
@@ -280,33 +283,38 @@ func (l *list[T]) distinct(out *Emitter) int64 {
 	return out.distinct(l.rows())
 }
 
-// askForMissing asks by ID for what the last graph has and the list lacks. One that answers is emitted
-// like a row of the list; too many of those mean that the list was not whole after all.
+// askForMissing asks by ID for what the last graph has and the list lacks. One that answers is emitted like a row of the
+// list; too many of those mean that the list was not whole after all. One that answers only without the filters on the
+// scope has moved out of the part that is read: it is emitted too, and the list did not lack it.
 func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
 	limit := max(5, l.distinct(out)/1000)
-	var answered int64
+	everywhere := maps.Clone(filters)
+	for _, parameter := range []string{l.Scope.Account, l.Scope.Site, l.Scope.Group} {
+		if parameter != l.Ask {
+			delete(everywhere, parameter)
+		}
+	}
+	var lacked int64
 	ask := func(keys []string) error {
 		ids, err := l.inside(ctx, in, keys)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return err
 		}
-		question := maps.Clone(filters)
-		// Where the scope's filter is the same parameter, ids replaces it: only IDs inside the scope are asked for.
-		question.Set(l.Ask, strings.Join(ids, ","))
-		for page, err := range s1.Pages(ctx, in.Client, l.endpoint, question) {
-			if err != nil {
-				return fmt.Errorf("asking for %d that the list lacks: %w", len(ids), err)
-			}
-			page.Rows = slices.DeleteFunc(page.Rows, func(row T) bool { return !slices.Contains(ids, l.id(&row)) })
-			answered += int64(len(page.Rows))
-			if err := l.emit(out, page.Rows); err != nil {
-				return err
-			}
+		n := len(ids)
+		if ids, err = l.askFor(ctx, in, out, filters, ids); err != nil {
+			return err
 		}
-		if answered > limit {
-			return fmt.Errorf("%s lacked %d or more that answer when they are asked for by ID: the console's answer is not whole, so nothing of it counts as gone; run again", l.Path, answered)
+		if lacked += int64(n - len(ids)); lacked > limit {
+			return fmt.Errorf("%s lacked %d or more that answer when they are asked for by ID: the console's answer is not whole, so nothing of it counts as gone; run again", l.Path, lacked)
 		}
-		return nil
+		if len(everywhere) == len(filters) {
+			return nil
+		}
+		gone, err := l.askFor(ctx, in, out, everywhere, ids)
+		if err == nil && l.moved != nil {
+			l.moved(slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(gone, id) }))
+		}
+		return err
 	}
 
 	var missing []string
@@ -325,6 +333,30 @@ func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, fi
 		}
 	}
 	return ask(missing)
+}
+
+// askFor asks for things by their IDs and emits what answers. It returns the IDs of what does not.
+func (l *list[T]) askFor(ctx context.Context, in *Input, out *Emitter, filters url.Values, ids []string) (gone []string, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	question := maps.Clone(filters)
+	// Where the scope's filter is the same parameter, ids replaces it: only IDs inside the scope are asked for.
+	question.Set(l.Ask, strings.Join(ids, ","))
+	gone = slices.Clone(ids)
+	for page, err := range s1.Pages(ctx, in.Client, l.endpoint, question) {
+		if err != nil {
+			return nil, fmt.Errorf("asking for %d that the list lacks: %w", len(ids), err)
+		}
+		page.Rows = slices.DeleteFunc(page.Rows, func(row T) bool { return !slices.Contains(ids, l.id(&row)) })
+		if err := l.emit(out, page.Rows); err != nil {
+			return nil, err
+		}
+		gone = slices.DeleteFunc(gone, func(id string) bool {
+			return slices.ContainsFunc(page.Rows, func(row T) bool { return l.id(&row) == id })
+		})
+	}
+	return gone, nil
 }
 
 // inside returns the IDs of those of the keys that this run's scope contains.

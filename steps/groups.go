@@ -37,7 +37,7 @@ var groups = Step{
 					entities.Group.Entity(row),
 					relationships.SiteHasGroup.Between(entities.SiteKey(row.SiteID), key, row),
 				}
-				account := in.lookups.account(row.SiteID)
+				account := in.accountOf(row.SiteID)
 				if account == "" {
 					out.Dangling(relationships.AccountHasGroup.GraphType())
 					return records

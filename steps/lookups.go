@@ -23,6 +23,7 @@ type lookups struct {
 	agents        map[string]agentRef // by ID
 	agentOfUUID   map[string]string   // ID by UUID, for rows that name no ID; "" where several agents share it
 	agentsOfSite  map[string]int64    // how many agent rows named the site
+	moved         []string            // IDs of agents that moved out of the part that is read
 
 	listedAccounts, listedSites, listedGroups map[string]bool // IDs
 }
@@ -141,6 +142,12 @@ func (l *lookups) device(agentID, uuid string) string {
 	return l.agents[agentID].device
 }
 
+func (l *lookups) addMoved(agentIDs []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moved = append(l.moved, agentIDs...)
+}
+
 // owners yields device and user keys: the owner of a device is whom the agent names that describes it.
 func (l *lookups) owners() map[string]string {
 	l.mu.RLock()
@@ -171,6 +178,37 @@ func (in *Input) DevicesNow() map[string]string {
 	return devices
 }
 
+// DevicesMoved has the keys of the devices whose agents moved out of the part that is read: the lists that were read do
+// not say what is on them.
+func (in *Input) DevicesMoved() map[string]bool {
+	in.lookups.mu.RLock()
+	defer in.lookups.mu.RUnlock()
+	devices := make(map[string]bool)
+	for _, id := range in.lookups.moved {
+		devices[in.lookups.agents[id].device] = true
+	}
+	return devices
+}
+
+// UsersBefore yields which agent named which user in the last graph, as IDs and keys.
+func (in *Input) UsersBefore(ctx context.Context, each func(agentID, userKey string)) error {
+	devices := make(map[string]string)
+	err := in.DevicesBefore(ctx, func(agentID, device string) {
+		if _, found := devices[agentID]; !found { // an agent protects one device, and may be a former one of others
+			devices[strings.Clone(agentID)] = strings.Clone(device)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return in.lastRecords(ctx, entities.Agent.GraphType().Name, func(r *graph.Record) {
+		id := idOf(r.Key)
+		if user := entities.UserNamedBy(r, devices[id]); user != "" {
+			each(id, user)
+		}
+	})
+}
+
 // DevicesBefore yields which agent was on which device in the last graph, as IDs and keys: by the PROTECTS
 // relationships, and by the formerAgentIds of devices.
 func (in *Input) DevicesBefore(ctx context.Context, each func(agentID, deviceKey string)) error {
@@ -191,6 +229,16 @@ func (in *Input) DevicesBefore(ctx context.Context, each func(agentID, deviceKey
 
 // AccountBefore returns the ID of the account that a site had in the last graph, or "".
 func (in *Input) AccountBefore(siteID string) string { return in.accountsBefore[siteID] }
+
+// accountOf returns the ID of a site's account, or "": as /sites tells it, and of a site that is out of scope as the last
+// graph has it.
+func (in *Input) accountOf(siteID string) string {
+	account, before := in.lookups.account(siteID), in.AccountBefore(siteID)
+	if account == "" && (lacks(in.Scope.Sites, siteID) || lacks(in.Scope.Accounts, before)) {
+		return before
+	}
+	return account
+}
 
 // readAccountsBefore reads the accounts of the last graph's sites.
 func (in *Input) readAccountsBefore(ctx context.Context) error {
