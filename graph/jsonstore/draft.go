@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -76,12 +77,18 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	if err := t.Check(); err != nil {
 		return 0, err
 	}
-	fresh := filepath.Join(d.dir, "rewrite", t.Name)
-	content, err := writeTable(ctx, fresh, t, records)
-	if err == nil {
-		err = d.take(fresh, t, content)
+	dir, before := d.dir, d.table(t.Name)
+	if before != nil {
+		dir = filepath.Join(d.dir, "rewrite", t.Name)
 	}
-	if err := errors.Join(err, os.RemoveAll(fresh)); err != nil {
+	content, err := writeTable(ctx, dir, t, records)
+	if before != nil {
+		if err == nil {
+			err = d.take(dir, before, content)
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
 		return 0, fmt.Errorf("writing %s: %w", t.Name, err)
 	}
 	d.put(&table{dir: d.dir, typ: t, content: content})
@@ -89,15 +96,9 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 }
 
 // take puts the files of a type that are below fresh into the place of those that the draft has.
-func (d *Draft) take(fresh string, t *graph.Type, content Content) error {
-	var before Content
-	if written := d.table(t.Name); written != nil {
-		before = written.content
-	}
-	if err := os.MkdirAll(filepath.Dir(graphPath(d.dir, t, 1)), dirMode); err != nil {
-		return err
-	}
-	for number := 1; number <= max(len(before.FileBytes), len(content.FileBytes)); number++ {
+func (d *Draft) take(fresh string, before *table, content Content) error {
+	t := before.typ
+	for number := 1; number <= max(len(before.content.FileBytes), len(content.FileBytes)); number++ {
 		path := graphPath(d.dir, t, number)
 		var err error
 		if number <= len(content.FileBytes) {
@@ -224,8 +225,7 @@ func (d *Draft) Abort() error {
 	return os.RemoveAll(d.dir)
 }
 
-// writeTable writes the graph files and the index of a type below dir. What it leaves there if it fails is the caller's to
-// remove.
+// writeTable writes the graph files and the index of a type below dir, where none of them is. If it fails it removes them.
 func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (Content, error) {
 	for _, path := range []string{indexPath(dir, t), graphPath(dir, t, 1)} {
 		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
@@ -242,7 +242,7 @@ func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq
 		if w.file != nil {
 			w.file.Close()
 		}
-		return Content{}, err
+		return Content{}, errors.Join(err, w.remove())
 	}
 	return w.content, nil
 }
@@ -278,6 +278,17 @@ func (w *tableWriter) write(ctx context.Context, records iter.Seq2[graph.Encoded
 	}
 	var err error
 	w.content.IndexBytes, err = w.index.close()
+	return err
+}
+
+// remove removes what was written: the last file has not been counted if it was not ended.
+func (w *tableWriter) remove() error {
+	err := os.Remove(indexPath(w.dir, w.typ))
+	for number := range len(w.content.FileBytes) + 1 {
+		if e := os.Remove(graphPath(w.dir, w.typ, number+1)); !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
 	return err
 }
 

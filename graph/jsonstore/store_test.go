@@ -223,6 +223,9 @@ func TestAWriteThatFailsLeavesTheTypeAsItWas(t *testing.T) {
 	require.NoError(t, d.Commit(jsonstore.CommitInfo{}))
 	assert.Empty(t, s.Last().Verify(t.Context()))
 	storetest.RequireSame(t, storetest.NewSnapshot([]*graph.Type{agent}, entities(t, want, agent)...), s.Last())
+	files, err := filepath.Glob(filepath.Join(s.Last().Dir(), "graph/agents/entities/*"))
+	require.NoError(t, err)
+	assert.Len(t, files, 1, "of the 700 nothing is left")
 }
 
 func entities(t *testing.T, s graph.Snapshot, typ *graph.Type) (records []graph.Record) {
