@@ -189,7 +189,7 @@ func TestADeviceThatIsEvaluatedNoMoreIsNotCalledCompliant(t *testing.T) {
 	delete(w.records, "sentinelone_device:gone")
 	w.posture = []posture.Verdict{}
 	assert.ElementsMatch(t, []string{
-		"gone was not compliant, and is evaluated no more", "unprotected was not compliant, and is evaluated no more",
+		"gone was not compliant, and is no longer evaluated", "unprotected was not compliant, and is no longer evaluated",
 	}, titles(w.follow()))
 }
 

@@ -259,11 +259,11 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "device not compliant",
-		Doc:      "A device that does not fulfil what posture demands of it, and when it does again or is evaluated no more.",
+		Doc:      "A device that does not fulfil what posture demands of it, and when it does again or is no longer evaluated.",
 		When:     `entity.type == "sentinelone_device" && entity.compliant == false`,
 		Query:    "noncompliant-devices",
 		Severity: "medium",
-		Title:    `{{.Name}} {{if ne .Op "ended"}}is not compliant{{else if eq .Entity.compliant "true"}}is compliant again{{else}}was not compliant, and is evaluated no more{{end}}`,
+		Title:    `{{.Name}} {{if ne .Op "ended"}}is not compliant{{else if eq .Entity.compliant "true"}}is compliant again{{else}}was not compliant, and is no longer evaluated{{end}}`,
 		Text:     `{{if ne .Op "ended"}}{{.Entity.nonCompliantReasons}}{{end}}`,
 		Ended:    true,
 	},

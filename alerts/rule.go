@@ -97,7 +97,7 @@ func Compile(a *config.Alerts) (*Rules, config.Faults) {
 	for i := range a.Rules {
 		c.rule, c.index = &a.Rules[i], i
 		if len(a.Destinations) == 0 && len(c.rule.To) == 0 {
-			c.fault("", "there is no destination to tell of it: give one under alerts.destinations")
+			c.fault("", "no destination is configured: add one under alerts.destinations")
 		}
 		if r := c.compile(); r != nil {
 			rules.rules = append(rules.rules, r)

@@ -147,7 +147,7 @@ func (a *tableAnswer) end() error {
 	}
 	a.table(header, cells)
 	if a.isCut {
-		a.line("%s", a.paint(faint, "Cut to the width of the terminal; with | less -S behind it, or --json, it is not."))
+		a.line("%s", a.paint(faint, "The table is cut to the width of the terminal: | less -S or --json shows all of it."))
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ and with the database and the alerts of s1graph.yaml, for a program to read:
 
     s1graph check --store neo4j --json
 
-Nothing is changed, and nothing is sent but questions. Exit code 0: no fault, though perhaps warnings; 1: a
+It only reads, and changes nothing. Exit code 0: no fault, though perhaps warnings; 1: a
 fault, with a line that says what to do; 2: wrong usage or configuration.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON document in place of a table", DisableDefaultText: true},

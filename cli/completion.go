@@ -24,7 +24,7 @@ var shells = []string{"bash", "fish", "zsh"}
 func (c *commands) completion() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
-		Usage:     "print what makes a shell complete commands, flags and questions",
+		Usage:     "print the script with which a shell completes commands, flags and saved queries",
 		ArgsUsage: "SHELL",
 		Description: `Examples, for the shell that is running:
 

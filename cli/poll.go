@@ -30,7 +30,7 @@ store is verified with the first run and once a day.
 SIGHUP: run now. SIGTERM or Ctrl-C: end; what is under way commits nothing, or is done within 30 seconds. The same
 again: end at once.
 
-/healthz, /readyz, /metrics (for Prometheus) and /status (JSON) are told on --listen. It is ready when each
+The address of --listen serves /healthz, /readyz, /metrics (for Prometheus) and /status (JSON). It is ready when each
 instance has a good run, complete or partial, that is not older than three intervals, be it of before a restart.
 Deletions that the deletion guard withholds wait for s1graph accept-deletions.
 

@@ -61,7 +61,7 @@ func (r *report) storesTable() {
 		}
 		rows = append(rows, []any{store.Name, state, seconds(store.Seconds), store.Statements, store.Rows})
 	}
-	r.table([]string{"store", "state", "seconds", "statements", "rows written"}, rows)
+	r.table([]string{"store", "state", "seconds", "statements", "changes written"}, rows)
 }
 
 // seconds prints with one decimal.

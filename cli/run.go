@@ -23,7 +23,7 @@ func (c *commands) run() *cli.Command {
 
     s1graph run --replay testdata/recordings/acme
 
-and on yours, of which nothing but applications is left out:
+and on your tenant, without its applications:
 
     s1graph run --url https://example.sentinelone.net --token-file FILE --skip applications
 

@@ -232,7 +232,7 @@ func TestAListThatIsNotWholeIsToldWithWhatToDo(t *testing.T) {
 	server.Break(s1test.Fault{Path: "/threats", Match: s1test.Rows, Effect: s1test.EmptyPage()})
 	got := with.s1graph(t, "run")
 	assert.Equal(t, 3, got.code)
-	assert.Regexp(t, `(?m)^! threats failed: [^;]*; run again\.$`, got.stdout)
+	assert.Regexp(t, `(?m)^! threats failed: /threats returned \d+ of \d+ rows; nothing was deleted; run again\.$`, got.stdout)
 }
 
 func TestWithheldDeletionsAreTold(t *testing.T) {

@@ -291,9 +291,9 @@ func content(kind Kind, node ast.Node) (string, bool) {
 	}
 	switch n := node.(type) {
 	case *ast.StringNode:
-		return n.Value, kind == Text || kind == Path || kind == Duration
+		return n.Value, kind == Text || kind == Path || kind == Duration || kind == Schedules
 	case *ast.LiteralNode:
-		return strings.TrimSpace(n.Value.Value), kind == Text
+		return strings.TrimSpace(n.Value.Value), kind == Text || kind == Schedules
 	case *ast.BoolNode:
 		return fmt.Sprint(n.Value), kind == Flag
 	case *ast.IntegerNode, *ast.FloatNode:

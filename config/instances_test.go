@@ -194,7 +194,7 @@ instances:
 	}
 	assert.Equal(t, []string{
 		`s1graph.yaml:1:11: instance: must stand in each of the instances, since no two have the same`,
-		`s1graph.yaml:3:11: interval: must be a text (put it into quotes if it looks like a number)`,
+		`s1graph.yaml:3:11: interval: must be a time with its unit, such as 30m, a cron expression such as 0 */2 * * *, or DISABLED`,
 		`s1graph.yaml:4:11: accounts: must be IDs as the console shows them, such as 225494730938493804, not "one"`,
 		`s1graph.yaml:5:24: alerts.rules[0].use: must be the name of a ready-made rule`,
 		`s1graph.yaml:9:5: instances[0].log: must stand at the top level: it is one for all instances`,

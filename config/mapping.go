@@ -56,7 +56,7 @@ func (m *mapping) unknown(node ast.Node, names []string) {
 	case name == "secret" && slices.Contains(names, "secret_file"):
 		m.fault(m.place(node, m.key+".secret"), "must not stand here: put the secret into a file of its own and name that with secret_file")
 	case word.MatchString(name):
-		m.fault(m.place(node, m.key), "%q is nothing that stands here%s", name, suggestion(name, names))
+		m.fault(m.place(node, m.key), "unknown setting %q%s", name, suggestion(name, names))
 	default:
 		m.fault(m.place(node, m.key), "must have nothing but %s", alternatives(names))
 	}

@@ -145,7 +145,7 @@ var settings = []Setting{
 		Doc:   "trust the network between here and the database: bolt and neo4j send password and graph unencrypted",
 		apply: flag(func(d *draft) *bool { return &d.Neo4j.Insecure })},
 
-	{Key: "interval", Kind: Text, Group: Polling,
+	{Key: "interval", Kind: Schedules, Group: Polling,
 		Doc:   "time between two polls, such as 30m, a cron expression such as 0 */2 * * *, in local time, or DISABLED",
 		apply: schedule},
 

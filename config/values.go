@@ -17,13 +17,14 @@ type Kind int
 
 // The kinds of values. A Path that stands in a file is relative to the file's folder.
 const (
-	Text     Kind = iota
-	Path          // in the file a string, as Text
-	Flag          // true or false
-	Number        // 20 or 2.5
-	Duration      // 90s, 1h30m
-	List          // in the file a list; elsewhere joined with commas
-	Rates         // in the file a map from path to number; elsewhere /agents=25,/threats=10
+	Text      Kind = iota
+	Path           // in the file a string, as Text
+	Flag           // true or false
+	Number         // 20 or 2.5
+	Duration       // 90s, 1h30m
+	List           // in the file a list; elsewhere joined with commas
+	Schedules      // in the file a string, as ParseSchedule reads it
+	Rates          // in the file a map from path to number; elsewhere /agents=25,/threats=10
 )
 
 // expected says what a value of the kind looks like in the file.
@@ -37,6 +38,8 @@ func (k Kind) expected() string {
 		return "a number"
 	case Duration:
 		return "a duration with its unit, such as 60s or 5m"
+	case Schedules:
+		return "a time with its unit, such as 30m, a cron expression such as 0 */2 * * *, or DISABLED"
 	case List:
 		return "a list, such as [1, 2]"
 	default:

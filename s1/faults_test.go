@@ -528,7 +528,7 @@ func TestWhatIsAskedAgainIsLoggedWithoutSecrets(t *testing.T) {
 	client, _ := connect(t, server.URL, func(cfg *s1.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	_, err := ids(t.Context(), client, url.Values{"query": {"private"}})
 	require.NoError(t, err)
-	assert.Contains(t, log.String(), "asking again")
+	assert.Contains(t, log.String(), "retrying")
 	assert.Contains(t, log.String(), "path=/agents status=500")
 	assert.NotContains(t, log.String(), secret)
 	assert.NotContains(t, log.String(), "private")

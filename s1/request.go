@@ -109,7 +109,7 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		if f.err.Status == http.StatusTooManyRequests { // which is about the token; all else is about this request
 			c.limiter.holdBack(r.path, c.now().Add(wait))
 		}
-		c.logger.WarnContext(ctx, "asking again", slog.String("path", r.path), slog.Int("status", f.err.Status),
+		c.logger.WarnContext(ctx, "retrying", slog.String("path", r.path), slog.Int("status", f.err.Status),
 			slog.String("reason", f.err.Detail), slog.Duration("wait", wait.Round(time.Millisecond)))
 		if err := c.sleep(ctx, wait); err != nil {
 			if ctx.Err() == nil { // whoever waits here has no more patience

@@ -118,7 +118,7 @@ func (l *list[T]) readAgain(ctx context.Context, in *Input, out *Emitter, filter
 	}
 	whole, err := l.isWhole(ctx, in, out, filters, before)
 	if err == nil && !whole {
-		err = fmt.Errorf("%s gave %d rows where %d were promised: the console's answer is not whole, so nothing of it counts as gone; run again",
+		err = fmt.Errorf("%s returned %d of %d rows; nothing was deleted; run again",
 			l.Path, l.distinct(out), before)
 	}
 	return err
@@ -183,7 +183,7 @@ func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, fi
 		return err
 	}
 	if more := l.distinct(out) - before; more > 0 {
-		return fmt.Errorf("the console does not say how many rows %s has, and gave %d when it was read once more that it did not give before: its answer is not whole, so nothing of it counts as gone; run again", l.Path, more)
+		return fmt.Errorf("the console does not say how many rows %s has, and reading it once more gave %d new ones; nothing was deleted; run again", l.Path, more)
 	}
 	out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): it was read twice, and counts as whole since that gave nothing new.", l.Path))
 	return l.checkReadable(out)
@@ -305,7 +305,7 @@ func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, fi
 			return err
 		}
 		if lacked += int64(n - len(ids)); lacked > limit {
-			return fmt.Errorf("%s lacked %d or more that answer when they are asked for by ID: the console's answer is not whole, so nothing of it counts as gone; run again", l.Path, lacked)
+			return fmt.Errorf("%s lacked %d rows or more that the console has, as it says when asked for them by ID; nothing was deleted; run again", l.Path, lacked)
 		}
 		if len(everywhere) == len(filters) {
 			return nil

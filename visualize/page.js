@@ -142,7 +142,7 @@ const opBadges = (ops) => ["created", "updated", "rekeyed", "deleted"].filter((o
 function changeSummary() {
   if (!about.hasChanges) return "";
   const shown = changes.filter((c) => isShownKind(kindOf(c.id)));
-  if (!shown.length) return el("section", { class: "list" }, el("h2", {}, "The last run"), el("p", { class: "empty" }, changes.length ? "The filters leave out all that changed." : "Nothing changed, or there was nothing to compare with."));
+  if (!shown.length) return el("section", { class: "list" }, el("h2", {}, "The last run"), el("p", { class: "empty" }, changes.length ? "The filters leave out all that changed." : "Nothing changed."));
   const first = shown.toSorted((a, b) => seriousness(b) - seriousness(a)).slice(0, 8);
   return el("section", { class: "list" }, el("h2", {}, "Changed in the last run"), first.map(changeRow),
     shown.length > first.length ? el("a", { class: "all", href: "#changes" }, `All ${plural(shown.length, "change")}`) : null);
@@ -208,7 +208,7 @@ function showChanges() {
   const shown = changes.filter((c) => isShownKind(kindOf(c.id)));
   const section = el("section", { class: "list" }, el("h1", {}, "Changed in the last run ", el("span", { class: "count" }, count(shown.length))),
     el("p", { class: "sub" }, about.at ? `As of ${when(about.at)}. ` : "", "What the vendor moves without anything having happened is left out."));
-  if (!shown.length) section.append(el("p", { class: "empty" }, changes.length ? "The filters leave out all that changed." : "Nothing changed, or there was nothing to compare with."));
+  if (!shown.length) section.append(el("p", { class: "empty" }, changes.length ? "The filters leave out all that changed." : about.hasChanges ? "Nothing changed." : "This is the first run: there was nothing to compare it with."));
   for (const kind of inOrder) {
     const of = shown.filter((c) => kindOf(c.id) === kind);
     if (!of.length) continue;
