@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph"
 	"s1graph/s1/s1test"
 )
 
@@ -263,4 +265,50 @@ func TestAUserWhoOwnsNothingGoesWithTheLastAgentThatNamesHim(t *testing.T) {
 			assertSame(t, clean, c.graph())
 		})
 	}
+}
+
+// An application whose list failed in the very run in which its device was deleted is on no device any more.
+func TestAnApplicationThatLostItsDeviceWhileItsListFailedGoesWithTheNextRun(t *testing.T) {
+	t.Parallel()
+	ofAccounts := func(c *console) s1test.Token {
+		return s1test.Token{Value: s1test.DefaultToken, Scope: s1test.ScopeAccount, IDs: []string{c.AccountID(0), c.AccountID(1)}}
+	}
+	c := newConsole(t, tenSites())
+	c.Accept(ofAccounts(c))
+	c.mustSync()
+	c.lose(7, 8)
+	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.MissingRows(c.InstallationID(7, 0), c.InstallationID(7, 1))})
+	mend := c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.Status(500)})
+	c.mustSyncInPart()
+	require.NotEmpty(t, c.onNoDevice())
+	mend()
+	c.mustSync()
+	assert.Empty(t, c.onNoDevice())
+	assert.Empty(t, c.mustSync().KeptOutside)
+
+	// Under a scope that is narrowed nobody can say where it was.
+	c.lose(13, 14)
+	c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.MissingRows(c.InstallationID(13, 0), c.InstallationID(13, 1))})
+	mend = c.Break(s1test.Fault{Path: "/installed-applications", Effect: s1test.Status(500)})
+	c.mustSyncInPart()
+	lost := c.onNoDevice()
+	require.NotEmpty(t, lost)
+	mend()
+	narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(1), c.SiteID(2)} }
+	for range 3 {
+		require.NoError(t, c.sync(narrow).err)
+		assert.Equal(t, lost, c.onNoDevice())
+	}
+}
+
+// onNoDevice are the keys of the applications that no device has.
+func (c *console) onNoDevice() []string {
+	records := c.graph()
+	lonely := only(records, "sentinelone_application")
+	for key := range records {
+		if _, to, ok := graph.RelationshipEnds(key); ok {
+			delete(lonely, to)
+		}
+	}
+	return slices.Sorted(maps.Keys(lonely))
 }

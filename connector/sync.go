@@ -186,7 +186,7 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	}
 	result, err := reconcile.Run(ctx, reconcile.Input{
 		Model: steps.Model(), Last: r.last, Fresh: fresh, Draft: draft, Read: r.readings(in), Decodable: r.last.byName,
-		Tenant: in, Guard: r.guard(), Accepted: r.accepted.keys,
+		Tenant: in, Guard: r.guard(), Accepted: r.accepted.keys, MayBeOutOfScope: r.mayBeOutOfScope(in),
 	})
 	if err != nil {
 		return err

@@ -85,8 +85,13 @@ func UserKey(a *s1.Agent) string {
 	return ""
 }
 
+// NamesUser are the properties of an agent's record that say whom it names.
+var NamesUser = map[string]bool{
+	"accountId": true, "lastLoggedInUserName": true, "osUsername": true, "userPrincipalName": true, "mail": true,
+}
+
 // UserNamedBy is the key of the user whom an agent's record names, or "" where it names none. The device is the one that
-// the agent is on.
+// the agent is on. Of the record NamesUser are enough.
 func UserNamedBy(agent *graph.Record, deviceKey string) string {
 	text := func(property string) string { return agent.Get(property).Text() }
 	row := &s1.Agent{

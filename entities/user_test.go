@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -104,6 +105,9 @@ func TestAnAgentsRecordNamesTheUserThatItsRowNames(t *testing.T) {
 		edit(a)
 		record := entities.Agent.Entity(a)
 		assert.Equal(t, entities.UserKey(a), entities.UserNamedBy(&record, entities.DeviceKey(a)), name)
+		picked, err := graph.Pick(graph.Encode(&record), entities.NamesUser)
+		require.NoError(t, err)
+		assert.Equal(t, entities.UserKey(a), entities.UserNamedBy(&picked, entities.DeviceKey(a)), name)
 		named[entities.UserKey(a)] = true
 	}
 	assert.Contains(t, named, "", "some name nobody")

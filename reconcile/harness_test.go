@@ -43,6 +43,7 @@ const (
 type run struct {
 	last, fresh []graph.Record // of several with one key the first counts
 	elsewhere   []string       // keys of what is out of scope
+	inside      []string       // keys of things without a place that the last run did not keep as out of scope
 	moved       []string       // keys of devices that are out of scope since the last run
 	failed      []string       // types of which not all was read
 	doubted     []string       // types of which all was read, and nobody knows of how much of the tenant
@@ -85,7 +86,8 @@ func (r run) input(t testing.TB) (reconcile.Input, *storetest.Snapshot) {
 	require.NoError(t, err)
 	return reconcile.Input{
 		Model: r.model, Last: last, Fresh: rows{fresh}, Draft: newDraft(), Read: readings, Decodable: graph.TypesByName(last),
-		Tenant: tenant{elsewhere: r.elsewhere, moved: r.moved, before: r.last, now: r.fresh}, Guard: r.guard, Accepted: accepted,
+		MayBeOutOfScope: func(typeName, key string) bool { return !slices.Contains(r.inside, key) },
+		Tenant:          tenant{elsewhere: r.elsewhere, moved: r.moved, before: r.last, now: r.fresh}, Guard: r.guard, Accepted: accepted,
 	}, last
 }
 

@@ -28,8 +28,13 @@ type Input struct {
 	// Decodable has the types of both graphs, by name, for reading records.
 	Decodable map[string]*graph.Type
 
-	Tenant   Tenant
-	Guard    Guard
+	Tenant Tenant
+	Guard  Guard
+
+	// MayBeOutOfScope decides on things of which nothing tells where they stand, such as an application on no device:
+	// whether the last run kept it as out of scope, or the last graph may be of a wider scope than this run.
+	MayBeOutOfScope func(typeName, key string) bool
+
 	Accepted KeySet // what may go whatever the guard says, or although it is out of scope
 }
 

@@ -26,8 +26,8 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 			}
 		})
 		if ownList {
-			for key := range unrelated { // nobody can say where they stand
-				if !accepted(key) {
+			for key := range unrelated {
+				if r.MayBeOutOfScope(s.Name, key) && !accepted(key) {
 					r.outOfScope[key] = true
 				}
 			}

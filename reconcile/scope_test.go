@@ -88,6 +88,20 @@ func TestWhatIsOutOfScopeButListedIsWhatTheRowsSay(t *testing.T) {
 	assert.Zero(t, o.Types[sites].OutOfScope)
 }
 
+// An application may have lost its device while its own list was not read.
+func TestAnApplicationThatIsOnNoDeviceGoesWhereItWasInScopeBefore(t *testing.T) {
+	zoom := application("Zoom", "2")[:1]
+	o := run{last: append(agent("1"), zoom...), fresh: agent("1"), elsewhere: []string{"another"}, inside: []string{zoom[0].Key}, guard: off}.do(t)
+	assert.Empty(t, o.keys(t, applications))
+	// What was accepted of it is let go like anything else in scope.
+	accepted := reconcile.Key{Type: applications, Key: zoom[0].Key}
+	o = run{
+		last: append(agent("1"), zoom...), fresh: agent("1"), elsewhere: []string{"another"}, inside: []string{zoom[0].Key}, guard: all,
+		accepted: []reconcile.Key{accepted},
+	}.do(t)
+	assert.Equal(t, []reconcile.Key{accepted}, o.releasedKeys(t))
+}
+
 // A relationship is a fact about one of its ends, and is out of scope where that one is.
 func TestARelationshipIsOutOfScopeWhereItsSubjectIs(t *testing.T) {
 	records := slices.Concat(agent("1"), agent("2", on("1")), application("Chrome", "1"))

@@ -201,12 +201,20 @@ func (in *Input) UsersBefore(ctx context.Context, each func(agentID, userKey str
 	if err != nil {
 		return err
 	}
-	return in.lastRecords(ctx, entities.Agent.GraphType().Name, func(r *graph.Record) {
-		id := idOf(r.Key)
-		if user := entities.UserNamedBy(r, devices[id]); user != "" {
+	for encoded, err := range graph.All(ctx, in.Last, entities.Agent.GraphType().Name) {
+		if err != nil {
+			return err
+		}
+		agent, err := graph.Pick(encoded, entities.NamesUser)
+		if err != nil {
+			return err
+		}
+		id := idOf(agent.Key)
+		if user := entities.UserNamedBy(&agent, devices[id]); user != "" {
 			each(id, user)
 		}
-	})
+	}
+	return nil
 }
 
 // DevicesBefore yields which agent was on which device in the last graph, as IDs and keys: by the PROTECTS
