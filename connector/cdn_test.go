@@ -20,6 +20,7 @@ func TestConsoleBehindACDNIsAskedAgain(t *testing.T) {
 		"403 and a text":     s1test.Blocked(403, "error code: 1020"),
 		"403 and nothing":    s1test.Blocked(403, ""),
 		"403 and other JSON": s1test.Blocked(403, `{"message":"Forbidden"}`),
+		"a redirect":         s1test.RedirectTo("https://login.example"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -80,6 +80,19 @@ func TestConsoleThatSaysNoTotalsIsReadWithMoreCareWhichIsSaid(t *testing.T) {
 	assertSame(t, before, c.graph())
 }
 
+// A count that is less than what came counts nothing.
+func TestConsoleThatSaysZeroForItsTotalsDeletesNothingOnTheStrengthOfThat(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Seed: 2, Agents: 20, ApplicationsPerAgent: 1, NoInventory: true})
+	c.breakAll(s1test.ZeroTotal())
+	c.mustSync()
+	before := c.graph()
+	c.Break(s1test.Fault{Path: "/installed-applications", Match: ofRows, Effect: s1test.RowsLost(2), Times: 1})
+	result := c.mustSyncInPart()
+	assert.Equal(t, "failed", result.step("applications").State)
+	assertSame(t, before, c.graph())
+}
+
 func TestConsoleThatSendsWhatIsNoRowLosesNothingByIt(t *testing.T) {
 	t.Parallel()
 	for _, instead := range []string{`null`, `7`, `"x"`, `[]`, `{}`, `{"id":null}`, `{"id":false}`} {

@@ -46,6 +46,8 @@ func TestConsoleWhosePagesAreTooBigIsReadInSmallerOnes(t *testing.T) {
 		"502":                         {s1test.Status(502), []int{400, 400, 200, 100}},
 		"504 and a gateway's page":    {s1test.GatewayTimeout(), []int{400, 200, 100}},
 		"a body that is cut off":      {s1test.CutInBody(), []int{400, 400, 200, 100}},
+		"413 and a gateway's page":    {s1test.Blocked(413, "<html>413 Request Entity Too Large</html>"), []int{400, 200, 100}},
+		"a maximum that is lower":     {s1test.StatusWith(400, nil, `{"errors":[{"code":4000040,"detail":"limit: Must be between 1 and 150.","title":"Validation Error"}]}`), []int{400, 200, 100}},
 		"headers without a body":      {s1test.CutAfterHeaders(), []int{400, 400, 200, 100}},
 		"a body that stops half-way":  {s1test.Stall(), []int{400, 200, 100}},
 		"no answer within the minute": {s1test.NeverAnswers(), []int{400, 200, 100}},

@@ -212,6 +212,9 @@ func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 	to, err := NormalizeURL(req.URL.Scheme + "://" + req.URL.Host)
 	switch {
 	case err != nil || to != c.base.Scheme+"://"+c.base.Host:
+		if c.isJSON.Load() {
+			return &Error{Foreign: redirect, Detail: fmt.Sprintf("a redirect to %s://%s came with status %d%s", req.URL.Scheme, req.URL.Host, status, inItsPlace)}
+		}
 		return &Error{Status: status, Detail: fmt.Sprintf(
 			"the console redirects to %s://%s, where the token must not go; if that is the console's real address, set the URL to it",
 			req.URL.Scheme, req.URL.Host)}

@@ -47,6 +47,9 @@ func IsRefused(err error) bool { return hasStatus(err, http.StatusForbidden) }
 // IsNotFound says whether err is the console's answer that it has no such endpoint (404).
 func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
 
+// IsGone says whether err is the console's answer that it has something no more (410).
+func IsGone(err error) bool { return hasStatus(err, http.StatusGone) }
+
 // IsUnauthorized says whether err is the console's answer that the token is not valid (401).
 func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthorized) }
 
@@ -85,6 +88,7 @@ const (
 	webPage   = "a web page"
 	otherJSON = "JSON that is not SentinelOne's"
 	noJSON    = "something that is no JSON"
+	redirect  = "a redirect"
 )
 
 // errorOf reads the body of an answer that is not 200, and says whether it is the API's. A body that cannot be read

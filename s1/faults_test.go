@@ -302,9 +302,9 @@ func TestAnAnswerThatIsFinalIsNotAskedForAgain(t *testing.T) {
 		"400": {
 			func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(400)
-				io.WriteString(w, `{"errors":[{"code":4000040,"detail":"limit: must be less than 1000","title":"Validation Error"}]}`)
+				io.WriteString(w, `{"errors":[{"code":4000040,"detail":"siteIds: Invalid value.","title":"Validation Error"}]}`)
 			},
-			"sentinelone api 400 on /agents: limit: must be less than 1000",
+			"sentinelone api 400 on /agents: siteIds: Invalid value.",
 		},
 		"403": {
 			func(w http.ResponseWriter, _ *http.Request) { refuse(w, 403, 4030010, "Insufficient permissions") },

@@ -16,7 +16,7 @@ import (
 // Page is a part of a list.
 type Page[T any] struct {
 	Rows  []T // not used again by the client
-	Total int // how many rows the list has, as its first page says (totalItems); -1 where it does not
+	Total int // how many rows the list has, as its first page says (totalItems); -1 where it says nothing, or fewer than it has
 }
 
 // Pages yields the pages of the list that the endpoint gives under the given filters: the largest that
@@ -137,7 +137,7 @@ func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters ur
 				around, err = readEnvelope(body, func(d *jsontext.Decoder) error { return read(d, &page.Rows) })
 				return err
 			})
-			if number == 1 {
+			if number == 1 && around.total >= len(page.Rows) { // less than what is there promises nothing
 				total = around.total
 			}
 			page.Total = total

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,10 @@ type pageSizes struct {
 	mu     sync.Mutex
 	byPath map[string]SmallerPages
 }
+
+// aboutLimit is what the detail of an error says where more rows were asked for than a list gives: "limit: Must be between
+// 1 and 1000."
+var aboutLimit = regexp.MustCompile(`(?i)\blimit\b`)
 
 // fit sets how many rows r asks for: not more than what is known to come.
 func (s *pageSizes) fit(r *request) {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +73,11 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		c.logAttempt(ctx, r, try, f, took)
 		observeAttempt(ctx, r, f, before)
 		before = f
+		// Some lists have a lower maximum than the API document says.
+		if smaller := halved(r.limit); f != nil && f.err.Status == http.StatusBadRequest && aboutLimit.MatchString(f.err.Detail) && smaller < r.limit {
+			failed, r.limit = r.limit, smaller
+			continue
+		}
 		// A console that does not take a cursor with another limit than it was made with has answered too: the list begins
 		// again, with the smaller pages.
 		if failed > 0 && (f == nil || f.err.Status == http.StatusBadRequest) {
@@ -275,11 +281,12 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 		}
 		f := &fault{
 			err:        answer,
-			again:      status >= 500 && status != http.StatusNotImplemented || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,
+			again:      status >= 500 && status != http.StatusNotImplemented || slices.Contains([]int{http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge}, status),
 			retryAfter: c.retryAfter(resp.Header.Get("Retry-After")),
-			slow:       status == http.StatusGatewayTimeout,
+			slow:       status == http.StatusGatewayTimeout || status == http.StatusRequestEntityTooLarge,
 		}
-		f.big = status >= 500 && f.again && f.retryAfter == 0 // who asks to wait says that the page is not the reason
+		isPages := status >= 500 || status == http.StatusRequestEntityTooLarge
+		f.big = isPages && f.again && f.retryAfter == 0 // who asks to wait says that the page is not the reason
 		return f
 	}
 	if err := read(Bounded(resp.Body)); err != nil {
@@ -299,25 +306,27 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 
 // notConsole is the fault of an answer in HTML, or a 403 without what the API puts around its errors, where the console
 // has answered in JSON before: what stands before it, such as a CDN, a proxy or a firewall, answers in its place for a
-// while, and says nothing about the URL or the token. It is nil of other answers, and of a 5xx, whose status says enough.
+// while, and says nothing about the URL or the token. It is nil of other answers, and of a 5xx or 413, whose status says enough.
 func (c *Client) notConsole(status int, answer *Error) *fault {
 	isHTML := answer.Foreign == webPage
-	if !c.isJSON.Load() || status >= http.StatusInternalServerError || !isHTML && status != http.StatusForbidden {
+	saysEnough := status >= http.StatusInternalServerError || status == http.StatusRequestEntityTooLarge
+	if !c.isJSON.Load() || saysEnough || !isHTML && status != http.StatusForbidden {
 		return nil
 	}
 	what := fmt.Sprintf("a %d that is not the console's", status)
 	if isHTML {
 		what = fmt.Sprintf("an HTML page came with status %d", status)
 	}
-	return &fault{again: true, err: &Error{Foreign: answer.Foreign, Detail: what +
-		", though the console has answered before: a CDN, a proxy or a firewall answers in its place; run again, and ask who runs it if it stays"}}
+	return &fault{again: true, err: &Error{Foreign: answer.Foreign, Detail: what + inItsPlace}}
 }
+
+const inItsPlace = ", though the console has answered before: a CDN, a proxy or a firewall answers in its place; run again, and ask who runs it if it stays"
 
 // broken makes a fault of what went wrong before an answer was there and read.
 func (c *Client) broken(ctx context.Context, err error) *fault {
 	if final, ok := errors.AsType[*Error](err); ok {
 		e := *final
-		return &fault{err: &e}
+		return &fault{err: &e, again: e.Foreign == redirect}
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok { // whose text has the query
 		err = wrapped.Err

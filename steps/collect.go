@@ -86,7 +86,7 @@ func (l *list[T]) read(ctx context.Context, in *Input, out *Emitter, filters url
 	if err != nil {
 		return err
 	}
-	if before == unknown {
+	if before == unknown || promised == unknown && before < l.distinct(out) { // a count of less than what came counts nothing
 		before = promised
 	}
 	if before == unknown {
@@ -209,7 +209,7 @@ func (l *list[T]) chain(ctx context.Context, in *Input, out *Emitter, filters ur
 				out.expect(max(total, 0))
 			}
 		})
-		if pages == 0 || !s1.IsInvalid(err) || begun == beginsAgain {
+		if pages == 0 || !s1.IsInvalid(err) && !s1.IsNotFound(err) && !s1.IsGone(err) || begun == beginsAgain {
 			return promised, err
 		}
 		in.Logger.WarnContext(ctx, "a cursor expired, and the list is read from its beginning", "path", l.Path)

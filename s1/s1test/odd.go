@@ -126,18 +126,23 @@ func rewriteTimes(write func(string, time.Time) any) Effect {
 
 // NoTotal leaves totalItems out.
 func NoTotal() Effect {
-	return rewrite(func(answer map[string]any) {
-		if pagination, ok := answer["pagination"].(map[string]any); ok {
-			delete(pagination, "totalItems")
-		}
-	})
+	return rewritePagination(func(pagination map[string]any) { delete(pagination, "totalItems") })
 }
 
 // TextTotal writes totalItems as a text.
 func TextTotal() Effect {
+	return rewritePagination(func(pagination map[string]any) { pagination["totalItems"] = fmt.Sprint(pagination["totalItems"]) })
+}
+
+// ZeroTotal says of all lists that they have no rows.
+func ZeroTotal() Effect {
+	return rewritePagination(func(pagination map[string]any) { pagination["totalItems"] = 0 })
+}
+
+func rewritePagination(change func(pagination map[string]any)) Effect {
 	return rewrite(func(answer map[string]any) {
 		if pagination, ok := answer["pagination"].(map[string]any); ok {
-			pagination["totalItems"] = fmt.Sprint(pagination["totalItems"])
+			change(pagination)
 		}
 	})
 }
