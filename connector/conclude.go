@@ -46,8 +46,14 @@ func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
 
 // conclude fills in the summary, except the changes.
 func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
-	if !r.mixed {
+	was := r.last.source()
+	isRead := slices.ContainsFunc(r.results, func(s steps.Result) bool { return s.Step.ID == "applications" && s.State == steps.OK })
+	if isSource(in.Applications) && !r.mixed && (isRead || was == "") {
 		r.state.Applications = in.Applications
+	}
+	if was != "" && r.state.Applications != was {
+		r.last.otherSource = true
+		r.notice("Applications come from another list than in the last run (%s, not %s), which says other things of them: what differs is a baseline, and no change of applications is reported.", r.state.Applications, was)
 	}
 	r.state.Complete = make(map[string]bool)
 	for name, t := range outcome.Types {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"s1graph/s1"
@@ -71,11 +72,11 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 		r.notice("While this was recorded, what the token may see was changed, so nothing counts as gone.")
 	}
 	applications := r.config.Applications
-	if found := r.last.state.Applications; applications == steps.AutoSource && found != "" {
+	if found := r.last.source(); applications == steps.AutoSource && found != "" && !slices.Contains(r.last.state.Unavailable, "applications") {
 		applications = found
 	}
 	r.state = state{
-		Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: applications, Unclaimed: r.isUnclaimed(), Version: r.o.Version,
+		Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: r.last.source(), Unclaimed: r.isUnclaimed(), Version: r.o.Version,
 		ClockDoubted: r.doubtClock(),
 	}
 	in, err := steps.NewInput(ctx, steps.Input{

@@ -20,6 +20,7 @@ type lastRun struct {
 
 	incomparable bool // it is not the run before this one, or saw less: no difference is a change
 	retagged     bool // its entities have another account name on them, or none
+	otherSource  bool // its applications are from another list
 }
 
 var _ graph.Snapshot = (*lastRun)(nil)
@@ -59,7 +60,19 @@ func (l *lastRun) established(t *graph.Type) bool {
 
 // comparable says whether a difference in a type is a change of the tenant's.
 func (l *lastRun) comparable(t *graph.Type) bool {
-	return l.established(t) && !l.incomparable && l.damaged[t.Name] == nil && (!l.retagged || t.Relationship)
+	return l.established(t) && !l.incomparable && l.damaged[t.Name] == nil && (!l.retagged || t.Relationship) && (!l.otherSource || t.Step != "applications")
+}
+
+// source is the list that its applications are from, "" where none was found.
+func (l *lastRun) source() string {
+	if isSource(l.state.Applications) {
+		return l.state.Applications
+	}
+	return ""
+}
+
+func isSource(applications string) bool {
+	return applications == steps.InstalledSource || applications == steps.InventorySource
 }
 
 // manifest is the run's, empty where there is none.

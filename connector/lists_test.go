@@ -226,17 +226,66 @@ func TestConsoleWithoutTheFirstListOfApplicationsIsAskedForTheSecond(t *testing.
 	}
 }
 
+// A list that was had and is had no more may be so for a while. In the next run it is not, and the other source is asked,
+// which says other things of the same applications.
+func TestConsoleThatHasItsListOfApplicationsNoMoreIsAskedForTheOther(t *testing.T) {
+	t.Parallel()
+	const installed, inventory = "/installed-applications", "/application-management/inventory"
+	for lost, other := range map[string]string{installed: inventory, inventory: installed} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			mend := c.Break(s1test.Fault{Path: other, Effect: s1test.Status(404)})
+			c.mustSync()
+			before := c.graph()
+			mend()
+			c.Break(s1test.Fault{Path: lost, Effect: s1test.Status(404)})
+
+			result := c.mustSync()
+			assert.Equal(t, "unavailable", result.step("applications").State)
+			assertSame(t, before, c.graph())
+
+			changed := c.mustSync(func(o *connector.Options) { o.AllowMassDelete = true })
+			requireNotice(t, changed, "Applications come from another list than in the last run")
+			assert.Empty(t, changed.changes, "no application was installed or removed")
+			clean := c.clean()
+			assertSame(t, clean, c.graph())
+			again := c.mustSync()
+			assert.Empty(t, again.Notices)
+			assert.Empty(t, again.changes)
+		})
+	}
+}
+
+// Whether applications are read is one thing, and where from is another.
+func TestConsoleWhoseApplicationsWereLeftOutIsAskedWhereItHasThem(t *testing.T) {
+	t.Parallel()
+	tenant := small()
+	tenant.NoInstalled = true
+	c := newConsole(t, tenant)
+	c.mustSync(func(o *connector.Options) { o.Config.Applications = "off" })
+	c.mustSync()
+	assertSame(t, c.clean(), c.graph())
+	c.mustSync(func(o *connector.Options) { o.Config.Applications = "off" })
+	asked := c.Requests()["/installed-applications"]
+	assert.Empty(t, c.mustSync().changes)
+	assert.Equal(t, asked, c.Requests()["/installed-applications"], "what was found is kept")
+}
+
 // Cursors live for a while only, and a console that forgot one answers 400.
 func TestConsoleWhoseCursorExpiresIsReadFromTheBeginning(t *testing.T) {
 	t.Parallel()
 	c := newPaged(t)
 	right := c.clean()
-	expired := s1test.Fault{Path: "/agents", Match: withCursor, Effect: s1test.Status(400), Times: 3}
-	c.Break(expired)
+	expired := s1test.Fault{Path: "/agents", Match: withCursor, Times: 1}
+	for _, status := range []int{400, 404, 410} {
+		expired.Effect = s1test.Status(status)
+		c.Break(expired)
+	}
 	c.mustSync()
 	assertSame(t, right, c.graph())
 
-	expired.Times = 0
+	expired.Effect, expired.Times = s1test.Status(400), 0
 	c.Break(expired)
 	result := c.sync()
 	require.NoError(t, result.err)

@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -72,25 +73,29 @@ func TestConsoleWhoseLicenceOrVersionLacksAListSaysSoOnce(t *testing.T) {
 	t.Parallel()
 	const inventory = "/application-management/inventory"
 	for name, test := range map[string]struct {
-		step   string
-		faults []s1test.Fault
+		step         string
+		faults       []s1test.Fault
+		applications string // where they come from; "": what is found
 	}{
-		"the refusal names a licence":  {"threats", []s1test.Fault{{Path: "/threats", Effect: s1test.Refused(s1test.NotLicensed)}}},
-		"the refusal names a feature":  {"threats", []s1test.Fault{{Path: "/threats", Effect: s1test.Refused("Vulnerability Management is not enabled")}}},
-		"a list that every tenant has": {"groups", []s1test.Fault{{Path: "/groups", Effect: s1test.Refused(s1test.NotLicensed)}}},
+		"the refusal names a licence":  {"threats", []s1test.Fault{{Path: "/threats", Effect: s1test.Refused(s1test.NotLicensed)}}, ""},
+		"the refusal names a feature":  {"threats", []s1test.Fault{{Path: "/threats", Effect: s1test.Refused("Vulnerability Management is not enabled")}}, ""},
+		"a list that every tenant has": {"groups", []s1test.Fault{{Path: "/groups", Effect: s1test.Refused(s1test.NotLicensed)}}, ""},
 		"both lists of applications": {"applications", []s1test.Fault{
 			{Path: "/installed-applications", Effect: s1test.Refused(s1test.NotLicensed)}, {Path: inventory, Effect: s1test.Refused(s1test.NotLicensed)},
-		}},
-		"another list of the same right answers": {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Refused("")}}},
-		"404":                                    {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Status(404)}, {Path: inventory, Effect: s1test.Status(404)}}},
-		"410":                                    {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Status(410)}, {Path: inventory, Effect: s1test.Status(404)}}},
-		"501":                                    {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Status(501)}, {Path: inventory, Effect: s1test.Status(501)}}},
+		}, ""},
+		"another list of the same right answers": {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Refused("")}}, "installed"},
+		"404":                                    {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Status(404)}, {Path: inventory, Effect: s1test.Status(404)}}, ""},
+		"410":                                    {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Status(410)}, {Path: inventory, Effect: s1test.Status(404)}}, ""},
+		"501":                                    {"applications", []s1test.Fault{{Path: "/installed-applications", Effect: s1test.Status(501)}, {Path: inventory, Effect: s1test.Status(501)}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newConsole(t, small())
 			at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-			clock := func(o *connector.Options) { o.Clock = func() time.Time { return at } }
+			clock := func(o *connector.Options) {
+				o.Clock = func() time.Time { return at }
+				o.Config.Applications = cmp.Or(test.applications, o.Config.Applications)
+			}
 			first := c.mustSync(clock)
 			assert.Equal(t, at, first.step(test.step).LastReadAt)
 			before := c.graph()

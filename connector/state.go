@@ -16,7 +16,7 @@ type state struct {
 	Source string      `json:"source,omitempty"` // console or replay; "" where an older version committed the run
 	Scope  steps.Scope `json:"scope"`            // what the run could see when it began
 
-	// Applications is the source that was found, so that it is kept; auto while none was.
+	// Applications is the source that was found, so that it is kept until it is unavailable; "" or auto while none was.
 	Applications string `json:"applications"`
 
 	// Established has the types that were read whole at least once as the model maps them now, of

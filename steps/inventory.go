@@ -21,8 +21,12 @@ import (
 // or group in a question, so that several are asked for one after another.
 func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
 	var bad badItems
-	for _, filters := range in.Scope.queriesOfOne(inventoryList.Scope) {
-		if err := collectInventoryOf(ctx, in, out, filters, &bad); err != nil {
+	for i, filters := range in.Scope.queriesOfOne(inventoryList.Scope) {
+		err := collectInventoryOf(ctx, in, out, filters, &bad)
+		if unavailable, ok := errors.AsType[*unavailableError](err); ok && i > 0 { // what was read before is there
+			return unavailable.err
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -35,7 +39,7 @@ func collectInventoryOf(ctx context.Context, in *Input, out *Emitter, filters ur
 	const atOnce = 4
 	lists := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithCancelOnError().WithFirstError()
 	apps := &list[s1.InventoryApplication]{
-		List:     List{Path: inventoryList.Path},
+		List:     List{Path: inventoryList.Path, Optional: inventoryList.Optional, Right: inventoryList.Right}, // filters has the scope
 		endpoint: s1.Inventory,
 		name:     "?" + filters.Encode(),
 		filters:  filters,
