@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
@@ -163,9 +162,9 @@ func (d *document) readRule(key string, node ast.Node) {
 	m.words("to", &rule.To, isDestinationName)
 	m.whole("at_least", 1, math.MaxInt32, &rule.AtLeast)
 	m.take("mute", Duration, func(value string) error {
-		mute, err := time.ParseDuration(value)
+		mute, err := parseDuration(value)
 		if err != nil || mute <= 0 {
-			return must("a duration over 0 with its unit, such as 24h", value)
+			return must("a duration over 0 with its unit, such as 24h or 7d", value)
 		}
 		rule.Mute = mute
 		return nil

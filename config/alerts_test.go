@@ -35,7 +35,7 @@ alerts:
       text: See the console.
       to: [soc, hook, soc]
       at_least: 20
-      mute: 24h
+      mute: 1d
       ended: false
       days: 14
 `, "etc/soc.url": "slack://hook:A-B-C@webhook\n", "etc/hook.secret": "hunter4\n"})
@@ -161,7 +161,7 @@ log:
 		`s1graph.yaml:5:11: alerts.rules[0].to: must be names of destinations, which are soc, none, hook, pager, odd; did you mean soc?`,
 		`s1graph.yaml:6:7: alerts.rules[1]: must have a name and a condition (name and when), or the name of a ready-made rule (use)`,
 		`s1graph.yaml:7:7: alerts.rules[2]: must have a name and a condition (name and when), or the name of a ready-made rule (use)`,
-		`s1graph.yaml:8:13: alerts.rules[2].mute: must be a duration over 0 with its unit, such as 24h, not "1 day"`,
+		`s1graph.yaml:8:13: alerts.rules[2].mute: must be a duration over 0 with its unit, such as 24h or 7d, not "1 day"`,
 		`s1graph.yaml:9:17: alerts.rules[2].at_least: must be a whole number, 1 or greater, not "0"`,
 		`s1graph.yaml:10:14: alerts.rules[2].ended: must be true or false`,
 		`s1graph.yaml:11:13: alerts.rules[2].days: must be a whole number, 1 or greater, not "1.5"`,
@@ -172,7 +172,7 @@ log:
 		`s1graph.yaml:16:12: alerts.rules[4].use: must be a name that no other rule has, and that at s1graph.yaml:3:12: alerts.rules[0].use has it too: give one of them another name`,
 		`s1graph.yaml:17:7: alerts.rules[4].use: must be given once, and stands in line 16 already`,
 		`s1graph.yaml:18:13: alerts.rules[4].days: must be a whole number from 1 to 3650, not "5000"`,
-		`s1graph.yaml:19:13: alerts.rules[4].mute: must be a duration over 0 with its unit, such as 24h, not "-1h"`,
+		`s1graph.yaml:19:13: alerts.rules[4].mute: must be a duration over 0 with its unit, such as 24h or 7d, not "-1h"`,
 		`s1graph.yaml:20:7: alerts.rules[5]: must be a map of use, name, when, severity, title, text, to, at_least, mute, ended or days`,
 		`s1graph.yaml:22:13: alerts.rules[6].when: must be about something`,
 		`s1graph.yaml:24:56: alerts.destinations.soc.url_file: must not be given along with url: leave one of them out`,

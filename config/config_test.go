@@ -132,7 +132,7 @@ deletionGuard:
   percent: 12.5
   count: 0
 runDeadline: 90m
-changesKept: 48h
+changesKept: 2d
 runsKept: 72h
 runsKeptGiB: 2.5
 deadAlertsKept: 24h
@@ -239,13 +239,13 @@ log: {format: xml}
 		`s1graph.yaml:14:12: deletionGuard.percent: must be a number from 0 to 100, not "120"`,
 		`s1graph.yaml:15:3: "deletionGuard.cuont": is no setting; did you mean deletionGuard.count?`,
 		`s1graph.yaml:16:10: deletionGuard.count: must be a number`,
-		`s1graph.yaml:17:15: pageDeadline: must be a duration with its unit, such as 60s or 5m`,
+		`s1graph.yaml:17:15: pageDeadline: must be a duration with its unit, such as 60s, 5m or 30d`,
 		`s1graph.yaml:18:13: rateLimits: must be paths that begin with a slash and their requests per second, such as /agents=25, not "agents=25"`,
 		`s1graph.yaml:19:8: proxy: must be the URL of an http, https or socks5 proxy, such as http://proxy.example:3128`,
 		`s1graph.yaml:21:6: log: must be a map of settings, each on a line as name: value`,
 		`s1graph.yaml:22:1: log: must be given once, and stands in line 21 already`,
 		`S1GRAPH_LOG_LEVEL: must be debug, info, warn or error, not "loud"`,
-		`--page-deadline: must be a duration with its unit, such as 60s or 5m, not "soon"`,
+		`--page-deadline: must be a duration with its unit, such as 60s, 5m or 30d, not "soon"`,
 		`--proxy: must have no password, which others could see; use S1GRAPH_PROXY or the configuration file`,
 		`SENTINELONE_URL: must be the console's address, such as https://example.sentinelone.net: there is a space in it`,
 		`SENTINELONE_TOKEN_FILE: must be a file with the API token: nowhere does not exist`,

@@ -34,7 +34,7 @@ func ParseSchedule(text string) (Schedule, error) {
 	if strings.EqualFold(text, "DISABLED") {
 		return Schedule{}, nil
 	}
-	if every, err := time.ParseDuration(text); err == nil {
+	if every, err := parseDuration(text); err == nil {
 		if every < shortest {
 			return Schedule{}, must("at least 1m", text)
 		}

@@ -37,7 +37,7 @@ func (k Kind) expected() string {
 	case Number:
 		return "a number"
 	case Duration:
-		return "a duration with its unit, such as 60s or 5m"
+		return "a duration with its unit, such as 60s, 5m or 30d"
 	case Schedules:
 		return "a time with its unit, such as 30m, a cron expression such as 0 */2 * * *, or DISABLED"
 	case List:
@@ -132,9 +132,19 @@ func wholeNumber(least int, text string) (int, error) {
 	return n, nil
 }
 
+// parseDuration is time.ParseDuration that knows whole days too: 7d.
+func parseDuration(text string) (time.Duration, error) {
+	if number, inDays := strings.CutSuffix(text, "d"); inDays {
+		if days, err := strconv.ParseUint(number, 10, 16); err == nil {
+			return time.Duration(days) * 24 * time.Hour, nil
+		}
+	}
+	return time.ParseDuration(text)
+}
+
 func atLeast(least time.Duration, field func(*draft) *time.Duration) func(*draft, string) error {
 	return func(d *draft, text string) error {
-		given, err := time.ParseDuration(text)
+		given, err := parseDuration(text)
 		if err != nil {
 			return must(Duration.expected(), text)
 		}
