@@ -318,6 +318,9 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 		if err != nil {
 			return err
 		}
+		if t.isOutside(encoded.Key) {
+			continue
+		}
 		record, err := t.read(encoded)
 		if err != nil {
 			return fmt.Errorf("record %s: %w", encoded.Key, err)
@@ -338,6 +341,10 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 	}
 	t.forgetGone()
 	return nil
+}
+
+func (t *stateOf) isOutside(key string) bool {
+	return t.run.Outside != nil && t.run.Outside(t.typeName, key)
 }
 
 // read is as much of a record as the conditions look at.
@@ -409,7 +416,7 @@ func (t *stateOf) forgetGone() {
 	}
 	for _, r := range t.rules {
 		for _, key := range slices.Sorted(maps.Keys(t.memory.states[r])) {
-			if was := t.memory.states[r][key]; was.Type == t.typeName && !t.seen[r][key] {
+			if was := t.memory.states[r][key]; was.Type == t.typeName && !t.seen[r][key] && !t.isOutside(key) {
 				t.end(r, &subject{typ: t.typeName, class: t.class, key: key, name: was.Name}, was)
 			}
 		}

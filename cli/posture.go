@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"s1graph/config"
+	"s1graph/connector"
 	"s1graph/graph/jsonstore"
 	"s1graph/harmless"
 	"s1graph/posture"
@@ -40,6 +41,17 @@ each run evaluates anew; nothing is asked of the console here.`,
 			}
 			for _, sentence := range idle {
 				c.err.line("%s", harmless.Text(sentence))
+			}
+			outside, err := connector.DevicesOutside(run)
+			if err != nil {
+				return err
+			}
+			switch outside {
+			case 0:
+			case 1:
+				c.err.line("1 device is out of scope, and is not evaluated.")
+			default:
+				c.err.line("%d devices are out of scope, and are not evaluated.", outside)
 			}
 			return c.printPosture(run, ctx.Bool("json"))
 		}),

@@ -20,6 +20,12 @@ import (
 // evaluatedAs leaves a run in the working directory in which devices were evaluated so.
 func evaluatedAs(t *testing.T, verdicts ...posture.Verdict) {
 	t.Helper()
+	evaluatedWith(t, func(*jsonstore.Draft) {}, verdicts...)
+}
+
+// evaluatedWith is evaluatedAs with other files in the run.
+func evaluatedWith(t *testing.T, write func(*jsonstore.Draft), verdicts ...posture.Verdict) {
+	t.Helper()
 	t.Chdir(t.TempDir())
 	store, err := jsonstore.Open(".s1graph/test", jsonstore.Options{Instance: "test"})
 	require.NoError(t, err)
@@ -35,6 +41,7 @@ func evaluatedAs(t *testing.T, verdicts ...posture.Verdict) {
 			}
 		})
 	}))
+	write(draft)
 	require.NoError(t, draft.Commit(jsonstore.CommitInfo{}))
 }
 
@@ -114,4 +121,19 @@ func TestPostureNamesAPolicyThatDoesNothing(t *testing.T) {
 	}
 	checked := who.s1graph(t, "check")
 	assert.Contains(t, strings.Join(strings.Fields(checked.stdout), " "), "there is no group with the ID 405")
+}
+
+func TestPostureSaysHowManyDevicesAreOutOfScope(t *testing.T) {
+	for number, said := range []string{"", "1 device is out of scope, and is not evaluated.\n", "2 devices are out of scope, and are not evaluated.\n"} {
+		evaluatedWith(t, func(draft *jsonstore.Draft) {
+			if number > 0 {
+				lines := strings.Repeat(`{"type":"sentinelone_device","key":"d","outOfScope":true}`+"\n", number)
+				require.NoError(t, draft.WriteFile("outside.jsonl", func(w io.Writer) error {
+					_, err := io.WriteString(w, `{"type":"sentinelone_agent","key":"a","outOfScope":true}`+"\n"+lines)
+					return err
+				}))
+			}
+		}, threeVerdicts[:1]...)
+		assert.Equal(t, said, s1graph(t, "posture", "--instance", "test").stderr, number)
+	}
 }

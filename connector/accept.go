@@ -194,6 +194,7 @@ func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reco
 	}
 	r.state.Taken = r.accepted.taken
 	err = errors.Join(
+		r.listOutside(ctx, draft, result),
 		writeKeysFile(draft, withheldFile, result.WithheldKeys(ctx)),
 		writeKeysFile(draft, waitingFile, waiting),
 		writeKeysFile(draft, releasedFile, reconcile.UnionOfKeys(r.stillReleased(), result.ReleasedKeys(ctx))),

@@ -14,6 +14,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/posture"
+	"s1graph/reconcile"
 	"s1graph/steps"
 )
 
@@ -203,10 +204,15 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 	if err != nil {
 		return alerts.Run{}, err
 	}
+	outside, err := reconcile.NewKeySet(outsideOf(run))
+	if err != nil {
+		return alerts.Run{}, err
+	}
 	told := alerts.Run{
 		ID: manifest.ID, StartedAt: manifest.StartedAt, ClockDoubted: !was.ClockDoubted.IsZero(), Graph: run, Types: types,
 		Changes:  run.Changes,
 		Fresh:    func(name string) bool { return was.Adopted != "" || summary.isFresh(types[name]) },
+		Outside:  outside.Has,
 		Baseline: func(name string) bool { return manifest.Previous == "" || summary.Changes[name].Baseline > 0 },
 		Report:   reportOf(summary),
 	}
@@ -217,9 +223,9 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 	return told, nil
 }
 
-// isFresh says whether all records of a type are as this run found them.
+// isFresh says whether all records of a type are as this run found them, except those that are out of scope.
 func (s *Summary) isFresh(t *graph.Type) bool {
-	if t == nil || slices.Contains(s.IncompleteTypes, t.Name) || s.KeptOutside[t.Name] > 0 {
+	if t == nil || slices.Contains(s.IncompleteTypes, t.Name) {
 		return false
 	}
 	return s.isRead(t)
@@ -248,17 +254,18 @@ func reportOf(s *Summary) alerts.Report {
 	return report
 }
 
-// evaluatePosture writes beside the graph what the configuration's policies say of the devices. Agents that were not read
+// evaluatePosture writes beside the graph what the configuration's policies say of the devices in scope. Agents that were not read
 // whole are held to the time when they last were: it is no fault of theirs that this run did not hear of them.
 func (r *run) evaluatePosture(ctx context.Context, draft *jsonstore.Draft) error {
 	if len(r.config.Posture) == 0 {
 		return nil
 	}
 	verdicts := posture.Evaluate(ctx, r.config.Posture, draft, graph.TypesByName(draft), r.state.AgentsReadAt)
-	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, r.countVerdicts(verdicts)) })
+	inside := graph.Filter(verdicts, func(v posture.Verdict) bool { return !r.outside.Has(deviceType, v.Device) })
+	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, r.countVerdicts(inside)) })
 }
 
-// agentsReadAt is when all agents of the graph were last read.
+// agentsReadAt is when all agents in scope were last read.
 func (r *run) agentsReadAt() {
 	r.state.AgentsReadAt = r.summary.StartedAt
 	if last := r.last.state.AgentsReadAt; !r.summary.isFresh(entities.Agent.GraphType()) && !last.IsZero() {

@@ -10,16 +10,17 @@ const leap = 7 * 24 * time.Hour
 
 // believe takes what is stored as a time in the future for now: it was written by a clock that was wrong.
 func (s *state) believe(now time.Time) {
-	past := func(at time.Time) time.Time {
-		if at.After(now.Add(tolerated)) {
-			return now
-		}
-		return at
-	}
-	s.AgentsReadAt, s.ReleasedAt = past(s.AgentsReadAt), past(s.ReleasedAt)
+	s.AgentsReadAt, s.ReleasedAt = believed(s.AgentsReadAt, now), believed(s.ReleasedAt, now)
 	for id, at := range s.ReadAt {
-		s.ReadAt[id] = past(at)
+		s.ReadAt[id] = believed(at, now)
 	}
+}
+
+func believed(at, now time.Time) time.Time {
+	if at.After(now.Add(tolerated)) {
+		return now
+	}
+	return at
 }
 
 // doubtClock says since when nothing is removed for its age, since the clock may have been put forward: a run that is dated

@@ -97,7 +97,7 @@ func (r *run) compareScopes(in *steps.Input) {
 	}
 	if !in.Scope.Covers(before, in.AccountBefore) {
 		r.summary.Status = Partial
-		r.notice("This run sees less of the tenant than the last one: what is out of scope is kept as it was. If it is really gone, let it go with s1graph accept-deletions --out-of-scope.")
+		r.notice("This run sees less of the tenant than the last one: what is out of scope is kept as it was.")
 	}
 	if !before.Covers(in.Scope, in.AccountBefore) {
 		r.last.incomparable = true

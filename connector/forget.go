@@ -135,6 +135,7 @@ func (r *run) copyWithout(ctx context.Context, draft *jsonstore.Draft, goes []Ty
 		for _, counts := range []map[string]int64{r.summary.Entities, r.summary.Relationships, r.summary.WithheldDeletions, r.summary.KeptOutside} {
 			delete(counts, t.Type)
 		}
+		delete(r.summary.KeptOutsideSince, t.Type)
 		r.notice("%d of %s were forgotten.", t.Records, t.Type)
 		released = reconcile.UnionOfKeys(released, graph.Map(graph.Keys(ctx, r.last, t.Type), func(key string) reconcile.Key {
 			return reconcile.Key{Type: t.Type, Key: key}
@@ -145,12 +146,17 @@ func (r *run) copyWithout(ctx context.Context, draft *jsonstore.Draft, goes []Ty
 	if len(r.summary.IncompleteTypes)+len(r.summary.WithheldDeletions) > 0 {
 		r.summary.Status = Partial
 	}
-	if _, err := reconcile.Copy(ctx, kept, draft); err != nil {
+	_, err := reconcile.Copy(ctx, kept, draft)
+	if err != nil {
+		return err
+	}
+	if r.outside, err = reconcile.NewKeySet(outsideOf(r.last.run)); err != nil {
 		return err
 	}
 	remain := func(k reconcile.Key) bool { return !kept.gone[k.Type] }
 	return errors.Join(
 		writeKeysFile(draft, withheldFile, graph.Filter(keysOf(r.last.run, withheldFile), remain)),
+		writeKeysFile(draft, outsideFile, graph.Filter(keysOf(r.last.run, outsideFile), remain)),
 		writeKeysFile(draft, waitingFile, graph.Filter(keysOf(r.last.run, waitingFile), remain)),
 		writeKeysFile(draft, releasedFile, released),
 		r.evaluatePosture(ctx, draft),

@@ -13,6 +13,7 @@ import (
 const (
 	withheldFile = "withheld.jsonl" // what the run kept although its rows lack it
 	waitingFile  = "waiting.jsonl"  // what was accepted and could not be evaluated yet
+	outsideFile  = "outside.jsonl"  // entities that the run did not read, since they are out of scope, and since when
 	releasedFile = "released.jsonl" // what went because it was accepted; stores may hold it still
 )
 

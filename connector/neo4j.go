@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
@@ -239,7 +238,7 @@ func (n *neo4j) postureOverlay() neo4jstore.Overlay {
 			}}
 		})
 	}
-	return neo4jstore.Overlay{Type: entities.Device.GraphType().Name, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
+	return neo4jstore.Overlay{Type: deviceType, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
 }
 
 // released says what the run lists as released; nil: nothing. If the list cannot be read, the store's guard decides.

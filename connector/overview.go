@@ -16,8 +16,11 @@ import (
 
 // lookOver counts what the run's graph comes to, and compares it with what the last one's did.
 func (r *run) lookOver(ctx context.Context, draft *jsonstore.Draft) error {
-	o, err := overview.Of(ctx, draft, func(t *graph.Type) (time.Time, bool) {
-		if t == entities.Agent.GraphType() {
+	o, err := overview.Of(ctx, draft, func(t *graph.Type, key string) (time.Time, bool) {
+		switch {
+		case r.outside.Has(t.Name, key):
+			return r.summary.KeptOutsideSince[t.Name], r.state.Established[t.Name]
+		case t == entities.Agent.GraphType():
 			return r.state.AgentsReadAt, r.state.Established[t.Name]
 		}
 		return r.summary.StartedAt, r.state.Established[t.Name]

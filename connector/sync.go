@@ -63,8 +63,9 @@ type run struct {
 	user         s1.User // as /user told it
 	accepted     acceptance
 	consumers    []consumer
-	excess       []string // IDs of runs that are too much to keep for them
-	folderIsOurs bool     // an alert may be queued in it
+	excess       []string         // IDs of runs that are too much to keep for them
+	folderIsOurs bool             // an alert may be queued in it
+	outside      reconcile.KeySet // entities that are out of scope
 	state        state
 	results      []steps.Result
 	counted      map[string]int64 // figures of the overview that are found on the way, by name
@@ -91,6 +92,7 @@ func newRun(o Options) *run {
 		IncompleteTypes:   []string{},
 		WithheldDeletions: map[string]int64{},
 		KeptOutside:       map[string]int64{},
+		KeptOutsideSince:  map[string]time.Time{},
 		Entities:          map[string]int64{},
 		Relationships:     map[string]int64{},
 		Changes:           map[string]graph.Counts{},

@@ -34,9 +34,9 @@ type SiteLicenses struct {
 	Total int64  `json:"total,omitempty"` // 0: any number
 }
 
-// Of counts a graph, in one pass. readAt is when a type was last read, by which ages are reckoned; of a type that never was
-// nothing is told. In memory it holds about 20 bytes a device.
-func Of(ctx context.Context, g graph.Snapshot, readAt func(t *graph.Type) (at time.Time, isKnown bool)) (Overview, error) {
+// Of counts a graph, in one pass. readAt is when the record of a key was last read, by which ages are reckoned, and with the key
+// "" whether anything of the type ever was; else nothing is told of it. In memory it holds about 20 bytes a device.
+func Of(ctx context.Context, g graph.Snapshot, readAt func(t *graph.Type, key string) (at time.Time, isKnown bool)) (Overview, error) {
 	c := counter{Overview{Figures: map[string]int64{}}, ctx, g, readAt, maphash.MakeSeed(), map[uint64]ends{}}
 	for _, t := range []*graph.Type{relationships.AgentProtectsDevice.GraphType(), relationships.UserOwnsDevice.GraphType()} {
 		if err := c.findEnds(t); err != nil {
@@ -65,7 +65,7 @@ type counter struct {
 	Overview
 	ctx    context.Context
 	graph  graph.Snapshot
-	readAt func(t *graph.Type) (time.Time, bool)
+	readAt func(t *graph.Type, key string) (time.Time, bool)
 	seed   maphash.Seed
 	ends   map[uint64]ends // by the hash of the device's key
 }
@@ -113,8 +113,7 @@ func set(names ...string) map[string]bool {
 
 // count counts the records of a type.
 func (c *counter) count(t *graph.Type) error {
-	at, isKnown := c.readAt(t)
-	if !isKnown {
+	if _, isKnown := c.readAt(t, ""); !isKnown {
 		return nil
 	}
 	var counted []Figure
@@ -132,6 +131,7 @@ func (c *counter) count(t *graph.Type) error {
 		if err != nil {
 			return err
 		}
+		at, _ := c.readAt(t, r.Key)
 		ends := c.ends[maphash.String(c.seed, r.Key)]
 		s := subject{r, at, int(ends.agents), ends.isOwned}
 		for _, f := range counted {
@@ -145,7 +145,7 @@ func (c *counter) count(t *graph.Type) error {
 
 func (c *counter) countLicenses() error {
 	t := entities.Site.GraphType()
-	if _, isKnown := c.readAt(t); !isKnown {
+	if _, isKnown := c.readAt(t, ""); !isKnown {
 		return nil
 	}
 	c.Figures[LicensesUsed], c.Figures[LicensesTotal] = 0, 0

@@ -67,9 +67,9 @@ func owns(user, device string) graph.Record {
 	return edge(relationships.UserOwnsDevice.GraphType(), user, device)
 }
 
-func everything(*graph.Type) (time.Time, bool) { return now, true }
+func everything(*graph.Type, string) (time.Time, bool) { return now, true }
 
-func of(t *testing.T, readAt func(*graph.Type) (time.Time, bool), records ...graph.Record) overview.Overview {
+func of(t *testing.T, readAt func(*graph.Type, string) (time.Time, bool), records ...graph.Record) overview.Overview {
 	t.Helper()
 	o, err := overview.Of(t.Context(), storetest.NewSnapshot(steps.GraphTypes(), records...), readAt)
 	require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestApplicationsAndLicenses(t *testing.T) {
 }
 
 func TestWhatIsNotKnownIsNotToldAsNone(t *testing.T) {
-	o := of(t, func(typ *graph.Type) (time.Time, bool) {
+	o := of(t, func(typ *graph.Type, _ string) (time.Time, bool) {
 		return now, typ != entities.Threat.GraphType() && typ != entities.Site.GraphType()
 	})
 	assert.Contains(t, o.Figures, "agentsInfected", "there are agents, and none is infected")

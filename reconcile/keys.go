@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,6 +23,9 @@ type Key struct {
 	// OutOfScope says that the record was kept because it is out of scope, and not by the deletion guard. Each
 	// of the two is accepted by a command of its own.
 	OutOfScope bool `json:"outOfScope,omitzero"`
+
+	// Since is when the first run began that did not read it, in a list of what is out of scope.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // place is where a key stands in a list: by type, by key, and what is out of scope last. No key of ours has a space.

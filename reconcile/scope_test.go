@@ -206,3 +206,34 @@ func TestWhatIsOnTheDeviceOfAnAgentThatWasNotReadStaysUnderANarrowScope(t *testi
 	}.do(t)
 	assert.Equal(t, []string{keyOf(application("Zoom", "1"), applications)}, o.keys(t, applications))
 }
+
+// Nobody knows how a device is that is described by an agent out of scope, although another agent on it is in scope.
+func TestWhatIsOutOfScopeIsListedAsNotRead(t *testing.T) {
+	here := slices.Concat([]graph.Record{account("1"), site("1")}, agent("1"), threat("1", "1"), application("Chrome", "1"))
+	away := slices.Concat([]graph.Record{site("2")}, agent("2"), application("Zoom", "2"))
+	listed := func(o outcome) (keys []string) {
+		for _, k := range list(t, o.OutsideKeys(t.Context())) {
+			assert.True(t, k.OutOfScope)
+			keys = append(keys, k.Key)
+		}
+		return keys
+	}
+	elsewhere := []string{entities.AgentKey("2"), entities.SiteKey("2")}
+	o := run{last: slices.Concat(here, away), fresh: here, elsewhere: elsewhere, guard: off}.do(t)
+	assert.ElementsMatch(t, []string{
+		entities.AgentKey("2"), entities.SiteKey("2"), keyOf(away, devices), keyOf(away, users), keyOf(away, applications),
+	}, listed(o))
+	all := run{last: slices.Concat(here, away), fresh: slices.Concat(here, away), guard: off}.do(t)
+	assert.Empty(t, listed(all))
+
+	for lastHeard, described := range map[int64]bool{1: false, 3: true} {
+		on := func(id string, at int64) []graph.Record {
+			return agent(id, func(a *s1.Agent) {
+				a.ComputerName, a.SerialNumber, a.LastActiveDate = "shared", "VM-shared", s1.Time(at*1000)
+			})
+		}
+		inside, outside := on("1", 2), on("2", lastHeard)
+		o := run{last: slices.Concat(outside, inside), fresh: inside, elsewhere: elsewhere, guard: off}.do(t)
+		assert.Equal(t, described, slices.Contains(listed(o), keyOf(inside, devices)), "the agent out of scope was heard of at %d", lastHeard)
+	}
+}
