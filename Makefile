@@ -37,7 +37,7 @@ bench-neo4j: ## writing to a real Neo4j, beside a plain loader
 
 # S1GRAPH_SOAK_SEED=2 make soak has other faults and another tenant.
 soak: ## a service left alone for a simulated year, while what it depends on fails now and then
-	S1GRAPH_SOAK_DAYS=$(or $(S1GRAPH_SOAK_DAYS),365) go test ./bench/soak -count=1 -v -timeout 60m
+	GOGC=400 S1GRAPH_SOAK_DAYS=$(or $(S1GRAPH_SOAK_DAYS),365) go test ./bench/soak -count=1 -v -timeout 60m
 
 bench-visualize: ## the page of a large tenant, in Chromium
 	go run ./bench/visualize

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/alerts/outbox/disktest"
 	"s1graph/config"
 	"s1graph/graph/neo4jstore/neo4jtest"
 )
@@ -43,7 +44,7 @@ func newLine(t *testing.T, days int) *line {
 	case os.Getenv("NEO4J_TEST_URI") != "":
 		server = neo4jtest.Shared(t)
 	case days > 7:
-		own, err := neo4jtest.Start(t.Context(), neo4jtest.Options{})
+		own, err := neo4jtest.Start(t.Context(), neo4jtest.Options{Dir: disktest.New(t, diskBytes).Dir}) // in memory: of waiting for a disk a year is long
 		if errors.Is(err, neo4jtest.ErrUnavailable) {
 			t.Logf("without Neo4j: %v", err)
 			return nil

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -128,7 +129,7 @@ func (s *soak) ofRuns() []kind {
 		},
 		{
 			"the disk is read-only", 3,
-			func(*testing.T, int) { s.isBroken = true; s.disk.ReadOnly() },
+			func(t *testing.T, _ int) { s.isBroken = true; letGo(t); s.disk.ReadOnly() },
 			func(*testing.T) { s.disk.Writable(); s.isBroken = false },
 		},
 		{
@@ -136,6 +137,22 @@ func (s *soak) ofRuns() []kind {
 			func(*testing.T, int) { s.stop() },
 			func(t *testing.T) { s.start(t) },
 		},
+	}
+}
+
+// letGo unmaps the damaged files over which bbolt stumbled, which it never does: no disk becomes read-only while a file is
+// mapped that was opened for writing.
+func letGo(t *testing.T) {
+	maps, err := os.ReadFile("/proc/self/maps")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(maps)) {
+		var from, to uintptr
+		if strings.Contains(line, "/alerts.db.damaged-") {
+			_, err := fmt.Sscanf(line, "%x-%x", &from, &to)
+			require.NoError(t, err)
+			_, _, errno := syscall.Syscall(syscall.SYS_MUNMAP, from, to-from, 0)
+			require.Zero(t, errno)
+		}
 	}
 }
 
