@@ -3,6 +3,7 @@ package connector_test
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -261,4 +262,23 @@ func TestWhatMovesOutOfThePartThatIsReadIsKeptAndSaysWhereItIs(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestARecordingOfWhatMovedReplaysToTheSameGraph(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, moving())
+	narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	c.mustSync(narrow, func(o *connector.Options) { o.Record = first })
+	c.SetDay(1)
+	recorded := c.mustSync(narrow, unguarded, func(o *connector.Options) { o.Record = second })
+
+	replay := *c
+	replay.dir = filepath.Join(t.TempDir(), "replayed")
+	replay.mustSync(replayed(first))
+	result := replay.mustSync(replayed(second), unguarded)
+	assert.Equal(t, recorded.ops(), result.ops())
+	assertSame(t, c.graph(), replay.graph())
+	assert.Empty(t, replay.mustSync(replayed(second), unguarded).changes)
+	assertSame(t, c.graph(), replay.graph())
 }

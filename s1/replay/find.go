@@ -81,13 +81,25 @@ func (r *Recording) missing(s selection, of *answer) ([]*row, error) {
 		}
 		// What belongs to none of the lists, such as an agent whose site is gone, is put into the first.
 		homeless := !slices.ContainsFunc(whole, func(a *answer) bool { return a.selection.accepts(row) })
-		if s.accepts(row) || homeless && of != nil && len(whole) > 0 && of == whole[0] {
+		if s.accepts(row) || homeless && of != nil && len(whole) > 0 && of == whole[0] && !r.movedOut(row, whole) {
 			missing = append(missing, row)
 		}
 	}
 	missing = newest(missing)
 	slices.SortFunc(missing, byID)
 	return missing, nil
+}
+
+// movedOut says whether a row answered only where filters were left out that the recording was limited by and its lists
+// have: it was of the part that they choose before, and is no more.
+func (r *Recording) movedOut(row *row, whole []*answer) bool {
+	for i, ids := range [][]string{r.meta.Accounts, r.meta.Sites, r.meta.Groups} {
+		has := func(a *answer) bool { return a.selection.scope[scopeFilters[i]] != nil }
+		if len(ids) > 0 && !has(row.in) && slices.ContainsFunc(whole, has) {
+			return true
+		}
+	}
+	return false
 }
 
 // wholeLists are the recorded lists of a path under the same filters but for those that name ids, no
