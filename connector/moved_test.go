@@ -282,3 +282,72 @@ func TestARecordingOfWhatMovedReplaysToTheSameGraph(t *testing.T) {
 	assert.Empty(t, replay.mustSync(replayed(second), unguarded).changes)
 	assertSame(t, c.graph(), replay.graph())
 }
+
+// Who does not know where an agent is deletes neither the agent nor what is on its device.
+func TestAnAgentOfWhichNobodySaysWhereItMovedDeletesNothing(t *testing.T) {
+	t.Parallel()
+	everywhere := func(r request) bool { return byID(r) && !r.URL.Query().Has("siteIds") }
+	for name, effect := range map[string]s1test.Effect{"refused": s1test.Status(403), "broken": s1test.Status(500), "cut off": s1test.CutInBody()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, moving())
+			narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }
+			c.mustSync(narrow)
+			before := c.graph()
+			left := c.leaving(s1test.AgentMovedSite, c.SiteID(0))
+			c.SetDay(1)
+			mend := c.Break(s1test.Fault{Path: "/agents", Match: everywhere, Effect: effect})
+			c.mustSyncInPart(narrow, unguarded)
+			for agent := range left {
+				for _, key := range hangingOn(before, agent) {
+					assert.Contains(t, c.graph(), key)
+				}
+			}
+			mend()
+			c.mustSync(narrow, unguarded)
+			for agent, site := range left {
+				assert.Equal(t, site, of(t, c.graph(), "sentinelone_agent")[agent]["siteId"])
+			}
+		})
+	}
+}
+
+// What moved and is kept goes when somebody lets it go, with all that hangs on it.
+func TestWhatMovedGoesOnceThatWasAccepted(t *testing.T) {
+	t.Parallel()
+	tenant := moving()
+	tenant.NoInstalled = true // an inventory is filtered like any list
+	tenant.Agents, tenant.Catalog, tenant.ApplicationsPerAgent, tenant.Changes = 60, 60, 1, 3
+	c := newConsole(t, tenant)
+	narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(1)} }
+	c.mustSync(narrow)
+	before := c.graph()
+	agent := "sentinelone_agent:" + c.Plan(1).Of(s1test.AgentMovedSite)[0].ID
+	require.Equal(t, c.SiteID(1), of(t, before, "sentinelone_agent")[agent]["siteId"])
+	c.SetDay(1)
+	c.mustSync(narrow, unguarded)
+	for _, key := range hangingOn(before, agent) {
+		assert.Contains(t, c.graph(), key)
+	}
+	c.mustSync(narrow)
+	c.acceptOutOfScope()
+	c.mustSync(narrow)
+	assert.NotContains(t, c.graph(), agent)
+	assertSame(t, c.clean(narrow), c.graph())
+	assert.Empty(t, c.mustSync(narrow).KeptOutside)
+}
+
+func TestNeo4jHoldsWhatMovedOutOfThePartThatIsRead(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	moved := c.Plan(1).Of(s1test.AgentMovedSite)[0]
+	narrow := func(o *connector.Options) { d.write(o); o.Config.Sites = []string{moved.Before} }
+	c.mustSync(narrow)
+	c.SetDay(1)
+	c.mustSync(narrow, unguarded)
+	d.assertHolds(t, c.dir)
+	assert.EqualValues(t, 1, d.count(t, `MATCH (a:sentinelone_agent {id: "`+moved.ID+`", siteId: "`+moved.After+`"})-[:PROTECTS]->(:Device) RETURN count(a)`))
+	c.mustSync(narrow)
+	d.assertHolds(t, c.dir)
+}
