@@ -2,6 +2,8 @@ package connector_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
 	"s1graph/posture"
+	"s1graph/s1/s1test"
 )
 
 // after runs that many days after the console's now.
@@ -236,4 +239,78 @@ func TestEachRunSaysHowMuchIsOutOfScopeAndSinceWhen(t *testing.T) {
 
 	assert.Empty(t, c.mustSync(c.after(10)).KeptOutsideSince)
 	assert.True(t, c.sync(sites(1), c.after(11)).KeptOutsideSince["sentinelone_agent"].Equal(day(11)), "it was in scope meanwhile")
+}
+
+// A run of an earlier version lists what it kept out of scope among what it withheld, and not since when.
+func TestWhatAnEarlierVersionKeptOutOfScopeIsKnown(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, spread())
+	narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }
+	quiet := c.tell(config.Rule{Use: "agent silent", Days: 30})
+	c.mustSync(c.after(0), quiet.of)
+	require.NoError(t, c.sync(narrow, c.after(1), quiet.of).err)
+	require.NoError(t, c.sync(narrow, c.after(40)).err) // nobody evaluates it yet
+	earlier, err := filepath.EvalSymlinks(filepath.Join(c.dir, "current"))
+	require.NoError(t, err)
+	var manifest map[string]any
+	content, err := os.ReadFile(filepath.Join(earlier, "run.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(content, &manifest))
+	delete(manifest["files"].(map[string]any), "outside.jsonl")
+	content, err = json.Marshal(manifest)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(earlier, "run.json"), content, 0o600))
+
+	result := c.mustSync(narrow, c.after(41), quiet.of)
+	assert.True(t, result.KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 40)), "that run had it out of scope, and no earlier one is known")
+	inside := c.agents(func(a agent) bool {
+		return a.SiteID == c.SiteID(0) && !a.IsDecommissioned && !a.IsUninstalled && c.Now().Sub(time.UnixMilli(a.LastSeenOn)) <= 30*24*time.Hour
+	})
+	assert.ElementsMatch(t, prefixed("began ", inside), quiet.each(), "it was evaluated late, and those out of scope were left out")
+}
+
+func TestForgettingATypeForgetsWhatOfItIsOutOfScope(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, spread())
+	narrow := func(o *connector.Options) {
+		o.Config.Sites, o.Config.Skip = []string{c.SiteID(0)}, []string{"applications"}
+	}
+	c.mustSync(c.after(0), recent)
+	require.NoError(t, c.sync(narrow, c.after(1), recent).err)
+	before := c.verdicts()
+	require.NotEmpty(t, before)
+	o := c.options()
+	for _, f := range []func(*connector.Options){narrow, recent, c.after(2)} {
+		f(&o)
+	}
+	forgotten, err := connector.Forget(t.Context(), o, []string{"sentinelone_application"})
+	require.NoError(t, err)
+	assert.NotContains(t, forgotten.KeptOutsideSince, "sentinelone_application")
+	assert.True(t, forgotten.KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 1)))
+	assert.Equal(t, before, c.verdicts())
+	listed, err := os.ReadFile(filepath.Join(c.dir, "current", "outside.jsonl"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(listed), "sentinelone_application")
+	assert.Contains(t, string(listed), "sentinelone_agent")
+	assert.True(t, c.mustSync(narrow, c.after(3)).KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 1)))
+}
+
+// Agents that could not be read are evaluated by the time when they last were, and those out of scope are not.
+func TestAListThatFailsUnderANarrowScopeEvaluatesNobody(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, spread())
+	narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }
+	quiet := c.tell(config.Rule{Use: "agent silent", Days: 30, Ended: new(true)})
+	c.mustSync(c.after(0), quiet.of, recent)
+	require.NoError(t, c.sync(narrow, c.after(1), quiet.of, recent).err)
+	before := c.verdicts()
+	require.NotEmpty(t, before)
+	skip := func(o *connector.Options) { narrow(o); o.Config.Skip = []string{"agents"} }
+	c.mustSync(skip, c.after(40), quiet.of, recent)
+	assert.Empty(t, quiet.each())
+	assert.Equal(t, before, c.verdicts())
+	t.Cleanup(c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Status(500)}))
+	c.mustSyncInPart(narrow, c.after(41), quiet.of, recent)
+	assert.Empty(t, quiet.each())
+	assert.Equal(t, before, c.verdicts())
 }
