@@ -78,6 +78,16 @@ func findings(t *testing.T, o check.Options) map[string]check.Finding {
 	return all
 }
 
+func TestTheSitesOfATokenAreNamedWhicheverRolesTellThem(t *testing.T) {
+	t.Parallel()
+	server, o := tenant(t)
+	server.Accept(s1test.Token{Value: s1test.DefaultToken, Scope: s1test.ScopeSite, IDs: []string{server.SiteID(0)}})
+	told := findings(t, o)["scope"].Detail
+	assert.Contains(t, told, "site: ")
+	server.Break(s1test.UserOfSiteRoles())
+	assert.Equal(t, told, findings(t, o)["scope"].Detail)
+}
+
 func TestAHealthyTenantHasNoFaultAndNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	server, o := tenant(t)

@@ -65,8 +65,10 @@ func (c *checker) scope(a answers) {
 	}
 	const few = 3
 	var names []string
-	for _, role := range user.ScopeRoles {
-		names = append(names, cmp.Or(role.Name, role.ID))
+	roles := slices.Concat(user.ScopeRoles, user.SiteRoles)
+	for _, id := range user.ScopeIDs() {
+		role := slices.IndexFunc(roles, func(role s1.ScopeRole) bool { return role.ID == id })
+		names = append(names, cmp.Or(roles[role].Name, id))
 	}
 	slices.Sort(names)
 	detail := user.Level()

@@ -595,10 +595,11 @@ func TestAFileInUTF16IsRefusedAsSuch(t *testing.T) {
 func TestATimeZoneThatIsNotKnownIsAFault(t *testing.T) {
 	for tz, want := range map[string]string{
 		"": "", "UTC": "", "Africa/Cairo": "", ":Europe/Berlin": "", "EST5EDT": "",
-		"Europe/Berlim": `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "Europe/Berlim" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
-		"CET-1CEST":     `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "CET-1CEST" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
-		"../token":      `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "../token" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
-		"/nowhere":      "TZ: must be a time zone such as Europe/Berlin, or not set: the file that it names is none (open /nowhere: no such file or directory)",
+		"Europe/Berlin ": `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "Europe/Berlin " is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
+		"Europe/Berlim":  `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "Europe/Berlim" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
+		"CET-1CEST":      `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "CET-1CEST" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
+		"../token":       `TZ: must be a time zone such as Europe/Berlin, or not set: the time zone "../token" is not known: name one of the IANA database, such as Europe/Berlin or UTC`,
+		"/nowhere":       "TZ: must be a time zone such as Europe/Berlin, or not set: the file that it names is none (open /nowhere: no such file or directory)",
 	} {
 		folder(t, nil)
 		s := sources(nil)

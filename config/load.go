@@ -82,12 +82,14 @@ func newReading(s Sources) *reading {
 	r := &reading{sources: s, variables: map[string]string{}, top: newLayer("", "")}
 	for _, line := range s.Environment {
 		name, value, _ := strings.Cut(line, "=")
+		if name == "TZ" { // which is taken with the blanks around it
+			if err := checkTimeZone(value); err != nil {
+				r.fault("TZ", "%v", err)
+			}
+		}
 		if value = strings.TrimSpace(value); value != "" {
 			r.variables[name] = value
 		}
-	}
-	if err := checkTimeZone(r.variables["TZ"]); err != nil {
-		r.fault("TZ", "%v", err)
 	}
 	r.readFile()
 	return r

@@ -93,7 +93,7 @@ func (r *run) compareScopes(in *steps.Input) {
 	before := r.last.state.Scope
 	if in.Scope.Fingerprint != before.Fingerprint {
 		r.doubted = true
-		r.notice("The console did not say to this run and the last one alike what the token may see, and it cannot be told whether that is the same, as the token, the user or its role is another. Nothing counts as gone in this run; the next one is evaluated like any other.")
+		r.notice("This run may see another part of the tenant than the last one: the token, its user or its role is another, or the console says to one of them alone what it may see. Nothing counts as gone in this run; the next one is evaluated like any other.")
 	}
 	if !in.Scope.Covers(before, in.AccountBefore) {
 		r.summary.Status = Partial

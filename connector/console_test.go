@@ -69,7 +69,7 @@ func TestConsoleThatSaysNoTotalsIsReadWithMoreCareWhichIsSaid(t *testing.T) {
 	require.NoError(t, result.err)
 	assert.Equal(t, "failed", result.step("agents").State)
 	assert.Equal(t, "failed", result.step("applications").State)
-	assert.Contains(t, result.step("applications").Error, "the console does not say how many rows /installed-applications has, and gave")
+	assert.Contains(t, result.step("applications").Error, "the console does not say how many rows /installed-applications has, and reading it once more gave")
 	assert.Empty(t, lackingThough(before, c.graph()), "nothing is deleted")
 	all, err := json.Marshal(result.Summary)
 	require.NoError(t, err)

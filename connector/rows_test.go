@@ -1,6 +1,8 @@
 package connector_test
 
 import (
+	"fmt"
+	"html"
 	"strings"
 	"testing"
 
@@ -89,6 +91,36 @@ func TestConsoleThatEscapesNamesHasThemUnescaped(t *testing.T) {
 			assert.True(t, strings.HasSuffix(name, " & 'Co'") && !strings.Contains(name, "amp;"), "%s: %s", key, name)
 		}
 	}
+}
+
+func TestConsoleThatEscapesNamesOfComputersGivesTheSameGraph(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	graphs := map[bool]map[string]string{}
+	for _, escapes := range []bool{false, true} {
+		name := func(value any) any {
+			text := fmt.Sprint(value) + "'s & Co"
+			if escapes {
+				return html.EscapeString(text)
+			}
+			return text
+		}
+		mends := []func(){
+			c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Rewrite(func(row map[string]any) {
+				row["computerName"], row["lastLoggedInUserName"] = name(row["computerName"]), name(row["id"])
+				row["activeDirectory"], row["serialNumber"] = nil, nil
+			})}),
+			c.Break(s1test.Fault{Path: "/threats", Effect: s1test.Rewrite(func(row map[string]any) {
+				now := row["agentRealtimeInfo"].(map[string]any)
+				now["agentComputerName"] = name(now["agentComputerName"])
+			})}),
+		}
+		graphs[escapes] = c.clean()
+		for _, mend := range mends {
+			mend()
+		}
+	}
+	assertSame(t, graphs[false], graphs[true])
 }
 
 func TestConsoleThatWritesMinusOneHasLicencesWithoutLimit(t *testing.T) {

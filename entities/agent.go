@@ -35,6 +35,13 @@ var agentField = model.Field[s1.Agent]
 
 const agentType = "sentinelone_agent"
 
+// UnescapeNames unescapes the names in a row that several records are made of: those of the computer and of its users.
+func UnescapeNames(a *s1.Agent) {
+	for _, name := range []*string{&a.ComputerName, &a.LastLoggedInUserName, &a.OSUsername} {
+		*name = unescaped(*name)
+	}
+}
+
 // AgentKey is the key of the agent with the given id.
 func AgentKey(id string) string { return idKey(agentType, id) }
 

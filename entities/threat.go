@@ -207,9 +207,10 @@ var threatAgentThen = []model.Property[s1.Threat]{
 }
 
 var threatAgentNow = []model.Property[s1.Threat]{
-	threatField("agentRealtimeInfo.agentComputerName", "Host name of the machine today.").Volatile(otherEntity),
+	model.Text("agentComputerName", "Host name of the machine today.",
+		func(t *s1.Threat) string { return unescaped(agentNow(t).AgentComputerName) }).Volatile(otherEntity),
 	model.Set("targets", "As agentComputerName, where JupiterOne looks for it.",
-		func(t *s1.Threat) []string { return []string{agentNow(t).AgentComputerName} }).Volatile(otherEntity),
+		func(t *s1.Threat) []string { return []string{unescaped(agentNow(t).AgentComputerName)} }).Volatile(otherEntity),
 	threatField("agentRealtimeInfo.agentMachineType", "Kind of the machine today.").Volatile(otherEntity),
 	threatField("agentRealtimeInfo.agentOsType", "Operating system of the machine today: windows, macos, linux or windows_legacy.").Volatile(otherEntity),
 	threatField("agentRealtimeInfo.agentInfected", "Whether the agent has threats today that are not mitigated.").Volatile(otherEntity),

@@ -39,6 +39,7 @@ var agents = Step{
 			id:       func(row *s1.Agent) string { return row.ID },
 			updated:  func(row *s1.Agent) s1.Time { return row.UpdatedAt },
 			records: func(row *s1.Agent) []graph.Record {
+				entities.UnescapeNames(row)
 				in.lookups.addAgent(row)
 				return agentRecords(in.Client.Host(), row)
 			},

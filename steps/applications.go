@@ -162,12 +162,12 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 // neither is the error where the console gives neither of the two lists: it lacks both, or what it says of either is the
 // fault, a refusal before others.
 func neither(installed, inventory error) error {
-	err := errors.Join(installed, inventory)
+	err := fmt.Errorf("%w; %w", installed, inventory)
 	switch {
 	case installedList.IsUnavailable(installed) && inventoryList.IsUnavailable(inventory):
 		return &unavailableError{err}
 	case s1.IsRefused(inventory) && !s1.IsUnlicensed(inventory), installedList.IsUnavailable(installed):
-		err = errors.Join(inventory, installed)
+		err = fmt.Errorf("%w; %w", inventory, installed)
 	}
 	return fmt.Errorf("the console gives neither of the two lists of applications; leave them out with --skip applications: %w", err)
 }
