@@ -10,10 +10,12 @@ import (
 // fillers are what firmware says where the maker of a machine has not written a serial number or a
 // model. They are compared without case, spaces and punctuation. Among them are those that GLPI
 // (glpi_blacklists of its install/empty_data.php) and OCS Inventory (blacklist_serials of its
-// ocsbase.sql) collected.
+// ocsbase.sql) collected, and what dmidecode writes where the firmware has nothing.
 var fillers = []string{
 	"(null string)",
 	"123456789000",
+	"<BAD INDEX>",
+	"<OUT OF SPEC>",
 	"All Series",
 	"Base Board Serial Number",
 	"Board Serial Number",
@@ -29,10 +31,12 @@ var fillers = []string{
 	"No Serial",
 	"No Serial Number",
 	"None",
+	"None Provided",
 	"Not Applicable",
 	"Not Available",
 	"Not Defined",
 	"Not Present",
+	"Not Set",
 	"Not Settable",
 	"Not Specified",
 	"Null",
@@ -57,6 +61,7 @@ var fillers = []string{
 	"Undefined",
 	"Unknow",
 	"Unknown",
+	"Unspecified",
 	"xxxx",
 }
 
@@ -70,7 +75,7 @@ var serialPrefixes = []string{
 var makerNames = []string{
 	"Acer", "American Megatrends", "AMI", "Apple", "Apple Inc.", "ASRock", "ASUS", "ASUSTeK Computer Inc.", "Biostar", "Dell", "Dell Inc.",
 	"Foxconn", "Fujitsu", "Gigabyte", "Gigabyte Technology Co., Ltd.", "Hewlett-Packard", "HP Inc.", "HPE", "innotek GmbH", "Insyde", "Intel",
-	"Intel Corporation", "Lenovo", "Medion", "Micro-Star International Co., Ltd.", "Microsoft", "Microsoft Corporation", "Nutanix", "Parallels",
+	"Intel Corporation", "Lenovo", "Medion", "Micro-Star International", "Micro-Star International Co., Ltd.", "Microsoft", "Microsoft Corporation", "Nutanix", "Parallels",
 	"Phoenix Technologies", "QEMU", "Samsung", "Samsung Electronics Co., Ltd.", "Sony", "Supermicro", "Toshiba", "Tulip Computers", "VirtualBox",
 	"VMware", "VMware, Inc.", "Xen",
 }

@@ -78,7 +78,7 @@ func TestFillersAreNoSerialNumbers(t *testing.T) {
 		"123456789000", "12345678901234567", "1234567890123456789012345678", "9876543210", "87654", "ABCDEFGH", "0123456789ABCDEF", "NNNNNNN",
 		"IATPASS", "Tulip Computers", "SN-123456fvgv3i0b8o5n6n7k", "Unknow", "SystemSerialNumb", "MB-1234567890", "BSS-0123456789",
 		"BSN12345678901234567", "SSN12345678901234567", "Asset-1234567890", "Dell Inc.", "LENOVO", "ASUSTeK COMPUTER INC.", "VMware, Inc.",
-		"01234567890123456789AB", "0123456789AB", "System Serial Number 0000", "----", "ABC", "A-1", "1234567890", "123456789", "0123456789", "Not Applicable", "Chassis Serial Number", "１１１１１",
+		"01234567890123456789AB", "0123456789AB", "System Serial Number 0000", "<BAD INDEX>", "<OUT OF SPEC>", "Unspecified", "None Provided", "Not Set", "Micro-Star International", "----", "ABC", "A-1", "1234567890", "123456789", "0123456789", "Not Applicable", "Chassis Serial Number", "１１１１１",
 	} {
 		a, without := laptop(), laptop()
 		a.SerialNumber, without.SerialNumber = serial, ""
