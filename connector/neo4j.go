@@ -213,7 +213,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 			return kept, err == nil
 		},
 		Verify:    n.config.verify,
-		Overlays:  []neo4jstore.Overlay{n.postureOverlay()},
+		Overlays:  []neo4jstore.Overlay{n.postureOverlay(), n.outsideOverlay()},
 		Complete:  func(name string) bool { return was.Complete[name] },
 		Withholds: n.config.guard.Withholds,
 		Accepted:  n.released(run),
@@ -224,11 +224,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 // postureOverlay puts the verdicts on devices onto their nodes; they are no part of the graph. A run without policies has
 // none, and the store takes away those of before.
 func (n *neo4j) postureOverlay() neo4jstore.Overlay {
-	values := func(_ context.Context, runID string) iter.Seq2[neo4jstore.OverlayValues, error] {
-		run, err := n.runs.Run(runID)
-		if err != nil {
-			return func(yield func(neo4jstore.OverlayValues, error) bool) { yield(neo4jstore.OverlayValues{}, err) }
-		}
+	values := n.ofRun(func(run *jsonstore.Run) iter.Seq2[neo4jstore.OverlayValues, error] {
 		if _, evaluated := run.Manifest().Files[posture.File]; !evaluated {
 			return graph.None
 		}
@@ -237,8 +233,31 @@ func (n *neo4j) postureOverlay() neo4jstore.Overlay {
 				"compliant": graph.Bool(v.Compliant), "nonCompliantReasons": graph.Strings(v.Reasons),
 			}}
 		})
-	}
+	})
 	return neo4jstore.Overlay{Type: deviceType, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
+}
+
+// outsideOverlay says of agents since when they are out of scope: that nothing was heard of them since means nothing.
+func (n *neo4j) outsideOverlay() neo4jstore.Overlay {
+	const since = "outOfScopeSince"
+	values := n.ofRun(func(run *jsonstore.Run) iter.Seq2[neo4jstore.OverlayValues, error] {
+		agents := graph.Filter(outsideOf(run), func(k reconcile.Key) bool { return k.Type == agentType })
+		return graph.Map(agents, func(k reconcile.Key) neo4jstore.OverlayValues {
+			return neo4jstore.OverlayValues{Key: k.Key, Properties: map[string]graph.Value{since: graph.Int(k.Since.UnixMilli())}}
+		})
+	})
+	return neo4jstore.Overlay{Type: agentType, Properties: []string{since}, Values: values}
+}
+
+// ofRun is how an overlay takes its values from a run.
+func (n *neo4j) ofRun(values func(*jsonstore.Run) iter.Seq2[neo4jstore.OverlayValues, error]) func(context.Context, string) iter.Seq2[neo4jstore.OverlayValues, error] {
+	return func(_ context.Context, runID string) iter.Seq2[neo4jstore.OverlayValues, error] {
+		run, err := n.runs.Run(runID)
+		if err != nil {
+			return func(yield func(neo4jstore.OverlayValues, error) bool) { yield(neo4jstore.OverlayValues{}, err) }
+		}
+		return values(run)
+	}
 }
 
 // released says what the run lists as released; nil: nothing. If the list cannot be read, the store's guard decides.

@@ -13,7 +13,10 @@ import (
 	"s1graph/steps"
 )
 
-var deviceType = entities.Device.GraphType().Name
+var (
+	agentType  = entities.Agent.GraphType().Name
+	deviceType = entities.Device.GraphType().Name
+)
 
 // outsideOf yields the entities of a run's graph that the run did not read, since they are out of scope. Earlier versions
 // did not list them apart, nor since when.

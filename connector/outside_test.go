@@ -314,3 +314,24 @@ func TestAListThatFailsUnderANarrowScopeEvaluatesNobody(t *testing.T) {
 	assert.Empty(t, quiet.each())
 	assert.Equal(t, before, c.verdicts())
 }
+
+func TestNeo4jSaysOfAgentsThatTheyAreOutOfScope(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	c := newConsole(t, spread())
+	narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }
+	const outside = "MATCH (a:HostAgent {_scope: $scope}) WHERE a.outOfScopeSince > 0 RETURN count(a)"
+	c.mustSync(d.write, c.after(0))
+	assert.Zero(t, d.count(t, outside))
+	for day := 1; day < 3; day++ {
+		result := c.sync(d.write, narrow, c.after(day))
+		require.NoError(t, result.err)
+		require.Positive(t, result.KeptOutside["sentinelone_agent"])
+		assert.EqualValues(t, result.KeptOutside["sentinelone_agent"], d.count(t, outside))
+		assert.Zero(t, d.count(t, "MATCH (a:HostAgent {_scope: $scope, siteId: '"+c.SiteID(0)+"'}) WHERE a.outOfScopeSince > 0 RETURN count(a)"))
+		d.assertHolds(t, c.dir)
+	}
+	c.mustSync(d.write, c.after(3))
+	assert.Zero(t, d.count(t, outside))
+	d.assertHolds(t, c.dir)
+}

@@ -2,7 +2,7 @@
 //
 // Agents in service that have not reported for so many days, the longest silent first: the machine is
 // off, lost or scrapped, or something keeps the agent from speaking. An agent whose times are not known
-// does not count as silent.
+// does not count as silent, nor does one that is out of the scope of runs: nobody asks for it.
 //
 // Parameters:
 //   days   integer  14    How many days of silence.
@@ -23,6 +23,7 @@
 MATCH (a:HostAgent)-[:PROTECTS]->(d:Device)
 WHERE ($scope IS NULL OR a._scope = $scope)
   AND a.lastSeenOn > 0  // 0 is not known
+  AND a.outOfScopeSince IS NULL
   AND a.lastSeenOn <= $now - $days * 86400000  // milliseconds of a day
 WITH a, d
 ORDER BY a.lastSeenOn, a._key, a._scope
