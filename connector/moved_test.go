@@ -351,3 +351,17 @@ func TestNeo4jHoldsWhatMovedOutOfThePartThatIsRead(t *testing.T) {
 	c.mustSync(narrow)
 	d.assertHolds(t, c.dir)
 }
+
+// What a token cannot see answers no question: an agent that left all that it sees is, as far as anybody can tell, deleted.
+func TestAnAgentThatMovesOutOfAllThatTheTokenSeesGoes(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, little())
+	moved := c.Plan(1).Of(s1test.AgentMovedSite)[0]
+	c.Accept(s1test.Token{Value: s1test.DefaultToken, Scope: s1test.ScopeSite, IDs: []string{moved.Before}})
+	c.mustSync()
+	require.Contains(t, c.graph(), "sentinelone_agent:"+moved.ID)
+	c.SetDay(1)
+	c.mustSync(unguarded)
+	assertSame(t, c.clean(), c.graph())
+	assert.NotContains(t, c.graph(), "sentinelone_agent:"+moved.ID)
+}
