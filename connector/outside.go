@@ -33,7 +33,8 @@ func outsideOf(run *jsonstore.Run) reconcile.Keys {
 func (r *run) listOutside(ctx context.Context, draft *jsonstore.Draft, result *reconcile.Result) (err error) {
 	before := r.datedBefore()
 	if _, err := reconcile.NewKeySet(before); err != nil {
-		before = graph.None // it is damaged, and nobody knows since when
+		r.notice("Since when things are out of scope cannot be read (%v), so it is counted from this run on.", err)
+		before = graph.None
 	}
 	keys := reconcile.Dated(result.OutsideKeys(ctx), before, r.summary.StartedAt)
 	since := r.summary.KeptOutsideSince

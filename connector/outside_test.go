@@ -335,3 +335,17 @@ func TestNeo4jSaysOfAgentsThatTheyAreOutOfScope(t *testing.T) {
 	assert.Zero(t, d.count(t, outside))
 	d.assertHolds(t, c.dir)
 }
+
+func TestADamagedListOfWhatIsOutOfScopeIsSaidAndMadeAnew(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, spread())
+	narrow := func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }
+	c.mustSync(c.after(0))
+	require.NoError(t, c.sync(narrow, c.after(1)).err)
+	list := filepath.Join(c.dir, "current", "outside.jsonl")
+	require.NoError(t, os.WriteFile(list, []byte("{"), 0o600))
+	result := c.mustSync(narrow, c.after(2))
+	requireNotice(t, result, "Since when things are out of scope cannot be read")
+	assert.True(t, result.KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
+	assert.True(t, c.mustSync(narrow, c.after(3)).KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
+}
