@@ -84,6 +84,8 @@ type Run struct {
 	ID        string
 	StartedAt time.Time // which counts as now
 
+	Follows bool // the run before it was evaluated, or can be: the rules do not begin anew with this one
+
 	ClockDoubted bool // StartedAt may be years ahead: nothing is dropped for its age
 
 	Graph graph.Snapshot
@@ -152,6 +154,10 @@ func (e *Engine) Cursor(ctx context.Context) (string, error) {
 	return m.cursor, err
 }
 
+// ErrBegunAnew says that what the rules remembered was lost, since alerts.db was damaged, and that they have to begin with the
+// run before, lest nobody is told of what this one changed.
+var ErrBegunAnew = errors.New("alerts.db was damaged, and the rules begin anew")
+
 // Apply evaluates a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
 // the last one to be evaluated already is nothing. One that cannot be read is passed over, and rules on runs are told so:
 // what is damaged stays damaged, and would hold up all that comes after.
@@ -159,6 +165,9 @@ func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 	m, err := recall(ctx, e.Outbox, e.Rules.rules, run.Policies)
 	if err != nil || m.cursor == run.ID {
 		return Result{}, err
+	}
+	if run.Follows && m.cursor == "" && len(m.asides) > 0 {
+		return Result{}, ErrBegunAnew
 	}
 	var unseen []string
 	for _, name := range m.asides {
@@ -175,6 +184,9 @@ func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 	if unreadable, found := errors.AsType[*unreadableError](err); found && ctx.Err() == nil {
 		passOver(unreadable)
 		result, err = e.apply(ctx, run, m, unseen)
+	}
+	if errors.Is(err, outbox.ErrDamaged) && run.Follows { // which was not seen before it was written to
+		err = ErrBegunAnew
 	}
 	result.Unseen = unseen
 	return result, err

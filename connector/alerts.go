@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -73,7 +74,7 @@ func (e *evaluator) catchUp(ctx context.Context, last *jsonstore.Run) {
 		}
 	}
 	for i, run := range behind {
-		if err := e.evaluate(ctx, run, nil, missed...); err != nil {
+		if err := e.evaluate(ctx, run, nil, evaluated != "", missed...); err != nil {
 			e.behind = idsOf(behind[i:])
 			e.complain(ctx, err)
 			return
@@ -113,7 +114,7 @@ func (e *evaluator) apply(ctx context.Context, run committed) {
 		e.behind = append(e.behind, id)
 		return
 	}
-	if err := e.evaluate(ctx, run.Run, &run.summary); err != nil {
+	if err := e.evaluate(ctx, run.Run, &run.summary, run.Manifest().Previous != ""); err != nil {
 		e.behind = []string{id}
 		e.complain(ctx, err)
 	}
@@ -174,14 +175,27 @@ func (r *run) tellFailure(ctx context.Context, err error) {
 }
 
 // evaluate gives a committed run to the rules. summary is nil where the run's own is to be read; missed is what they did not
-// see before it.
-func (e *evaluator) evaluate(ctx context.Context, run *jsonstore.Run, summary *Summary, missed ...string) error {
+// see before it. Where it follows a run that they saw, and they turn out to have lost their memory they begin with the run before, if it is kept.
+func (e *evaluator) evaluate(ctx context.Context, run *jsonstore.Run, summary *Summary, follows bool, missed ...string) error {
+	err := e.give(ctx, run, summary, follows, missed...)
+	if !errors.Is(err, alerts.ErrBegunAnew) {
+		return err
+	}
+	if before, gone := e.runs.Run(run.Manifest().Previous); gone == nil {
+		if err := e.give(ctx, before, nil, false); err != nil {
+			return err
+		}
+	}
+	return e.give(ctx, run, summary, false, missed...)
+}
+
+func (e *evaluator) give(ctx context.Context, run *jsonstore.Run, summary *Summary, follows bool, missed ...string) error {
 	told, err := RunForAlerts(run, summary)
 	if err != nil {
 		m := run.Manifest()
 		told = alerts.Run{ID: m.ID, StartedAt: m.StartedAt, Graph: run, Unreadable: err, Report: alerts.Report{Run: m.ID, Status: string(Partial), StartedAt: m.StartedAt}}
 	}
-	told.Report.Unseen = append(told.Report.Unseen, missed...)
+	told.Follows, told.Report.Unseen = follows, append(told.Report.Unseen, missed...)
 	result, err := e.engine.Apply(ctx, told)
 	if err == nil {
 		e.unseen = append(e.unseen, result.Unseen...)

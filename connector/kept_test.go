@@ -1,9 +1,13 @@
 package connector_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,6 +132,46 @@ func TestADamagedOutboxIsMovedAsideAndAlertsGoOn(t *testing.T) {
 	c.mustSync(w.of)
 	assert.Subset(t, keysOf(w), newAgents(c.Plan(2)))
 	assert.Len(t, w.texts(unseenRule.Use), 1)
+}
+
+// The file is found damaged after those who catch up have looked at it: when the rules read it, or when they write to it.
+func TestAnOutboxThatIsDamagedDuringARunLosesNothingThatTheRunChanged(t *testing.T) {
+	t.Parallel()
+	whole := func(b []byte) { clear(b) }
+	listOfFreePages := func(b []byte) { // the newer of the two meta pages says where it is
+		page, field := os.Getpagesize(), binary.LittleEndian.Uint64
+		const free, number = 16 + 32, 16 + 48
+		meta := b[:page]
+		if second := b[page : 2*page]; field(second[number:]) > field(meta[number:]) {
+			meta = second
+		}
+		at := int(field(meta[free:])) * page
+		copy(b[at:at+page], bytes.Repeat([]byte{0xff}, page))
+	}
+	for name, damage := range map[string]func([]byte){"all of it": whole, "the list of free pages": listOfFreePages} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, busy())
+			w := c.tell(newAgent, unseenRule)
+			c.mustSync(w.of)
+			c.SetDay(1)
+			var once sync.Once
+			c.OnRequest(func(*http.Request) {
+				once.Do(func() {
+					content, err := os.ReadFile(w.path)
+					if assert.NoError(t, err) {
+						damage(content)
+						assert.NoError(t, os.WriteFile(w.path, content, 0o600))
+					}
+				})
+			})
+			result := c.mustSync(w.of)
+			require.Len(t, result.MovedOn, 1)
+			assert.Contains(t, result.MovedOn[0].What, "alerts.db was damaged")
+			require.NotEmpty(t, newAgents(c.Plan(1)))
+			assert.Subset(t, keysOf(w), newAgents(c.Plan(1)))
+		})
+	}
 }
 
 // Where alerts.db cannot be opened at all, runs are kept for the rules.
