@@ -14,7 +14,7 @@ import (
 func (c *commands) poll() *cli.Command {
 	return &cli.Command{
 		Name:  "poll",
-		Usage: "sync again and again, on an interval, and tell of what changed",
+		Usage: "run again and again, on an interval, and tell of what changed",
 		Description: `Example:
 
     s1graph poll --url https://example.sentinelone.net --token-file FILE --interval 30m
@@ -23,7 +23,7 @@ and all instances of a configuration file, each on its own interval and into its
 
     s1graph poll --config s1graph.yaml
 
-Each instance is synced at once and then on its interval. A run that fails is tried again after a minute, two,
+Each instance is read at once and then on its interval. A run that fails is tried again after a minute, two,
 four…, and the last graph stands; a run that takes longer than the interval makes the next one be skipped. The
 store is verified with the first run and once a day.
 
@@ -56,7 +56,7 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 	}
 	service, err := poll.New(poll.Config{Settings: settings, Version: c.version(), Logger: log})
 	if errors.Is(err, poll.ErrDisabled) {
-		return misuse("the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or sync by hand with s1graph run")
+		return misuse("the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or run it by hand with s1graph run")
 	}
 	if err != nil {
 		return misuse("%w", err)
@@ -69,7 +69,7 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 	return nil
 }
 
-// runNowOnHangup makes all instances sync now whenever SIGHUP comes, until it is stopped.
+// runNowOnHangup makes all instances run now whenever SIGHUP comes, until it is stopped.
 func (c *commands) runNowOnHangup(service *poll.Service) (stop func()) {
 	if c.Hangups == nil {
 		return func() {}

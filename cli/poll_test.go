@@ -168,7 +168,7 @@ func TestWhatAnEarlierVersionWithheldIsNotListedAndSaidSo(t *testing.T) {
 	require.NoError(t, os.WriteFile(manifest, bytes.ReplaceAll(content, []byte("withheld.jsonl"), []byte("other.jsonl")), 0o600))
 	got := with.s1graph(t, "accept-deletions", "--yes")
 	assert.Equal(t, 2, got.code)
-	assert.Regexp(t, `^s1graph: an earlier version of s1graph wrote the last run, 000002-\S+, and did not list what it withheld: sync once more, and say it again\n$`, got.stderr)
+	assert.Regexp(t, `^s1graph: an earlier version of s1graph wrote the last run, 000002-\S+, and did not list what it withheld: run s1graph run once more, and say it again\n$`, got.stderr)
 }
 
 func TestAcceptDeletionsKnowsWhereThereIsNoRun(t *testing.T) {

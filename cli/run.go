@@ -18,7 +18,7 @@ import (
 func (c *commands) run() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
-		Usage: "sync once: read the tenant, find what changed, write the graph",
+		Usage: "read the tenant once, find what changed, write the graph",
 		Description: `Example, on a recorded tenant:
 
     s1graph run --replay testdata/recordings/acme

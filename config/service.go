@@ -10,7 +10,7 @@ import (
 type Service struct {
 	Instances []*Config // sorted by Instance, of which each is called otherwise and has a Dir of its own; their Log is one
 	Listen    string    // HOST:PORT of its HTTP server, or off
-	AtOnce    int       // so many instances sync at once, at most; 1 at least
+	AtOnce    int       // so many instances run at once, at most; 1 at least
 }
 
 // LoadService reads what there is and checks it: of all instances of the file, of the one that is chosen, or of

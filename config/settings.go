@@ -153,7 +153,7 @@ var settings = []Setting{
 		Doc:   "address of /healthz, /readyz, /metrics and /status, which ask for no password; or off",
 		apply: text(func(d *draft) *string { return &d.listen }, isAddress)},
 	{Key: "atOnce", Kind: Number, Group: Serving,
-		Doc:   "how many instances sync at once, at most",
+		Doc:   "how many instances run at once, at most",
 		apply: whole(1, func(d *draft) *int { return &d.atOnce })},
 
 	{Key: "log.level", Kind: Text, Group: Logging,

@@ -46,7 +46,7 @@ func ReadWithheld(c *config.Config) (Withheld, error) {
 		return Withheld{}, err
 	}
 	if _, listed := run.Manifest().Files[withheldFile]; !listed && len(summary.WithheldDeletions)+len(summary.KeptOutside) > 0 {
-		return Withheld{}, &UsageError{fmt.Errorf("an earlier version of s1graph wrote the last run, %s, and did not list what it withheld: sync once more, and say it again", summary.Run)}
+		return Withheld{}, &UsageError{fmt.Errorf("an earlier version of s1graph wrote the last run, %s, and did not list what it withheld: run s1graph run once more, and say it again", summary.Run)}
 	}
 	w := Withheld{Run: run}
 	kept := keysOf(run, withheldFile)
@@ -87,7 +87,7 @@ const acceptedJSON = "accepted.json"
 
 // AcceptDeletions lets a run that is committed from now on delete what the deletion guard withheld in w.Run, or
 // with outOfScope what that run kept out of scope: those keys, where it reads the lists of their types whole and does
-// not find them. It needs no lock: an instance may be synced meanwhile.
+// not find them. It needs no lock: an instance may run meanwhile.
 func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	if err := CheckFolder(c); err != nil {
 		return err

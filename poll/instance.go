@@ -76,7 +76,7 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 	return i, nil
 }
 
-// poll syncs until ctx ends: first at once, so that what was missed or left undone while no service ran is made up
+// poll runs until ctx ends: first at once, so that what was missed or left undone while no service ran is made up
 // for, then on schedule, and after a fault sooner.
 func (i *instance) poll(ctx context.Context) {
 	i.log.Info("polling", "interval", i.settings.Interval.String(), "dir", i.settings.Dir, "store", i.settings.Store)
@@ -126,7 +126,7 @@ func (i *instance) wait(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// askForRun makes the instance sync now, but where it does so already or is about to.
+// askForRun makes the instance run now, but where it does so already or is about to.
 func (i *instance) askForRun() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -197,7 +197,7 @@ type how int
 const (
 	committed   how = iota
 	failed          // nothing was committed
-	locked          // another process syncs the instance
+	locked          // another process runs the instance
 	interrupted     // since the service ends
 )
 
@@ -321,8 +321,8 @@ func (i *instance) skip(runs int64) {
 // logRun tells how a run ended, in one line.
 func (i *instance) logRun(e ended, next time.Time) {
 	if e.how == locked {
-		// Somebody syncs it by hand: the graph is being brought up to date, and nothing has failed.
-		i.log.Warn("run skipped: another process syncs the instance", "reason", e.err.Error(), "next", next)
+		// Somebody runs it by hand: the graph is being brought up to date, and nothing has failed.
+		i.log.Warn("run skipped: another process runs the instance", "reason", e.err.Error(), "next", next)
 		return
 	}
 	s := e.summary

@@ -1,4 +1,4 @@
-// Package poll is the service that people can leave alone: it syncs each instance on its schedule, tries again
+// Package poll is the service that people can leave alone: it runs each instance on its schedule, tries again
 // sooner what failed, and tells over HTTP how things are. What a run does is the connector's to know, what
 // becomes of alerts the business of alerts; what is logged, configured and signalled comes from outside.
 package poll
@@ -133,7 +133,7 @@ func (s *Service) await(running *sync.WaitGroup) error {
 	}
 }
 
-// RunNow makes all instances sync now but those that do so already or are about to. The schedule goes on as it was.
+// RunNow makes all instances run now but those that do so already or are about to. The schedule goes on as it was.
 func (s *Service) RunNow() {
 	for _, i := range s.instances {
 		i.askForRun()
