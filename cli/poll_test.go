@@ -20,7 +20,7 @@ func TestPollRefusesToRunWhereItIsDisabledAndSaysHowToRunByHand(t *testing.T) {
 	server, with := console(t, small)
 	got := with.s1graph(t, "poll", "--interval", "DISABLED")
 	assert.Equal(t, 2, got.code)
-	assert.Equal(t, "s1graph: the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or sync by hand with s1graph run\n", got.stderr)
+	assert.Equal(t, "s1graph: the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or run it by hand with s1graph run\n", got.stderr)
 	assert.Empty(t, got.stdout)
 	assert.Empty(t, server.Requests())
 }
