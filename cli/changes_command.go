@@ -25,14 +25,14 @@ func (c *commands) changes() *cli.Command {
 		Description: `Examples: the last day, agents that went away this week, and all that is kept, for another program:
 
     s1graph changes --since 24h
-    s1graph changes --since 7d --type sentinelone_agent --op deleted
+    s1graph changes --since 7d --type agent --op deleted
     s1graph changes --json
 
 The newest stand last. It can be asked while a run is under way. How long changes are kept is set by changesKept in
 the configuration file.`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "since", Usage: "of the runs that started since `TIME` alone: so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z; days begin at midnight UTC"},
-			&cli.StringSliceFlag{Name: "type", Usage: "changes of this `TYPE` alone, such as sentinelone_agent; may be given several times"},
+			&cli.StringSliceFlag{Name: "type", Usage: "changes of this `TYPE` alone, such as agent or sentinelone_agent; may be given several times"},
 			&cli.StringSliceFlag{Name: "op", Usage: "changes of this `KIND` alone: created, updated, deleted or rekeyed; may be given several times"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each change, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
@@ -97,6 +97,9 @@ func knownWords(ctx *cli.Context, flag, what string, known []string) ([]string, 
 	var all []string
 	for _, list := range ctx.StringSlice(flag) {
 		for word := range strings.SplitSeq(list, ",") {
+			if long := "sentinelone_" + word; slices.Contains(known, long) { // types have short names too
+				word = long
+			}
 			if !slices.Contains(known, word) {
 				return nil, misuse("--%s: there is no %s %q; %sthe %ss are %s", flag, what, word, suggestion(word, known), what, strings.Join(known, ", "))
 			}

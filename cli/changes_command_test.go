@@ -144,6 +144,7 @@ func TestChangesCanBeChosen(t *testing.T) {
 		{[]string{"--op", "deleted"}, "1 3"},
 		{[]string{"--op", "deleted,updated"}, "1 2 3"},
 		{[]string{"--type", "sentinelone_group_has_agent"}, "7 8"},
+		{[]string{"--type", "group_has_agent"}, "7 8"},
 		{[]string{"--type", "sentinelone_group_has_agent", "--type", "sentinelone_agent", "--op", "created", "--op", "updated"}, "2 7 8"},
 	} {
 		got := s1graph(t, append([]string{"changes", "--json", "--dir", ".s1graph/test"}, test.args...)...)

@@ -47,7 +47,7 @@ func ToForget(c *config.Config, names []string) ([]TypeCount, error) {
 			return nil, &UsageError{fmt.Errorf("there is no type %q; the types are %s", name, strings.Join(slices.Sorted(maps.Keys(types)), ", "))}
 		}
 		if isRead(c, was, t) {
-			return nil, &UsageError{fmt.Errorf("%s is read by the step %s, so the next run would bring it back: leave the step out first, by skip: [%[2]s] in %s", name, t.Step, config.DefaultFile)}
+			return nil, &UsageError{fmt.Errorf("%s is read by the step %s, so the next run would bring it back: leave the step out first, by skip: [%[2]s] in the configuration file", name, t.Step)}
 		}
 	}
 	var counts []TypeCount

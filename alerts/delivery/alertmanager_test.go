@@ -2,11 +2,14 @@ package delivery_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,10 +27,36 @@ import (
 // alertmanager is a real one.
 type alertmanager struct {
 	*testing.T
+	scheme  string
 	address string
 }
 
+// startAlertmanager starts one that answers http.
 func startAlertmanager(t *testing.T) *alertmanager {
+	t.Helper()
+	return startAlertmanagerOn(t, "http")
+}
+
+// startSafeAlertmanager starts one that answers https, with a certificate that these tests do not look at.
+func startSafeAlertmanager(t *testing.T) *alertmanager {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	server.Close()
+	certificate := server.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for name, block := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}, "key.pem": {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
+	}
+	settings := filepath.Join(dir, "web.yml")
+	require.NoError(t, os.WriteFile(settings, []byte("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"), 0o600))
+	return startAlertmanagerOn(t, "https", "--web.config.file="+settings)
+}
+
+func startAlertmanagerOn(t *testing.T, scheme string, flags ...string) *alertmanager {
 	t.Helper()
 	program := gotest.Program(t, "prometheus-alertmanager", "prometheus-alertmanager", "alertmanager")
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,7 +66,7 @@ func startAlertmanager(t *testing.T) *alertmanager {
 	dir := t.TempDir()
 	settings := filepath.Join(dir, "alertmanager.yml")
 	require.NoError(t, os.WriteFile(settings, []byte("route: {receiver: none, group_wait: 0s}\nreceivers: [{name: none}]\n"), 0o600))
-	c := exec.Command(program, "--config.file="+settings, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=")
+	c := exec.Command(program, append(flags, "--config.file="+settings, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=")...)
 	require.NoError(t, c.Start())
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
@@ -45,14 +74,14 @@ func startAlertmanager(t *testing.T) *alertmanager {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	})
 	require.Eventually(t, func() bool {
-		res, err := http.Get("http://" + address + "/-/ready")
+		res, err := http.Get(scheme + "://" + address + "/-/ready")
 		if err != nil {
 			return false
 		}
 		_ = res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	}, 30*time.Second, 20*time.Millisecond)
-	return &alertmanager{t, address}
+	return &alertmanager{t, scheme, address}
 }
 
 // known is an alert as Alertmanager tells of it.
@@ -66,7 +95,7 @@ type known struct {
 // alerts are those that are active, which is all that Alertmanager tells of.
 func (a *alertmanager) alerts() (all []known) {
 	a.Helper()
-	res, err := http.Get("http://" + a.address + "/api/v2/alerts")
+	res, err := http.Get(a.scheme + "://" + a.address + "/api/v2/alerts")
 	require.NoError(a, err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
@@ -126,6 +155,20 @@ func TestARealAlertmanagerKnowsAStateUntilItEnds(t *testing.T) {
 	d.pass(time.Hour)
 	require.Zero(t, d.drain())
 	assert.Len(t, a.alerts(), 1, "what has ended is not told again")
+}
+
+func TestARealAlertmanagerIsToldThroughHTTPS(t *testing.T) {
+	a := startSafeAlertmanager(t)
+	d := newDesk(t, through("am", "alertmanager+https://"+a.address))
+	d.pass(time.Since(noon))
+	d.put(lasting(d, "a1", "began", "i1"))
+	require.Zero(t, d.drain())
+	require.Len(t, a.alerts(), 1)
+	ended := lasting(d, "a2", "ended", "i1")
+	ended.At = d.clock()
+	d.put(ended)
+	require.Zero(t, d.drain())
+	assert.Empty(t, a.alerts())
 }
 
 func TestARealAlertmanagerTakesWhatHasNoEndAndNamesOfAttackers(t *testing.T) {
