@@ -101,11 +101,7 @@ func (asked questions) answer(ctx context.Context, g graph.Snapshot) error {
 			open += len(words)
 		}
 		if there[name] {
-			for e, err := range graph.All(ctx, g, name) {
-				if err != nil {
-					return err
-				}
-				record, err := graph.Pick(e, wanted)
+			for record, err := range graph.PickAll(ctx, g, name, wanted) {
 				if err != nil {
 					return err
 				}

@@ -2,8 +2,10 @@ package graph
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,6 +28,21 @@ func Pick(e Encoded, wanted map[string]bool) (Record, error) {
 		err = fmt.Errorf("%s: %w", e.Key, err)
 	}
 	return r, err
+}
+
+// PickAll yields what Pick makes of each record that a snapshot has of a type, in ascending order of their keys.
+func PickAll(ctx context.Context, s Snapshot, typeName string, wanted map[string]bool) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for e, err := range All(ctx, s, typeName) {
+			var r Record
+			if err == nil {
+				r, err = Pick(e, wanted)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 var errNotCanonical = errors.New("the record is not as the graph writes it")

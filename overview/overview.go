@@ -123,11 +123,7 @@ func (c *counter) count(t *graph.Type) error {
 			c.Figures[f.Name] = 0
 		}
 	}
-	for e, err := range graph.All(c.ctx, c.graph, t.Name) {
-		if err != nil {
-			return err
-		}
-		r, err := graph.Pick(e, reads)
+	for r, err := range graph.PickAll(c.ctx, c.graph, t.Name, reads) {
 		if err != nil {
 			return err
 		}
@@ -149,11 +145,8 @@ func (c *counter) countLicenses() error {
 		return nil
 	}
 	c.Figures[LicensesUsed], c.Figures[LicensesTotal] = 0, 0
-	for e, err := range graph.All(c.ctx, c.graph, t.Name) {
-		if err != nil {
-			return err
-		}
-		r, err := graph.Pick(e, set("id", "name", "activeLicenses", "totalLicenses", "unlimitedLicenses"))
+	wanted := set("id", "name", "activeLicenses", "totalLicenses", "unlimitedLicenses")
+	for r, err := range graph.PickAll(c.ctx, c.graph, t.Name, wanted) {
 		if err != nil {
 			return err
 		}

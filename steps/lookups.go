@@ -201,11 +201,7 @@ func (in *Input) UsersBefore(ctx context.Context, each func(agentID, userKey str
 	if err != nil {
 		return err
 	}
-	for encoded, err := range graph.All(ctx, in.Last, entities.Agent.GraphType().Name) {
-		if err != nil {
-			return err
-		}
-		agent, err := graph.Pick(encoded, entities.NamesUser)
+	for agent, err := range graph.PickAll(ctx, in.Last, entities.Agent.GraphType().Name, entities.NamesUser) {
 		if err != nil {
 			return err
 		}
