@@ -51,6 +51,11 @@ func (c *commands) conclude(ctx context.Context, err error) int {
 	if flushed := c.out.flush(); err == nil {
 		err = flushed
 	}
+	return c.tell(ctx, "", err)
+}
+
+// tell tells of an error, which belongs to what, and returns the exit code of it.
+func (c *commands) tell(ctx context.Context, what string, err error) int {
 	end, isEnding := errors.AsType[*ending](err)
 	faults, areFaults := errors.AsType[config.Faults](err)
 	switch {
@@ -60,14 +65,14 @@ func (c *commands) conclude(ctx context.Context, err error) int {
 		return end.code
 	case areFaults:
 		for _, fault := range faults {
-			c.complain(fault.Error())
+			c.complain(what + fault.Error())
 		}
 		return misused
 	}
 	if isInterrupted(ctx, err) {
-		c.complain("interrupted; run it again")
+		c.complain(what + "interrupted; run it again")
 	} else {
-		c.complain(withAdvice(oneLine(err), advice(err)))
+		c.complain(what + withAdvice(oneLine(err), advice(err)))
 	}
 	switch {
 	case isEnding:

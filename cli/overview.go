@@ -26,12 +26,13 @@ func (c *commands) overview() *cli.Command {
 		Description: `Examples: of one instance, and of all instances of the configuration file for a spreadsheet:
 
     s1graph overview --instance acme
-    s1graph overview --csv > fleet.csv
+    s1graph overview --all --csv > fleet.csv
 
 The figures are those of the last run, with the difference to the run before; nothing is asked of the console. Of a
-configuration file with several instances all are shown, a row each, if --instance does not name one. history.jsonl in
-the folder of an instance has the figures of the runs of the last 400 days, a line each.`,
+configuration file with several instances all are shown, a row each, if --instance names none.
+history.jsonl in the folder of an instance has the figures of the runs of the last 400 days, a line each.`,
 		Flags: append([]cli.Flag{
+			allFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each instance, a line each", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "csv", Usage: "print a line for each instance, with commas, under a line of names", DisableDefaultText: true},
 		}, folderFlags()...),
@@ -39,31 +40,37 @@ the folder of an instance has the figures of the runs of the last 400 days, a li
 			if ctx.Bool("json") && ctx.Bool("csv") {
 				return misuse("--json and --csv exclude each other: give one of them")
 			}
-			service, err := config.LoadService(c.complete(ctx, config.Sources{Local: true}))
+			service, err := c.instances(ctx, config.Sources{Local: true})
 			if err != nil {
 				return err
 			}
-			var all []fleet
-			for _, settings := range service.Instances {
-				f, err := fleetOf(settings)
+			if len(service.Instances) == 1 && !ctx.Bool("all") {
+				f, err := fleetOf(service.Instances[0])
 				if err != nil {
 					return err
 				}
+				return cmp.Or(c.printFleets(ctx, []fleet{f}), c.out.flush())
+			}
+			var all []fleet
+			err = c.ofEach(ctx, service.Instances, func(settings *config.Config) error {
+				f, err := fleetOf(settings)
+				if err != nil {
+					f = fleet{Instance: settings.Instance, Error: oneLine(err)}
+				}
 				all = append(all, f)
-			}
-			if err := c.printFleets(ctx, all); err != nil {
 				return err
-			}
-			return c.out.flush()
+			})
+			return cmp.Or(c.printFleets(ctx, all), c.out.flush(), err)
 		},
 	}
 }
 
-// fleet is how an instance's fleet was at its last run.
+// fleet is how an instance's fleet was at its last run, or why that is not known.
 type fleet struct {
 	Instance          string    `json:"instance"`
-	Run               string    `json:"run"`
-	StartedAt         time.Time `json:"startedAt"`
+	Error             string    `json:"error,omitzero"`
+	Run               string    `json:"run,omitzero"`
+	StartedAt         time.Time `json:"startedAt,omitzero"`
 	overview.Overview `json:",inline"`
 }
 
@@ -78,7 +85,7 @@ func fleetOf(settings *config.Config) (fleet, error) {
 	if s.Overview == nil {
 		return fleet{}, misuse("%s: the last run is of an earlier version, which counted nothing: run s1graph run", filepath.Join(settings.Dir, "summary.json"))
 	}
-	return fleet{cmp.Or(settings.Instance, s.Instance), s.Run, s.StartedAt, *s.Overview}, nil
+	return fleet{Instance: cmp.Or(settings.Instance, s.Instance), Run: s.Run, StartedAt: s.StartedAt, Overview: *s.Overview}, nil
 }
 
 func (c *commands) printFleets(ctx *cli.Context, all []fleet) error {
@@ -92,7 +99,7 @@ func (c *commands) printFleets(ctx *cli.Context, all []fleet) error {
 		return nil
 	case ctx.Bool("csv"):
 		return c.printFleetsCSV(all)
-	case len(all) == 1:
+	case len(all) == 1 && !ctx.Bool("all"):
 		c.out.fleetTable(&all[0])
 	default:
 		c.out.fleetsTable(all)
@@ -110,7 +117,10 @@ func (c *commands) printFleetsCSV(all []fleet) error {
 		return err
 	}
 	for _, of := range all {
-		row := []string{of.Instance, of.Run, of.StartedAt.Format(time.RFC3339)}
+		row := []string{of.Instance, of.Run, ""}
+		if !of.StartedAt.IsZero() {
+			row[2] = of.StartedAt.Format(time.RFC3339)
+		}
 		for _, f := range overview.Figures() {
 			cell := ""
 			if n, isKnown := of.Figures[f.Name]; isKnown {

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -66,6 +67,51 @@ func TestTheOverviewOfOneInstanceHasAllFiguresAndOfSeveralARowEach(t *testing.T)
 	}
 	assert.Regexp(t, `north .*138.* 3 .* 0 .* 9 .* 23 .* 8`, several.stdout)
 	assert.Contains(t, several.stdout, "south")
+}
+
+// instances writes a configuration file with instances of these names into the working directory, each with these settings.
+func instances(t *testing.T, settings string, names ...string) {
+	t.Helper()
+	file := "instances:\n"
+	for _, name := range names {
+		file += fmt.Sprintf("  - {instance: %s, url: https://%s.example.net, %s}\n", name, name, settings)
+	}
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(file), 0o600))
+}
+
+func TestTheOverviewOfAllInstancesHasARowForOneThatHasNoRunAndEndsAsThatOneWould(t *testing.T) {
+	acme := recordingOfAcme(t)
+	t.Chdir(t.TempDir())
+	instances(t, "tokenFile: none", "north", "south")
+	require.Zero(t, s1graph(t, "run", "--replay", acme, "--instance", "south").code)
+	got := invocation{environment: []string{"S1GRAPH_INSTANCE=south"}}.s1graph(t, "overview", "--all")
+	assert.Equal(t, 2, got.code)
+	assert.Equal(t, "s1graph: north: .s1graph/north: there is no run yet; run s1graph run first, or give another --instance or --dir\n", got.stderr)
+	assert.Regexp(t, `(?m)^north +unknown +unknown `, got.stdout)
+	assert.Regexp(t, `(?m)^south +142 +1 `, got.stdout)
+
+	csv := s1graph(t, "overview", "--all", "--csv")
+	assert.Regexp(t, `(?m)^north,,,,`, csv.stdout)
+	lines := strings.Split(s1graph(t, "overview", "--all", "--json").stdout, "\n")
+	require.Len(t, lines, 3)
+	var north, south struct{ Instance, Error, Run string }
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &north, json.MatchCaseInsensitiveNames(true)))
+	require.NoError(t, json.Unmarshal([]byte(lines[1]), &south, json.MatchCaseInsensitiveNames(true)))
+	assert.Equal(t, "north", north.Instance)
+	assert.Contains(t, north.Error, "there is no run yet")
+	assert.Equal(t, "south", south.Instance)
+	assert.NotEmpty(t, south.Run)
+	assert.Empty(t, south.Error)
+}
+
+func TestAllIsTheOneTenantOfAFileWithoutInstancesAndContradictsAnInstance(t *testing.T) {
+	_, dir := replayed(t, recordingOfAcme(t), 0)
+	t.Chdir(t.TempDir())
+	one := s1graph(t, "overview", "--all", "--dir", dir)
+	require.Zero(t, one.code, one.stderr)
+	assert.Regexp(t, `(?m)^acme +138 `, one.stdout)
+	both := s1graph(t, "overview", "--all", "--instance", "acme")
+	assert.Equal(t, outcome{2, "", "s1graph: --all and --instance contradict each other: give one of them\n"}, both)
 }
 
 func TestTheOverviewForPrograms(t *testing.T) {

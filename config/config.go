@@ -134,6 +134,10 @@ type Sources struct {
 	// Stores says of a Local command that it writes to the instance's stores as well, which must be known then.
 	Stores bool
 
+	// All is for commands that were given --all: all instances of the file are meant, whatever S1GRAPH_INSTANCE says.
+	// OffersAll says that the command has that flag, which is named where no instance is chosen.
+	All, OffersAll bool
+
 	NormalizeURL func(string) (string, error) // brings the console's URL into its one form, or says what is wrong
 	Steps        []string                     // IDs of the steps that there are
 

@@ -93,6 +93,10 @@ func (r *reading) choose(several bool) []*layer {
 		}
 		names = append(names, own.instance())
 	}
+	if r.sources.All {
+		delete(r.variables, "S1GRAPH_INSTANCE") // each has a name of its own
+		return r.instances
+	}
 	name, by := r.given("instance")
 	dir, _ := r.given("dir")
 	chosen := slices.Index(names, name)
@@ -109,18 +113,19 @@ func (r *reading) choose(several bool) []*layer {
 	case several || len(names) == 1:
 		return r.instances
 	default:
-		r.fault("--instance", "must be given: %s has the instances %s", r.path, strings.Join(names, ", "))
+		orAll := ""
+		if r.sources.OffersAll {
+			orAll = "; --all means all of them"
+		}
+		r.fault("--instance", "must be given: %s has the instances %s%s", r.path, strings.Join(names, ", "), orAll)
 		return nil
 	}
 }
 
-// refuseForSeveral tells of what would be the same for instances that must not have the same.
+// refuseForSeveral tells of flags that would make one tenant of all instances.
 func (r *reading) refuseForSeveral() {
 	for _, s := range settings {
-		if s.Group == Serving || s.Group == Logging {
-			continue
-		}
-		if _, isGiven := r.sources.Flags[s.Key]; isGiven {
+		if _, isGiven := r.sources.Flags[s.Key]; isGiven && s.tenant {
 			r.fault("--"+s.FlagName(), "must not be given with several instances: put it into %s, or choose one by --instance", r.path)
 		}
 		if s.Key == "dir" && r.variables[s.Variable()] != "" {

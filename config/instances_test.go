@@ -111,9 +111,10 @@ func TestTheOnlyInstanceOfAListNeedNotBeNamed(t *testing.T) {
 }
 
 func TestWhichInstanceIsMeantMustBeClear(t *testing.T) {
-	assert.Equal(t, []string{"--instance: must be given: s1graph.yaml has the instances globex, acme"}, faults(t, several(t, tenants)))
-
 	s := several(t, tenants)
+	assert.Equal(t, []string{"--instance: must be given: s1graph.yaml has the instances globex, acme"}, faults(t, s))
+	s.OffersAll = true
+	assert.Equal(t, []string{"--instance: must be given: s1graph.yaml has the instances globex, acme; --all means all of them"}, faults(t, s))
 	s.Flags = map[string]string{"instance": "amce"}
 	assert.Equal(t, []string{"--instance: must be an instance of s1graph.yaml, which has globex, acme; did you mean acme?"}, faults(t, s))
 	assert.Equal(t, []string{"S1GRAPH_INSTANCE: must be an instance of s1graph.yaml, which has globex, acme"},
@@ -158,13 +159,34 @@ func TestAVariableDoesNotTakeThePlaceOfWhatAnInstanceHas(t *testing.T) {
 
 func TestFlagsThatWouldBeTheSameForSeveralInstancesAreRefused(t *testing.T) {
 	s := several(t, tenants, "S1GRAPH_DIR=graph")
-	s.Flags = map[string]string{"sites": "1", "atOnce": "1", "log.level": "debug", "interval": "2h"}
+	s.Flags = map[string]string{"sites": "1", "atOnce": "1", "log.level": "debug", "interval": "2h", "url": "a.b"}
 	assert.Equal(t, []string{
 		"S1GRAPH_DIR: must not be set along with instances[1].dir in s1graph.yaml, whose place it would take: unset it, or say --dir",
+		"--url: must not be given with several instances: put it into s1graph.yaml, or choose one by --instance",
 		"--sites: must not be given with several instances: put it into s1graph.yaml, or choose one by --instance",
 		"S1GRAPH_DIR: must not be set with several instances, which would have one folder: choose one by --instance",
-		"--interval: must not be given with several instances: put it into s1graph.yaml, or choose one by --instance",
 	}, serviceFaults(t, s))
+}
+
+func TestFlagsThatSayNothingOfTheTenantAreForAllInstances(t *testing.T) {
+	s := several(t, tenants)
+	s.Flags = map[string]string{"interval": "2h", "skip": "threats"}
+	s.Steps = []string{"threats"}
+	service, err := config.LoadService(s)
+	require.NoError(t, err)
+	for _, c := range service.Instances {
+		assert.Equal(t, "2h", c.Interval.String(), c.Instance)
+		assert.Equal(t, []string{"threats"}, c.Skip, c.Instance)
+	}
+}
+
+func TestAllInstancesAreMeantByAllWhateverAVariableNames(t *testing.T) {
+	s := several(t, tenants, "S1GRAPH_INSTANCE=acme")
+	s.All = true
+	service, err := config.LoadService(s)
+	require.NoError(t, err)
+	require.Len(t, service.Instances, 2)
+	assert.Equal(t, []string{"acme", "globex"}, []string{service.Instances[0].Instance, service.Instances[1].Instance})
 }
 
 func TestAllFaultsOfInstancesAreToldAtOnceAndOnce(t *testing.T) {

@@ -31,6 +31,7 @@ type Setting struct {
 
 	variable string // where it is not derived from Key
 	also     string // another variable for the same, which counts where the first is not set
+	tenant   bool   // it says which tenant is meant, or where that one's graph is
 	apply    func(d *draft, text string) error
 }
 
@@ -47,10 +48,10 @@ func newDraft() draft { return draft{Config: Default(), listen: "127.0.0.1:8338"
 func Settings() []Setting { return append([]Setting(nil), settings...) }
 
 var settings = []Setting{
-	{Key: "url", Kind: Text, Group: Console, variable: "SENTINELONE_URL",
+	{Key: "url", Kind: Text, Group: Console, tenant: true, variable: "SENTINELONE_URL",
 		Doc:   "address of the console, such as https://example.sentinelone.net",
 		apply: text(func(d *draft) *string { return &d.URL })},
-	{Key: "tokenFile", Kind: Path, Group: Console, variable: "SENTINELONE_TOKEN_FILE",
+	{Key: "tokenFile", Kind: Path, Group: Console, tenant: true, variable: "SENTINELONE_TOKEN_FILE",
 		Doc:   "file that holds the API token and nothing else",
 		apply: text(func(d *draft) *string { return &d.TokenFile })},
 	{Key: "apiVersion", Kind: Text, Group: Console,
@@ -72,32 +73,32 @@ var settings = []Setting{
 		Doc:   "PEM file with certificates to trust beside the system's",
 		apply: text(func(d *draft) *string { return &d.CAFile })},
 
-	{Key: "accounts", Kind: List, Group: Scope,
+	{Key: "accounts", Kind: List, Group: Scope, tenant: true,
 		Doc:   "IDs of the accounts to read; all that the token sees if none is given",
 		apply: list(func(d *draft) *[]string { return &d.Accounts }, isID)},
-	{Key: "sites", Kind: List, Group: Scope,
+	{Key: "sites", Kind: List, Group: Scope, tenant: true,
 		Doc:   "IDs of the sites to read",
 		apply: list(func(d *draft) *[]string { return &d.Sites }, isID)},
-	{Key: "groups", Kind: List, Group: Scope,
+	{Key: "groups", Kind: List, Group: Scope, tenant: true,
 		Doc:   "IDs of the groups to read",
 		apply: list(func(d *draft) *[]string { return &d.Groups }, isID)},
 
-	{Key: "instance", Kind: Text, Group: Graph,
+	{Key: "instance", Kind: Text, Group: Graph, tenant: true,
 		Doc:   "name of this tenant here; the console's host name, or the recording's name, if none is given",
 		apply: text(func(d *draft) *string { return &d.Instance }, isInstance)},
-	{Key: "accountName", Kind: Text, Group: Graph,
+	{Key: "accountName", Kind: Text, Group: Graph, tenant: true,
 		Doc:   "what JupiterOne's setup calls Account Name",
 		apply: text(func(d *draft) *string { return &d.AccountName })},
 	{Key: "tagAccountName", Kind: Flag, Group: Graph,
 		Doc:   "put the account name on every entity, as tag.AccountName",
 		apply: flag(func(d *draft) *bool { return &d.TagAccountName })},
-	{Key: "description", Kind: Text, Group: Graph,
+	{Key: "description", Kind: Text, Group: Graph, tenant: true,
 		Doc:   "what this tenant is, for people",
 		apply: text(func(d *draft) *string { return &d.Description })},
 	{Key: "store", Kind: Text, Group: Graph,
 		Doc:   "where the graph is written: json, or neo4j for both",
 		apply: text(func(d *draft) *string { return &d.Store }, oneOf("json", "neo4j"))},
-	{Key: "dir", Kind: Path, Group: Graph,
+	{Key: "dir", Kind: Path, Group: Graph, tenant: true,
 		Doc:   "folder of this tenant's graph and runs; .s1graph/INSTANCE if none is given",
 		apply: text(func(d *draft) *string { return &d.Dir })},
 	{Key: "changesKept", Kind: Duration, Group: Graph,
