@@ -192,7 +192,7 @@ func (c *commands) printAlerts(listed []outbox.Entry, dead int) error {
 			next = e.Next.Format(time.RFC3339)
 		}
 		rows = append(rows, []any{
-			state, clip(e.Destination), harmless.Text(e.Severity), clip(e.Rule), clip(e.Title), e.At.UTC().Format(time.RFC3339),
+			state, c.out.clip(e.Destination), harmless.Text(e.Severity), c.out.clip(e.Rule), c.out.clip(e.Title), e.At.UTC().Format(time.RFC3339),
 			e.Attempts, next, harmless.Text(e.LastError), harmless.Text(e.ID),
 		})
 	}
@@ -200,7 +200,7 @@ func (c *commands) printAlerts(listed []outbox.Entry, dead int) error {
 		c.out.table([]string{"state", "to", "severity", "rule", "title", "found", "attempts", "next", "why", "id"}, rows)
 	}
 	if c.out.isTerminal() {
-		c.out.line("%s", conclusionOfAlerts(len(listed), dead))
+		c.out.sentence("%s", conclusionOfAlerts(len(listed), dead))
 	}
 	return c.out.flush()
 }

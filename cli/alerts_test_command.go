@@ -106,12 +106,12 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 		if changed != nil {
 			when = "those of run " + changed.ID
 		}
-		c.out.line("The rule %q would have said nothing of the last changes, %s.", name, when)
+		c.out.sentence("The rule %q would have said nothing of the last changes, %s.", name, when)
 		return c.out.flush()
 	}
 	var rows [][]any
 	for _, m := range messages {
-		rows = append(rows, []any{harmless.Text(m.Destination), m.Severity, clip(m.Title), clip(m.Text)})
+		rows = append(rows, []any{harmless.Text(m.Destination), m.Severity, harmless.Text(m.Title), harmless.Text(m.Text)})
 	}
 	c.out.table([]string{"to", "severity", "title", "text"}, rows)
 	if send {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 	"github.com/urfave/cli/v2"
 
@@ -114,7 +113,6 @@ type tableAnswer struct {
 	*screen
 	columns []string
 	rows    [][]any
-	isCut   bool // some columns take less than they want
 }
 
 func (a *tableAnswer) Columns(names []string) error { a.columns = names; return nil }
@@ -126,28 +124,27 @@ func (a *tableAnswer) end() error {
 		a.line("No rows.")
 		return nil
 	}
-	widths := a.widths()
 	header := make([]string, len(a.columns))
-	for i, name := range a.columns {
-		header[i] = text.Snip(harmless.Text(name), widths[i], "…")
-	}
 	numeric := make([]bool, len(a.columns))
-	for i := range a.columns {
-		numeric[i] = a.isNumeric(i)
+	for i, name := range a.columns {
+		header[i], numeric[i] = a.clip(name), a.isNumeric(i)
 	}
+	isCut := false
 	cells := make([][]any, len(a.rows))
 	for r, row := range a.rows {
 		cells[r] = make([]any, len(row))
 		for i, value := range row {
-			cell := text.Snip(harmless.Text(toText(value)), widths[i], "…")
+			whole := harmless.Text(toText(value))
+			cell := a.clip(whole)
+			isCut = isCut || cell != whole
 			if cells[r][i] = cell; numeric[i] {
 				cells[r][i] = number(cell)
 			}
 		}
 	}
 	a.table(header, cells)
-	if a.isCut {
-		a.line("%s", a.paint(faint, "The table is cut to the width of the terminal: | less -S or --json shows all of it."))
+	if isCut {
+		a.line("%s", a.paint(faint, "Long cells are cut. --json or --csv shows them whole."))
 	}
 	return nil
 }
@@ -157,30 +154,6 @@ type number string
 
 func (a *tableAnswer) isNumeric(column int) bool {
 	return !slices.ContainsFunc(a.rows, func(row []any) bool { return row[column] != nil && !isNumber(row[column]) })
-}
-
-// widths are how many columns of the terminal each column may take: as many as it wants, or, where all want
-// more than there is, less for the widest.
-func (a *tableAnswer) widths() []int {
-	const most, least, border = 100, 8, 3
-	widths := make([]int, len(a.columns))
-	total := 1
-	for i, name := range a.columns {
-		widths[i] = text.StringWidth(harmless.Text(name))
-		for _, row := range a.rows {
-			widths[i] = max(widths[i], min(most, text.StringWidth(harmless.Text(toText(row[i])))))
-		}
-		total += widths[i] + border
-	}
-	for ; a.isTerminal() && total > a.width; total-- {
-		widest := slices.Index(widths, slices.Max(widths))
-		if widths[widest] <= least {
-			break
-		}
-		widths[widest]--
-		a.isCut = true
-	}
-	return widths
 }
 
 func isNumber(value any) bool {

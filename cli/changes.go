@@ -26,7 +26,7 @@ var marks = map[graph.Op]struct {
 // change is what people read of a change: a line, and under it a line for each property that changed.
 func (s *screen) change(c *graph.Change, names *names) []string {
 	mark := marks[c.Op]
-	lines := []string{"  " + s.paint(mark.colour, mark.sign+" "+title(c, names))}
+	lines := []string{"  " + s.paint(mark.colour, mark.sign+" "+s.title(c, names))}
 	if c.Before == nil || c.After == nil {
 		return lines
 	}
@@ -39,19 +39,19 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 		if name == "displayName" && slices.Contains(c.Changed, "name") {
 			continue // it says the same
 		}
-		lines = append(lines, fmt.Sprintf("      %s: %s -> %s", harmless.Text(name), readable(name, c.Before.Get(name)), readable(name, c.After.Get(name))))
+		lines = append(lines, fmt.Sprintf("      %s: %s -> %s", harmless.Text(name), s.readable(name, c.Before.Get(name)), s.readable(name, c.After.Get(name))))
 	}
 	return lines
 }
 
 // title says which record it is: an entity by its name and key, a relationship by its ends.
-func title(c *graph.Change, names *names) string {
+func (s *screen) title(c *graph.Change, names *names) string {
 	if from, to, ok := graph.RelationshipEnds(c.Key); ok && c.Type.Relationship {
-		return clip(names.of(from)) + " " + harmless.Text(c.Type.Class) + " " + clip(names.of(to))
+		return s.clip(names.of(from)) + " " + harmless.Text(c.Type.Class) + " " + s.clip(names.of(to))
 	}
 	title := harmless.Text(c.Key)
 	if name := c.DisplayName(); name != "" {
-		title = clip(name) + "  " + title
+		title = s.clip(name) + "  " + title
 	}
 	if c.PreviousKey != "" {
 		title += " (was " + harmless.Text(c.PreviousKey) + ")"
@@ -60,7 +60,7 @@ func title(c *graph.Change, names *names) string {
 }
 
 // readable is a value as people read it. Texts stand in quotes only where they would not be seen.
-func readable(name string, v graph.Value) string {
+func (s *screen) readable(name string, v graph.Value) string {
 	switch v.Kind() {
 	case graph.AbsentKind:
 		return "(none)"
@@ -68,9 +68,9 @@ func readable(name string, v graph.Value) string {
 		if strings.TrimSpace(v.Text()) == "" {
 			return fmt.Sprintf("%q", v.Text())
 		}
-		return clip(v.Text())
+		return s.clip(v.Text())
 	case graph.StringsKind:
-		return clip("[" + strings.Join(v.List(), ", ") + "]")
+		return s.clip("[" + strings.Join(v.List(), ", ") + "]")
 	case graph.IntKind:
 		if isMoment(name, v.Int64()) {
 			return time.UnixMilli(v.Int64()).UTC().Format(time.RFC3339)

@@ -152,7 +152,7 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) e
 		}
 	}
 	if c.out.isTerminal() && !ctx.Bool("json") {
-		c.out.line("%s", conclusionOfLog(changes, runsWithSome, len(runs)))
+		c.out.sentence("%s", conclusionOfLog(changes, runsWithSome, len(runs)))
 	}
 	return errors.Join(append(damage, c.out.flush())...)
 }

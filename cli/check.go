@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/urfave/cli/v2"
 
 	"s1graph/alerts/delivery"
@@ -84,14 +82,9 @@ func (c *commands) quietly(l config.Log) *slog.Logger {
 // printFindings prints the table, and under it a line for each fault and warning that says what to do.
 func (c *commands) printFindings(findings []check.Finding) error {
 	colours := map[check.State]colour{check.OK: green, check.Warning: yellow, check.Fault: red, check.Skipped: faint}
-	widest := 0
-	for _, f := range findings {
-		widest = max(widest, text.StringWidth(harmless.Text(f.Subject)))
-	}
 	var rows [][]any
 	for _, f := range findings {
-		found := c.out.wrap(harmless.Text(f.Detail), widest+len(check.Skipped)+len("|  |  |  |"))
-		rows = append(rows, []any{harmless.Text(f.Subject), c.out.paint(colours[f.State], string(f.State)), found})
+		rows = append(rows, []any{harmless.Text(f.Subject), c.out.paint(colours[f.State], string(f.State)), harmless.Text(f.Detail)})
 	}
 	c.out.table([]string{"check", "state", "found"}, rows)
 	counts := map[check.State]int{}

@@ -149,7 +149,7 @@ func (s *screen) fleetTable(of *fleet) {
 		s.line("")
 		rows = nil
 		for _, l := range of.Licenses {
-			rows = append(rows, []any{clip(l.Name), l.Used, limit(l.Total)})
+			rows = append(rows, []any{s.clip(l.Name), l.Used, limit(l.Total)})
 		}
 		s.table([]string{"site", "licenses used", "of"}, rows)
 	}
@@ -170,7 +170,7 @@ func (s *screen) fleetsTable(all []fleet) {
 	}
 	var rows [][]any
 	for _, of := range all {
-		row := []any{clip(of.Instance)}
+		row := []any{s.clip(of.Instance)}
 		for _, c := range columns {
 			row = append(row, known(of.Figures, c.figure))
 		}
@@ -248,7 +248,6 @@ func (s *screen) printOverview(o *overview.Overview) {
 		if total, isTotal := totals[line]; isTotal {
 			text = total + strings.TrimSuffix(": "+text, ": ")
 		}
-		text = s.wrap(text, beside)
-		s.line("%s%s", s.paint(bold, fmt.Sprintf("%-*s", beside, line)), strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", beside)))
+		s.labelled(line, text, beside)
 	}
 }

@@ -120,7 +120,7 @@ func (c *commands) printVerdicts(run *jsonstore.Run) error {
 		c.out.table([]string{"device", "compliant", "reasons"}, rows)
 	}
 	if c.out.isTerminal() {
-		c.out.line("%s", conclusionOfPosture(run, len(rows), len(verdicts[true])))
+		c.out.sentence("%s", conclusionOfPosture(run, len(rows), len(verdicts[true])))
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func (s *screen) verdictRow(v *posture.Verdict) []any {
 	for i, reason := range v.Reasons {
 		reasons[i] = harmless.Text(reason)
 	}
-	return []any{clip(v.DisplayName), answer, strings.Join(reasons, between)}
+	return []any{s.clip(v.DisplayName), answer, strings.Join(reasons, between)}
 }
 
 func conclusionOfPosture(run *jsonstore.Run, devices, compliant int) string {

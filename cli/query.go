@@ -73,7 +73,7 @@ func (c *commands) listQuestions(ctx *cli.Context) error {
 		rows = append(rows, []any{q.Name, q.Title})
 	}
 	c.out.table([]string{"name", "question"}, rows)
-	c.out.line("\nAsk one with s1graph query NAME; add --show to see what it asks and its parameters.")
+	c.out.sentence("\nAsk one with s1graph query NAME; add --show to see what it asks and its parameters.")
 	return c.out.flush()
 }
 

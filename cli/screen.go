@@ -12,8 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
 	"s1graph/harmless"
@@ -112,62 +110,8 @@ func (s *screen) paint(c colour, word string) string {
 	if !s.colours || c == "" {
 		return word
 	}
-	return "\x1b[" + string(c) + "m" + word + "\x1b[0m"
-}
-
-// wrap breaks a line between words so that it fits beside so many columns, where the screen is a terminal.
-func (s *screen) wrap(line string, beside int) string {
-	if !s.isTerminal() {
-		return line
-	}
-	lines := strings.Split(text.WrapSoft(line, max(20, s.width-beside)), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
-}
-
-// table prints rows under a header. Columns whose cells are numbers are aligned to the right.
-func (s *screen) table(header []string, rows [][]any) {
-	t := table.NewWriter()
-	style := table.StyleRounded
-	if !s.isTerminal() {
-		style = plainTable
-	}
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
-	columns := make([]table.ColumnConfig, len(header))
-	head := make(table.Row, len(header))
-	for i, name := range header {
-		if !s.isTerminal() {
-			name = strings.ToUpper(name)
-		}
-		head[i] = s.paint(bold, name)
-		columns[i] = table.ColumnConfig{Number: i + 1}
-		if len(rows) > 0 && !isText(rows[0][i]) {
-			columns[i].Align, columns[i].AlignHeader = text.AlignRight, text.AlignRight
-		}
-	}
-	t.SetColumnConfigs(columns)
-	t.AppendHeader(head)
-	for _, row := range rows {
-		t.AppendRow(row)
-	}
-	s.line("%s", t.Render())
-}
-
-func isText(cell any) bool {
-	_, ok := cell.(string)
-	return ok
-}
-
-// plainTable has columns and nothing between them but blanks.
-var plainTable = table.Style{
-	Name:    "plain",
-	Box:     table.BoxStyle{PaddingRight: "  "},
-	Format:  table.FormatOptionsDefault,
-	Options: table.OptionsNoBordersAndSeparators,
+	begin, end := "\x1b["+string(c)+"m", "\x1b[0m"
+	return begin + strings.ReplaceAll(word, "\n", end+"\n"+begin) + end
 }
 
 // jsonLine prints a value as JSON, on a line of its own unless the options say otherwise.
@@ -210,6 +154,3 @@ func escapeJSON(b []byte) []byte {
 	}
 	return out
 }
-
-// clip makes a text harmless, and cuts one that is longer than a line can take.
-func clip(s string) string { return harmless.Cut(harmless.Text(s), 100) }
