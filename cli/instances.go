@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"errors"
 	"slices"
 
+	"github.com/sourcegraph/conc/pool"
 	"github.com/urfave/cli/v2"
 
 	"s1graph/config"
@@ -28,27 +28,66 @@ func (c *commands) instances(ctx *cli.Context, sources config.Sources) (*config.
 // configuration; both come before what was committed.
 var worstFirst = []int{failed, misused, partial, complete}
 
-// worse is the worse one of two exit codes.
-func worse(a, b int) int {
-	if slices.Index(worstFirst, a) < slices.Index(worstFirst, b) {
-		return a
+// ofEach does something for each instance, of so many at once, and then tells on stderr what failed. One that fails keeps the
+// others from nothing. The error has the exit code of the worst.
+func (c *commands) ofEach(ctx *cli.Context, instances []*config.Config, atOnce int, do func(i int, settings *config.Config) error) error {
+	errs := make([]error, len(instances))
+	doing := pool.New().WithMaxGoroutines(atOnce)
+	for i, settings := range instances {
+		doing.Go(func() {
+			if errs[i] = ctx.Err(); errs[i] == nil {
+				errs[i] = do(i, settings)
+			}
+		})
 	}
-	return b
-}
-
-// ofEach does something for each instance, one after the other. What fails for one is told of on stderr, and the others are
-// done all the same; the error has the exit code of the worst.
-func (c *commands) ofEach(ctx *cli.Context, instances []*config.Config, do func(*config.Config) error) error {
+	doing.Wait()
 	worst := complete
-	for _, settings := range instances {
-		err := do(settings)
-		if errors.Is(err, errReaderGone) || ctx.Err() != nil {
-			return err
+	for i, err := range errs {
+		code := c.tell(ctx.Context, instances[i].Instance+": ", err)
+		if slices.Index(worstFirst, code) < slices.Index(worstFirst, worst) {
+			worst = code
 		}
-		worst = worse(worst, c.tell(ctx.Context, settings.Instance+": ", err))
 	}
 	if worst == complete {
 		return nil
 	}
 	return &ending{code: worst}
+}
+
+// rowOfEach prints a row of columns for each instance, whose folder alone is read. Where that fails, a row for programs has the
+// fault; people read it on stderr.
+func (c *commands) rowOfEach(ctx *cli.Context, columns []string, row func(*config.Config) ([]any, error)) error {
+	service, err := c.instances(ctx, config.Sources{Local: true})
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, len(service.Instances))
+	fault := c.ofEach(ctx, service.Instances, 1, func(i int, settings *config.Config) error {
+		cells, err := row(settings)
+		rows[i] = append(append([]any{settings.Instance}, cells...), make([]any, len(columns)-len(cells)+1)...)
+		if err != nil {
+			rows[i][len(columns)+1] = oneLine(err)
+		}
+		return err
+	})
+	all := append(append([]string{"instance"}, columns...), "error")
+	if !ctx.Bool("json") && !ctx.Bool("csv") {
+		all = all[:len(columns)+1]
+	}
+	answer := c.answer(ctx)
+	if err := answer.Columns(all); err != nil {
+		return err
+	}
+	for _, cells := range rows {
+		if err := answer.Row(cells[:len(all)]); err != nil {
+			return err
+		}
+	}
+	if err := answer.end(); err != nil {
+		return err
+	}
+	if err := c.out.flush(); err != nil {
+		return err
+	}
+	return fault
 }

@@ -51,13 +51,11 @@ history.jsonl in the folder of an instance has the figures of the runs of the la
 				}
 				return cmp.Or(c.printFleets(ctx, []fleet{f}), c.out.flush())
 			}
-			var all []fleet
-			err = c.ofEach(ctx, service.Instances, func(settings *config.Config) error {
-				f, err := fleetOf(settings)
-				if err != nil {
-					f = fleet{Instance: settings.Instance, Error: oneLine(err)}
+			all := make([]fleet, len(service.Instances))
+			err = c.ofEach(ctx, service.Instances, 1, func(i int, settings *config.Config) (err error) {
+				if all[i], err = fleetOf(settings); err != nil {
+					all[i] = fleet{Instance: settings.Instance, Error: oneLine(err)}
 				}
-				all = append(all, f)
 				return err
 			})
 			return cmp.Or(c.printFleets(ctx, all), c.out.flush(), err)

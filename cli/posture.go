@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,41 +22,30 @@ import (
 func (c *commands) posture() *cli.Command {
 	return &cli.Command{
 		Name:  "posture",
-		Usage: "say which devices meet what the configuration demands of them, and why others do not",
-		Description: `Example:
+		Usage: "say how many devices meet what the configuration demands of them, and which do not and why",
+		Description: `Examples: of one instance, all its devices for a spreadsheet, and all instances, a row each:
 
     s1graph posture --instance acme
+    s1graph posture --instance acme --csv > posture.csv
+    s1graph posture --all
 
-The devices that are not compliant come first. What is demanded stands under posture in the configuration file, and
-each run evaluates anew; nothing is asked of the console here.`,
+First come the totals, then the reasons with the number of devices, then the devices that are not compliant; --csv and
+--json have the compliant ones too. What is demanded stands under posture in the configuration file, and each run
+evaluates anew; nothing is asked of the console here.`,
 		Flags: append([]cli.Flag{
+			allFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each device, a line each", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "csv", Usage: "print CSV, in which no spreadsheet finds a formula", DisableDefaultText: true},
 		}, folderFlags()...),
-		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
-			run, err := lastRunIn(settings.Dir)
-			if err != nil {
-				return err
+		Action: func(ctx *cli.Context) error {
+			if ctx.Bool("json") && ctx.Bool("csv") {
+				return misuse("--json and --csv exclude each other: give one of them")
 			}
-			idle, err := posture.Idle(ctx.Context, settings.Posture, run)
-			if err != nil {
-				return err
+			if ctx.Bool("all") {
+				return c.rowOfEach(ctx, []string{"devices", "compliant", "nonCompliant", "percent", "reason", "at"}, postureRow)
 			}
-			for _, sentence := range idle {
-				c.err.line("%s", harmless.Text(sentence))
-			}
-			outside, err := connector.DevicesOutside(run)
-			if err != nil {
-				return err
-			}
-			switch outside {
-			case 0:
-			case 1:
-				c.err.line("1 device is out of scope, and is not evaluated.")
-			default:
-				c.err.line("%d devices are out of scope, and are not evaluated.", outside)
-			}
-			return c.printPosture(run, ctx.Bool("json"))
-		}),
+			return c.ofFolder(c.onePosture)(ctx)
+		},
 	}
 }
 
@@ -67,84 +58,207 @@ func lastRunIn(dir string) (*jsonstore.Run, error) {
 	return run, err
 }
 
-func (c *commands) printPosture(run *jsonstore.Run, asJSON bool) error {
-	print := c.printVerdicts
-	if asJSON {
-		print = c.printVerdictsJSON
-	}
-	err := print(run)
-	if errors.Is(err, fs.ErrNotExist) {
-		return misuse("the last run evaluated no devices: put what is demanded of them under posture in the configuration file, and run s1graph run")
-	}
+func (c *commands) onePosture(ctx *cli.Context, settings *config.Config) error {
+	run, err := lastRunIn(settings.Dir)
 	if err != nil {
 		return err
 	}
-	return c.out.flush()
+	counted, err := tallyOf(run)
+	if err != nil {
+		return err
+	}
+	if err := c.printUnevaluated(ctx.Context, settings, run); err != nil {
+		return err
+	}
+	devices := func(all bool) ([]device, error) { return devicesOf(ctx.Context, run, all) }
+	if ctx.Bool("json") || ctx.Bool("csv") {
+		err = c.printDevices(ctx, devices)
+	} else {
+		err = c.out.printPosture(counted, devices)
+	}
+	return cmp.Or(err, c.out.flush())
 }
 
-func (c *commands) printVerdictsJSON(run *jsonstore.Run) error {
-	for _, compliant := range []bool{false, true} {
-		for v, err := range posture.Of(run) {
-			if err != nil {
-				return err
-			}
-			if v.Compliant != compliant {
-				continue
-			}
-			if err := c.out.jsonLine(&v); err != nil {
-				return err
-			}
-		}
+// printUnevaluated says on stderr of which devices nothing is told.
+func (c *commands) printUnevaluated(ctx context.Context, settings *config.Config, run *jsonstore.Run) error {
+	idle, err := posture.Idle(ctx, settings.Posture, run)
+	if err != nil {
+		return err
+	}
+	for _, sentence := range idle {
+		c.err.line("%s", harmless.Text(sentence))
+	}
+	outside, err := connector.DevicesOutside(run)
+	switch {
+	case err != nil:
+		return err
+	case outside == 1:
+		c.err.line("1 device is out of scope, and is not evaluated.")
+	case outside > 1:
+		c.err.line("%d devices are out of scope, and are not evaluated.", outside)
 	}
 	return nil
 }
 
-func (c *commands) printVerdicts(run *jsonstore.Run) error {
-	verdicts := map[bool][]posture.Verdict{} // by whether the device is compliant
+// tally counts the devices that a run evaluated.
+type tally struct {
+	devices, compliant int
+	demands            map[string]int // devices that do not meet a demand
+	at                 time.Time      // when the run started
+}
+
+func tallyOf(run *jsonstore.Run) (tally, error) {
+	t := tally{demands: map[string]int{}, at: run.Manifest().StartedAt}
+	for v, err := range posture.Of(run) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return t, misuse("the last run evaluated no devices: put what is demanded of them under posture in the configuration file, and run s1graph run")
+		}
+		if err != nil {
+			return t, err
+		}
+		t.devices++
+		if v.Compliant {
+			t.compliant++
+		}
+		demands := namesOf(v.Reasons, posture.Demand)
+		slices.Sort(demands)
+		for _, demand := range slices.Compact(demands) {
+			t.demands[demand]++
+		}
+	}
+	return t, nil
+}
+
+// percent is how many of 100 devices are compliant, rounded down: only where all are it is 100.
+func (t *tally) percent() int { return 100 * t.compliant / max(1, t.devices) }
+
+// worstFirst are the demands, those first that most devices do not meet.
+func (t *tally) worstFirst() []string {
+	return slices.SortedFunc(slices.Values(sortedKeys(t.demands)), func(a, b string) int { return cmp.Compare(t.demands[b], t.demands[a]) })
+}
+
+// postureRow are the cells of an instance beside its name.
+func postureRow(settings *config.Config) ([]any, error) {
+	run, err := lastRunIn(settings.Dir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tallyOf(run)
+	if err != nil {
+		return nil, err
+	}
+	cells := []any{int64(t.devices), int64(t.compliant), int64(t.devices - t.compliant), nil, nil, t.at}
+	if t.devices > 0 {
+		cells[3] = int64(t.percent())
+	}
+	if demands := t.worstFirst(); len(demands) > 0 {
+		cells[4] = fmt.Sprintf("%s: %d", demands[0], t.demands[demands[0]])
+	}
+	return cells, nil
+}
+
+// device is what is printed of an evaluated device.
+type device struct {
+	posture.Verdict `json:",inline"`
+	Owners          []string `json:"owners"`
+	Site            string   `json:"site,omitzero"`
+}
+
+// devicesOf are those that are not compliant, sorted by name, and, if all are wanted, the compliant ones after them.
+func devicesOf(ctx context.Context, run *jsonstore.Run, all bool) ([]device, error) {
+	var devices []device
+	wanted := map[string]bool{}
 	for v, err := range posture.Of(run) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		verdicts[v.Compliant] = append(verdicts[v.Compliant], v)
+		if all || !v.Compliant {
+			devices = append(devices, device{Verdict: v})
+			wanted[v.Device] = true
+		}
 	}
-	var rows [][]any
-	for _, compliant := range []bool{false, true} { // first what someone must look after
-		slices.SortStableFunc(verdicts[compliant], func(a, b posture.Verdict) int {
+	places, err := posture.Places(ctx, run, wanted)
+	for i, d := range devices {
+		devices[i].Owners, devices[i].Site = places[d.Device].Owners, places[d.Device].Site
+	}
+	slices.SortStableFunc(devices, func(a, b device) int {
+		switch {
+		case a.Compliant == b.Compliant:
 			return strings.Compare(strings.ToLower(a.DisplayName), strings.ToLower(b.DisplayName))
-		})
-		for _, v := range verdicts[compliant] {
-			rows = append(rows, c.out.verdictRow(&v))
+		case b.Compliant:
+			return -1
 		}
-	}
-	if len(rows) > 0 {
-		c.out.table([]string{"device", "compliant", "reasons"}, rows)
-	}
-	if c.out.isTerminal() {
-		c.out.sentence("%s", conclusionOfPosture(run, len(rows), len(verdicts[true])))
-	}
-	return nil
+		return 1
+	})
+	return devices, err
 }
 
-func (s *screen) verdictRow(v *posture.Verdict) []any {
-	answer := s.paint(green, "yes")
-	if !v.Compliant {
-		answer = s.paint(red, "no")
+// printDevices prints all devices for programs.
+func (c *commands) printDevices(ctx *cli.Context, devices func(all bool) ([]device, error)) error {
+	all, err := devices(true)
+	if err != nil {
+		return err
+	}
+	if ctx.Bool("json") {
+		for i := range all {
+			if err := c.out.jsonLine(&all[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	answer := c.answer(ctx)
+	if err := answer.Columns([]string{"device", "compliant", "owners", "site", "reasons", "key"}); err != nil {
+		return err
+	}
+	for _, d := range all {
+		row := []any{d.DisplayName, d.Compliant, strings.Join(d.Owners, "; "), d.Site, strings.Join(d.Reasons, "; "), d.Device}
+		if err := answer.Row(row); err != nil {
+			return err
+		}
+	}
+	return answer.end()
+}
+
+// printPosture prints totals, reasons, and the devices that are not compliant.
+func (s *screen) printPosture(t tally, devices func(all bool) ([]device, error)) error {
+	if t.devices == 0 {
+		s.sentence("No device is in a group with a policy, as of %s.", t.at.Format(time.RFC3339))
+		return nil
+	}
+	failing := t.devices - t.compliant
+	s.sentence("Of %s, %s compliant (%d %%) and %s not, as of %s.", plural(t.devices, "device"),
+		s.paint(green, areOf(t.compliant)), t.percent(), s.paint(red, areOf(failing)), t.at.Format(time.RFC3339))
+	if failing == 0 {
+		return nil
+	}
+	var rows [][]any
+	for _, demand := range t.worstFirst() {
+		rows = append(rows, []any{harmless.Text(demand), t.demands[demand]})
+	}
+	s.line("")
+	s.table([]string{"reason", "devices"}, rows)
+	found, err := devices(false)
+	if err != nil {
+		return err
 	}
 	between := "; "
 	if s.isTerminal() {
 		between = "\n" // a line each, in its cell
 	}
-	reasons := make([]string, len(v.Reasons))
-	for i, reason := range v.Reasons {
-		reasons[i] = harmless.Text(reason)
+	rows = nil
+	for _, d := range found {
+		rows = append(rows, []any{s.clip(d.DisplayName), s.clip(strings.Join(d.Owners, ", ")), s.clip(d.Site), strings.Join(namesOf(d.Reasons, harmless.Text), between)})
 	}
-	return []any{s.clip(v.DisplayName), answer, strings.Join(reasons, between)}
+	s.line("")
+	s.table([]string{"device", "owners", "site", "reasons"}, rows)
+	return nil
 }
 
-func conclusionOfPosture(run *jsonstore.Run, devices, compliant int) string {
-	started := run.Manifest().StartedAt.Format(time.RFC3339)
-	if devices == 0 {
-		return fmt.Sprintf("No device is in a group with a policy, as of %s.", started)
+// areOf is a number and its verb.
+func areOf(n int) string {
+	if n == 1 {
+		return "1 is"
 	}
-	return fmt.Sprintf("%d of %d devices are compliant, as of %s.", compliant, devices, started)
+	return fmt.Sprintf("%d are", n)
 }

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -51,17 +52,75 @@ var threeVerdicts = []posture.Verdict{
 	{Device: "sentinelone_device:3", DisplayName: "AARDVARK", Reasons: []string{"infected is true, and must be false"}},
 }
 
-func TestPostureListsFirstWhatMustBeLookedAfter(t *testing.T) {
-	evaluatedAs(t, threeVerdicts...)
-	assert.Equal(t, outcome{0, `DEVICE    COMPLIANT  REASONS
-AARDVARK  no         infected is true, and must be false
-Beta      no         firewall_enabled is false, and must be true; last_synced_interval is over 24 hours
-alpha     yes
-`, ""}, s1graph(t, "posture", "--instance", "test"))
+func TestPostureTellsTotalsThenReasonsThenTheDevicesThatAreNotCompliant(t *testing.T) {
+	evaluatedAs(t, append([]posture.Verdict{{Device: "sentinelone_device:0", DisplayName: "zeta", Reasons: []string{
+		"active_threats is 2, and may be 0 at most", "infected is true, and must be false",
+	}}}, threeVerdicts...)...)
+	assert.Equal(t, outcome{0, `Of 4 devices, 1 is compliant (25 %) and 3 are not, as of 2026-11-22T12:00:00Z.
 
+REASON                                        DEVICES
+infected must be false                              2
+active_threats may be 0 at most                     1
+firewall_enabled must be true                       1
+last_synced_interval may be 24 hours at most        1
+
+DEVICE    OWNERS  SITE  REASONS
+AARDVARK                infected is true, and must be false
+Beta                    firewall_enabled is false, and must be true; last_synced_interval is over 24 hours
+zeta                    active_threats is 2, and may be 0 at most; infected is true, and must be false
+`, ""}, s1graph(t, "posture", "--instance", "test"))
 	terminal := invocation{width: 100, environment: []string{"NO_COLOR=1"}}.s1graph(t, "posture", "--instance", "test")
-	assert.True(t, strings.HasSuffix(terminal.stdout, "\n1 of 3 devices are compliant, as of 2026-11-22T12:00:00Z.\n"), terminal.stdout)
-	assert.Contains(t, terminal.stdout, "last_synced_interval is over 24 hours", "a reason a line")
+	assert.Regexp(t, `(?m)^│ +│ +│ +│ last_synced_interval is over 24 hours +│$`, terminal.stdout, "a reason a line")
+
+	evaluatedAs(t, threeVerdicts[0])
+	assert.Equal(t, outcome{0, "Of 1 device, 1 is compliant (100 %) and 0 are not, as of 2026-11-22T12:00:00Z.\n", ""}, s1graph(t, "posture", "--instance", "test"))
+}
+
+func TestPostureKnowsTheSitesAndOwnersOfDevices(t *testing.T) {
+	_, who := console(t, small)
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`posture: [{last_synced_interval: 24, active_threats: 0}]`), 0o600))
+	require.Zero(t, who.s1graph(t, "run").code)
+	read := csv.NewReader(strings.NewReader(who.s1graph(t, "posture", "--csv").stdout))
+	rows, err := read.ReadAll()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"device", "compliant", "owners", "site", "reasons", "key"}, rows[0])
+	sites, owned := map[string]bool{}, 0
+	for _, row := range rows[1:] {
+		sites[row[3]] = true
+		if row[2] != "" {
+			owned++
+		}
+	}
+	assert.Len(t, sites, 3, "small has three sites")
+	assert.NotZero(t, owned)
+	assert.Less(t, owned, len(rows)-1, "not every device has an owner")
+}
+
+func TestNoSpreadsheetFindsAFormulaInAPosture(t *testing.T) {
+	evaluatedAs(t, posture.Verdict{Device: "sentinelone_device:1", DisplayName: `=HYPERLINK("http://evil.example")`, Reasons: []string{"+cmd is on"}})
+	got := s1graph(t, "posture", "--instance", "test", "--csv")
+	assert.Equal(t, outcome{0, "device,compliant,owners,site,reasons,key\n\"'=HYPERLINK(\"\"http://evil.example\"\")\",false,,,'+cmd is on,sentinelone_device:1\n", ""}, got)
+	assert.Equal(t, outcome{2, "", "s1graph: --json and --csv exclude each other: give one of them\n"}, s1graph(t, "posture", "--json", "--csv"))
+}
+
+func TestThePostureOfAllInstancesIsARowEach(t *testing.T) {
+	evaluatedAs(t, threeVerdicts...)
+	instances(t, "tokenFile: none", "acme", "other", "test")
+	got := s1graph(t, "posture", "--all")
+	assert.Equal(t, outcome{2, `INSTANCE  DEVICES  COMPLIANT  NONCOMPLIANT  PERCENT  REASON                            AT
+acme
+other
+test            3          1             2       33  firewall_enabled must be true: 1  2026-11-22T12:00:00Z
+`, `s1graph: acme: .s1graph/acme: there is no run yet; run s1graph run first, or give another --instance or --dir
+s1graph: other: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir
+`}, got)
+	assert.Equal(t, `instance,devices,compliant,nonCompliant,percent,reason,at,error
+acme,,,,,,,".s1graph/acme: there is no run yet; run s1graph run first, or give another --instance or --dir"
+other,,,,,,,".s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir"
+test,3,1,2,33,firewall_enabled must be true: 1,2026-11-22T12:00:00Z,
+`, s1graph(t, "posture", "--all", "--csv").stdout)
+	assert.Contains(t, s1graph(t, "posture", "--all", "--json").stdout,
+		`{"instance":"test","devices":3,"compliant":1,"nonCompliant":2,"percent":33,"reason":"firewall_enabled must be true: 1","at":"2026-11-22T12:00:00Z","error":null}`)
 }
 
 func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
@@ -80,7 +139,7 @@ func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
 		assert.Equal(t, v.Compliant, len(v.NonCompliantReasons) == 0)
 		assert.NotNil(t, v.NonCompliantReasons)
 	}
-	assert.Equal(t, []string{"sentinelone_device:2", "sentinelone_device:3", "sentinelone_device:1"}, devices)
+	assert.Equal(t, []string{"sentinelone_device:3", "sentinelone_device:2", "sentinelone_device:1"}, devices, "those that are not compliant first, by name")
 }
 
 func TestPostureSaysWhatIsMissing(t *testing.T) {
@@ -90,9 +149,7 @@ func TestPostureSaysWhatIsMissing(t *testing.T) {
 	assert.Equal(t, outcome{2, "", "s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir\n"},
 		s1graph(t, "posture", "--instance", "other"))
 	evaluatedAs(t)
-	assert.Equal(t, outcome{}, s1graph(t, "posture", "--instance", "test"), "a pipe gets nothing where there is nothing")
-	assert.Equal(t, "No device is in a group with a policy, as of 2026-11-22T12:00:00Z.\n",
-		invocation{width: 80}.s1graph(t, "posture", "--instance", "test").stdout)
+	assert.Equal(t, outcome{0, "No device is in a group with a policy, as of 2026-11-22T12:00:00Z.\n", ""}, s1graph(t, "posture", "--instance", "test"))
 }
 
 func TestHostileNamesOfEvaluatedDevicesReachNoTerminal(t *testing.T) {
@@ -101,7 +158,7 @@ func TestHostileNamesOfEvaluatedDevicesReachNoTerminal(t *testing.T) {
 		verdicts = append(verdicts, posture.Verdict{Device: fmt.Sprintf("sentinelone_device:%03d", i), DisplayName: name, Reasons: []string{"network_status is " + name}})
 	}
 	evaluatedAs(t, verdicts...)
-	for _, args := range [][]string{{"posture", "--instance", "test"}, {"posture", "--instance", "test", "--json"}} {
+	for _, args := range [][]string{{"posture", "--instance", "test"}, {"posture", "--instance", "test", "--json"}, {"posture", "--instance", "test", "--csv"}} {
 		got := invocation{width: 100, environment: []string{"NO_COLOR=1"}}.s1graph(t, args...)
 		assert.Zero(t, got.code)
 		assert.True(t, isPlain(got.stdout), "%q", got.stdout)
@@ -115,10 +172,8 @@ func TestPostureNamesAPolicyThatDoesNothing(t *testing.T) {
 	ran := who.s1graph(t, "run")
 	assert.Equal(t, 0, ran.code, ran.stderr)
 	assert.Contains(t, strings.Join(strings.Fields(ran.stdout), " "), sentence)
-	for _, args := range [][]string{{"posture"}, {"posture", "--json"}} {
-		got := who.s1graph(t, args...)
-		assert.Equal(t, outcome{0, "", sentence + "\n"}, got)
-	}
+	assert.Equal(t, outcome{0, "", sentence + "\n"}, who.s1graph(t, "posture", "--json"))
+	assert.Equal(t, sentence+"\n", who.s1graph(t, "posture").stderr)
 	checked := who.s1graph(t, "check")
 	assert.Contains(t, strings.Join(strings.Fields(checked.stdout), " "), "there is no group with the ID 405")
 }

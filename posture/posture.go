@@ -93,12 +93,7 @@ func (e *evaluation) readAgents() error {
 
 // readSome reads the agents at which relationships with devices begin.
 func (e *evaluation) readSome(relationships []string) error {
-	devices := map[string][]string{} // by agent
-	for _, key := range relationships {
-		if agent, device, ok := graph.RelationshipEnds(key); ok {
-			devices[agent] = append(devices[agent], device)
-		}
-	}
+	devices := endsOf(relationships)
 	for encoded, err := range e.graph.Fetch(e.ctx, agentType, slices.Sorted(maps.Keys(devices))) {
 		if err != nil {
 			return err
@@ -116,7 +111,7 @@ func (e *evaluation) readSome(relationships []string) error {
 
 // take evaluates a device by an agent, if no later one has been seen.
 func (e *evaluation) take(device string, agent *graph.Record) {
-	d := standing{rank: entities.AgentRank(agent.Get("lastActiveDate").Int64(), agent.Get("id").Text())}
+	d := standing{rank: rankOf(agent)}
 	if other, seen := e.devices[device]; seen && d.rank.Compare(other.rank) < 0 {
 		return
 	}
@@ -206,4 +201,17 @@ func (e *evaluation) faults(p *config.PosturePolicy, agent *graph.Record) []stri
 		}
 	}
 	return faults
+}
+
+// Demand is what a device does not meet by a reason, without what the device is like: firewall_enabled must be true. So
+// reasons can be counted.
+func Demand(reason string) string {
+	attribute, is, _ := strings.Cut(reason, " is ")
+	if hours, isOver := strings.CutPrefix(is, "over "); isOver {
+		return attribute + " may be " + hours + " at most"
+	}
+	if i := strings.LastIndex(is, ", and "); i >= 0 {
+		return attribute + " " + is[i+len(", and "):]
+	}
+	return reason
 }
