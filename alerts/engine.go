@@ -36,7 +36,7 @@ type Config struct {
 	Destinations []config.Destination // that the rules were compiled with
 	Logger       *slog.Logger         // nil: nothing is logged
 	Observe      func(rule string)    // called for each alert that is raised, once for all destinations; nil: nobody asks
-	DeadKept     time.Duration        // for which alerts are kept that were given up; 0: without end
+	DeadKept     time.Duration        // for which failed alerts are kept; 0: without end
 }
 
 // Engine evaluates the runs of one instance, one after the other. There is nothing to close. Its methods may be called
@@ -171,7 +171,7 @@ func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 	}
 	var unseen []string
 	for _, name := range m.asides {
-		unseen = append(unseen, "alerts.db was damaged, and is kept as "+name+": what waited in it is not told, and the rules begin anew.")
+		unseen = append(unseen, "alerts.db was damaged, and is kept as "+name+": what waited in it is not sent, and the rules begin anew.")
 	}
 	passOver := func(why error) {
 		run.Unreadable = why
@@ -244,7 +244,7 @@ func (e *Engine) Failed(ctx context.Context, report Report) error {
 	return err
 }
 
-// raise queues what an evaluation found, remembers it, and drops what was given up long ago.
+// raise queues what an evaluation found, remembers it, and drops what failed long ago.
 func (e *Engine) raise(ctx context.Context, ev *evaluation, c counts) (Result, error) {
 	state, result := ev.state, Result{Raised: map[string]int{}}
 	told, err := ev.tell(ctx, e.Rules.rules)
@@ -282,7 +282,7 @@ func (e *Engine) raise(ctx context.Context, ev *evaluation, c counts) (Result, e
 		return Result{}, fmt.Errorf("run %s: %w", state.id(), err)
 	}
 	if dropped > 0 {
-		e.Logger.WarnContext(ctx, "alerts that nobody got were dropped", "run", state.id(), "alerts", dropped, "kept", e.DeadKept)
+		e.Logger.WarnContext(ctx, "failed alerts that were kept for deadAlertsKept were dropped", "run", state.id(), "alerts", dropped, "kept", e.DeadKept)
 	}
 	if err := e.Outbox.Shrink(ctx); err != nil {
 		e.Logger.WarnContext(ctx, "alerts.db could not be made smaller", "error", err)

@@ -202,8 +202,8 @@ func TestReadyMadeRulesDoNotTellOfAStateThatHasEndedAsIfItLasted(t *testing.T) {
 	w.put(agent("back", properties{"lastSeenOn": w.now.UnixMilli(), "isUpToDate": true, "agentVersion": "24.1"}))
 	raised := w.follow()
 	assert.ElementsMatch(t, []string{
-		"The agent of back does not count as silent any more", "The agent of gone does not count as silent any more",
-		"The agent of back does not count as out of date any more", "The agent of gone does not count as out of date any more",
+		"The agent of back no longer counts as silent", "The agent of gone no longer counts as silent",
+		"The agent of back no longer counts as out of date", "The agent of gone no longer counts as out of date",
 	}, titles(raised))
 	for _, d := range by("agent silent", raised) {
 		want := map[string]string{"back": "Last heard of: 2026-11-20 06:00 UTC", "gone": "Last heard of: unknown"}[d.DisplayName]

@@ -20,7 +20,7 @@ func problems(issues *cel.Issues, tree ast.Expr, s *schema) []string {
 			detail = s.explain(m[1])
 		}
 		if m := undeclared.FindStringSubmatch(detail); m != nil {
-			detail = m[1] + " is nothing that a condition knows" + orRather(m[1], []string{"change", "entity", "run", "now", "instance", "days", "hours", "rank"})
+			detail = m[1] + " is not known in conditions" + orRather(m[1], []string{"change", "entity", "run", "now", "instance", "days", "hours", "rank"})
 		}
 		all = append(all, fmt.Sprintf("line %d, character %d of the condition: %s", e.Location.Line(), e.Location.Column()+1, detail))
 	}

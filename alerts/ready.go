@@ -77,7 +77,7 @@ const (
 var readyRules = []readyRule{
 	{
 		Name:     "new device",
-		Doc:      "A machine that was not there before; an agent that was installed anew on a known machine is none.",
+		Doc:      "A machine that was not there before. A new agent on a known machine does not count.",
 		When:     `change.type == "sentinelone_device" && change.op == "created"`,
 		Severity: "info",
 		Title:    "New device: {{.Name}}",
@@ -85,7 +85,7 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "agent gone",
-		Doc:      "An agent that the console does not have any more, though it was neither decommissioned nor uninstalled.",
+		Doc:      "An agent that the console no longer has, though it was neither decommissioned nor uninstalled.",
 		When:     `change.type == "sentinelone_agent" && change.op == "deleted" && ` + beforeServed,
 		Query:    "unprotected-devices",
 		Severity: "medium",
@@ -98,7 +98,7 @@ var readyRules = []readyRule{
 		When:     `entity.type == "sentinelone_agent" && entity.lastSeenOn > 0 && now - entity.lastSeenOn > days(DAYS) && ` + entityServes,
 		Query:    "silent-agents",
 		Severity: "low",
-		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}does not count as silent any more{{else}}has been silent since {{date .Entity.lastSeenOn}}{{end}}`,
+		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}no longer counts as silent{{else}}has been silent since {{date .Entity.lastSeenOn}}{{end}}`,
 		Text:     `{{if eq .Op "ended"}}Last heard of: {{or (date .Entity.lastSeenOn) "unknown"}}{{end}}`,
 		Days:     []int{14},
 	},
@@ -113,7 +113,7 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "infection cleared",
-		Doc:      "An agent that had threats which were not mitigated, and has none any more.",
+		Doc:      "An agent that had threats which were not mitigated, and now has none.",
 		When:     `change.type == "sentinelone_agent" && change.op == "updated" && change.before.infected == true && change.after.infected == false`,
 		Query:    "infected-devices",
 		Severity: "info",
@@ -162,7 +162,7 @@ var readyRules = []readyRule{
 		When:     `entity.type == "sentinelone_agent" && entity.isUpToDate == false && ` + entityServes,
 		Query:    "outdated-agents",
 		Severity: "low",
-		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}does not count as out of date any more{{else}}is out of date: {{.Entity.agentVersion}}{{end}}`,
+		Title:    `The agent of {{.Name}} {{if eq .Op "ended"}}no longer counts as out of date{{else}}is out of date: {{.Entity.agentVersion}}{{end}}`,
 	},
 	{
 		Name: "agent moved to another group or site",
@@ -192,7 +192,7 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "threat reopened",
-		Doc:      "A threat that was resolved, and is not any more; as severe as the threat.",
+		Doc:      "A threat that was resolved, and is open again; as severe as the threat.",
 		When:     `change.type == "sentinelone_threat" && change.op == "updated" && change.before.open == false && change.after.open == true`,
 		Severity: "{{.After.severity}}",
 		Title:    `Reopened: {{.Name}} on {{or .Agent.displayName .After.agentComputerName "an unknown machine"}}`,
@@ -217,7 +217,7 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "device owner changes",
-		Doc:      "A machine that is somebody else's than before.",
+		Doc:      "A machine that has another owner than before.",
 		When:     `change.type == "sentinelone_user_owns_device" && change.op == "created" && has(change.previousOwner)`,
 		Query:    "owners-of-several-devices",
 		Severity: "info",
@@ -226,7 +226,7 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "many agents gone",
-		Doc:      "Agents that the console does not have any more, 20 or more in one run.",
+		Doc:      "Agents that the console no longer has, 20 or more in one run.",
 		When:     `change.type == "sentinelone_agent" && change.op == "deleted" && ` + beforeServed,
 		Severity: "critical",
 		Title:    "{{.Count}} agents are gone",
@@ -234,7 +234,7 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "runs fail",
-		Doc:      "Three runs in a row failed, did not read all that they were to read, or left a store behind.",
+		Doc:      "Three runs in a row failed, could not read everything, or left a store behind.",
 		When:     `run.notCompleteInRow == 3`,
 		Severity: "high",
 		Title:    "Three runs of {{.Instance}} in a row were not complete",
@@ -242,10 +242,10 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "something was not seen",
-		Doc:      "Rules or a store were moved past runs that they did not see, since those could not be read or took too much room, or alerts.db was damaged.",
+		Doc:      "Rules or a store were moved past runs that they did not see, since those could not be read or took too much space, or alerts.db was damaged.",
 		When:     `size(run.unseen) > 0`,
 		Severity: "high",
-		Title:    "s1graph could not tell all that happened in {{.Instance}}",
+		Title:    "s1graph did not see all that happened in {{.Instance}}",
 		Text:     "{{.Unseen}}",
 	},
 	{
@@ -259,7 +259,7 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "device not compliant",
-		Doc:      "A device that does not fulfil what posture demands of it, and when it does again or is no longer evaluated.",
+		Doc:      "A device that does not meet what posture demands; it ends when the device meets it again or is no longer evaluated.",
 		When:     `entity.type == "sentinelone_device" && entity.compliant == false`,
 		Query:    "noncompliant-devices",
 		Severity: "medium",

@@ -152,7 +152,7 @@ func (c *compiler) compile() *rule {
 	case given.Days > 0 && len(ready.Days) == 0:
 		c.fault("days", "only %s have a number of days", strings.Join(readyWithDays(), " and "))
 	case given.Days > 0 && given.When != "":
-		c.fault("days", "belongs to the ready-made condition, and when replaces that")
+		c.fault("days", "is for the ready-made condition, which when replaces")
 	}
 	r := &rule{
 		name: cmp.Or(given.Name, given.Use), to: given.To, mute: given.Mute,

@@ -51,7 +51,7 @@ func TestWhatIsWrongWithARuleIsToldWithItsPlaceAndWhatWasPerhapsMeant(t *testing
 		"an answer that is no yes or no":      {config.Rule{When: agents[:len(agents)-4] + ` ? change.after.activeThreats : 0`}, "when", []string{"must be true or false, and is of the type int"}},
 		"no variable at all":                  {config.Rule{When: `1 == 1`}, "when", []string{"must look at change", "entity", "run"}},
 		"two kinds at once":                   {config.Rule{When: `change.op == "created" && run.status == "failed"`}, "when", []string{"change and run"}},
-		"an unknown word":                     {config.Rule{When: `change.op == "created" && nwo > 3`}, "when", []string{"nwo is nothing that a condition knows", "did you mean now?"}},
+		"an unknown word":                     {config.Rule{When: `change.op == "created" && nwo > 3`}, "when", []string{"nwo is not known in conditions", "did you mean now?"}},
 		"a broken expression":                 {config.Rule{When: `change.op == `}, "when", []string{"Syntax error"}},
 		"a broken regular expression":         {config.Rule{When: agents + `change.after.name.matches("(")`}, "when", []string{"missing closing )"}},
 		"a condition without end":             {config.Rule{When: `change.op == "` + strings.Repeat("x", 9000) + `"`}, "when", []string{"size"}},
@@ -62,7 +62,7 @@ func TestWhatIsWrongWithARuleIsToldWithItsPlaceAndWhatWasPerhapsMeant(t *testing
 		"a template of nothing":               {config.Rule{Use: "agent gone", Title: "{{.Afetr.displayName}}"}, "title", []string{"did you mean After?"}},
 		"a template of no property":           {config.Rule{Use: "agent gone", Text: "{{.Before.displayNam}}"}, "text", []string{"displayNam is no property of .Before", "displayName"}},
 		"a template within another":           {config.Rule{Use: "agent gone", Text: "{{with .Owner}}{{$.Device.nam}}{{end}}"}, "text", []string{"nam is no property of .Device"}},
-		"a change's word for a state":         {config.Rule{Use: "agent silent", Title: "{{.After.displayName}}"}, "title", []string{".After is nothing that this rule can tell of"}},
+		"a change's word for a state":         {config.Rule{Use: "agent silent", Title: "{{.After.displayName}}"}, "title", []string{".After is not known in this rule's texts"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.rule.Places = places

@@ -189,7 +189,7 @@ func (w *walker) branch(n *parse.BranchNode, elsewhere, inside bool) {
 func (w *walker) check(names []string) {
 	r, found := w.known[names[0]]
 	if !found {
-		w.problems = append(w.problems, fmt.Sprintf(".%s is nothing that this rule can tell of%s", names[0], orRather(names[0], slices.Sorted(maps.Keys(w.known)))))
+		w.problems = append(w.problems, fmt.Sprintf(".%s is not known in this rule's texts%s", names[0], orRather(names[0], slices.Sorted(maps.Keys(w.known)))))
 		return
 	}
 	w.text.tellsOp = w.text.tellsOp || names[0] == "Op"

@@ -24,7 +24,7 @@ func (c *checker) client() (*s1.Client, error) {
 }
 
 // errTooLong is the error of a wait that nobody who sits before the screen is asked for.
-var errTooLong = errors.New("given up")
+var errTooLong = errors.New("no answer in time")
 
 // shortly waits as the client asks for, but not for long: somebody sits before the screen.
 func (c *checker) shortly(ctx context.Context, d time.Duration) error {

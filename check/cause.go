@@ -66,7 +66,7 @@ func (c *checker) cause(k kind, err error) Finding {
 	case broken:
 		return Finding{"API", Fault, said(err), "look whether a firewall or proxy before the console holds back or cuts answers, then check again"}
 	case invalid:
-		return Finding{"lists", Fault, e.Error(), "the console does not take the questions: look at --api-version, and report this to s1graph's authors with the path and the status"}
+		return Finding{"lists", Fault, e.Error(), "the console does not accept the requests: look at --api-version, and report this to s1graph's authors with the path and the status"}
 	}
 	return Finding{}
 }

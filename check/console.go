@@ -28,12 +28,12 @@ const serviceUsers = "in the console, Settings > Users > Service Users"
 func (c *checker) console(ctx context.Context) {
 	c.address()
 	if !c.connection(ctx) {
-		c.skipRest("the console is not reached")
+		c.skipRest("the console cannot be reached")
 		return
 	}
 	client, err := c.client()
 	if err != nil {
-		c.fault("token", err.Error(), "mend the setting that it names")
+		c.fault("token", err.Error(), "fix the setting that it names")
 		c.skipRest("there is no client")
 		return
 	}
@@ -160,7 +160,7 @@ func reason(err error) string {
 	case isOfProxy(err) && isType[*net.DNSError](err):
 		return "the proxy's name cannot be resolved"
 	case isOfProxy(err):
-		return "the proxy is not reached: " + cause(err)
+		return "the proxy cannot be reached: " + cause(err)
 	case isRefusalOfProxy(err):
 		return "the proxy refuses to connect: " + err.Error()
 	case isType[*net.DNSError](err):

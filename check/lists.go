@@ -110,7 +110,7 @@ func (c *checker) adviceOn(err error, step string) string {
 		if c.isNarrowed() {
 			return "look at accounts, sites and groups in the configuration; if they are right, " + leaveOut
 		}
-		return "the console does not take the question: " + cmp.Or(leaveOut, "report it to s1graph's authors")
+		return "the console does not accept the request: " + cmp.Or(leaveOut, "report it to s1graph's authors")
 	case foreign, redirected:
 		return "ask who runs what stands before the console, then check again"
 	}

@@ -208,7 +208,7 @@ var states = map[string]state{
 		faults: []string{"connection"}, says: "resolve console.invalid"},
 	"a proxy that is not there": {cause: setting(func(_ *s1test.Server, o *check.Options) {
 		o.Config.URL, o.Config.Proxy, o.Transport = "https://console.invalid", secret("http://user:geheim@127.0.0.1:1"), nil
-	}), faults: []string{"connection"}, says: "the proxy is not reached", never: []string{"geheim", "resolve console.invalid", "--ca-file"}},
+	}), faults: []string{"connection"}, says: "the proxy cannot be reached", never: []string{"geheim", "resolve console.invalid", "--ca-file"}},
 	"a proxy whose name nobody knows": {cause: setting(func(_ *s1test.Server, o *check.Options) {
 		o.Config.URL, o.Config.Proxy, o.Transport = "https://127.0.0.1:1", secret("http://proxy.invalid:3128"), nil
 	}), faults: []string{"connection"}, says: "the proxy's name", never: []string{"the console's address in your browser"}},
@@ -247,7 +247,7 @@ var states = map[string]state{
 		o.Config.URL, o.Transport = "https://"+listener.Addr().String(), nil
 	}, faults: []string{"connection"}, says: "firewall"},
 	"a file of authorities that is not there": {cause: setting(func(_ *s1test.Server, o *check.Options) { o.Config.CAFile, o.Transport = "/no/such/file", nil }),
-		faults: []string{"connection"}, says: "--ca-file", never: []string{"mend the setting"}},
+		faults: []string{"connection"}, says: "--ca-file", never: []string{"fix the setting"}},
 	"a token file that is not there": {cause: setting(func(_ *s1test.Server, o *check.Options) { o.Config.TokenFile = "/no/such/file" }),
 		faults: []string{"token"}, says: "/no/such/file", never: []string{revoke, "the lines above"}},
 	"a token file with two tokens": {cause: func(t *testing.T, _ *s1test.Server, o *check.Options) {

@@ -56,7 +56,7 @@ func (c *checker) directory(context.Context) {
 func (c *checker) neo4j(ctx context.Context) {
 	const subject = "Neo4j"
 	if !c.Config.HasNeo4j() {
-		c.skip("the store is json alone", subject)
+		c.skip("the store is json only", subject)
 		return
 	}
 	n := c.Config.Neo4j
@@ -101,7 +101,7 @@ func (c *checker) marker(m neo4jstore.Marker) {
 	}
 	client, err := connector.NewClient(c.Config, nil)
 	if err != nil {
-		c.skip("without the console nobody can say whose graph it is", subject)
+		c.skip("without the console s1graph cannot tell whose graph it is", subject)
 		return
 	}
 	defer client.Close()

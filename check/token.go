@@ -29,7 +29,7 @@ func (c *checker) token(a answers) {
 	if user.Email != "" && user.Email != who {
 		who = strings.TrimSpace(who + " <" + user.Email + ">")
 	}
-	c.ok("token", "accepted, of "+cmp.Or(who, "somebody whom /user does not name"))
+	c.ok("token", "accepted, of "+cmp.Or(who, "a user whom /user does not name"))
 	if k, _ := a.whole(); k != refused {
 		c.role(user)
 	}
@@ -55,7 +55,7 @@ func (c *checker) role(user s1.User) {
 }
 
 // byLists is how the scope is found out where /user does not tell it.
-const byLists = "a run finds it out by what /accounts, /sites and /groups list; what leaves those lists is kept until s1graph accept-deletions --out-of-scope, and a new token puts one run in doubt"
+const byLists = "a run finds it out by what /accounts, /sites and /groups list; what leaves those lists is kept until s1graph accept-deletions --out-of-scope, and the first run with a new token deletes nothing"
 
 func (c *checker) scope(a answers) {
 	user := a.user
@@ -80,7 +80,7 @@ func (c *checker) scope(a answers) {
 	if c.isNarrowed() {
 		detail += ", narrowed by the configuration"
 	} else if a.areEmpty() {
-		c.warn("scope", detail+"; the token sees nothing: the lists are empty that every tenant has rows of", "widen the service user's scope, "+serviceUsers)
+		c.warn("scope", detail+"; the token sees nothing: lists are empty in which every tenant has rows", "widen the service user's scope, "+serviceUsers)
 		return
 	}
 	c.ok("scope", detail)

@@ -20,7 +20,7 @@ import (
 func (c *commands) alerts() *cli.Command {
 	command := &cli.Command{
 		Name:  "alerts",
-		Usage: "see which alerts wait or were given up, send or drop them, try a rule",
+		Usage: "list alerts that wait or failed, send or drop them, try a rule",
 		Description: `Examples:
 
     s1graph alerts list
@@ -42,18 +42,18 @@ func (c *commands) alerts() *cli.Command {
 func (c *commands) alertsList() *cli.Command {
 	return &cli.Command{
 		Name:  "list",
-		Usage: "list the alerts that wait, and those that were given up",
-		Description: `Examples: all of them, those that were given up, and for another program:
+		Usage: "list the alerts that wait, and those that failed",
+		Description: `Examples: all of them, the failed ones, and for another program:
 
     s1graph alerts list
     s1graph alerts list --dead
     s1graph alerts list --json
 
-An alert is given up when its destination refuses it, or has not taken it after many attempts. Such are kept for
-deadAlertsKept. It can be asked while s1graph poll is running.`,
+An alert has failed when its destination refused it, or did not take it after many attempts. Failed alerts are kept
+for deadAlertsKept. The list can be read while s1graph poll is running.`,
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "dead", Usage: "those that were given up alone", DisableDefaultText: true},
-			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
+			&cli.BoolFlag{Name: "dead", Usage: "only those that failed", DisableDefaultText: true},
+			&cli.StringFlag{Name: "to", Usage: "only those for this `DESTINATION`"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each alert, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
 		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
@@ -76,7 +76,7 @@ deadAlertsKept. It can be asked while s1graph poll is running.`,
 func (c *commands) alertsRetry() *cli.Command {
 	return &cli.Command{
 		Name:      "retry",
-		Usage:     "let alerts that were given up wait again",
+		Usage:     "send failed alerts again",
 		ArgsUsage: "[ID…]",
 		Description: `Examples: all of them, those of one destination, and one by its ID:
 
@@ -84,9 +84,9 @@ func (c *commands) alertsRetry() *cli.Command {
     s1graph alerts retry --to soc
     s1graph alerts retry 5d41402abc4b2a76b9719d911017c592
 
-They keep their IDs. s1graph poll sends them within half a minute, and else the next s1graph run.`,
+They keep their IDs. s1graph poll sends them within half a minute; without it, the next s1graph run does.`,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
+			&cli.StringFlag{Name: "to", Usage: "only those for this `DESTINATION`"},
 		}, folderFlags()...),
 		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			return c.changeDead(ctx, settings, "", (*outbox.Tx).Retry, func(n int) string {
@@ -103,7 +103,7 @@ They keep their IDs. s1graph poll sends them within half a minute, and else the 
 func (c *commands) alertsDrop() *cli.Command {
 	return &cli.Command{
 		Name:      "drop",
-		Usage:     "forget alerts that were given up",
+		Usage:     "drop failed alerts",
 		ArgsUsage: "[ID…]",
 		Description: `Examples: all of them, those of one destination, and one by its ID:
 
@@ -111,21 +111,21 @@ func (c *commands) alertsDrop() *cli.Command {
     s1graph alerts drop --to soc
     s1graph alerts drop 5d41402abc4b2a76b9719d911017c592
 
-It asks first, unless --yes is given. Without it they are dropped when they were given up deadAlertsKept ago.`,
+It asks first, unless --yes is given. Failed alerts that are older than deadAlertsKept are dropped without it.`,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "those for this `DESTINATION` alone"},
+			&cli.StringFlag{Name: "to", Usage: "only those for this `DESTINATION`"},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, folderFlags()...),
 		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
-			return c.changeDead(ctx, settings, "Nobody will be told of them. Type yes to drop them:", (*outbox.Tx).Drop, func(n int) string {
+			return c.changeDead(ctx, settings, "They will never be sent. Type yes to drop them:", (*outbox.Tx).Drop, func(n int) string {
 				return plural(n, "alert") + " dropped."
 			})
 		}),
 	}
 }
 
-// changeDead does something with those of the alerts that were given up which the command line chooses, and says so. It
-// asks before where there is a question.
+// changeDead changes the failed alerts that the command line chooses, and says so. It asks first where there is a
+// question.
 func (c *commands) changeDead(ctx *cli.Context, settings *config.Config, question string, change func(tx *outbox.Tx, to string, ids ...string) (int, error), done func(n int) string) error {
 	_, dead, err := readAlerts(ctx.Context, settings, ctx.String("to"))
 	if err != nil {
@@ -134,11 +134,11 @@ func (c *commands) changeDead(ctx *cli.Context, settings *config.Config, questio
 	ids := ctx.Args().Slice()
 	for _, id := range ids {
 		if !slices.ContainsFunc(dead, func(e outbox.Entry) bool { return e.ID == id }) {
-			return misuse("no alert %q was given up; s1graph alerts list --dead lists those that were", id)
+			return misuse("no alert %q has failed; s1graph alerts list --dead lists those that have", id)
 		}
 	}
 	if len(dead) == 0 {
-		c.out.line("No alert was given up.")
+		c.out.line("No alert has failed.")
 		return c.out.flush()
 	}
 	if err := connector.CheckFolder(settings); err != nil {
@@ -176,13 +176,13 @@ func readAlerts(ctx context.Context, settings *config.Config, to string) (waitin
 	return waiting, dead, err
 }
 
-// printAlerts puts first what was given up: that is what someone must look after.
+// printAlerts puts the failed alerts first: those need somebody.
 func (c *commands) printAlerts(listed []outbox.Entry, dead int) error {
 	var rows [][]any
 	for _, e := range listed {
 		state := c.out.paint(yellow, "waits")
 		if !e.DeadSince.IsZero() {
-			state = c.out.paint(red, "given up")
+			state = c.out.paint(red, "failed")
 		}
 		next := "now"
 		switch {
@@ -208,9 +208,9 @@ func (c *commands) printAlerts(listed []outbox.Entry, dead int) error {
 func conclusionOfAlerts(listed, dead int) string {
 	switch {
 	case listed == 0:
-		return "No such alerts: what was raised has been delivered."
+		return "No such alerts: all have been delivered."
 	case dead > 0:
-		return plural(dead, "alert") + " of " + plural(listed, "alert") + " given up; s1graph alerts retry lets them wait again."
+		return plural(dead, "alert") + " of " + plural(listed, "alert") + " failed; s1graph alerts retry sends them again."
 	}
 	return plural(listed, "alert") + " not delivered yet."
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // queueOf leaves an outbox as s1graph poll --instance test would have in the working directory: two alerts that
-// wait, one of them after a failure, and two that were given up.
+// wait, one of them after a failure, and two that failed.
 func queueOf(t *testing.T) *outbox.Outbox {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -44,14 +44,14 @@ func queueOf(t *testing.T) *outbox.Outbox {
 	return box
 }
 
-func TestAlertsThatWaitAndThoseThatWereGivenUpAreListed(t *testing.T) {
+func TestAlertsThatWaitAndThoseThatFailedAreListed(t *testing.T) {
 	queueOf(t)
 	got := s1graph(t, "alerts", "list", "--instance", "test")
-	assert.Equal(t, outcome{0, `STATE     TO    SEVERITY  RULE        TITLE         FOUND                 ATTEMPTS  NEXT                  WHY                 ID
-given up  hook  high      agent gone  DC03 is gone  2026-03-14T12:00:00Z         1                        HTTP 410 Gone       a3
-given up  soc   high      agent gone  DC01 is gone  2026-03-14T12:00:00Z         1                        HTTP 404 Not Found  a1
-waits     soc   high      agent gone  DC02 is gone  2026-03-14T12:00:00Z         1  2026-03-14T12:00:05Z  no answer in time   a2
-waits     soc   high      agent gone  DC04 is gone  2026-03-14T12:00:00Z         0  now                                       a4
+	assert.Equal(t, outcome{0, `STATE   TO    SEVERITY  RULE        TITLE         FOUND                 ATTEMPTS  NEXT                  WHY                 ID
+failed  hook  high      agent gone  DC03 is gone  2026-03-14T12:00:00Z         1                        HTTP 410 Gone       a3
+failed  soc   high      agent gone  DC01 is gone  2026-03-14T12:00:00Z         1                        HTTP 404 Not Found  a1
+waits   soc   high      agent gone  DC02 is gone  2026-03-14T12:00:00Z         1  2026-03-14T12:00:05Z  no answer in time   a2
+waits   soc   high      agent gone  DC04 is gone  2026-03-14T12:00:00Z         0  now                                       a4
 `, ""}, got)
 
 	got = s1graph(t, "alerts", "list", "--dead", "--to", "soc", "--instance", "test")
@@ -59,7 +59,7 @@ waits     soc   high      agent gone  DC04 is gone  2026-03-14T12:00:00Z        
 	assert.Equal(t, 2, strings.Count(got.stdout, "\n"))
 
 	got = invocation{width: 200}.s1graph(t, "alerts", "list", "--instance", "test")
-	assert.Contains(t, got.stdout, "2 alerts of 4 alerts given up; s1graph alerts retry lets them wait again.")
+	assert.Contains(t, got.stdout, "2 alerts of 4 alerts failed; s1graph alerts retry sends them again.")
 }
 
 func TestAlertsAreListedForOtherPrograms(t *testing.T) {
@@ -80,7 +80,7 @@ func TestWithoutAlertsNothingIsListed(t *testing.T) {
 	require.NoError(t, os.MkdirAll(".s1graph/test", 0o700))
 	assert.Equal(t, outcome{}, s1graph(t, "alerts", "list", "--instance", "test"))
 	assert.Contains(t, invocation{width: 80}.s1graph(t, "alerts", "list", "--instance", "test").stdout, "No such alerts")
-	assert.Equal(t, outcome{0, "No alert was given up.\n", ""}, s1graph(t, "alerts", "retry", "--instance", "test"))
+	assert.Equal(t, outcome{0, "No alert has failed.\n", ""}, s1graph(t, "alerts", "retry", "--instance", "test"))
 	assert.NoFileExists(t, ".s1graph/test/alerts.db")
 }
 
@@ -123,7 +123,7 @@ func TestAnAlertThatWasNotGivenUpIsNotSentAgain(t *testing.T) {
 	queueOf(t)
 	got := s1graph(t, "alerts", "retry", "--instance", "test", "a2")
 	assert.Equal(t, 2, got.code)
-	assert.Contains(t, got.stderr, `no alert "a2" was given up`)
+	assert.Contains(t, got.stderr, `no alert "a2" has failed`)
 }
 
 func TestAlertsThatWereGivenUpAreDroppedWhenAsked(t *testing.T) {
@@ -159,7 +159,7 @@ func TestAlertsThatWereGivenUpAreDroppedWhenAsked(t *testing.T) {
 	queueOf(t)
 	got := s1graph(t, "alerts", "drop", "--yes", "--instance", "test", "a2")
 	assert.Equal(t, 2, got.code)
-	assert.Contains(t, got.stderr, `no alert "a2" was given up`)
+	assert.Contains(t, got.stderr, `no alert "a2" has failed`)
 }
 
 func TestHostileNamesDoNothingInTheListOfAlerts(t *testing.T) {

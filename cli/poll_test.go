@@ -32,7 +32,7 @@ func TestPollTellsOfAnAddressThatIsTakenBeforeAnythingIsPolled(t *testing.T) {
 	server, with := console(t, small)
 	got := with.s1graph(t, "poll", "--interval", "30m", "--listen", taken.Addr().String())
 	assert.Equal(t, 1, got.code)
-	assert.Regexp(t, `(?m)^s1graph: poll: nothing was polled, since \S+ cannot be listened on \(bind: address already in use\): give another address with --listen`, got.stderr)
+	assert.Regexp(t, `(?m)^s1graph: poll: s1graph cannot listen on \S+ \(bind: address already in use\), so nothing was polled: give another address with --listen`, got.stderr)
 	assert.Empty(t, server.Requests())
 }
 
@@ -168,7 +168,7 @@ func TestWhatAnEarlierVersionWithheldIsNotListedAndSaidSo(t *testing.T) {
 	require.NoError(t, os.WriteFile(manifest, bytes.ReplaceAll(content, []byte("withheld.jsonl"), []byte("other.jsonl")), 0o600))
 	got := with.s1graph(t, "accept-deletions", "--yes")
 	assert.Equal(t, 2, got.code)
-	assert.Regexp(t, `^s1graph: an earlier version of s1graph wrote the last run, 000002-\S+, and did not list what it withheld: run s1graph run once more, and say it again\n$`, got.stderr)
+	assert.Regexp(t, `^s1graph: an earlier version of s1graph wrote the last run, 000002-\S+, and did not list what it withheld: run s1graph run, then this command again\n$`, got.stderr)
 }
 
 func TestAcceptDeletionsKnowsWhereThereIsNoRun(t *testing.T) {

@@ -196,7 +196,7 @@ func (l *loader) readAlerts() {
 		}
 	}
 	if len(rules.items) > 0 && len(names) == 0 {
-		l.warn("%s: there are no destinations, so nobody is told of anything", rules.place)
+		l.warn("%s: there are no destinations, so no alert is sent", rules.place)
 	}
 	if l.sources.CheckAlerts != nil && !l.sources.NoConsole {
 		for _, fault := range l.sources.CheckAlerts(l.config.Alerts) {
@@ -210,7 +210,7 @@ func (l *loader) checkDestinations(rule Rule, names []string) {
 		switch {
 		case slices.Contains(names, name):
 		case len(names) == 0:
-			l.fault(rule.Places["to"], "must be left out, or there be destinations beside the rules")
+			l.fault(rule.Places["to"], "must be left out, or alerts.destinations must be set")
 		default:
 			l.fault(rule.Places["to"], "must be names of destinations, which are %s%s", strings.Join(names, ", "), suggestion(name, names))
 		}

@@ -268,7 +268,7 @@ func TestRulesWithoutDestinationsAreAWarning(t *testing.T) {
 	folder(t, map[string]string{"s1graph.yaml": "alerts:\n  rules: [{use: agent gone}]\n"})
 	c, err := config.Load(sources(nil))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"s1graph.yaml:2:10: alerts.rules: there are no destinations, so nobody is told of anything"}, c.Warnings)
+	assert.Equal(t, []string{"s1graph.yaml:2:10: alerts.rules: there are no destinations, so no alert is sent"}, c.Warnings)
 }
 
 func TestWhoAsksTheDatabaseAloneNeedsNoSecretsOfDestinations(t *testing.T) {

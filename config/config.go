@@ -35,7 +35,7 @@ type Config struct {
 	ChangesKept    time.Duration // for which the changes of past runs are kept
 	RunsKept       time.Duration // for which runs are kept that a store or rules have not seen
 	RunsKeptGiB    float64       // how much room these may take, in GiB
-	DeadAlertsKept time.Duration // for which alerts are kept that were given up
+	DeadAlertsKept time.Duration // for which failed alerts are kept
 
 	Neo4j Neo4j
 

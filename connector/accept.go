@@ -46,7 +46,7 @@ func ReadWithheld(c *config.Config) (Withheld, error) {
 		return Withheld{}, err
 	}
 	if _, listed := run.Manifest().Files[withheldFile]; !listed && len(summary.WithheldDeletions)+len(summary.KeptOutside) > 0 {
-		return Withheld{}, &UsageError{fmt.Errorf("an earlier version of s1graph wrote the last run, %s, and did not list what it withheld: run s1graph run once more, and say it again", summary.Run)}
+		return Withheld{}, &UsageError{fmt.Errorf("an earlier version of s1graph wrote the last run, %s, and did not list what it withheld: run s1graph run, then this command again", summary.Run)}
 	}
 	w := Withheld{Run: run}
 	kept := keysOf(run, withheldFile)
@@ -111,7 +111,7 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	}
 	keys := graph.Filter(keysOf(w.Run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope == outOfScope })
 	if err := errors.Join(reconcile.WriteKeys(f, keys), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("nothing was accepted, say it again: %w", errors.Join(err, root.Remove(name+".new")))
+		return fmt.Errorf("nothing was accepted; run the command again: %w", errors.Join(err, root.Remove(name+".new")))
 	}
 	return root.Rename(name+".new", name)
 }
@@ -133,13 +133,13 @@ func (r *run) readAccepted() error {
 	defer root.Close()
 	if _, err := root.Lstat(acceptedJSON); err == nil {
 		r.accepted.taken = append(r.accepted.taken, acceptedJSON)
-		r.notice("%s was written by an earlier version of s1graph, which accepted numbers and not keys: it is void. If what is withheld is really gone, say s1graph accept-deletions again.", filepath.Join(r.config.Dir, acceptedJSON))
+		r.notice("%s was written by an earlier version of s1graph, which accepted numbers and not keys: it is void. If what is withheld is really gone, run s1graph accept-deletions again.", filepath.Join(r.config.Dir, acceptedJSON))
 	}
 	r.accepted.all = graph.None
 	add := func(what string, keys reconcile.Keys) {
 		union := reconcile.UnionOfKeys(r.accepted.all, keys)
 		if _, err := reconcile.NewKeySet(union); err != nil {
-			r.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: say s1graph accept-deletions again.", what, err)
+			r.notice("What was accepted to be deleted cannot be read in %s (%v), and nothing of it is deleted: run s1graph accept-deletions again.", what, err)
 			return
 		}
 		r.accepted.all = union

@@ -70,7 +70,7 @@ func (e *evaluator) catchUp(ctx context.Context, last *jsonstore.Run) {
 	var missed []string
 	if len(behind) > 0 && evaluated != "" {
 		if n := jsonstore.Between(evaluated, behind[0].Manifest().ID); n > 0 {
-			missed = append(missed, fmt.Sprintf("Alerts did not see %d runs, those after %s and before %s, which are kept no longer: s1graph changes shows what they changed.", n, evaluated, behind[0].Manifest().ID))
+			missed = append(missed, fmt.Sprintf("Alerts did not see %d runs, those after %s and before %s, which are no longer kept: s1graph changes shows what they changed.", n, evaluated, behind[0].Manifest().ID))
 		}
 	}
 	for i, run := range behind {

@@ -35,7 +35,7 @@ func (r *run) doubtClock() time.Time {
 	case gap < 0: // it was wrong, and is right
 		return time.Time{}
 	case since.IsZero() && gap > leap:
-		r.notice("This run began %d days after the last one. Until %s nothing is removed for its age, lest the clock is wrong: set it right if it is.",
+		r.notice("This run began %d days after the last one. In case the clock is wrong, nothing is deleted for its age until %s. Set the clock if it is wrong.",
 			int(gap.Hours()/24), now.Add(leap).Format(time.DateOnly))
 		return now
 	case now.Sub(since) > leap:

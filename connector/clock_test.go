@@ -57,7 +57,7 @@ func TestRunsThatAreDatedYearsAheadRemoveNothingForItsAge(t *testing.T) {
 
 	c.SetDay(4)
 	ahead := c.mustSync(w.of, clock.after(years))
-	assert.Contains(t, ahead.Notices, "This run began 25550 days after the last one. Until 2095-12-25 nothing is removed for its age, lest the clock is wrong: set it right if it is.")
+	assert.Contains(t, ahead.Notices, "This run began 25550 days after the last one. In case the clock is wrong, nothing is deleted for its age until 2095-12-25. Set the clock if it is wrong.")
 	for n := 5; n <= 7; n++ {
 		c.SetDay(n)
 		result := c.mustSync(w.of, clock.after(day))
@@ -84,7 +84,7 @@ func TestRunsThatAreDatedYearsAheadRemoveNothingForItsAge(t *testing.T) {
 	}
 }
 
-// bury puts a message among those that were given up.
+// bury puts a message among those that failed for good.
 func (w *told) bury(at time.Time) {
 	w.t.Helper()
 	require.NoError(w.t, outbox.At(w.path).Update(w.t.Context(), func(tx *outbox.Tx) error {

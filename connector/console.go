@@ -69,7 +69,7 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 		return nil, err
 	}
 	if scope.Unknown {
-		r.notice("While this was recorded, what the token may see was changed, so nothing counts as gone.")
+		r.notice("During the recording somebody changed what the token may see; nothing was deleted.")
 	}
 	applications := r.config.Applications
 	if found := r.last.source(); applications == steps.AutoSource && found != "" && !slices.Contains(r.last.state.Unavailable, "applications") {
@@ -93,7 +93,7 @@ func (r *run) compareScopes(in *steps.Input) {
 	before := r.last.state.Scope
 	if in.Scope.Fingerprint != before.Fingerprint {
 		r.doubted = true
-		r.notice("This run may see another part of the tenant than the last one: the token, its user or its role is another, or the console says to one of them alone what it may see. Nothing counts as gone in this run; the next one is evaluated like any other.")
+		r.notice("This run may see another part of the tenant than the last one: the token, its user or its role changed, or the console told only one of the two runs what the token may see. Nothing was deleted; the next run deletes again what is gone.")
 	}
 	if !in.Scope.Covers(before, in.AccountBefore) {
 		r.summary.Status = Partial
@@ -108,7 +108,7 @@ func (r *run) compareScopes(in *steps.Input) {
 // noteSmallerPages says which lists were read in smaller pages than they were asked for at first.
 func (r *run) noteSmallerPages() {
 	for _, list := range r.client.SmallerPages() {
-		r.notice("%s: pages of %d rows came and those of %d did not, so it was read in the smaller ones. If that stays so, pageSize: %d (--page-size) spares the tries.",
+		r.notice("%s: pages of %d rows came and those of %d did not, so it was read in the smaller ones. If every run says so, set pageSize: %d (--page-size) to save the retries.",
 			list.Path, list.Rows, list.Failed, list.Rows)
 	}
 }

@@ -58,7 +58,7 @@ func TestConsoleThatSaysNoTotalsIsReadWithMoreCareWhichIsSaid(t *testing.T) {
 	c.breakAll(s1test.NoTotal())
 	first := c.mustSync()
 	said := strings.Join(first.Notices, "\n")
-	assert.Contains(t, said, "The console does not say how many rows /agents has (totalItems): what the list lacks is asked for by ID before it counts as gone.")
+	assert.Contains(t, said, "The console does not say how many rows /agents has (totalItems): what the list lacks is asked for by ID before it is deleted.")
 	assert.Contains(t, said, "The console does not say how many rows /installed-applications has (totalItems): it was read twice, and counts as whole since that gave nothing new.")
 
 	// A list that ends early is no proof that the rest is gone, though nobody promised more.
@@ -69,7 +69,7 @@ func TestConsoleThatSaysNoTotalsIsReadWithMoreCareWhichIsSaid(t *testing.T) {
 	require.NoError(t, result.err)
 	assert.Equal(t, "failed", result.step("agents").State)
 	assert.Equal(t, "failed", result.step("applications").State)
-	assert.Contains(t, result.step("applications").Error, "the console does not say how many rows /installed-applications has, and reading it once more gave")
+	assert.Contains(t, result.step("applications").Error, "the console does not say how many rows /installed-applications has, and reading it again returned")
 	assert.Empty(t, lackingThough(before, c.graph()), "nothing is deleted")
 	all, err := json.Marshal(result.Summary)
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestConsoleThatSendsWhatIsNoRowLosesNothingByIt(t *testing.T) {
 			result := c.sync()
 			require.NoError(t, result.err)
 			assert.Equal(t, "failed", result.step("agents").State)
-			assert.Contains(t, result.step("agents").Error, "/agents gave 1 rows that are no objects or have no ID")
+			assert.Contains(t, result.step("agents").Error, "/agents returned 1 rows that are not objects or have no ID")
 			assertSame(t, before, c.graph())
 			mend()
 			c.mustSync()

@@ -202,7 +202,7 @@ func TestWhatWasNotReadFor30DaysIsNamedUntilItIsForgotten(t *testing.T) {
 			require.NoError(t, late.err)
 			assert.Equal(t, test.status, late.Status)
 			assert.Contains(t, late.Notices, "threats was not read whole since 2026-11-20: 30 of sentinelone_threat stay in the graph as they were. "+
-				"If they are of no use any more: s1graph forget sentinelone_threat.")
+				"If you no longer need them: s1graph forget sentinelone_threat.")
 
 			c.forget([]string{"sentinelone_threat"}, test.adjust, c.daysLater(31))
 			rid := c.sync(test.adjust, c.daysLater(32))

@@ -42,7 +42,7 @@ func idle(ctx context.Context, c *config.Config, rules *alerts.Rules, g graph.Sn
 	for _, d := range c.Alerts.Destinations {
 		isTold := func(r config.Rule) bool { return len(r.To) == 0 || slices.Contains(r.To, d.Name) }
 		if !slices.ContainsFunc(c.Alerts.Rules, isTold) {
-			all = append(all, fmt.Sprintf("The destination %q is told of nothing: no rule names it.", d.Name))
+			all = append(all, fmt.Sprintf("The destination %q gets no alerts: no rule names it.", d.Name))
 		}
 	}
 	return all, err

@@ -26,11 +26,11 @@ func (r *run) moveOn() {
 	}
 	var err error
 	if r.excess, err = r.store.Excess(needed, bounds); err != nil {
-		r.notice("It cannot be told how much room older runs take: %v.", err)
+		r.notice("s1graph cannot tell how much space older runs take: %v.", err)
 	}
 	for _, c := range r.consumers {
 		if slices.ContainsFunc(c.needs(), func(id string) bool { return slices.Contains(r.excess, id) }) {
-			r.movedOn(c.name(), fmt.Sprintf("%s is moved on past the runs up to %s, which are older than runsKept or take more room than runsKeptGiB.",
+			r.movedOn(c.name(), fmt.Sprintf("%s is moved on past the runs up to %s, which are older than runsKept or take more space than runsKeptGiB.",
 				c.name(), r.excess[len(r.excess)-1]))
 		}
 	}
@@ -51,12 +51,12 @@ func (r *run) prune() {
 	}
 	keep = slices.DeleteFunc(keep, func(id string) bool { return slices.Contains(r.excess, id) })
 	if err := r.store.Prune(keep...); err != nil {
-		r.notice("Older runs could not be removed, and take space: %v.", err)
+		r.notice("Older runs could not be deleted, and take space: %v.", err)
 	}
 	if !r.state.ClockDoubted.IsZero() {
 		return
 	}
 	if err := r.store.PruneChanges(r.summary.StartedAt.Add(-r.config.ChangesKept)); err != nil {
-		r.notice("Changes of older runs could not be removed, and take space: %v.", err)
+		r.notice("Changes of older runs could not be deleted, and take space: %v.", err)
 	}
 }

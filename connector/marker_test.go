@@ -128,7 +128,7 @@ func TestARunWhoseGraphAnotherFolderTookSaysWhatToDo(t *testing.T) {
 	})
 	require.NoError(t, result.err)
 	assert.Equal(t, connector.Partial, result.Status, "the run is committed, and the store is behind: exit code 3")
-	requireNotice(t, result, "Neo4j is behind, and stays so, since another folder took the graph while this run read")
+	requireNotice(t, result, "Neo4j is behind and stays behind, since another folder took over its graph during this run")
 	assert.Contains(t, strings.Join(result.Notices, "\n"), "give this instance another name (--instance), or remove that graph")
 	d.assertHolds(t, other.dir)
 	c.mustRefuse(d, "belongs to another folder")

@@ -151,9 +151,9 @@ func (n *neo4j) report() report {
 	_, foreign := errors.AsType[*neo4jstore.ForeignError](n.err)
 	switch {
 	case foreign:
-		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and stays so, since another folder took the graph while this run read: %v: %s.", n.err, adviceOn(n.store.Scope())))
+		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind and stays behind, since another folder took over its graph during this run: %v: %s.", n.err, adviceOn(n.store.Scope())))
 	case isMisconfigured(n.err):
-		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and stays so until this is put right: %s.", strings.TrimSuffix(n.result.Error, ".")))
+		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind and stays behind until this is fixed: %s.", strings.TrimSuffix(n.result.Error, ".")))
 	case n.err != nil:
 		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and the next run brings it up to date: %s.", strings.TrimSuffix(n.result.Error, ".")))
 	}
@@ -179,7 +179,7 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 		if !n.applied {
 			break // the run that is to come says what it still keeps
 		}
-		n.notices = append(n.notices, fmt.Sprintf("Neo4j keeps %d of %s that the graph no longer has, since it could not be told how it came to hold them. If they are really gone, run with --allow-mass-delete.", result.Withheld[name], name))
+		n.notices = append(n.notices, fmt.Sprintf("Neo4j has %d of %s that the graph no longer has. They were kept, since s1graph cannot tell how they got there. If they are really gone, run with --allow-mass-delete.", result.Withheld[name], name))
 	}
 	end := Event{Step: "neo4j", State: steps.OK, Rows: result.Rows}
 	if err != nil {

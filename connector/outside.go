@@ -33,7 +33,7 @@ func outsideOf(run *jsonstore.Run) reconcile.Keys {
 func (r *run) listOutside(ctx context.Context, draft *jsonstore.Draft, result *reconcile.Result) (err error) {
 	before := r.datedBefore()
 	if _, err := reconcile.NewKeySet(before); err != nil {
-		r.notice("Since when things are out of scope cannot be read (%v), so it is counted from this run on.", err)
+		r.notice("The file that says since when things are out of scope cannot be read (%v): they count from this run on.", err)
 		before = graph.None
 	}
 	keys := reconcile.Dated(result.OutsideKeys(ctx), before, r.summary.StartedAt)
@@ -77,7 +77,7 @@ func (r *run) noteOutside() {
 			}
 		}
 	}
-	r.notice("Out of scope, the first of it since %s: %s. It stays as it was read before, and neither rules on states nor posture evaluate it. If it is really gone, let it go with s1graph accept-deletions --out-of-scope.",
+	r.notice("Out of scope, the first since %s: %s. They stay as they were last read, and state rules and posture leave them out. If they are really gone, run s1graph accept-deletions --out-of-scope.",
 		first.Format(time.DateOnly), strings.Join(kept, ", "))
 }
 

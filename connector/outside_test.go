@@ -222,7 +222,7 @@ func TestEachRunSaysHowMuchIsOutOfScopeAndSinceWhen(t *testing.T) {
 	wide := c.sync(sites(7), c.after(1))
 	require.NoError(t, wide.err)
 	assert.Equal(t, int64(1), wide.KeptOutside["sentinelone_site"])
-	requireNotice(t, wide, "Out of scope, the first of it since "+day(1).Format(time.DateOnly))
+	requireNotice(t, wide, "Out of scope, the first since "+day(1).Format(time.DateOnly))
 	require.NoError(t, c.sync(sites(1), c.after(5)).err)
 
 	narrow := c.mustSync(sites(1), c.after(9))
@@ -231,7 +231,7 @@ func TestEachRunSaysHowMuchIsOutOfScopeAndSinceWhen(t *testing.T) {
 	for name, since := range narrow.KeptOutsideSince {
 		assert.True(t, since.Equal(day(1)), "the first of %s is out of scope since %s", name, since)
 	}
-	requireNotice(t, narrow, "Out of scope, the first of it since "+day(1).Format(time.DateOnly))
+	requireNotice(t, narrow, "Out of scope, the first since "+day(1).Format(time.DateOnly))
 	written, err := connector.ReadSummary(c.dir)
 	require.NoError(t, err)
 	assert.Equal(t, narrow.KeptOutside, written.KeptOutside)
@@ -345,7 +345,7 @@ func TestADamagedListOfWhatIsOutOfScopeIsSaidAndMadeAnew(t *testing.T) {
 	list := filepath.Join(c.dir, "current", "outside.jsonl")
 	require.NoError(t, os.WriteFile(list, []byte("{"), 0o600))
 	result := c.mustSync(narrow, c.after(2))
-	requireNotice(t, result, "Since when things are out of scope cannot be read")
+	requireNotice(t, result, "The file that says since when things are out of scope cannot be read")
 	assert.True(t, result.KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
 	assert.True(t, c.mustSync(narrow, c.after(3)).KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
 }

@@ -112,7 +112,7 @@ func (r *run) record() {
 		err = r.shortenHistory()
 	}
 	if err != nil {
-		r.notice("How the fleet was could not be put into history.jsonl: %v.", err)
+		r.notice("The overview could not be added to history.jsonl: %v.", err)
 	}
 }
 

@@ -63,7 +63,7 @@ func TestConsoleWhosePagesAreTooBigIsReadInSmallerOnes(t *testing.T) {
 
 			assertSame(t, right, c.graph())
 			assert.Equal(t, append(test.tries, 100, 100), limits(), "what came is kept for the rest of the list")
-			assert.Equal(t, []string{"/agents: pages of 100 rows came and those of 200 did not, so it was read in the smaller ones. If that stays so, pageSize: 100 (--page-size) spares the tries."}, result.Notices)
+			assert.Equal(t, []string{"/agents: pages of 100 rows came and those of 200 did not, so it was read in the smaller ones. If every run says so, set pageSize: 100 (--page-size) to save the retries."}, result.Notices)
 			assert.EqualValues(t, c.Requests()["/agents"], result.step("agents").Requests)
 			assert.Empty(t, c.mustSync(func(o *connector.Options) { o.Config.PageSize = 100 }).Notices)
 		})

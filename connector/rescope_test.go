@@ -36,7 +36,7 @@ func TestAUserWhoseScopeIsChangedInMidRunDeletesNothing(t *testing.T) {
 
 			result := c.mustSyncInPart()
 			assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()))
-			requireNotice(t, result, "While this run read, it was changed in the console what the user of the API token may see")
+			requireNotice(t, result, "During this run somebody changed in the console what the API token's user may see")
 			assert.Equal(t, asked+2, c.Requests()["/user"], "once when the run began, and once when all was read")
 			assert.Empty(t, result.changes)
 			assertSame(t, before, c.graph())
@@ -70,10 +70,10 @@ func TestAUserWhomTheConsoleDoesNotTellWhenAllIsReadDeletesNothing(t *testing.T)
 		effect s1test.Effect
 		notice string
 	}{
-		"refused":                {s1test.Status(403), "When all was read, the console did not say once more what the API token may see"},
-		"broken":                 {s1test.Status(500), "When all was read, the console did not say once more what the API token may see"},
-		"cut off":                {s1test.CutInBody(), "When all was read, the console did not say once more what the API token may see"},
-		"a user without a scope": {s1test.StatusWith(200, nil, `{"data":{"id":"1"}}`), "While this run read, the console ceased to say what the API token may see"},
+		"refused":                {s1test.Status(403), "At the end of the run the console did not say again what the API token may see"},
+		"broken":                 {s1test.Status(500), "At the end of the run the console did not say again what the API token may see"},
+		"cut off":                {s1test.CutInBody(), "At the end of the run the console did not say again what the API token may see"},
+		"a user without a scope": {s1test.StatusWith(200, nil, `{"data":{"id":"1"}}`), "During this run the console stopped saying what the API token may see"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,19 +51,19 @@ func (r *run) checkTokens(ctx context.Context, in *steps.Input) error {
 		scope, err := steps.NewScope(change.User, r.filters())
 		switch {
 		case change.SameToken && change.Err != nil:
-			r.notice("When all was read, the console did not say once more what the API token may see (%v), so nothing counts as gone: run again.", change.Err)
+			r.notice("At the end of the run the console did not say again what the API token may see (%v); nothing was deleted; run again.", change.Err)
 			continue
 		case change.SameToken && err == nil && scope.Unknown:
-			r.notice("While this run read, the console ceased to say what the API token may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
+			r.notice("During this run the console stopped saying what the API token may see; nothing was deleted; look with s1graph api user, and run again.")
 		case change.SameToken:
-			r.notice("While this run read, it was changed in the console what the user of the API token may see, so nothing counts as gone: run again to read all with the new scope, or give the user the scope that it had.")
+			r.notice("During this run somebody changed in the console what the API token's user may see; nothing was deleted; run again to read all with the new scope, or give the user its old scope.")
 		case change.Err != nil:
-			r.notice("The API token changed while this run read, and the console does not say what the new one may see (%v), so nothing counts as gone: ask it with s1graph api user, and run again.", change.Err)
+			r.notice("The API token changed during this run, and the console does not say what the new one may see (%v); nothing was deleted; look with s1graph api user, and run again.", change.Err)
 			continue
 		case err == nil && scope.Unknown:
-			r.notice("The API token changed while this run read, and the console does not say what the new one may see, so nothing counts as gone: ask it with s1graph api user, and run again.")
+			r.notice("The API token changed during this run, and the console does not say what the new one may see; nothing was deleted; look with s1graph api user, and run again.")
 		default:
-			r.notice("The API token changed while this run read, and the new one sees another part of the tenant than the old one, so nothing counts as gone: run again to read all with the new token, or give its service user the scope that the old one had.")
+			r.notice("The API token changed during this run, and the new one sees another part of the tenant than the old one; nothing was deleted; run again to read all with the new token, or give its service user the scope that the old one had.")
 		}
 		if err == nil && !in.Scope.Covers(scope, in.AccountBefore) {
 			r.last.incomparable = true // what comes into view was there before
@@ -80,7 +80,7 @@ func (r *run) settleScope(ctx context.Context, in *steps.Input) error {
 	}
 	if !in.ListsScope() {
 		in.Scope.Unknown = true
-		r.notice("The console does not say what the token may see, and /sites and /groups, whose lists show it, were not read whole: nothing counts as gone.")
+		r.notice("The console does not say what the token may see, and /sites and /groups, whose lists show it, were not read whole: nothing was deleted.")
 		return nil
 	}
 	shorter, err := in.BecameShorter(ctx)
@@ -89,17 +89,17 @@ func (r *run) settleScope(ctx context.Context, in *steps.Input) error {
 		return ctx.Err()
 	case err != nil:
 		r.mixed = true
-		r.notice("When all was read, /sites and /groups, whose lists show what the token may see, did not answer once more (%v), so nothing counts as gone: run again.", err)
+		r.notice("At the end of the run /sites and /groups, whose lists show what the token may see, did not answer again (%v); nothing was deleted; run again.", err)
 	case shorter:
 		r.mixed = true
-		r.notice("While this run read, /sites or /groups became shorter. Their lists show what the token may see, so nothing counts as gone: run again.")
+		r.notice("During this run /sites or /groups became shorter. Their lists show what the token may see; nothing was deleted; run again.")
 	}
 	if r.doubted && in.ListsNew() {
 		r.last.incomparable = true // it may have been there before
 		r.notice("It lists accounts, sites or groups that the last run did not: what it finds is a baseline, and no change is reported.")
 	}
 	if n := in.Left(); n > 0 {
-		r.notice("The console does not say what the token may see, and lists %d accounts, sites and groups no more: they are kept, with what hangs on them. If they are really gone, let them go with s1graph accept-deletions --out-of-scope.", n)
+		r.notice("The console does not say what the token may see, and no longer lists %d accounts, sites and groups: they are kept, with everything below them. If they are really gone, run s1graph accept-deletions --out-of-scope.", n)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func TestANewTokenOfAnotherScopeInMidRunDeletesNothing(t *testing.T) {
 			assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()), "of no type is it known what the new token did not see")
 			assert.Empty(t, result.changes)
 			assertSame(t, before, c.graph())
-			requireNotice(t, result, "The API token changed while this run read, and the new one sees another part of the tenant")
+			requireNotice(t, result, "The API token changed during this run, and the new one sees another part of the tenant")
 			assert.Empty(t, c.state()["complete"], "a store may delete nothing")
 			assert.Equal(t, readAt, c.agentsReadAt())
 
@@ -226,7 +226,7 @@ func TestANewTokenThatDoesNotTellItsScopeDeletesNothing(t *testing.T) {
 			c.swap(file, s1test.Fault{Path: "/agents"}, nine)
 			mend := c.Break(s1test.Fault{Path: "/user", After: 1, Effect: effect})
 			result := c.mustSyncInPart(fromFile)
-			requireNotice(t, result, "The API token changed while this run read, and the console does not say what the new one may see")
+			requireNotice(t, result, "The API token changed during this run, and the console does not say what the new one may see")
 			assert.Empty(t, result.changes)
 			assertSame(t, before, c.graph())
 			mend()

@@ -38,7 +38,7 @@ func (s *Summary) Unread(now time.Time) []string {
 			}
 		}
 		if len(kept) > 0 {
-			sentences = append(sentences, fmt.Sprintf("%s %s: %s stay in the graph as they were. If they are of no use any more: s1graph forget %s.",
+			sentences = append(sentences, fmt.Sprintf("%s %s: %s stay in the graph as they were. If you no longer need them: s1graph forget %s.",
 				step.ID, since, strings.Join(kept, ", "), strings.Join(names, " ")))
 		}
 	}

@@ -340,7 +340,7 @@ func TestConsoleThatDoesNotTellTheScopeIsLookedAtOnceMoreWhenAllIsRead(t *testin
 			result := c.sync()
 			require.NoError(t, result.err)
 			assert.Equal(t, connector.Partial, result.Status)
-			requireNotice(t, result, "While this run read, /sites or /groups became shorter")
+			requireNotice(t, result, "During this run /sites or /groups became shorter")
 			assertSame(t, before, c.graph())
 			next := c.mustSync()
 			requireNotice(t, next, "The console does not say what the token may see, and lists ")
@@ -360,7 +360,7 @@ func TestConsoleThatDoesNotTellTheScopeOfANewTokenInMidRunDeletesNothing(t *test
 	result := c.sync(fromFile)
 	require.NoError(t, result.err)
 	assert.Equal(t, connector.Partial, result.Status)
-	requireNotice(t, result, "The API token changed while this run read, and the console does not say what the new one may see")
+	requireNotice(t, result, "The API token changed during this run, and the console does not say what the new one may see")
 	assertSame(t, before, c.graph())
 }
 

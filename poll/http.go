@@ -21,7 +21,7 @@ func (s *Service) serve(ctx context.Context) (stop func(), err error) {
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("nothing was polled, since %s cannot be listened on (%w): give another address with --listen, or end what listens there", address, cause(err))
+		return nil, fmt.Errorf("s1graph cannot listen on %s (%w), so nothing was polled: give another address with --listen, or stop what listens there", address, cause(err))
 	}
 	server := &http.Server{
 		Handler:           s.Handler(),
@@ -35,12 +35,12 @@ func (s *Service) serve(ctx context.Context) (stop func(), err error) {
 	go func() {
 		defer close(ended)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("the service polls on, but answers no more", "error", err.Error())
+			s.log.Error("the service goes on polling, but its endpoints no longer answer", "error", err.Error())
 		}
 	}()
 	s.log.Info("listening", "address", listener.Addr().String())
 	if host, _, err := net.SplitHostPort(listener.Addr().String()); err == nil && !net.ParseIP(host).IsLoopback() {
-		s.log.Warn("what is told there can be read by all who reach the address", "address", listener.Addr().String())
+		s.log.Warn("everybody who reaches this address can read what is served there", "address", listener.Addr().String())
 	}
 	return func() {
 		// Whoever asks now has a moment to read the answer.

@@ -204,8 +204,8 @@ func TestAnAddressThatIsTakenIsToldBeforeAnythingIsPolled(t *testing.T) {
 	})
 	require.NoError(t, err)
 	err = s.Run(t.Context())
-	assert.EqualError(t, err, "nothing was polled, since "+taken.Addr().String()+" cannot be listened on "+
-		"(bind: address already in use): give another address with --listen, or end what listens there")
+	assert.EqualError(t, err, "s1graph cannot listen on "+taken.Addr().String()+" "+
+		"(bind: address already in use), so nothing was polled: give another address with --listen, or stop what listens there")
 }
 
 func TestNothingButQuestionsIsAnswered(t *testing.T) {

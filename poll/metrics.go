@@ -31,12 +31,12 @@ func newMetrics(version string) *metrics {
 		return c
 	}
 	m.runs = counter("s1graph_runs_total", "Runs by how they ended: complete, partial or failed.", "status")
-	m.skipped = counter("s1graph_runs_skipped_total", "Runs that were due and did not take place, since the one before took longer or another process was at it.")
+	m.skipped = counter("s1graph_runs_skipped_total", "Runs that were due and were skipped, since the one before was still under way or another process ran the instance.")
 	m.requests = counter("s1graph_requests_total", "Requests to the Management API by path and status, none being no whole answer.", "path", "status")
 	m.retries = counter("s1graph_request_retries_total", "Requests that were sent again, by path and the status that made it necessary.", "path", "status")
 	m.changes = counter("s1graph_changes_total", "Changes by type and kind. Those of a baseline count as created, updated or deleted too.", "type", "kind")
-	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and what became of them: raised, delivered, failed (and tried again) or dead. Raised is counted once, for all destinations.", "rule", "destination", "status")
-	m.movedOn = counter("s1graph_moved_on_total", "Times that Neo4j or alerts were moved past what they did not see: see the run's notices.", "consumer")
+	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and outcome: raised, delivered, failed (and retried) or dead. Raised is counted once, for all destinations.", "rule", "destination", "status")
+	m.movedOn = counter("s1graph_moved_on_total", "Times that Neo4j or alerts were moved past runs that they did not see: see the run's notices.", "consumer")
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -161,7 +161,7 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 	}
 	for _, c := range i.alerting.counts() {
 		tell("s1graph_alerts_queued", "Alerts that wait to be delivered.", float64(c.Queued), "destination", c.Destination)
-		tell("s1graph_alerts_dead", "Alerts that could not be delivered and are kept: see s1graph alerts list.", float64(c.Dead), "destination", c.Destination)
+		tell("s1graph_alerts_dead", "Alerts that failed and are kept: see s1graph alerts list.", float64(c.Dead), "destination", c.Destination)
 	}
 	if i.alerting.engine != nil {
 		tell("s1graph_alerts_held", "1 where alerts are not sent since alerts.db cannot be read or written, else 0.", number(i.alerting.held() != nil))

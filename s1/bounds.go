@@ -39,7 +39,7 @@ const (
 )
 
 // ErrBeyondBound is the Cause of an *Error that says that a console sent more than is believed.
-var ErrBeyondBound = errors.New("more than is believed of a console")
+var ErrBeyondBound = errors.New("more than a console sends")
 
 // beyondBound is the error of an answer that is not read any further, and says what to do. Client.get knows the path
 // where it is "".

@@ -178,7 +178,7 @@ func Test429ForEverIsGivenUpAfterTenMinutes(t *testing.T) {
 	server, _ := failing(t, 1000, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 429, 0, "Too many requests") })
 	client, clock := connect(t, server.URL, nil)
 	_, err := ids(t.Context(), client, nil)
-	require.ErrorContains(t, err, "sentinelone api 429 on /agents: Too many requests (given up after a wait of ")
+	require.ErrorContains(t, err, "sentinelone api 429 on /agents: Too many requests (failed after a wait of ")
 	assert.Less(t, clock.Total(), 11*time.Minute)
 	assert.Greater(t, clock.Total(), 8*time.Minute)
 }
@@ -191,7 +191,7 @@ func TestARetryAfterBeyondAllPatienceEndsAtOnce(t *testing.T) {
 	client, clock := connect(t, server.URL, nil)
 	_, err := ids(t.Context(), client, nil)
 	require.EqualError(t, err, "sentinelone api 429 on /agents: Too Many Requests (the console asks to wait 24h0m0s before the next request, "+
-		"and 5m0s is the most that is waited: run again later, and ask SentinelOne's support if it stays)")
+		"and s1graph waits 5m0s at most: run again later, and ask SentinelOne's support if it stays)")
 	assert.EqualValues(t, 1, requests.Load())
 	assert.Empty(t, clock.Waits())
 }
@@ -233,7 +233,7 @@ func TestRetryAfterIsObeyedUpToFiveMinutesWhateverItsFormAndTheStatus(t *testing
 				client, clock := connect(t, server.URL, nil)
 				_, err := ids(t.Context(), client, nil)
 				if want.beyond != "" {
-					require.ErrorContains(t, err, fmt.Sprintf("sentinelone api %d on /agents: Not now (the console asks to wait %s before the next request, and 5m0s is the most", status, want.beyond))
+					require.ErrorContains(t, err, fmt.Sprintf("sentinelone api %d on /agents: Not now (the console asks to wait %s before the next request, and s1graph waits 5m0s at most", status, want.beyond))
 					assert.EqualValues(t, 1, requests.Load())
 					assert.Empty(t, clock.Waits())
 					return

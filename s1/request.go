@@ -22,7 +22,7 @@ import (
 
 const (
 	// maxTries is how often a request is sent that ends with 5xx, a broken connection or a page that
-	// was cut off; with the waits between them it is given up after half a minute or so.
+	// was cut off; with the waits between them it fails after half a minute or so.
 	maxTries = 6
 
 	// maxWait is how long 429 may hold back one request in all.
@@ -173,12 +173,12 @@ func (p *patience) next(f *fault) (wait time.Duration, more bool) {
 	case !f.again:
 		return 0, false
 	case f.retryAfter > maxRetryAfter:
-		f.err.Detail += fmt.Sprintf(" (the console asks to wait %s before the next request, and %s is the most that is waited: run again later, and ask SentinelOne's support if it stays)",
+		f.err.Detail += fmt.Sprintf(" (the console asks to wait %s before the next request, and s1graph waits %s at most: run again later, and ask SentinelOne's support if it stays)",
 			inWords(f.retryAfter), maxRetryAfter)
 		return 0, false
 	case f.err.Status == http.StatusTooManyRequests:
 		if p.waited+wait > maxWait {
-			f.err.Detail += fmt.Sprintf(" (given up after a wait of %s, as another %s would follow)",
+			f.err.Detail += fmt.Sprintf(" (failed after a wait of %s, as the next one would take %s)",
 				p.waited.Round(time.Second), wait.Round(time.Second))
 			return 0, false
 		}

@@ -142,7 +142,7 @@ func (l *list[T]) isWhole(ctx context.Context, in *Input, out *Emitter, filters 
 // checkReadable refuses a list that had rows of which nothing can be said.
 func (l *list[T]) checkReadable(out *Emitter) error {
 	if n := out.unreadable(l.title()); n > 0 {
-		return fmt.Errorf("%s gave %d rows that are no objects or have no ID: what they are about is not known, so nothing of this list counts as gone; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
+		return fmt.Errorf("%s returned %d rows that are not objects or have no ID; nothing of this list was deleted; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func sumOf(promised []int64) (sum int64) {
 // entity's list lacks is asked for by ID. Any other is read once more: it is whole if that gives nothing new.
 func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
 	if l.entity != nil {
-		out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): what the list lacks is asked for by ID before it counts as gone.", l.Path))
+		out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): what the list lacks is asked for by ID before it is deleted.", l.Path))
 		return l.checkReadable(out)
 	}
 	before := l.distinct(out)
@@ -183,7 +183,7 @@ func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, fi
 		return err
 	}
 	if more := l.distinct(out) - before; more > 0 {
-		return fmt.Errorf("the console does not say how many rows %s has, and reading it once more gave %d new ones; nothing was deleted; run again", l.Path, more)
+		return fmt.Errorf("the console does not say how many rows %s has, and reading it again returned %d new ones; nothing was deleted; run again", l.Path, more)
 	}
 	out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): it was read twice, and counts as whole since that gave nothing new.", l.Path))
 	return l.checkReadable(out)
@@ -305,7 +305,7 @@ func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, fi
 			return err
 		}
 		if lacked += int64(n - len(ids)); lacked > limit {
-			return fmt.Errorf("%s lacked %d rows or more that the console has, as it says when asked for them by ID; nothing was deleted; run again", l.Path, lacked)
+			return fmt.Errorf("%s lacked at least %d rows that the console returns when asked for them by ID; nothing was deleted; run again", l.Path, lacked)
 		}
 		if len(everywhere) == len(filters) {
 			return nil

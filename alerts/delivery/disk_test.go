@@ -128,7 +128,7 @@ func (o *office) saidOnce(words string) {
 	}
 }
 
-const heldBack, heldNoMore = "alerts are held back until", "alerts are held back no more"
+const heldBack, heldNoMore = "alerts are held back until", "alerts are no longer held back"
 
 // Nothing is sent that could not be noted as sent: it would be sent again and again.
 func TestOnADiskThatIsFullOrReadOnlyNothingIsSentTwiceAndAllThatWaitsArrivesWhenItIsMended(t *testing.T) {

@@ -30,7 +30,7 @@ func statusFault(status int, after time.Duration) *fault {
 	f := &fault{reason: strings.TrimSpace(fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))), after: after}
 	switch {
 	case status >= 300 && status < 400:
-		f.reason += ": it sends us elsewhere, where we do not go"
+		f.reason += ": it redirects, and s1graph follows no redirects"
 		f.permanent = true
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
 	case status >= 400 && status < 500:
@@ -96,7 +96,7 @@ var phrases = []struct{ has, means string }{
 	{"no route to host", "its host cannot be reached"},
 	{"certificate", "its certificate is not valid"},
 	{"tls: ", "no safe connection could be made"},
-	{errRedirected.Error(), "it sends us elsewhere, where we do not go"},
+	{errRedirected.Error(), "it redirects, and s1graph follows no redirects"},
 	{"EOF", "the connection was closed"},
 }
 

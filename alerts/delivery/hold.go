@@ -49,7 +49,7 @@ func (h *hold) end(d *Deliverer, about ...any) {
 	if h.since.IsZero() {
 		return
 	}
-	d.Logger.Info("alerts are held back no more", append(about, "since", h.since.UTC().Format(time.RFC3339))...)
+	d.Logger.Info("alerts are no longer held back", append(about, "since", h.since.UTC().Format(time.RFC3339))...)
 	h.since, h.again, h.failures, h.reason = time.Time{}, time.Time{}, 0, ""
 }
 

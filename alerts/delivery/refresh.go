@@ -57,7 +57,7 @@ func (w *worker) refresh(ctx context.Context) {
 		w.refreshAt = now.Add(lookEvery)
 		if !w.forgets && !fault.cut {
 			w.forgets = true
-			w.Logger.Warn("what lasts could not be told again, and is tried again until it can", "destination", w.name, "alerts", len(lasting), "reason", fault.reason)
+			w.Logger.Warn("alerts that last could not be repeated; retrying", "destination", w.name, "alerts", len(lasting), "reason", fault.reason)
 		}
 		return
 	}

@@ -385,7 +385,7 @@ func TestWhatAServiceRefusesIsADeadLetterAndWhatMayPassIsNot(t *testing.T) {
 		{"discord", answers(500, "{}"), false, "HTTP 500 Internal Server Error"},
 		{"generic", answers(410, ""), true, "HTTP 410 Gone"},
 		{"generic", answers(502, ""), false, "HTTP 502 Bad Gateway"},
-		{"generic", http.RedirectHandler("https://elsewhere.example/", http.StatusFound).ServeHTTP, false, "it sends us elsewhere, where we do not go"},
+		{"generic", http.RedirectHandler("https://elsewhere.example/", http.StatusFound).ServeHTTP, false, "it redirects, and s1graph follows no redirects"},
 		{"googlechat", answers(403, "{}"), true, "HTTP 403 Forbidden"},
 		{"opsgenie", answers(422, "{}"), true, "HTTP 422 Unprocessable Entity"},
 		{"mattermost", answers(401, "{}"), true, "HTTP 401 Unauthorized"},

@@ -30,7 +30,7 @@ var telegram = Service{
 	adapt: func(ready types.Service) error {
 		m := ready.(*shoutrrrtelegram.Service).Config.ParseMode
 		if m != shoutrrrtelegram.ParseModes.None && m != shoutrrrtelegram.ParseModes.HTML {
-			return errors.New("telegram with a parsemode other than None and HTML cannot be used: it refuses what is not marked up to its taste")
+			return errors.New("telegram with a parsemode other than None and HTML cannot be used: Telegram refuses text that it cannot parse")
 		}
 		return nil
 	},

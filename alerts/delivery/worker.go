@@ -17,7 +17,7 @@ import (
 const (
 	FirstPause   = 5 * time.Second  // after a first failure; it doubles with each
 	MostPause    = 15 * time.Minute // after many
-	MostAttempts = 128              // then an alert is given up
+	MostAttempts = 128              // then an alert has failed
 	SendTimeout  = 30 * time.Second // Config.Timeout, where it is 0
 )
 
@@ -176,14 +176,14 @@ func (w *worker) due(ctx context.Context) (due []outbox.Entry, next time.Time, e
 }
 
 // claim notes that an attempt at e is about to be made. That it can is the proof that its end can be noted too, as
-// far as there is one. An orphan is given up instead. It returns false where e waits no more.
+// far as there is one. An orphan fails instead. It returns false where e waits no more.
 func (w *worker) claim(ctx context.Context, e outbox.Entry) (claimed bool, err error) {
 	now := w.Clock()
 	if e.Orphan {
 		if err := w.write(ctx, func(tx *outbox.Tx) error { return tx.Bury(e, now, "") }); err != nil {
 			return false, err
 		}
-		w.gaveUp(e, "what it is the end of was given up")
+		w.gaveUp(e, "the alert that it ends has failed")
 		return true, nil
 	}
 	err = w.write(ctx, func(tx *outbox.Tx) (err error) {
@@ -259,7 +259,7 @@ func (w *worker) gaveUp(e outbox.Entry, reason string) {
 }
 
 // away notes that an attempt which failed now found the destination away. It stands for all alerts that are due: a long
-// queue is given up as soon as a short one.
+// queue fails as soon as a short one.
 func (w *worker) away(now time.Time, reason string) {
 	own := w.unwritten
 	var given []outbox.Entry

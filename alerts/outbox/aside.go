@@ -34,7 +34,7 @@ func (o *Outbox) replaced(ctx context.Context) error {
 	for _, old := range kept[:max(0, len(kept)-asidesKept)] {
 		err = errors.Join(err, os.Remove(old))
 	}
-	return errors.Join(fmt.Errorf("%w: it is kept as %s, and a new one takes its place; what waited in it is not told", ErrDamaged, aside), err)
+	return errors.Join(fmt.Errorf("%w: it is kept as %s, and a new one takes its place; what waited in it is not sent", ErrDamaged, aside), err)
 }
 
 func (o *Outbox) note(ctx context.Context, name string) error {

@@ -75,7 +75,7 @@ func (s state) failed(next time.Time, reason string) state {
 	return s
 }
 
-// Bury notes an attempt at e, at the time at, that was the last one, as Failed does. An orphan is given up without one.
+// Bury notes an attempt at e, at the time at, that was the last one, as Failed does. An orphan fails without one.
 func (tx *Tx) Bury(e Entry, at time.Time, reason string) error {
 	if !tx.waits(e) {
 		return nil
@@ -90,7 +90,7 @@ func (tx *Tx) Bury(e Entry, at time.Time, reason string) error {
 
 // Away notes an attempt that found a destination away, at the time at, as one at each message that is due: it stands
 // for all of them. next is when to try again what has failed so often, and false where that was the last time. It
-// returns those that were given up.
+// returns those that failed for good.
 func (tx *Tx) Away(destination string, at time.Time, reason string, next func(attempts int) (time.Time, bool)) (given []Entry, err error) {
 	failed := map[string]state{} // by place
 	_, err = tx.eachDue(destination, at, func(place []byte, s state) bool {
@@ -119,7 +119,7 @@ func (tx *Tx) Away(destination string, at time.Time, reason string, next func(at
 	return given, nil
 }
 
-// bury moves what stands at a place to what was given up.
+// bury moves what stands at a place to what failed for good.
 func (tx *Tx) bury(destination string, place []byte, s state, at time.Time) error {
 	b, err := tx.writable(waiting)
 	if err != nil {
@@ -131,8 +131,8 @@ func (tx *Tx) bury(destination string, place []byte, s state, at time.Time) erro
 	)
 }
 
-// orphaned is why what tells of an end is given up without an attempt.
-const orphaned = "the alert that it is the end of was given up"
+// orphaned is why what tells of an end fails without an attempt.
+const orphaned = "the alert that it ends has failed"
 
 // isOrphan says whether nobody was ever told of what an alert ends, and it will not be tried any more.
 func (tx *Tx) isOrphan(destination string, s state) bool {

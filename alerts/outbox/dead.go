@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Dead is what was given up, as Queued.
+// Dead is what failed for good, as Queued.
 func (tx *Tx) Dead(destination string) ([]Entry, error) { return tx.entries(dead, destination) }
 
-// Retry lets messages that were given up wait again, at their old places: those of the destination and the
+// Retry lets messages that failed for good wait again, at their old places: those of the destination and the
 // IDs given, or all where these are empty. What ends what one of them begins comes along. It returns how many there were.
 func (tx *Tx) Retry(destination string, ids ...string) (int, error) {
 	return tx.eachDead(destination, ids, func(e Entry) error {
@@ -26,12 +26,12 @@ func (tx *Tx) Retry(destination string, ids ...string) (int, error) {
 	})
 }
 
-// Drop forgets messages that were given up, as Retry chooses them.
+// Drop forgets messages that failed for good, as Retry chooses them.
 func (tx *Tx) Drop(destination string, ids ...string) (int, error) {
 	return tx.eachDead(destination, ids, func(e Entry) error { return tx.remove(dead, e) })
 }
 
-// Expire drops what was given up longer ago than kept. What was given up in the future, by more than a day, was so by
+// Expire drops what failed longer ago than kept. What failed in the future, by more than a day, was so by
 // a clock that was wrong, and is kept from now on. It returns how many it dropped.
 func (tx *Tx) Expire(now time.Time, kept time.Duration) (dropped int, err error) {
 	for place, value := range tx.each(dead, nil) {
@@ -57,7 +57,7 @@ func (tx *Tx) Expire(now time.Time, kept time.Duration) (dropped int, err error)
 	return dropped, tx.countAnew()
 }
 
-// eachDead does something with what was given up: of the destination and the IDs given, or with all where these are
+// eachDead does something with what failed for good: of the destination and the IDs given, or with all where these are
 // empty.
 func (tx *Tx) eachDead(destination string, ids []string, do func(Entry) error) (n int, err error) {
 	given, err := tx.Dead(destination)

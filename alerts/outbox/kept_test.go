@@ -261,7 +261,7 @@ func TestAnEndWhoseBeginningWasGivenUpIsGivenUpWithItAndComesBackWithIt(t *testi
 		assert.Equal(t, []string{"began", "ended", "ended again"}, ids(tx.Dead("soc")))
 		dead, err := tx.Dead("soc")
 		require.NoError(t, err)
-		assert.Equal(t, "the alert that it is the end of was given up", dead[1].LastError)
+		assert.Equal(t, "the alert that it ends has failed", dead[1].LastError)
 		counts, err := tx.Counts()
 		require.NoError(t, err)
 		assert.Equal(t, []outbox.Count{{Destination: "soc", Queued: 1, Dead: 3, Oldest: noon}}, counts)

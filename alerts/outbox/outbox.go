@@ -1,5 +1,5 @@
 // Package outbox keeps on disk what is still to be told: the messages that wait for their destinations, those
-// that were given up, and the memory of who writes them. All of it stands in one file, so that a message, and
+// that failed, and the memory of who writes them. All of it stands in one file, so that a message, and
 // the note that it was written, are one transaction: killed at any moment, none is lost and none is written
 // twice. What a message says is the alerts package's to know, how it is sent the delivery package's.
 package outbox

@@ -46,7 +46,7 @@ type Message struct {
 	Lasts bool `json:"lasts,omitempty"`
 
 	// Ends are the IDs of the alerts that told that began what ends now. It waits for those that are not delivered yet,
-	// and is given up where all of them are. Only Enqueue looks at it.
+	// and fails where all of them have failed. Only Enqueue looks at it.
 	Ends []string `json:"-"`
 }
 
@@ -58,8 +58,8 @@ type Entry struct {
 	Attempts  int       // that have failed, and one that was begun and of which no end is known
 	Next      time.Time // when the next is due; zero: now
 	LastError string    // of the last attempt; it never has a URL or a secret
-	DeadSince time.Time // when it was given up; zero while it waits
-	Orphan    bool      // of what is due: what it is the end of was given up, and it is to be given up too
+	DeadSince time.Time // when it failed for good; zero while it waits
+	Orphan    bool      // of what is due: the alert that it ends has failed, and so it fails too
 
 	state state // as it was read
 }
@@ -89,7 +89,7 @@ type state struct {
 	LastError string    `json:"lastError,omitzero"`
 	DeadSince time.Time `json:"deadSince,omitzero"`
 
-	// After are the IDs of alerts that come before: they waited, or had been given up, when this one was queued.
+	// After are the IDs of alerts that come before: they waited, or had failed, when this one was queued.
 	// OrNever says that without one of them nobody ever heard of what this one ends.
 	After   []string `json:"after,omitempty"`
 	OrNever bool     `json:"orNever,omitzero"`
@@ -98,7 +98,7 @@ type state struct {
 func readState(value []byte) (s state, err error) { return s, json.Unmarshal(value, &s) }
 
 // Enqueue puts m at the end of the queue. A message of that ID that waits for its destination already, or was
-// given up there, is not put again.
+// failed there, is not put again.
 func (tx *Tx) Enqueue(m Message) error {
 	if m.ID == "" || m.Destination == "" || strings.ContainsRune(m.Destination, 0) {
 		return fmt.Errorf("message of rule %q has no ID, or no destination that can be", m.Rule)

@@ -14,7 +14,7 @@ import (
 // beyondBound says that there is more of something than is read, in place of err where that says so of a console.
 func beyondBound(where string, err error) error {
 	if errors.Is(err, s1.ErrBeyondBound) {
-		return fmt.Errorf("%s holds more than is believed of a recording: it is damaged, or was made to do harm", where)
+		return fmt.Errorf("%s is too large for a recording: it is damaged, or was made to do harm", where)
 	}
 	return err
 }

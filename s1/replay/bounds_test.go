@@ -15,7 +15,7 @@ import (
 	"s1graph/s1/replay"
 )
 
-const meantHarm = " holds more than is believed of a recording: it is damaged, or was made to do harm"
+const meantHarm = " is too large for a recording: it is damaged, or was made to do harm"
 
 func TestARecordingIsBelievedNoMoreThanAConsole(t *testing.T) {
 	row := `{"id":"a1","name":"` + strings.Repeat("x", 100<<10) + `"}` + "\n"
