@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 	"alerts/outbox":    {"pause"},
 	"connector":        {"s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts"},
 	"poll":             {"s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
-	"visualize":        {"graph", "steps"},
+	"visualize":        {"graph", "steps", "overview"},
 	"check":            {"s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
 		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture", "overview",

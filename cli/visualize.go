@@ -13,8 +13,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"s1graph/config"
+	"s1graph/connector"
+	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/harmless"
+	"s1graph/overview"
 	"s1graph/visualize"
 )
 
@@ -103,12 +106,20 @@ func writePage(ctx context.Context, w io.Writer, folder, name string) (visualize
 }
 
 func writeFolderPage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
-	graph, err := openFolder(folder)
+	g, err := openFolder(folder)
 	if err != nil {
 		return visualize.Report{}, &ending{misused, err}
 	}
-	report, err := visualize.Write(ctx, w, visualize.Source{Graph: graph, Name: name})
-	return report, errors.Join(err, graph.Close())
+	readAt, err := overview.Heard(ctx, g)
+	if err != nil {
+		return visualize.Report{}, errors.Join(err, g.Close())
+	}
+	of := visualize.Instance{Graph: g, Name: name, ReadAt: readAt}
+	if of.Overview, err = overview.Of(ctx, g, readAt); err != nil {
+		return visualize.Report{}, errors.Join(err, g.Close())
+	}
+	report, err := visualize.Write(ctx, w, visualize.Page{Instances: []visualize.Instance{of}})
+	return report, errors.Join(err, g.Close())
 }
 
 func writeRunPage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
@@ -116,11 +127,26 @@ func writeRunPage(ctx context.Context, w io.Writer, folder, name string) (visual
 	if err != nil {
 		return visualize.Report{}, err
 	}
-	source := visualize.Source{Graph: run, Name: name, Run: run.Manifest().ID, At: run.Manifest().FinishedAt}
-	if run.Manifest().Previous != "" { // else there was nothing to compare with
-		source.Changes = run.Changes
+	of := visualize.Instance{
+		Graph: run, Name: name, Run: run.Manifest().ID, At: run.Manifest().FinishedAt, IsFirst: run.Manifest().Previous == "",
+		Trend: graph.Map(connector.History(folder), func(l connector.HistoryLine) visualize.Point {
+			return visualize.Point{At: l.StartedAt, Figures: l.Figures}
+		}),
 	}
-	return visualize.Write(ctx, w, source)
+	if !of.IsFirst {
+		of.Changes = run.Changes
+	}
+	summary, err := connector.ReadSummary(run.Dir())
+	if err != nil {
+		return visualize.Report{}, err
+	}
+	if of.ReadAt, err = connector.ReadAt(run, &summary); err != nil {
+		return visualize.Report{}, err
+	}
+	if summary.Overview != nil { // else the run is of an earlier version
+		of.Overview = *summary.Overview
+	}
+	return visualize.Write(ctx, w, visualize.Page{Instances: []visualize.Instance{of}})
 }
 
 // replaceFile writes a file, for its owner alone, and puts it in the place of the one that was there once it is whole.

@@ -12,19 +12,12 @@ import (
 	"s1graph/graph/jsonstore"
 	"s1graph/overview"
 	"s1graph/posture"
+	"s1graph/reconcile"
 )
 
 // lookOver counts what the run's graph comes to, and compares it with what the last one's did.
 func (r *run) lookOver(ctx context.Context, draft *jsonstore.Draft) error {
-	o, err := overview.Of(ctx, draft, func(t *graph.Type, key string) (time.Time, bool) {
-		switch {
-		case r.outside.Has(t.Name, key):
-			return r.summary.KeptOutsideSince[t.Name], r.state.Established[t.Name]
-		case t == entities.Agent.GraphType():
-			return r.state.AgentsReadAt, r.state.Established[t.Name]
-		}
-		return r.summary.StartedAt, r.state.Established[t.Name]
-	})
+	o, err := overview.Of(ctx, draft, readAt(&r.state, r.outside, &r.summary))
 	if err != nil {
 		return err
 	}
@@ -39,6 +32,29 @@ func (r *run) lookOver(ctx context.Context, draft *jsonstore.Draft) error {
 	}
 	r.summary.Overview = &o
 	return nil
+}
+
+// readAt is when the records of a run were last read.
+func readAt(s *state, outside reconcile.KeySet, of *Summary) overview.ReadAt {
+	return func(t *graph.Type, key string) (time.Time, bool) {
+		switch {
+		case outside.Has(t.Name, key):
+			return of.KeptOutsideSince[t.Name], s.Established[t.Name]
+		case t.Name == agentType:
+			return s.AgentsReadAt, s.Established[t.Name]
+		}
+		return of.StartedAt, s.Established[t.Name]
+	}
+}
+
+// ReadAt is when the records of a committed run were last read; summary is the run's own.
+func ReadAt(run *jsonstore.Run, summary *Summary) (overview.ReadAt, error) {
+	was, err := stateOf(run)
+	if err != nil {
+		return nil, err
+	}
+	outside, err := reconcile.NewKeySet(outsideOf(run))
+	return readAt(&was, outside, summary), err
 }
 
 // lastSummary is the last run's; nil where it cannot be read, or there is none.

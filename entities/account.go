@@ -18,6 +18,7 @@ var Account = model.Entity[s1.Account]{
 	Revision: 2,
 	Place:    model.Place{Account: model.Own},
 	Card:     []string{"accountType", "state"},
+	List:     []string{"state", "accountType", "numberOfSites", "activeAgents", "totalLicenses", "expiration"},
 	Key:      func(a *s1.Account) string { return AccountKey(a.ID) },
 	Properties: []model.Property[s1.Account]{
 		accountField("id", "The account's id."),

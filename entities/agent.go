@@ -22,6 +22,7 @@ var Agent = model.Entity[s1.Agent]{
 	Revision: 2,
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
 	Card:     []string{"osName", "agentVersion"},
+	List:     []string{"osName", "agentVersion", "siteName", "groupName", "sentinelone_user", "lastSeenOn"},
 	Key:      func(a *s1.Agent) string { return AgentKey(a.ID) },
 	WebLink:  agentLink,
 	Tags:     agentTags,

@@ -82,6 +82,7 @@ var Application = model.Entity[Installation]{
 	KeyDoc:   "a hash of name, publisher, version, type and osType",
 	Revision: 2,
 	Card:     []string{"riskLevel", "publisher"},
+	List:     []string{"riskLevel", "publisher", "version", "osType", "#sentinelone_device"},
 	Key:      ApplicationKey,
 	Properties: []model.Property[Installation]{
 		model.Text("name", "Name of the application; the key, where the console tells none.",

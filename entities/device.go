@@ -27,6 +27,7 @@ var Device = model.Entity[s1.Agent]{
 	DerivedFrom: []*graph.Type{Agent.GraphType()},
 	Place:       model.Place{Account: "accountId"},
 	Card:        []string{"osName", "modelName"},
+	List:        []string{"osName", "modelName", "sentinelone_user", "sentinelone_site", "sentinelone_group", "lastSeenOn"},
 	Properties: slices.Concat(
 		machineFacts, deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity[s1.Agent]("cloudProviders"),
 	),

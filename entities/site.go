@@ -18,6 +18,7 @@ var Site = model.Entity[s1.Site]{
 	Revision: 2,
 	Place:    model.Place{Account: "accountId", Site: model.Own},
 	Card:     []string{"siteType", "state"},
+	List:     []string{"state", "siteType", "#sentinelone_group", "#sentinelone_agent", "activeLicenses", "totalLicenses", "expiration"},
 	Key:      func(s *s1.Site) string { return SiteKey(s.ID) },
 	Properties: []model.Property[s1.Site]{
 		siteField("id", "The site's id."),

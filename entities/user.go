@@ -25,6 +25,7 @@ var User = model.Entity[s1.Agent]{
 	DerivedFrom: []*graph.Type{Agent.GraphType(), Device.GraphType()},
 	Place:       model.Place{Account: "accountId"},
 	Card:        []string{"email"},
+	List:        []string{"email", "sentinelone_device", "sentinelone_site", "isLocal", "lastSeenOn"},
 	Properties: []model.Property[s1.Agent]{
 		model.Text("name", "Common name in Active Directory, else the user principal name or mail address, else the login name.",
 			userName).Required().Combined(model.Greatest),

@@ -24,6 +24,7 @@ type Description struct {
 	DerivedFrom []*graph.Type
 	Place       Place
 	Card        []string
+	List        []string
 
 	// Of a relationship type:
 	Subject End

@@ -44,6 +44,10 @@ type Entity[T any] struct {
 	// Card names the properties that stand below its name where little room is.
 	Card []string
 
+	// List names the columns of a list of entities, besides the name: properties, and types, of which the nearest entities are
+	// meant: sentinelone_user in a list of threats is who owns the device. #TYPE is how many of them there are.
+	List []string
+
 	// WebLink makes the address at which people find the thing in the console of the given host; nil where no form of it is
 	// known, "" where none is for this row. It becomes the property webLink.
 	WebLink func(host string, row *T) string
@@ -85,6 +89,7 @@ func (k Entity[T]) Define() *Entity[T] {
 		DerivedFrom: k.DerivedFrom,
 		Place:       k.Place,
 		Card:        k.Card,
+		List:        k.List,
 		Properties:  properties.Describe(),
 		Tags:        k.TagsDoc,
 		Make: func(_, _ string, fill func(any)) graph.Record {

@@ -119,6 +119,35 @@ var figures = slices.Concat(
 	},
 )
 
+var figuresOf = func() map[string][]Figure {
+	by := map[string][]Figure{}
+	for _, f := range figures {
+		if f.of != nil {
+			by[f.of.Name] = append(by[f.of.Name], f)
+		}
+	}
+	return by
+}()
+
+// FiguresOf are the figures that count records of a type, in the order of Figures.
+func FiguresOf(typeName string) []Figure { return figuresOf[typeName] }
+
+// Type is the type whose records count; "" where it is not counted record by record.
+func (f Figure) Type() string {
+	if f.of == nil {
+		return ""
+	}
+	return f.of.Name
+}
+
+// Attention are the figures that somebody should look into where they are not 0, the most urgent first.
+func Attention() []string {
+	return []string{
+		"agentsInfected", "threatsCritical", ThreatsReopened, "threatsHigh", "agentsIsolated", "devicesUnprotected", "agentsDisabled",
+		"agentsDetectOnly", "agentsSilent", "applicationsCritical",
+	}
+}
+
 func isOutOfService(s *subject) bool {
 	return s.isTrue("isDecommissioned") || s.isTrue("isUninstalled")
 }

@@ -34,15 +34,29 @@ type SiteLicenses struct {
 	Total int64  `json:"total,omitempty"` // 0: any number
 }
 
-// Of counts a graph, in one pass. readAt is when the record of a key was last read, by which ages are reckoned, and with the key
-// "" whether anything of the type ever was; else nothing is told of it. In memory it holds about 20 bytes a device.
-func Of(ctx context.Context, g graph.Snapshot, readAt func(t *graph.Type, key string) (at time.Time, isKnown bool)) (Overview, error) {
-	c := counter{Overview{Figures: map[string]int64{}}, ctx, g, readAt, maphash.MakeSeed(), map[uint64]ends{}}
-	for _, t := range []*graph.Type{relationships.AgentProtectsDevice.GraphType(), relationships.UserOwnsDevice.GraphType()} {
-		if err := c.findEnds(t); err != nil {
-			return Overview{}, err
+// ReadAt is when the record of a key was last read, by which ages are reckoned, and with the key "" whether anything of the type
+// ever was; else nothing is told of it.
+type ReadAt func(t *graph.Type, key string) (at time.Time, isKnown bool)
+
+// Heard is the ReadAt of a graph of which nothing else is known: it was read when the last of its agents was heard of.
+func Heard(ctx context.Context, g graph.Snapshot) (ReadAt, error) {
+	var last int64
+	for r, err := range graph.PickAll(ctx, g, entities.Agent.GraphType().Name, set("lastSeenOn")) {
+		if err != nil {
+			return nil, err
 		}
+		last = max(last, r.Get("lastSeenOn").Int64())
 	}
+	return func(*graph.Type, string) (time.Time, bool) { return time.UnixMilli(last), true }, nil
+}
+
+// Of counts a graph, in one pass. In memory it holds about 20 bytes a device.
+func Of(ctx context.Context, g graph.Snapshot, readAt ReadAt) (Overview, error) {
+	classifier, err := NewClassifier(ctx, g, readAt)
+	if err != nil {
+		return Overview{}, err
+	}
+	c := counter{Overview{Figures: map[string]int64{}}, ctx, g, classifier}
 	for _, t := range []*graph.Type{entities.Agent.GraphType(), entities.Device.GraphType(), entities.Threat.GraphType(), entities.Application.GraphType()} {
 		if err := c.count(t); err != nil {
 			return Overview{}, err
@@ -63,9 +77,14 @@ func (o *Overview) Compare(before map[string]int64) {
 
 type counter struct {
 	Overview
-	ctx    context.Context
-	graph  graph.Snapshot
-	readAt func(t *graph.Type, key string) (time.Time, bool)
+	ctx   context.Context
+	graph graph.Snapshot
+	*Classifier
+}
+
+// Classifier says of each record of a graph in which figures it counts. It is safe for concurrent use.
+type Classifier struct {
+	readAt ReadAt
 	seed   maphash.Seed
 	ends   map[uint64]ends // by the hash of the device's key
 }
@@ -76,23 +95,40 @@ type ends struct {
 	isOwned bool
 }
 
-// findEnds finds the devices at which relationships of a type end.
-func (c *counter) findEnds(t *graph.Type) error {
-	for key, err := range graph.Keys(c.ctx, c.graph, t.Name) {
-		if err != nil {
-			return err
+// NewClassifier reads the relationships of a graph's devices.
+func NewClassifier(ctx context.Context, g graph.Snapshot, readAt ReadAt) (*Classifier, error) {
+	c := Classifier{readAt, maphash.MakeSeed(), map[uint64]ends{}}
+	for _, t := range []*graph.Type{relationships.AgentProtectsDevice.GraphType(), relationships.UserOwnsDevice.GraphType()} {
+		for key, err := range graph.Keys(ctx, g, t.Name) {
+			if err != nil {
+				return nil, err
+			}
+			_, device, _ := graph.RelationshipEnds(key)
+			id := maphash.String(c.seed, device)
+			e := c.ends[id]
+			if t.From == entities.Agent.GraphType().Name {
+				e.agents = min(e.agents+1, 2)
+			} else {
+				e.isOwned = true
+			}
+			c.ends[id] = e
 		}
-		_, device, _ := graph.RelationshipEnds(key)
-		id := maphash.String(c.seed, device)
-		e := c.ends[id]
-		if t.From == entities.Agent.GraphType().Name {
-			e.agents = min(e.agents+1, 2)
-		} else {
-			e.isOwned = true
-		}
-		c.ends[id] = e
 	}
-	return nil
+	return &c, nil
+}
+
+// Counts says in which figures a record of a type counts: its bit n stands for the n-th of FiguresOf. The record has at least the
+// properties that figures look at.
+func (c *Classifier) Counts(t *graph.Type, r graph.Record) (in uint32) {
+	at, _ := c.readAt(t, r.Key)
+	ends := c.ends[maphash.String(c.seed, r.Key)]
+	s := subject{r, at, int(ends.agents), ends.isOwned}
+	for i, f := range FiguresOf(t.Name) {
+		if f.is(&s) {
+			in |= 1 << i
+		}
+	}
+	return in
 }
 
 // reads are the properties that figures look at.
@@ -102,6 +138,9 @@ var reads = set(
 	"open", "severity", "mitigationStatus", "identifiedAt", "createdAt",
 	"riskLevel",
 )
+
+// Reads says whether figures look at a property.
+func Reads(property string) bool { return reads[property] }
 
 func set(names ...string) map[string]bool {
 	s := make(map[string]bool, len(names))
@@ -116,24 +155,17 @@ func (c *counter) count(t *graph.Type) error {
 	if _, isKnown := c.readAt(t, ""); !isKnown {
 		return nil
 	}
-	var counted []Figure
-	for _, f := range figures {
-		if f.of == t {
-			counted = append(counted, f)
-			c.Figures[f.Name] = 0
-		}
+	counted := FiguresOf(t.Name)
+	for _, f := range counted {
+		c.Figures[f.Name] = 0
 	}
 	for r, err := range graph.PickAll(c.ctx, c.graph, t.Name, reads) {
 		if err != nil {
 			return err
 		}
-		at, _ := c.readAt(t, r.Key)
-		ends := c.ends[maphash.String(c.seed, r.Key)]
-		s := subject{r, at, int(ends.agents), ends.isOwned}
-		for _, f := range counted {
-			if f.is(&s) {
-				c.Figures[f.Name]++
-			}
+		in := c.Counts(t, r)
+		for i, f := range counted {
+			c.Figures[f.Name] += int64(in >> i & 1)
 		}
 	}
 	return nil

@@ -296,13 +296,13 @@ func filters(t *testing.T, p *tab) {
 func marks(t *testing.T, p *tab) {
 	p.click("#changes")
 	p.until(`document.querySelectorAll("main .row").length === 62`)
-	assert.Contains(t, p.list("main .row.updated"), "Austin Office (since day 1)name: Austin Office → Austin Office (since day 1)changed")
+	assert.Contains(t, p.list("main .row.updated"), "Austin Office (since day 1)name: Austin Office → Austin Office (since day 1)updated")
 	p.shot("changes")
 
 	p.search("ACME-SRV-0093") // gone
 	p.click("#results [data-class=HostAgent]")
 	p.until(`document.querySelector("aside h2")?.textContent === "ACME-SRV-0093" && document.querySelector("aside dl")`)
-	assert.Contains(t, p.text(`document.querySelector("aside").textContent`), "Gone with the last run.")
+	assert.Contains(t, p.text(`document.querySelector("aside").textContent`), "Deleted in the last run.")
 	assert.True(t, p.is(`document.querySelector(".card.focus").classList.contains("deleted")`))
 	assert.NotEmpty(t, p.list("path.deleted"))
 	p.shot("gone")
@@ -310,8 +310,8 @@ func marks(t *testing.T, p *tab) {
 	p.search("ACME-WS-0109") // moved to another group
 	p.click("#results [data-class=HostAgent]")
 	p.until(`document.querySelector("aside h2")?.textContent === "ACME-WS-0109" && document.querySelector("aside dl")`)
-	assert.Contains(t, p.list("path.created title"), "Default Group HAS ACME-WS-0109 (new)")
-	assert.Contains(t, p.list("path.deleted title"), "Laptops HAS ACME-WS-0109 (gone)")
+	assert.Contains(t, p.list("path.created title"), "Default Group HAS ACME-WS-0109 (created)")
+	assert.Contains(t, p.list("path.deleted title"), "Laptops HAS ACME-WS-0109 (deleted)")
 	assert.Contains(t, p.list("aside .change .prop"), "groupId")
 }
 
@@ -411,7 +411,7 @@ func hostile(t *testing.T, browser context.Context) {
 	}
 	changes := `{"op":"deleted","type":"sentinelone_agent","class":"HostAgent","key":"sentinelone_agent:<b>gone</b>","displayName":"<b>gone</b>","before":{"<i>x</i>":"<img src=x onerror=alert(1)>","displayName":"<b>gone</b>"}}` + "\n"
 	file := filepath.Join(t.TempDir(), "page.html")
-	content, _ := write(t, visualize.Source{Graph: folder(t, entities, relationships), Name: `<script>alert(1)</script>{{about}}`, Changes: changeLines(changes)})
+	content, _ := write(t, visualize.Instance{Graph: folder(t, entities, relationships), Name: `<script>alert(1)</script>{{about}}`, Changes: changeLines(changes)})
 	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 
 	p := open(t, browser, file, "")
@@ -447,7 +447,7 @@ func hostile(t *testing.T, browser context.Context) {
 
 func empty(t *testing.T, browser context.Context) {
 	file := filepath.Join(t.TempDir(), "page.html")
-	content, _ := write(t, visualize.Source{Graph: folder(t, nil, nil), Name: "nothing"})
+	content, _ := write(t, visualize.Instance{Graph: folder(t, nil, nil), Name: "nothing"})
 	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 	p := open(t, browser, file, "sentinelone_agent:404")
 	assert.Contains(t, p.text(`document.querySelector("main").textContent`), "This is not in the graph.")

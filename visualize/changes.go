@@ -3,10 +3,12 @@ package visualize
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"s1graph/graph"
+	"s1graph/overview"
 )
 
 // changesPerBlock is how many changes a block has.
@@ -25,20 +27,21 @@ type shownChange struct {
 	Key          string         `json:"key,omitzero"`
 	Name         string         `json:"name,omitzero"`
 	Changed      []string       `json:"changed,omitzero"`
+	IsState      bool           `json:"isState,omitzero"` // figures look at one of these properties
 	Before       jsontext.Value `json:"before,omitzero"`
 	After        jsontext.Value `json:"after,omitzero"`
 }
 
 // countChanges counts the changes by type, and gives numbers to the entities that are gone.
-func (p *page) countChanges() error {
-	for c, err := range p.changes() {
+func (p *page) countChanges(of *instance) error {
+	for c, err := range p.changes(of) {
 		if err != nil {
 			return err
 		}
-		if table := p.relationshipTable(c.Type); table != nil {
+		if table := p.relationshipTable(of, c.Type); table != nil {
 			table.counts[c.Op]++
 		}
-		table := p.byName[c.Type]
+		table := of.byName[c.Type]
 		if table == nil {
 			continue
 		}
@@ -58,22 +61,24 @@ func (p *page) countChanges() error {
 
 // writeChanges writes the changes, those left out that are about nothing that the page has.
 func (p *page) writeChanges() error {
-	shown := graph.Filter(graph.Map(p.changes(), p.show), func(s *shownChange) bool { return s != nil })
-	block := 0
-	for some, err := range graph.Chunks(shown, changesPerBlock) {
-		if err != nil {
-			return err
+	for _, of := range p.instances {
+		shown := graph.Filter(graph.Map(p.changes(of), func(c graph.ChangeLine) *shownChange { return p.show(of, c) }), func(s *shownChange) bool { return s != nil })
+		block := 0
+		for some, err := range graph.Chunks(shown, changesPerBlock) {
+			if err != nil {
+				return err
+			}
+			if err := p.writeJSON(fmt.Sprintf("c%d.%d", of.number, block), some); err != nil {
+				return err
+			}
+			block++
 		}
-		if err := p.writeJSON(fmt.Sprintf("c0.%d", block), some); err != nil {
-			return err
-		}
-		block++
 	}
 	return nil
 }
 
 // show is nil for what the page has nothing of.
-func (p *page) show(c graph.ChangeLine) *shownChange {
+func (p *page) show(of *instance, c graph.ChangeLine) *shownChange {
 	shown := &shownChange{Op: c.Op}
 	switch c.Op {
 	case graph.Created:
@@ -81,8 +86,9 @@ func (p *page) show(c graph.ChangeLine) *shownChange {
 		shown.Before = c.Before
 	default:
 		shown.Changed, shown.Before, shown.After = c.Changed, c.Before, c.After
+		shown.IsState = slices.ContainsFunc(c.Changed, overview.Reads)
 	}
-	if table := p.byName[c.Type]; table != nil {
+	if table := of.byName[c.Type]; table != nil {
 		shown.Entity, shown.Name = &table.number, c.DisplayName
 		if c.Op == graph.Deleted || c.Op == graph.Rekeyed {
 			shown.Key = c.Key
@@ -93,7 +99,7 @@ func (p *page) show(c graph.ChangeLine) *shownChange {
 		}
 		return shown
 	}
-	table := p.relationshipTable(c.Type)
+	table := p.relationshipTable(of, c.Type)
 	if table == nil || table.from == nil || table.to == nil {
 		return nil
 	}
@@ -116,10 +122,10 @@ func (t *entityTable) findFormer(key string) (number int, found bool) {
 	return number, found
 }
 
-// changes are those of the run, from their beginning.
-func (p *page) changes() iter.Seq2[graph.ChangeLine, error] {
-	if p.source.Changes == nil {
+// changes are those of an instance's run, from their beginning.
+func (p *page) changes(of *instance) iter.Seq2[graph.ChangeLine, error] {
+	if of.Changes == nil {
 		return graph.None
 	}
-	return graph.MapErrors(p.source.Changes(p.ctx), func(err error) error { return fmt.Errorf("changes: %w", err) })
+	return graph.MapErrors(of.Changes(p.ctx), func(err error) error { return fmt.Errorf("changes: %w", err) })
 }

@@ -9,11 +9,28 @@ const about = JSON.parse(document.getElementById("about").textContent);
 
 let entityCount = 0;
 const kinds = about.entities.map((e, index) => {
-  const kind = { ...e, index, base: entityCount, total: e.count + e.gone, blocks: [], former: [] };
+  const kind = { ...e, index, base: entityCount, total: e.count + e.gone, blocks: [], former: [] }; // lists: see loadList
   entityCount += kind.total;
   return kind;
 });
 const links = about.relationships.map((r, index) => ({ ...r, index, known: 0 }));
+for (const kind of kinds) { // the relationships that it has: those where it is where they start, and those where it is where they end
+  kind.ends = links.flatMap((link) => (link.from < 0 ? [] : [0, 1].filter((direction) => (direction ? link.to : link.from) === kind.index).map((direction) => [link, direction])));
+}
+
+function groupBy(list, keyOf) {
+  const groups = new Map();
+  for (const item of list) {
+    const key = keyOf(item);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(item);
+  }
+  return groups;
+}
+
+// Of several instances current is the one that is looked at; -1: all.
+let current = about.instances.length > 1 ? -1 : 0;
+const isHere = (of) => current < 0 || of.instance === current; // a kind or a link
 
 const changeOf = new Map(); // entity -> change
 const changes = []; // of entities, in the order of the file
@@ -39,10 +56,24 @@ async function loadIndex() {
   }
 }
 
+// loadList unpacks what the list of a type shows besides.
+async function loadList(kind) {
+  if (kind.lists) return;
+  const lists = [];
+  for (let block; lists.length < kind.blocks.length && (block = await unpackJSON(`l${kind.index}.${lists.length}`)); ) lists.push(block);
+  kind.lists = lists;
+}
+
 // loadChanges says which relationships came and went, for loadLinks.
 async function loadChanges() {
   for (const link of links) link.changeOf = new Map();
-  for (let n = 0, block; (block = await unpackJSON(`c0.${n}`)); n++) {
+  for (let instance = 0, n = 0, block; instance < about.instances.length; ) {
+    block = await unpackJSON(`c${instance}.${n++}`);
+    if (!block) {
+      instance++;
+      n = 0;
+      continue;
+    }
     for (const change of block) {
       if ("entity" in change) {
         const kind = kinds[change.entity];
@@ -109,10 +140,16 @@ function sortBy(ends, total) {
   return { start, places };
 }
 
+const filled = kinds.filter((kind) => kind.total > 0);
+
 function kindOf(id) {
-  let kind = kinds[0];
-  for (const k of kinds) if (k.base <= id && k.total > 0) kind = k;
-  return kind;
+  let low = 0, high = filled.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (filled[middle].base <= id) low = middle;
+    else high = middle - 1;
+  }
+  return filled[low];
 }
 
 // column gives an entity's value in one of the columns that are unpacked from the start.
@@ -123,7 +160,8 @@ function column(id, name) {
     if (name === "_key") return change.key.startsWith(kind.type + ":") ? change.key.slice(kind.type.length + 1) : change.key;
     return change.before?.[name];
   }
-  return kind.blocks[Math.floor(number / about.entitiesPerBlock)]?.[name]?.[number % about.entitiesPerBlock] ?? undefined;
+  const block = Math.floor(number / about.entitiesPerBlock), place = number % about.entitiesPerBlock;
+  return kind.blocks[block]?.[name]?.[place] ?? kind.lists?.[block]?.[name]?.[place] ?? undefined;
 }
 
 // nameOf gives the name, or the key where the name is blank.
@@ -137,10 +175,10 @@ const keyOf = (id) => kindOf(id).type + ":" + column(id, "_key");
 
 const isGone = (id) => changeOf.get(id)?.op === "deleted";
 
-// findKey gives the entity with a key, or -1.
+// findKey gives the entity of the current instance with a key, or -1.
 function findKey(key) {
   const colon = key.indexOf(":");
-  const kind = kinds.find((k) => k.type === key.slice(0, colon));
+  const kind = kinds.find((k) => isHere(k) && k.type === key.slice(0, colon));
   if (!kind) return -1;
   const rest = key.slice(colon + 1);
   for (let n = 0; n < kind.blocks.length; n++) {
@@ -154,17 +192,12 @@ function findKey(key) {
 // neighbours visits the relationships that an entity has: visit(other, link, place, direction), where direction is 0
 // if the entity is where the relationship starts.
 function neighbours(id, visit, only) {
-  const kind = kindOf(id);
-  for (const link of links) {
+  const kind = kindOf(id), number = id - kind.base;
+  for (const [link, direction] of kind.ends) {
     if (!link.ends || (only && !only(link))) continue;
-    for (const direction of [0, 1]) {
-      if ((direction ? link.to : link.from) !== kind.index) continue;
-      const { start, places } = link.sorted[direction];
-      const base = kinds[direction ? link.from : link.to].base;
-      for (let i = start[id - kind.base]; i < start[id - kind.base + 1]; i++) {
-        visit(base + link.ends[1 - direction][places[i]], link, places[i], direction);
-      }
-    }
+    const { start, places } = link.sorted[direction];
+    const base = kinds[direction ? link.from : link.to].base;
+    for (let i = start[number]; i < start[number + 1]; i++) visit(base + link.ends[1 - direction][places[i]], link, places[i], direction);
   }
 }
 

@@ -29,7 +29,7 @@ func ExampleWrite() {
 	defer folder.Close()
 
 	var page bytes.Buffer
-	report, err := visualize.Write(context.Background(), &page, visualize.Source{Graph: folder, Name: "acme"})
+	report, err := visualize.Write(context.Background(), &page, visualize.Page{Instances: []visualize.Instance{{Graph: folder, Name: "acme"}}})
 	fmt.Println(report.Entities, bytes.HasPrefix(page.Bytes(), []byte("<!DOCTYPE html>")), err)
 	// Output: 1 true <nil>
 }

@@ -4,7 +4,7 @@ import (
 	"compress/flate"
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"html"
 	"io"
@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"s1graph/graph"
+	"s1graph/overview"
 )
 
 var (
@@ -21,22 +22,29 @@ var (
 	markup string
 	//go:embed page.css
 	style string
-	//go:embed data.js
-	dataScript string
-	//go:embed search.js
-	searchScript string
-	//go:embed picture.js
-	pictureScript string
-	//go:embed page.js
-	pageScript string
+	//go:embed *.js
+	scripts embed.FS
 )
+
+// script is the page's script: its files one behind the other.
+var script = func() string {
+	var b strings.Builder
+	for _, name := range []string{"element", "data", "figures", "search", "picture", "filters", "overview", "list", "csv", "changes", "entity", "panel", "results", "page"} {
+		content, err := scripts.ReadFile(name + ".js")
+		if err != nil {
+			panic(err) // a file that this package does not have
+		}
+		b.Write(content)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}()
 
 // about is what the page shows before anything is unpacked.
 type about struct {
-	Name                  string              `json:"name"`
-	Run                   string              `json:"run,omitzero"`
-	At                    int64               `json:"at,omitzero"` // milliseconds since 1970
-	HasChanges            bool                `json:"hasChanges"`
+	Instances             []aboutInstance     `json:"instances"`
+	Figures               []aboutFigure       `json:"figures"`
+	Attention             []string            `json:"attention"` // names of figures
 	HasDetails            bool                `json:"hasDetails"`
 	EntitiesPerBlock      int                 `json:"entitiesPerBlock"`
 	RelationshipsPerBlock int                 `json:"relationshipsPerBlock"`
@@ -44,45 +52,81 @@ type about struct {
 	Relationships         []aboutRelationship `json:"relationships"`
 }
 
+type aboutInstance struct {
+	Name              string `json:"name"`
+	Run               string `json:"run,omitzero"`
+	At                int64  `json:"at,omitzero"` // milliseconds since 1970
+	HasChanges        bool   `json:"hasChanges"`
+	IsFirst           bool   `json:"isFirst"`
+	overview.Overview `json:",inline"`
+	Trend             *aboutTrend `json:"trend,omitzero"`
+}
+
+type aboutFigure struct {
+	Name     string `json:"name"`
+	Line     string `json:"line"`
+	Word     string `json:"word"`
+	Doc      string `json:"doc"`
+	Type     string `json:"type"`
+	IsDetail bool   `json:"isDetail"`
+}
+
 type aboutEntity struct {
+	Instance int                `json:"instance"`
 	Type     string             `json:"type"`
 	Class    string             `json:"class"`
 	Count    int                `json:"count"`
 	Gone     int                `json:"gone"`
 	Card     []string           `json:"card"`
+	List     []string           `json:"list"`
 	Volatile []string           `json:"volatile"`
 	Changes  map[graph.Op]int64 `json:"changes"`
 }
 
 type aboutRelationship struct {
-	Type    string             `json:"type"`
-	Class   string             `json:"class"`
-	From    int                `json:"from"` // -1: nowhere
-	To      int                `json:"to"`
-	Count   int64              `json:"count"`
-	Changes map[graph.Op]int64 `json:"changes"`
+	Instance int                `json:"instance"`
+	Type     string             `json:"type"`
+	Class    string             `json:"class"`
+	From     int                `json:"from"` // -1: nowhere
+	To       int                `json:"to"`
+	Count    int64              `json:"count"`
+	Changes  map[graph.Op]int64 `json:"changes"`
 }
 
 func (p *page) about() about {
-	s := p.source
 	a := about{
-		Name: s.Name, Run: s.Run, HasChanges: s.Changes != nil, HasDetails: !p.report.NoDetails,
+		Attention: overview.Attention(), HasDetails: !p.report.NoDetails,
 		EntitiesPerBlock: entitiesPerBlock, RelationshipsPerBlock: relationshipsPerBlock,
 	}
-	if !s.At.IsZero() {
-		a.At = s.At.UnixMilli()
+	for _, of := range p.instances {
+		about := aboutInstance{Name: of.Name, Run: of.Run, HasChanges: of.Changes != nil, IsFirst: of.IsFirst, Overview: of.Overview, Trend: of.trend.about()}
+		if !of.At.IsZero() {
+			about.At = of.At.UnixMilli()
+		}
+		a.Instances = append(a.Instances, about)
+	}
+	for _, f := range overview.Figures() {
+		a.Figures = append(a.Figures, aboutFigure{f.Name, f.Line, f.Word, f.Doc, f.Type(), f.IsDetail})
 	}
 	for _, t := range p.entities {
-		a.Entities = append(a.Entities, aboutEntity{t.typ.Name, t.typ.Class, len(t.keys), t.gone, onCards[t.typ.Name], t.typ.Volatile, t.counts})
+		a.Entities = append(a.Entities, aboutEntity{t.of.number, t.typ.Name, t.typ.Class, len(t.keys), t.gone, onCards[t.typ.Name], inLists[t.typ.Name], t.typ.Volatile, t.counts})
 	}
 	for _, t := range p.relationships {
-		r := aboutRelationship{t.typ.Name, t.typ.Class, -1, -1, t.count, t.counts}
+		r := aboutRelationship{t.of.number, t.typ.Name, t.typ.Class, -1, -1, t.count, t.counts}
 		if t.from != nil && t.to != nil {
 			r.From, r.To = t.from.number, t.to.number
 		}
 		a.Relationships = append(a.Relationships, r)
 	}
 	return a
+}
+
+// title is what the page is called.
+func (p *page) title() string {
+	if len(p.instances) == 1 {
+		return p.instances[0].Name
+	}
+	return "All instances"
 }
 
 // end is what the markup has in place of the records.
@@ -93,11 +137,10 @@ func (p *page) writeHead() error {
 	if err != nil {
 		return err
 	}
-	script := strings.Join([]string{dataScript, searchScript, pictureScript, pageScript}, "\n")
 	head, _, _ := strings.Cut(markup, end)
 	_, err = strings.NewReplacer(
 		"{{policy}}", policy(script, style),
-		"{{name}}", html.EscapeString(p.source.Name),
+		"{{name}}", html.EscapeString(p.title()),
 		"{{style}}", style,
 		"{{about}}", string(facts),
 		"{{script}}", script,

@@ -24,74 +24,33 @@ const inOrder = kinds.toSorted((a, b) => {
   return columnOf(a.class) - columnOf(b.class) || place(a) - place(b) || (a.type < b.type ? -1 : 1);
 });
 
-// el makes an element. Children that are no elements become text: nothing here makes markup of a string.
-function el(tag, attributes, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value === false || value === undefined || value === null) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
-  return element;
-}
+// levelOf shows how serious something is.
+const levelOf = (value) => (/^(critical|high|medium|low)$/.test(value) ? el("span", { class: "level " + value }, value) : el("span", { class: "value" }, visible(value ?? "")));
 
-function svg(tag, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
+// spoken is one of the vendor's words, such as not_mitigated, as people write it.
+const spoken = (value) => (/^[a-z]+(_[a-z]+)+$/.test(value) ? value.replaceAll("_", " ") : visible(value));
 
-// visible shows what has no shape of its own, or turns the direction of writing, as its code.
-function visible(text) {
-  return String(text).replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu, (c) => {
-    const code = c.codePointAt(0);
-    return code < 256 ? "\\x" + code.toString(16).padStart(2, "0") : "\\u" + code.toString(16);
-  });
-}
-
-const count = (n) => n.toLocaleString("en-US");
-
-// label is what the things of a type are called: Applications of sentinelone_application.
-function label(kind) {
-  const words = kind.type.slice(kind.type.indexOf("_") + 1).split("_").join(" ");
-  return words[0].toUpperCase() + words.slice(1) + "s";
-}
-
-const marks = {
-  created: { sign: "+", word: "new" },
-  updated: { sign: "~", word: "changed" },
-  rekeyed: { sign: "›", word: "rekeyed" },
-  deleted: { sign: "−", word: "gone" },
-};
-
-// badge marks what changed in the last run.
-function badge(op, withWord) {
-  const mark = marks[op];
-  return mark && el("span", { class: "badge " + op, title: `${mark.word} in the last run` }, withWord ? mark.word : mark.sign, withWord ? null : el("span", { class: "unseen" }, " " + mark.word));
-}
-
-// detail is the line below a name.
+// detail is the line below a name: the most urgent states, and what the type's cards show.
 function detail(id) {
-  return kindOf(id).card
+  const states = statesOf(id).filter((f) => urgency(f.name) >= 0).sort((a, b) => urgency(a.name) - urgency(b.name)).slice(0, 2).map(state);
+  return states.concat(kindOf(id).card
     .map((name) => [name, column(id, name)])
     .flatMap(([name, value]) => (Array.isArray(value) ? value.slice(0, 1) : [value]).map((v) => [name, v]))
     .filter(([, value]) => value !== undefined && value !== "" && value !== "none")
-    .map(([name, value]) =>
-      (name === "severity" || name === "riskLevel") && /^(critical|high|medium|low)$/.test(value)
-        ? el("span", { class: "level " + value }, value)
-        : el("span", { class: "value" }, /^[a-z]+(_[a-z]+)+$/.test(value) ? value.replaceAll("_", " ") : visible(value)),
-    );
+    .map(([name, value]) => (shapeOf(name) === "level" ? levelOf(value) : el("span", { class: "value" }, spoken(value)))));
 }
 
-const href = (id) => "#" + encodeURIComponent(keyOf(id));
+// addressOf is an address within the page: of several instances it names which.
+const addressOf = (instance, rest) => "#" + (about.instances.length > 1 ? "@" + encodeURIComponent(about.instances[instance].name) + "/" : "") + rest;
+const href = (id) => addressOf(kindOf(id).instance, encodeURIComponent(keyOf(id)));
+const listHref = (kind, params) => addressOf(kind.instance, paramsText(new Map(Object.entries({ type: kind.type, ...params }))));
 
 function card(id, extra) {
   const op = changeOf.get(id)?.op;
   const name = visible(nameOf(id));
   return el(
     "a",
-    { class: "card" + (extra ? " " + extra : "") + (op ? " " + op : ""), href: href(id), "data-id": id, "data-class": kindOf(id).class, title: name },
+    { class: "card" + (extra ? " " + extra : "") + (op ? " " + op : "") + (isAlarming(id) ? " alarm" : ""), href: href(id), "data-id": id, "data-class": kindOf(id).class, title: name },
     el("span", { class: "line" }, el("bdi", { class: "name" }, name), op && badge(op)),
     el("span", { class: "line detail" }, detail(id)),
   );

@@ -19,14 +19,14 @@ const (
 	relationshipsPerBlock = 4096
 )
 
-// onCards has the properties that stand below a name, by type.
-var onCards = func() map[string][]string {
-	cards := map[string][]string{}
+// onCards has the properties that stand below a name, and inLists the columns of lists, by type.
+var onCards, inLists = map[string][]string{}, map[string][]string{}
+
+func init() {
 	for _, d := range steps.Entities() {
-		cards[d.Name] = d.Card
+		onCards[d.Name], inLists[d.Name] = d.Card, d.List
 	}
-	return cards
-}()
+}
 
 // searched names the properties by whose values entities are found, besides their names and keys.
 var searched = []string{
@@ -57,19 +57,22 @@ func (c *columns) end() { c.records++ }
 
 func (c *columns) clear() { *c = columns{} }
 
-// writeEntities writes two blocks for each few entities: what is needed of all of them from the start, for search and
-// picture, and their properties.
+// writeEntities writes three blocks for each few entities: what is needed of all of them from the start, for search and
+// picture, what their list shows besides, and their properties.
 func (p *page) writeEntities() error {
 	for _, table := range p.entities {
 		block := 0
-		for records, err := range graph.Chunks(p.records(table.typ.Name), entitiesPerBlock) {
+		for records, err := range graph.Chunks(p.records(table.of, table.typ.Name), entitiesPerBlock) {
 			if err != nil {
 				return err
 			}
-			index, properties := table.columns(records)
+			index, list, properties := table.columns(records)
 			id := fmt.Sprintf("%d.%d", table.number, block)
 			block++
 			if err := p.writeJSON("i"+id, index.values); err != nil {
+				return err
+			}
+			if err := p.writeJSON("l"+id, list.values); err != nil {
 				return err
 			}
 			if err := p.writeJSON("p"+id, properties.values); err != nil {
@@ -80,9 +83,12 @@ func (p *page) writeEntities() error {
 	return nil
 }
 
-// columns are what is needed of some entities from the start, and all of their properties.
-func (t *entityTable) columns(records []graph.Record) (index, properties columns) {
-	card := onCards[t.typ.Name]
+// states is the column that says in which figures an entity counts, as overview.Classifier does.
+const states = "_states"
+
+// columns are what is needed of some entities from the start, what their list shows besides, and all of their properties.
+func (t *entityTable) columns(records []graph.Record) (index, list, properties columns) {
+	card, listed := onCards[t.typ.Name], inLists[t.typ.Name]
 	for _, r := range records {
 		index.add("_key", strings.TrimPrefix(r.Key, t.typ.Name+":"))
 		for _, property := range r.Properties {
@@ -92,13 +98,19 @@ func (t *entityTable) columns(records []graph.Record) (index, properties columns
 				index.add(name, value)
 			case isSearched(name) && !isEmpty(property.Value):
 				index.add(name, value)
+			case slices.Contains(listed, name):
+				list.add(name, value)
 			}
 			properties.add(name, value)
 		}
+		if in := t.of.classifier.Counts(t.typ, r); in != 0 {
+			index.add(states, in)
+		}
 		index.end()
+		list.end()
 		properties.end()
 	}
-	return index, properties
+	return index, list, properties
 }
 
 func isSearched(name string) bool {
@@ -137,7 +149,7 @@ func (p *page) writeRelationships() error {
 			}
 			return p.writeJSON("d"+id, properties.values)
 		}
-		for r, err := range p.records(table.typ.Name) {
+		for r, err := range p.records(table.of, table.typ.Name) {
 			if err != nil {
 				return err
 			}
@@ -191,10 +203,10 @@ func (l *endList) add(from, to int) {
 func (l *endList) clear() { *l = endList{bytes: l.bytes[:0]} }
 
 // records yields the records of a type, decoded.
-func (p *page) records(typeName string) iter.Seq2[graph.Record, error] {
-	types := graph.TypesByName(p.source.Graph)
+func (p *page) records(of *instance, typeName string) iter.Seq2[graph.Record, error] {
+	types := graph.TypesByName(of.Graph)
 	return func(yield func(graph.Record, error) bool) {
-		for e, err := range graph.All(p.ctx, p.source.Graph, typeName) {
+		for e, err := range graph.All(p.ctx, of.Graph, typeName) {
 			var r graph.Record
 			if err == nil {
 				r, err = graph.Decode(e.JSON, types)

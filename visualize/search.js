@@ -1,5 +1,5 @@
-// Search. Each block of entities has one text in lower case, a line an entity: its name, and the values by which it is
-// found as well. A search looks for the longest of the words in these texts, and for the others in the lines that
+// Search. Each block of entities has one text in lower case, a line an entity: its name, the values by which it is
+// found as well, and its states, such as status:infected. A search looks for the longest of the words in these texts, and for the others in the lines that
 // have it.
 
 const mostFound = 5000; // of one type; that there are more is said
@@ -11,7 +11,7 @@ function fold(text) {
 // line makes one line of a value.
 const line = (value) => fold(String(value)).replaceAll("\n", " ");
 
-function textOf(block) {
+function textOf(kind, block) {
   const names = Object.keys(block).filter((name) => name !== "displayName");
   const lines = [], starts = [];
   let at = 0;
@@ -19,8 +19,9 @@ function textOf(block) {
     const parts = [line(block.displayName?.[i] ?? "")];
     for (const name of names) {
       const value = block[name][i];
-      if (value !== undefined && value !== null) parts.push(line(value));
+      if (name !== "_states" && value !== undefined && value !== null) parts.push(line(value));
     }
+    for (const f of figuresIn(kind, block._states?.[i] ?? 0)) if (f.word) parts.push("status:" + f.word);
     const l = parts.join("\t");
     starts.push(at);
     lines.push(l);
@@ -30,8 +31,18 @@ function textOf(block) {
 }
 
 function indexText() {
-  for (const kind of kinds) kind.texts = kind.blocks.map(textOf);
+  for (const kind of kinds) kind.texts = kind.blocks.map((block) => textOf(kind, block));
 }
+
+// lineOf is the line of an entity.
+function lineOf(id) {
+  const kind = kindOf(id), number = id - kind.base;
+  if (number >= kind.count) return formerLine(kind.former[number - kind.count]);
+  const { text, starts } = kind.texts[Math.floor(number / about.entitiesPerBlock)], i = number % about.entitiesPerBlock;
+  return text.slice(starts[i], (starts[i + 1] ?? text.length) - 1);
+}
+
+const formerLine = (change) => line(change.name ?? "") + "\t" + line(change.key);
 
 // find gives what matches, best first: {id, rank, name}. accepts says which entities count.
 function find(query, accepts) {
@@ -41,7 +52,7 @@ function find(query, accepts) {
   if (!words.length) return { found, isMore };
   const longest = words.reduce((a, b) => (b.length > a.length ? b : a));
   const whole = words.join(" ");
-  for (const kind of kinds) {
+  for (const kind of kinds.filter(isHere)) {
     let count = 0;
     const take = (id, text) => {
       if (count >= mostFound) return (isMore = true);
@@ -59,7 +70,7 @@ function find(query, accepts) {
         at = text.indexOf(longest, end);
       }
     }
-    kind.former.forEach((change, i) => take(kind.base + kind.count + i, line(change.name ?? "") + "\t" + line(change.key)));
+    kind.former.forEach((change, i) => take(kind.base + kind.count + i, formerLine(change)));
   }
   for (const f of found) f.name = nameOf(f.id);
   const order = new Intl.Collator("en", { numeric: true }).compare;
@@ -104,9 +115,11 @@ function reasonFor(id, query) {
   const kind = kindOf(id), number = id - kind.base;
   const block = kind.blocks[Math.floor(number / about.entitiesPerBlock)];
   if (!block || number >= kind.count) return null;
+  const state = figuresOf(id).find((f) => f.word && words.every((word) => ("status:" + f.word).includes(word)));
+  if (state) return { column: "status", value: state.word };
   for (const column of Object.keys(block).sort()) {
     const value = block[column][number % about.entitiesPerBlock];
-    if (column === "displayName" || value === undefined || value === null) continue;
+    if (column === "displayName" || column === "_states" || value === undefined || value === null) continue;
     for (const one of Array.isArray(value) ? value : [value]) {
       if (words.some((word) => !name.includes(word) && line(one).includes(word))) return { column: column === "_key" ? "key" : column, value: one };
     }

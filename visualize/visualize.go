@@ -1,4 +1,4 @@
-// Package visualize writes a graph as one HTML file that needs no network: the types with their counts, and the
+// Package visualize writes graphs as one HTML file that needs no network: how the fleet is, lists, and the
 // neighbourhood of whatever is searched for or clicked, with what changed in the last run marked. The page's
 // script, style and markup are the files beside this one, written as they are, without a build step; picture.js says
 // how things are laid out. Which graph is written, and to where, is the business of cli.
@@ -20,24 +20,44 @@ import (
 	"time"
 
 	"s1graph/graph"
+	"s1graph/overview"
 )
 
-// Source is what a page is made of.
-type Source struct {
+// Page is what a page is made of.
+type Page struct {
+	Instances []Instance
+
+	// MostDetails is how many relationships there may be for the page to have their properties; 0: DefaultMostDetails.
+	MostDetails int64
+}
+
+// Instance is a graph that a page shows.
+type Instance struct {
 	Graph graph.Snapshot
 
-	// Name is what the page is called after: the instance, or the folder.
+	// Name is what it is called: the instance, or the folder. The names of a page differ.
 	Name string
 
 	// Run and At are the ID of the run that wrote the graph and when it ended; zero where that is unknown.
 	Run string
 	At  time.Time
 
-	// Changes yields what changed in that run; nil where that is unknown. It is asked twice.
+	// Changes yields what changed in that run; nil where that is unknown. It is asked twice. IsFirst says that the run was the
+	// first, which had nothing to compare with.
 	Changes func(context.Context) iter.Seq2[graph.ChangeLine, error]
+	IsFirst bool
 
-	// MostDetails is how many relationships there may be for the page to have their properties; 0: DefaultMostDetails.
-	MostDetails int64
+	// Overview is what the graph comes to, and Trend how that was in earlier runs, the earliest first; nil where it is unknown. An
+	// entity counts in the figures by the time at which ReadAt says that it was read.
+	Overview overview.Overview
+	ReadAt   overview.ReadAt
+	Trend    iter.Seq2[Point, error]
+}
+
+// Point is how a fleet was when a run read it.
+type Point struct {
+	At      time.Time
+	Figures map[string]int64 // see overview.Overview
 }
 
 // DefaultMostDetails keeps the page of 10,000 devices with 60 applications each below 30 MB, details included. A
@@ -56,14 +76,17 @@ type Report struct {
 	NoDetails bool
 }
 
-// Write writes the page. The graph streams through: what stays in memory are the keys of the entities.
-func Write(ctx context.Context, w io.Writer, s Source) (Report, error) {
-	s.MostDetails = cmp.Or(s.MostDetails, DefaultMostDetails)
-	p := &page{ctx: ctx, source: s, out: bufio.NewWriterSize(w, 256<<10)}
-	if err := p.count(); err != nil {
-		return Report{}, err
+// Write writes the page. The graphs stream through: what stays in memory are the keys of the entities.
+func Write(ctx context.Context, w io.Writer, of Page) (Report, error) {
+	p := &page{ctx: ctx, out: bufio.NewWriterSize(w, 256<<10)}
+	for i, of := range of.Instances {
+		instance := &instance{Instance: of, number: i, byName: map[string]*entityTable{}}
+		p.instances = append(p.instances, instance)
+		if err := p.count(instance); err != nil {
+			return Report{}, fmt.Errorf("%s: %w", of.Name, err)
+		}
 	}
-	p.report.NoDetails = p.report.Relationships > s.MostDetails
+	p.report.NoDetails = p.report.Relationships > cmp.Or(of.MostDetails, DefaultMostDetails)
 	for _, part := range []func() error{p.writeHead, p.writeChanges, p.writeEntities, p.writeRelationships, p.writeEnd} {
 		if err := part(); err != nil {
 			return Report{}, err
@@ -75,20 +98,29 @@ func Write(ctx context.Context, w io.Writer, s Source) (Report, error) {
 // page is a page that is being written.
 type page struct {
 	ctx    context.Context
-	source Source
 	out    *bufio.Writer
 	report Report
 
 	deflater *flate.Writer
 
+	instances     []*instance
 	entities      []*entityTable
 	relationships []*relationshipTable
-	byName        map[string]*entityTable // of entities, by type
+}
+
+// instance is one that is being written.
+type instance struct {
+	Instance
+	number     int
+	byName     map[string]*entityTable // by type
+	classifier *overview.Classifier
+	trend      trend
 }
 
 // entityTable is the entities of a type, which are numbered in the order of their keys. Those that went with the last
 // run have the numbers that follow.
 type entityTable struct {
+	of     *instance
 	typ    *graph.Type
 	number int
 	keys   []string
@@ -99,6 +131,7 @@ type entityTable struct {
 
 // relationshipTable is what is known of the relationships of a type before they are written.
 type relationshipTable struct {
+	of       *instance
 	typ      *graph.Type
 	number   int
 	from, to *entityTable // nil where the graph has no relationship of the type that leads anywhere
@@ -106,50 +139,65 @@ type relationshipTable struct {
 	counts   map[graph.Op]int64
 }
 
-// count makes the tables.
-func (p *page) count() error {
-	p.byName = map[string]*entityTable{}
-	for _, t := range p.source.Graph.Types() {
+// count makes the tables of an instance.
+func (p *page) count(of *instance) (err error) {
+	if of.ReadAt == nil {
+		of.ReadAt = func(*graph.Type, string) (time.Time, bool) { return time.Time{}, false }
+	}
+	if of.Trend == nil {
+		of.Trend = graph.None
+	}
+	if of.classifier, err = overview.NewClassifier(p.ctx, of.Graph, of.ReadAt); err != nil {
+		return err
+	}
+	for point, err := range of.Trend {
+		if err != nil {
+			return err
+		}
+		of.trend.add(point)
+	}
+	first := len(p.relationships)
+	for _, t := range of.Graph.Types() {
 		if t.Relationship {
-			p.relationships = append(p.relationships, &relationshipTable{typ: t, number: len(p.relationships), counts: map[graph.Op]int64{}})
+			p.relationships = append(p.relationships, &relationshipTable{of: of, typ: t, number: len(p.relationships), counts: map[graph.Op]int64{}})
 			continue
 		}
-		table := &entityTable{typ: t, number: len(p.entities), former: map[string]int{}, counts: map[graph.Op]int64{}}
-		for d, err := range p.source.Graph.Digests(p.ctx, t.Name) {
+		table := &entityTable{of: of, typ: t, number: len(p.entities), former: map[string]int{}, counts: map[graph.Op]int64{}}
+		for d, err := range of.Graph.Digests(p.ctx, t.Name) {
 			if err != nil {
 				return fmt.Errorf("type %s: %w", t.Name, err)
 			}
 			table.keys = append(table.keys, d.Key)
 		}
-		p.entities, p.byName[t.Name] = append(p.entities, table), table
+		p.entities, of.byName[t.Name] = append(p.entities, table), table
 		p.report.Entities += int64(len(table.keys))
 	}
-	for _, table := range p.relationships {
-		table.from, table.to = p.byName[table.typ.From], p.byName[table.typ.To]
-		for d, err := range p.source.Graph.Digests(p.ctx, table.typ.Name) {
+	for _, table := range p.relationships[first:] {
+		table.from, table.to = of.byName[table.typ.From], of.byName[table.typ.To]
+		for d, err := range of.Graph.Digests(p.ctx, table.typ.Name) {
 			if err != nil {
 				return fmt.Errorf("type %s: %w", table.typ.Name, err)
 			}
 			if table.from == nil || table.to == nil { // of a graph that another program wrote
 				from, to, _ := graph.RelationshipEnds(d.Key)
-				table.from, table.to = p.tableOf(from), p.tableOf(to)
+				table.from, table.to = of.tableOf(from), of.tableOf(to)
 			}
 			table.count++
 		}
 		p.report.Relationships += table.count
 	}
-	return p.countChanges()
+	return p.countChanges(of)
 }
 
 // tableOf is the table of the type that a key begins with.
-func (p *page) tableOf(key string) *entityTable {
+func (i *instance) tableOf(key string) *entityTable {
 	typeName, _, _ := strings.Cut(key, ":")
-	return p.byName[typeName]
+	return i.byName[typeName]
 }
 
-func (p *page) relationshipTable(typeName string) *relationshipTable {
+func (p *page) relationshipTable(of *instance, typeName string) *relationshipTable {
 	for _, t := range p.relationships {
-		if t.typ.Name == typeName {
+		if t.of == of && t.typ.Name == typeName {
 			return t
 		}
 	}

@@ -84,16 +84,22 @@ func folder(t *testing.T, entities, relationships []record) *jsonstore.Folder {
 	return f
 }
 
-func write(t *testing.T, s visualize.Source) (string, visualize.Report) {
+// write writes the page of one graph, or of several.
+func write(t *testing.T, of ...visualize.Instance) (string, visualize.Report) {
+	t.Helper()
+	return writePage(t, visualize.Page{Instances: of})
+}
+
+func writePage(t *testing.T, of visualize.Page) (string, visualize.Report) {
 	t.Helper()
 	var page bytes.Buffer
-	report, err := visualize.Write(t.Context(), &page, s)
+	report, err := visualize.Write(t.Context(), &page, of)
 	require.NoError(t, err)
 	return page.String(), report
 }
 
 func TestThePolicyAllowsThePagesOwnScriptAndStyleAndNothingElse(t *testing.T) {
-	page, _ := write(t, visualize.Source{Graph: folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil), Name: "x"})
+	page, _ := write(t, visualize.Instance{Graph: folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil), Name: "x"})
 	policy := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindStringSubmatch(page)[1]
 	hash := func(tag string) string {
 		content := regexp.MustCompile(`(?s)<` + tag + `>(.*?)</` + tag + `>`).FindStringSubmatch(page)[1]
@@ -108,7 +114,7 @@ func TestThePolicyAllowsThePagesOwnScriptAndStyleAndNothingElse(t *testing.T) {
 
 func TestNamesAreInNoMarkup(t *testing.T) {
 	hostile := `</script><script>alert(1)</script><img src=x onerror=alert(1)>`
-	page, _ := write(t, visualize.Source{
+	page, _ := write(t, visualize.Instance{
 		Graph: folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", hostile, record{"osName": hostile})}, nil),
 		Name:  hostile,
 	})
@@ -118,8 +124,8 @@ func TestNamesAreInNoMarkup(t *testing.T) {
 
 func TestTheSameGraphGivesTheSamePage(t *testing.T) {
 	f := folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", record{"osName": "x", "tag.b": "y"})}, nil)
-	first, _ := write(t, visualize.Source{Graph: f, Name: "x"})
-	second, _ := write(t, visualize.Source{Graph: f, Name: "x"})
+	first, _ := write(t, visualize.Instance{Graph: f, Name: "x"})
+	second, _ := write(t, visualize.Instance{Graph: f, Name: "x"})
 	assert.True(t, first == second)
 }
 
@@ -132,13 +138,13 @@ func TestWhatDoesNotFitIsLeftOutAndCounted(t *testing.T) {
 	}
 	f := folder(t, []record{device, app}, []record{has(app), has(gone)})
 
-	page, report := write(t, visualize.Source{Graph: f, Name: "x"})
+	page, report := write(t, visualize.Instance{Graph: f, Name: "x"})
 	assert.Equal(t, visualize.Report{Entities: 2, Relationships: 2, Dangling: 1}, report)
 	place := slices.IndexFunc(steps.Relationships(), func(d *model.Description) bool { return d.Name == "sentinelone_device_has_application" })
 	details := fmt.Sprintf(`<script type="text/plain" id="d%d.0">`, place)
 	assert.True(t, strings.Contains(page, details))
 
-	page, report = write(t, visualize.Source{Graph: f, Name: "x", MostDetails: 1})
+	page, report = writePage(t, visualize.Page{Instances: []visualize.Instance{{Graph: f, Name: "x"}}, MostDetails: 1})
 	assert.True(t, report.NoDetails)
 	assert.False(t, strings.Contains(page, details))
 	assert.True(t, strings.Contains(page, `"hasDetails":false`))
@@ -148,13 +154,13 @@ func TestWritingEndsWhenItIsToldTo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	f := folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil)
-	_, err := visualize.Write(ctx, io.Discard, visualize.Source{Graph: f, Name: "x"})
+	_, err := visualize.Write(ctx, io.Discard, visualize.Page{Instances: []visualize.Instance{{Graph: f, Name: "x"}}})
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
 func TestALineOfChangesThatIsNoneIsNamed(t *testing.T) {
 	f := folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "A", nil)}, nil)
-	_, err := visualize.Write(t.Context(), io.Discard, visualize.Source{Graph: f, Name: "x", Changes: changeLines(`{"op":"created","type":"t","key":"k"}` + "\n{\n")})
+	_, err := visualize.Write(t.Context(), io.Discard, visualize.Page{Instances: []visualize.Instance{{Graph: f, Name: "x", Changes: changeLines(`{"op":"created","type":"t","key":"k"}` + "\n{\n")}}})
 	assert.ErrorContains(t, err, "changes: line 2: ")
 }
 

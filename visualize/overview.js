@@ -1,0 +1,115 @@
+// The first screen: how the fleet is, what somebody should look into, the types, and what changed. Of several instances it
+// is a table with a row each.
+
+function showOverview() {
+  if (current < 0) return showInstances();
+  const instance = about.instances[current];
+  const elements = new Map();
+  const sections = inOrder.filter((kind) => isHere(kind) && isShownKind(kind)).map((kind) => {
+    const element = el("a", { class: "card type", href: listHref(kind), "data-class": kind.class, "data-type": kind.type, title: kind.type },
+      el("span", { class: "line" }, el("span", { class: "name" }, label(kind)), el("span", { class: "total" }, count(shownCount(kind)))),
+      el("span", { class: "line detail" }, el("span", { class: "value" }, kind.class)), el("span", { class: "marks" }, opBadges(kind.changes)));
+    elements.set(kind.index, element);
+    return { className: kind.class, element };
+  });
+  const picture = el("div", { class: "picture overview" }, drawColumns(sections));
+  const [things, joins] = [kinds, links].map((list) => list.filter(isHere).reduce((n, x) => n + x.count, 0));
+  main.replaceChildren(
+    el("div", { class: "intro" },
+      el("h1", {}, el("bdi", {}, visible(instance.name))),
+      el("p", {}, `${plural(things, "entity", "entities")}, ${plural(joins, "relationship")}`,
+        instance.at ? ` · as of ${when(instance.at)}` : "", instance.run ? el("span", { class: "run" }, ` · run ${instance.run}`) : "")),
+    things ? drawAttention(instance) : "",
+    things ? drawFleet(instance) : "",
+    things ? el("section", { class: "block" }, el("h2", {}, "Types"), picture) : notice("The graph is empty.", "Nothing was read from the tenant yet."),
+    isReady ? changeSummary(instance) : "",
+  );
+  lines = links.filter((l) => l.from >= 0 && l.count > 0 && isShownLink(l) && elements.has(l.from) && elements.has(l.to)).map((l) => ({
+    from: elements.get(l.from), to: elements.get(l.to), text: l.class, title: `${l.type}: ${count(l.count)}`,
+  }));
+  if (things) draw(picture);
+}
+
+// valueOfFigure is what a figure comes to, by the filters; undefined where it is not known, or its type is left out.
+function valueOfFigure(instance, f) {
+  const value = instance.figures?.[f.name];
+  if (value === undefined || hidden.kinds.has(f.type)) return undefined;
+  if (!hidden.unchanged || !f.type) return value;
+  return changes.filter((c) => isHere(kindOf(c.id)) && countsIn(c.id, f.name)).length;
+}
+
+// figureLink leads to the list of what a figure counts; where nothing is counted, it is no link.
+function figureLink(f, value, attributes, ...children) {
+  const kind = kinds.find((k) => isHere(k) && k.type === f.type);
+  if (kind && value) return el("a", { ...attributes, href: listHref(kind, f.word ? { is: f.name } : {}), title: f.doc, "data-figure": f.name }, children);
+  return el("span", { ...attributes, title: f.doc, "data-figure": f.name }, children);
+}
+
+function drawAttention(instance) {
+  const all = about.attention.map((name) => [figure(name), valueOfFigure(instance, figure(name))]);
+  if (all.every(([, value]) => value === undefined)) return "";
+  const tiles = all.filter(([, value]) => value > 0).map(([f, value]) =>
+    figureLink(f, value, { class: "tile" + (urgency(f.name) < 3 ? " alarm" : "") },
+      el("span", { class: "line" }, el("span", { class: "total" }, count(value)), delta(instance, f.name), sparkline(instance, f.name)),
+      el("span", { class: "word" }, f.word), el("span", { class: "of" }, f.line)));
+  return el("section", { class: "block attention" }, el("h2", {}, "Needs attention"),
+    tiles.length ? el("div", { class: "tiles" }, tiles) : el("p", { class: "empty" }, hidden.kinds.size || hidden.unchanged ? "Nothing that the filters let through." : "Nothing: no agent is infected, no critical threat is open, no device is unprotected."));
+}
+
+// drawFleet draws all figures, a line for each kind of thing.
+function drawFleet(instance) {
+  const rows = new Map();
+  for (const f of about.figures) {
+    const value = valueOfFigure(instance, f);
+    if (value === undefined || (f.word && !value && !instance.change?.[f.name])) continue;
+    const row = rows.get(f.line) ?? { figures: [], trend: sparkline(instance, f.name) }; // of the first figure: the others are parts of it
+    rows.set(f.line, row);
+    if (f.word) row.figures.push(figureLink(f, value, { class: "figure" }, el("span", { class: "total" }, count(value)), " ", f.word, delta(instance, f.name)));
+    else row.total = figureLink(f, value, { class: "total" }, count(value), delta(instance, f.name));
+  }
+  if (!rows.size) return "";
+  return el("section", { class: "block fleet" }, el("h2", {}, "The fleet"), el("dl", {}, [...rows].map(([line, { total, trend, figures }]) =>
+    el("div", {}, el("dt", {}, line), el("dd", { class: "sum" }, total, trend), el("dd", { class: "figures" }, figures)))));
+}
+
+const opBadges = (ops) => ["created", "updated", "rekeyed", "deleted"].filter((op) => ops?.[op]).map((op) =>
+  el("span", { class: "badge " + op, title: `${marks[op].word} in the last run` }, marks[op].sign + count(ops[op])));
+
+function changeSummary(instance) {
+  const shown = changes.filter((c) => isHere(kindOf(c.id)) && isShownKind(kindOf(c.id)));
+  if (!shown.length) return el("section", { class: "list" }, el("h2", {}, "Changes"), el("p", { class: "empty" }, withoutChanges(instance)));
+  const first = byWeight(shown).slice(0, 8);
+  return el("section", { class: "list" }, el("h2", {}, "Changed in the last run"), first.map(changeRow),
+    shown.length > first.length ? el("a", { class: "all", href: addressOf(current, "changes") }, `All ${plural(shown.length, "change")}`) : null);
+}
+
+// withoutChanges says why there are no changes to show.
+function withoutChanges(instance) {
+  if (instance.isFirst) return "This is the first run: there is no earlier one to compare it with.";
+  if (!instance.hasChanges) return "The folder does not say what changed: a copy of a graph has no earlier run to compare it with.";
+  const all = changes.some((c) => isHere(kindOf(c.id)));
+  return all ? "The filters leave out all that changed." : "Nothing changed since the run before.";
+}
+
+// showInstances has a row for each instance, those first that have most that is urgent.
+function showInstances() {
+  const shown = ["agents", ...about.attention, "threatsOpen"].map(figure).filter((f) => about.instances.some((i) => i.figures?.[f.name] > 0));
+  const urgent = (i) => about.attention.map((name) => i.figures?.[name] ?? 0);
+  const order = about.instances.map((instance, place) => ({ instance, place })).sort((a, b) => {
+    const [x, y] = [urgent(a.instance), urgent(b.instance)];
+    const differs = x.findIndex((n, i) => n !== y[i]);
+    return differs < 0 ? a.place - b.place : y[differs] - x[differs];
+  });
+  main.replaceChildren(
+    el("div", { class: "intro" }, el("h1", {}, "All instances"), el("p", {}, plural(about.instances.length, "instance"))),
+    el("div", { class: "across" }, el("table", { class: "table instances" },
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Instance"), shown.map((f) => el("th", { scope: "col", class: "as-number", title: f.doc }, `${f.line} ${f.word}`)), el("th", { scope: "col" }, "As of"))),
+      el("tbody", {}, order.map(({ instance, place }) => el("tr", { class: "row", "data-instance": instance.name },
+        el("td", { class: "main" }, el("a", { class: "name", href: addressOf(place, "") }, el("bdi", {}, visible(instance.name)))),
+        shown.map((f) => {
+          const value = instance.figures?.[f.name];
+          return el("td", { class: "as-number" + (value && urgency(f.name) >= 0 && urgency(f.name) < 3 ? " alarm" : ""), "data-label": `${f.line} ${f.word}` },
+            value === undefined ? el("span", { class: "unknown" }, "unknown") : count(value), " ", delta(instance, f.name));
+        }),
+        el("td", { "data-label": "As of" }, instance.at ? when(instance.at) : "unknown")))))));
+}
