@@ -158,7 +158,7 @@ func (r *rule) more(instance string) string {
 	return "s1graph query " + r.query + " --instance " + instance
 }
 
-// queryFor is the question of the library that shows more of what a condition looks at.
+// queryFor is the saved query that shows more of what a condition looks at.
 func queryFor(c *condition) string {
 	switch {
 	case c.types[threatType]:

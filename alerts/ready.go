@@ -14,7 +14,7 @@ type ReadyRule struct {
 	Severity string // a word, or a template that gives one
 	Title    string
 	Text     string
-	Query    string // question of the library that shows more; "" where none fits better than its types say
+	Query    string // saved query that shows more; "" where none fits better than its types say
 	AtLeast  int
 	Ended    bool  // the end of the state is told too
 	Days     []int // that days in the configuration replaces; empty where the rule has none

@@ -55,7 +55,7 @@ type rule struct {
 	mute     time.Duration
 	ended    bool
 	hash     string // of the condition
-	query    string // question of the library that shows more
+	query    string // saved query that shows more
 	own      bool   // the condition is the user's, and no ready-made one
 }
 

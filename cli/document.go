@@ -18,7 +18,7 @@ import (
 func (c *commands) document() *cli.Command {
 	return &cli.Command{
 		Name:  "document",
-		Usage: "write the data model, the question library and what alerts can say, as they stand in the code",
+		Usage: "write docs/data-model.md, docs/queries.md and docs/alerts.md from the code",
 		Description: `Example, in the repository, after a property was added:
 
     s1graph document

@@ -13,17 +13,17 @@ import (
 func (c *commands) forget() *cli.Command {
 	return &cli.Command{
 		Name:      "forget",
-		Usage:     "remove types that are read no longer from the graph",
+		Usage:     "delete types that are no longer read from the graph",
 		ArgsUsage: "TYPE…",
 		Description: `Example, where the configuration has skip: [threats]:
 
     s1graph forget sentinelone_threat --instance acme
 
-What runs leave out, and what the token may not read any more, stays in the graph as it was last read. This removes
+What runs leave out, and what the token may no longer read, stays in the graph as it was last read. This deletes
 such types, and the relationships that lead to them, from the graph files and from Neo4j. It lists what goes, and asks,
-unless --yes is given. No change is reported and nobody is told; a type that is read again some day is a baseline.
+unless --yes is given. No change is reported, and no alert is sent; a type that is read again later is a baseline.
 
-Neither the console nor its token is needed. Exit code 3: they are forgotten, and Neo4j is behind.`,
+Neither the console nor its token is needed. Exit code 3: they are deleted, and Neo4j is behind.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
 		}, settingFlags(config.Graph, config.Database, config.Sync, config.Logging)...),
@@ -60,7 +60,7 @@ func (c *commands) forgetTypes(ctx *cli.Context, settings *config.Config, names 
 	if err := c.out.flush(); err != nil {
 		return err
 	}
-	if err := c.confirm(ctx, "This removes them from the graph. Type yes to go on:", "yes", "removed"); err != nil {
+	if err := c.confirm(ctx, "This deletes them from the graph. Type yes to go on:", "yes", "deleted"); err != nil {
 		return err
 	}
 	summary, err := connector.Forget(ctx.Context, connector.Options{

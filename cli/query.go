@@ -21,9 +21,9 @@ import (
 func (c *commands) query() *cli.Command {
 	return &cli.Command{
 		Name:      "query",
-		Usage:     "ask the graph in Neo4j a question of the library, or one of your own",
-		ArgsUsage: "[QUESTION]",
-		Description: `Examples: the questions that there are, one of them, and one of your own:
+		Usage:     "run a saved query, or Cypher of your own, on the graph in Neo4j",
+		ArgsUsage: "[QUERY]",
+		Description: `Examples: the list of saved queries, one of them, and Cypher of your own:
 
     s1graph query
     s1graph query silent-agents --param days=30 --scope acme
@@ -32,19 +32,19 @@ func (c *commands) query() *cli.Command {
 Statements only read: the server refuses one that writes. The database is that of run --store neo4j; its
 password is in the variable ` + config.PasswordVariable + ` or in a file.`,
 		Flags: append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "param", Usage: "parameter of the question, as `NAME=VALUE`; may be given several times"},
+			&cli.StringSliceFlag{Name: "param", Usage: "parameter of the query, as `NAME=VALUE`; may be given several times"},
 			&cli.StringFlag{Name: "scope", Usage: "ask of this `INSTANCE` alone, which is the parameter scope; all: of all", DefaultText: "all"},
-			&cli.StringFlag{Name: "cypher", Usage: "ask this `STATEMENT` instead of a question; a parameter's value is JSON there, or else a text"},
-			&cli.BoolFlag{Name: "show", Usage: "print the question with its parameters, as Neo4j Browser takes it, and do not ask it", DisableDefaultText: true},
+			&cli.StringFlag{Name: "cypher", Usage: "run this `STATEMENT` instead of a saved query; a parameter's value is read as JSON, else as a text"},
+			&cli.BoolFlag{Name: "show", Usage: "print the query with its parameters, to paste into Neo4j Browser, and do not run it", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each row, a line each", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "csv", Usage: "print CSV, in which no spreadsheet finds a formula", DisableDefaultText: true},
 		}, settingFlags(config.Database, config.Logging)...),
 		Action: func(ctx *cli.Context) error {
 			switch {
 			case ctx.NArg() > 1:
-				return misuse("query takes one question, not %q too; s1graph query lists them", ctx.Args().Get(1))
+				return misuse("query takes one saved query, not %q too; s1graph query lists them", ctx.Args().Get(1))
 			case ctx.NArg() == 1 && ctx.IsSet("cypher"):
-				return misuse("query takes a question or --cypher, not both")
+				return misuse("query takes a saved query or --cypher, not both")
 			case ctx.Bool("json") && ctx.Bool("csv"):
 				return misuse("--json and --csv contradict each other: give one of them")
 			case ctx.NArg() == 0 && !ctx.IsSet("cypher"):
@@ -65,14 +65,14 @@ password is in the variable ` + config.PasswordVariable + ` or in a file.`,
 func (c *commands) listQuestions(ctx *cli.Context) error {
 	for _, flag := range []string{"param", "scope", "show", "json", "csv"} {
 		if ctx.IsSet(flag) {
-			return misuse("--%s needs a question, such as: s1graph query silent-agents --%s …; s1graph query lists them", flag, flag)
+			return misuse("--%s needs a saved query, such as: s1graph query silent-agents --%s …; s1graph query lists them", flag, flag)
 		}
 	}
 	var rows [][]any
 	for _, q := range queries.All() {
 		rows = append(rows, []any{q.Name, q.Title})
 	}
-	c.out.table([]string{"name", "question"}, rows)
+	c.out.table([]string{"name", "answers"}, rows)
 	c.out.sentence("\nAsk one with s1graph query NAME; add --show to see what it asks and its parameters.")
 	return c.out.flush()
 }
@@ -99,7 +99,7 @@ func newStatement(ctx *cli.Context) (*statement, error) {
 	name := ctx.Args().First()
 	q, found := queries.Find(name)
 	if !found {
-		return nil, misuse("there is no question %q; %ss1graph query lists them", name, suggestion(name, questionNames()))
+		return nil, misuse("there is no saved query %q; %ss1graph query lists them", name, suggestion(name, questionNames()))
 	}
 	if ctx.Bool("show") {
 		fillIn(&q, given)
@@ -249,7 +249,7 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// readError says what a person can do about a question that was not answered.
+// readError says what a person can do about a query that failed.
 func (c *commands) readError(ctx *cli.Context, err error) error {
 	refused, isRefused := errors.AsType[*neo4j.Neo4jError](err)
 	switch {
@@ -261,7 +261,7 @@ func (c *commands) readError(ctx *cli.Context, err error) error {
 		return &ending{failed, err}
 	case !isRefused:
 		if neo4j.IsConnectivityError(err) {
-			return &ending{failed, fmt.Errorf("the connection to Neo4j was lost: %w; ask again", err)}
+			return &ending{failed, fmt.Errorf("the connection to Neo4j was lost: %w; run the query again", err)}
 		}
 		return err
 	case refused.Code == "Neo.ClientError.Statement.AccessMode":

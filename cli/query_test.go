@@ -340,11 +340,11 @@ func TestWrongUsageOfQueryEndsWithWhatToDo(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"silent-agnets"}, `there is no question "silent-agnets"; did you mean silent-agents? s1graph query lists them`},
-		{[]string{"silent-agents", "license-use"}, `query takes one question, not "license-use" too; s1graph query lists them`},
-		{[]string{"silent-agents", "--cypher", "RETURN 1"}, `query takes a question or --cypher, not both`},
+		{[]string{"silent-agnets"}, `there is no saved query "silent-agnets"; did you mean silent-agents? s1graph query lists them`},
+		{[]string{"silent-agents", "license-use"}, `query takes one saved query, not "license-use" too; s1graph query lists them`},
+		{[]string{"silent-agents", "--cypher", "RETURN 1"}, `query takes a saved query or --cypher, not both`},
 		{[]string{"silent-agents", "--json", "--csv"}, `--json and --csv contradict each other: give one of them`},
-		{[]string{"--json"}, `--json needs a question, such as: s1graph query silent-agents --json …; s1graph query lists them`},
+		{[]string{"--json"}, `--json needs a saved query, such as: s1graph query silent-agents --json …; s1graph query lists them`},
 		{[]string{"silent-agents", "--param", "days"}, `--param must be NAME=VALUE, such as days=30`},
 		{[]string{"silent-agents", "--param", "days=1", "--param", "days=2"}, `--param days is given twice`},
 		{[]string{"silent-agents", "--param", "scope=a", "--scope", "b"}, `--scope and --param scope are the same: give one of them`},

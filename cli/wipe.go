@@ -14,7 +14,7 @@ import (
 func (c *commands) wipe() *cli.Command {
 	return &cli.Command{
 		Name:  "wipe",
-		Usage: "remove one instance's graph from Neo4j",
+		Usage: "delete one instance's graph from Neo4j",
 		Description: `Example:
 
     s1graph wipe --store neo4j --instance acme
@@ -31,7 +31,7 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			}
 			switch {
 			case !settings.HasNeo4j():
-				return misuse("wipe removes a graph from Neo4j, and the store is %s: say --store neo4j", settings.Store)
+				return misuse("wipe deletes a graph from Neo4j, and the store is %s: give --store neo4j", settings.Store)
 			case settings.Instance == "":
 				return misuse("wipe needs the instance whose graph is to go: --instance NAME")
 			}
@@ -46,15 +46,15 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			if foreign != "" {
 				c.err.line("%s", harmless.Text(foreign))
 			}
-			question := "This removes the graph of " + harmless.Text(settings.Instance) + " from Neo4j. Type its name to go on:"
-			if err := c.confirm(ctx, question, settings.Instance, "removed"); err != nil {
+			question := "This deletes the graph of " + harmless.Text(settings.Instance) + " from Neo4j. Type its name to go on:"
+			if err := c.confirm(ctx, question, settings.Instance, "deleted"); err != nil {
 				return err
 			}
 			result, err := connector.Wipe(ctx.Context, o)
 			if err != nil {
 				return err
 			}
-			c.out.line("Removed %d nodes and relationships of %s from Neo4j.", result.Rows, harmless.Text(settings.Instance))
+			c.out.line("Deleted %d nodes and relationships of %s from Neo4j.", result.Rows, harmless.Text(settings.Instance))
 			return c.out.flush()
 		},
 	}

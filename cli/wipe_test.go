@@ -13,7 +13,7 @@ func TestWipeIsToldWhatToRemove(t *testing.T) {
 	t.Chdir(t.TempDir())
 	database := []string{"NEO4J_URI=bolt://127.0.0.1:1", "NEO4J_PASSWORD=hunter2"}
 	for args, want := range map[[5]string]string{
-		{"wipe"}:                     "say --store neo4j",
+		{"wipe"}:                     "give --store neo4j",
 		{"wipe", "--store", "neo4j"}: "--instance NAME",
 		{"wipe", "--store=neo4j", "--instance=a"}: "say --yes",
 	} {
@@ -43,16 +43,16 @@ func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
 	who.stdin = "yes\n"
 	refused := who.s1graph(t, "wipe", "--store", "neo4j")
 	assert.Equal(t, 2, refused.code)
-	assert.Contains(t, refused.stderr, "nothing was removed")
+	assert.Contains(t, refused.stderr, "nothing was deleted")
 
 	who.stdin = scope + "\n"
 	wiped := who.s1graph(t, "wipe", "--store", "neo4j")
 	assert.Equal(t, 0, wiped.code, wiped.stderr)
-	assert.Regexp(t, `Removed \d+ nodes and relationships`, wiped.stdout)
+	assert.Regexp(t, `Deleted \d+ nodes and relationships`, wiped.stdout)
 
 	again := who.s1graph(t, "wipe", "--store", "neo4j", "--yes")
 	assert.Equal(t, 0, again.code, again.stderr)
-	assert.Contains(t, again.stdout, "Removed 0 ")
+	assert.Contains(t, again.stdout, "Deleted 0 ")
 }
 
 func TestWipeSaysWhoseGraphItRemovesWhereItIsNotTheFolders(t *testing.T) {
@@ -72,7 +72,7 @@ func TestWipeSaysWhoseGraphItRemovesWhereItIsNotTheFolders(t *testing.T) {
 	wiped := who.s1graph(t, "wipe", "--store", "neo4j", "--dir", "other", "--yes")
 	assert.Equal(t, 0, wiped.code, wiped.stderr)
 	assert.Regexp(t, `is not that of the folder other: it belongs to one with the identity [0-9a-f]{32}, came from the console 127\.0\.0\.1:\d+, and its run is 000001-`, wiped.stderr)
-	assert.Regexp(t, `Removed \d\d+ nodes and relationships`, wiped.stdout)
+	assert.Regexp(t, `Deleted \d\d+ nodes and relationships`, wiped.stdout)
 
 	assert.Equal(t, 0, who.s1graph(t, "run", "--dir", "other", "--store", "neo4j").code)
 	own := who.s1graph(t, "wipe", "--store", "neo4j", "--dir", "other", "--yes")

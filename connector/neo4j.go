@@ -306,7 +306,7 @@ func Wipe(ctx context.Context, o Options) (StoreResult, error) {
 		}
 	})
 	if err != nil {
-		err = fmt.Errorf("what is left of %s is removed when it is wiped again: %w", o.Config.Instance, err)
+		err = fmt.Errorf("what is left of %s is deleted when it is wiped again: %w", o.Config.Instance, err)
 	}
 	return StoreResult{Name: "neo4j", Statements: result.Statements, Rows: result.Rows, Seconds: time.Since(started).Seconds()}, err
 }

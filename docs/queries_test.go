@@ -50,5 +50,5 @@ func ExampleWriteQueries() {
 	lines := strings.Split(b.String(), "\n")
 	fmt.Println(lines[2])
 	// Output:
-	// # The question library
+	// # Saved queries
 }

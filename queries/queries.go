@@ -1,8 +1,8 @@
-// Package queries is the question library: what analysts ask of the graph in Neo4j, one question a .cypher
+// Package queries has the saved queries: what analysts ask of the graph in Neo4j, one query a .cypher
 // file, each with a title, a description, parameters and columns in the comment that it begins with. The
 // files are part of the program. Connecting, printing and asking a person for parameters are left to others.
 //
-// The questions ask over the classes (Device, HostAgent, Finding…) of docs/data-model.md, and every one of
+// The queries are over the classes (Device, HostAgent, Finding…) of docs/data-model.md, and every one of
 // them takes the parameter scope: the instance it is limited to, or null for all that the database holds.
 package queries
 
