@@ -120,9 +120,12 @@ func tallyOf(run *jsonstore.Run) (tally, error) {
 		if v.Compliant {
 			t.compliant++
 		}
-		demands := namesOf(v.Reasons, posture.Demand)
-		slices.Sort(demands)
-		for _, demand := range slices.Compact(demands) {
+		demands := map[string]bool{}
+		for _, reason := range v.Reasons {
+			_, demand := posture.Split(reason)
+			demands[demand] = true
+		}
+		for demand := range demands {
 			t.demands[demand]++
 		}
 	}
@@ -248,10 +251,14 @@ func (s *screen) printPosture(t tally, devices func(all bool) ([]device, error))
 	}
 	rows = nil
 	for _, d := range found {
-		rows = append(rows, []any{s.clip(d.DisplayName), s.clip(strings.Join(d.Owners, ", ")), s.clip(d.Site), strings.Join(namesOf(d.Reasons, harmless.Text), between)})
+		because := namesOf(d.Reasons, func(reason string) string {
+			is, _ := posture.Split(reason)
+			return harmless.Text(is)
+		})
+		rows = append(rows, []any{s.clip(d.DisplayName), s.clip(strings.Join(d.Owners, ", ")), s.clip(d.Site), strings.Join(because, between)})
 	}
 	s.line("")
-	s.table([]string{"device", "owners", "site", "reasons"}, rows)
+	s.table([]string{"device", "owners", "site", "because"}, rows)
 	return nil
 }
 

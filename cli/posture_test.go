@@ -64,10 +64,10 @@ active_threats may be 0 at most                     1
 firewall_enabled must be true                       1
 last_synced_interval may be 24 hours at most        1
 
-DEVICE    OWNERS  SITE  REASONS
-AARDVARK                infected is true, and must be false
-Beta                    firewall_enabled is false, and must be true; last_synced_interval is over 24 hours
-zeta                    active_threats is 2, and may be 0 at most; infected is true, and must be false
+DEVICE    OWNERS  SITE  BECAUSE
+AARDVARK                infected is true
+Beta                    firewall_enabled is false; last_synced_interval is over 24 hours
+zeta                    active_threats is 2; infected is true
 `, ""}, s1graph(t, "posture", "--instance", "test"))
 	terminal := invocation{width: 100, environment: []string{"NO_COLOR=1"}}.s1graph(t, "posture", "--instance", "test")
 	assert.Regexp(t, `(?m)^│ +│ +│ +│ last_synced_interval is over 24 hours +│$`, terminal.stdout, "a reason a line")

@@ -203,15 +203,15 @@ func (e *evaluation) faults(p *config.PosturePolicy, agent *graph.Record) []stri
 	return faults
 }
 
-// Demand is what a device does not meet by a reason, without what the device is like: firewall_enabled must be true. So
-// reasons can be counted.
-func Demand(reason string) string {
-	attribute, is, _ := strings.Cut(reason, " is ")
-	if hours, isOver := strings.CutPrefix(is, "over "); isOver {
-		return attribute + " may be " + hours + " at most"
+// Split says apart what a reason says of the device, such as firewall_enabled is false, and what is demanded, such as
+// firewall_enabled must be true. The latter is the same for all devices, so that it can be counted.
+func Split(reason string) (is, demand string) {
+	attribute, value, _ := strings.Cut(reason, " is ")
+	if hours, isOver := strings.CutPrefix(value, "over "); isOver {
+		return reason, attribute + " may be " + hours + " at most"
 	}
-	if i := strings.LastIndex(is, ", and "); i >= 0 {
-		return attribute + " " + is[i+len(", and "):]
+	if i := strings.LastIndex(reason, ", and "); i > len(attribute) {
+		return reason[:i], attribute + " " + reason[i+len(", and "):]
 	}
-	return reason
+	return reason, reason
 }
