@@ -22,27 +22,35 @@ func (c *commands) changes() *cli.Command {
 	return &cli.Command{
 		Name:  "changes",
 		Usage: "say what the past runs changed",
-		Description: `Examples: the last day, agents that went away this week, and all that is kept, for another program:
+		Description: `Examples: the last day, agents that went away this week, all that is kept, for another program, and how many changes
+there were in all instances of the configuration file, a row each:
 
     s1graph changes --since 24h
     s1graph changes --since 7d --type agent --op deleted
     s1graph changes --json
+    s1graph changes --all --since 24h
 
 The newest stand last. It can be asked while a run is under way. How long changes are kept is set by changesKept in
 the configuration file.`,
 		Flags: append([]cli.Flag{
+			allFlag(),
 			&cli.StringFlag{Name: "since", Usage: "of the runs that started since `TIME` alone: so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z; days begin at midnight UTC"},
 			&cli.StringSliceFlag{Name: "type", Usage: "changes of this `TYPE` alone, such as agent or sentinelone_agent; may be given several times"},
 			&cli.StringSliceFlag{Name: "op", Usage: "changes of this `KIND` alone: created, updated, deleted or rekeyed; may be given several times"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each change, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
-		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
+		Action: func(ctx *cli.Context) error {
 			wanted, err := newChangeFilter(ctx, time.Now())
 			if err != nil {
 				return err
 			}
-			return c.printLog(ctx, settings.Dir, wanted)
-		}),
+			if ctx.Bool("all") {
+				return c.rowOfEach(ctx, []string{"runs", "created", "updated", "deleted", "renamed", "latest"}, func(settings *config.Config) ([]any, error) {
+					return wanted.row(ctx.Context, settings.Dir)
+				})
+			}
+			return c.ofFolder(func(ctx *cli.Context, settings *config.Config) error { return c.printLog(ctx, settings.Dir, wanted) })(ctx)
+		},
 	}
 }
 
@@ -113,51 +121,87 @@ func (f changeFilter) takes(c *graph.ChangeLine) bool {
 	return (len(f.types) == 0 || slices.Contains(f.types, c.Type)) && (len(f.ops) == 0 || slices.Contains(f.ops, string(c.Op)))
 }
 
-// printLog prints the changes as they are read: there may be more than memory holds. A run whose changes are damaged hides
-// none of the others.
-func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) error {
+// found says how many changes a filter found.
+type found struct {
+	byOp       map[graph.Op]int64
+	runs, kept int       // runs that made some, and runs whose changes are kept
+	latest     time.Time // when the newest of the former started
+}
+
+func (f *found) changes() (total int64) {
+	for _, n := range f.byOp {
+		total += n
+	}
+	return total
+}
+
+// each visits the changes as they are read: there may be more than memory holds. A run whose changes are damaged hides none
+// of the others: damage has the faults of such runs.
+func (f changeFilter) each(ctx context.Context, dir string, visit func(*jsonstore.LoggedRun, *graph.ChangeLine) error) (all found, damage, err error) {
 	runs, err := jsonstore.ChangeLog(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return noRun(dir)
+		err = noRun(dir)
 	}
 	if err != nil {
-		return err
+		return found{}, nil, err
 	}
+	all = found{byOp: map[graph.Op]int64{}, kept: len(runs)}
+	var faults []error
+	for _, run := range runs {
+		if run.At.Before(f.since) {
+			continue
+		}
+		before := all.changes()
+		for line, err := range run.Changes(ctx) {
+			if _, isDamaged := errors.AsType[*jsonstore.DamagedError](err); isDamaged {
+				faults = append(faults, err)
+				continue
+			}
+			if err == nil && f.takes(&line) {
+				all.byOp[line.Op]++
+				err = visit(&run, &line)
+			}
+			if err != nil {
+				return all, nil, err
+			}
+		}
+		if all.changes() > before {
+			all.runs++
+			all.latest = run.At
+		}
+	}
+	return all, errors.Join(faults...), nil
+}
+
+// row are the cells of an instance beside its name.
+func (f changeFilter) row(ctx context.Context, dir string) ([]any, error) {
+	all, damage, err := f.each(ctx, dir, func(*jsonstore.LoggedRun, *graph.ChangeLine) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	cells := []any{int64(all.runs), all.byOp[graph.Created], all.byOp[graph.Updated], all.byOp[graph.Deleted], all.byOp[graph.Rekeyed], nil}
+	if all.runs > 0 {
+		cells[5] = all.latest
+	}
+	return cells, damage
+}
+
+func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) error {
 	print := c.out.loggedChanges(namesIn(ctx.Context, dir))
 	if ctx.Bool("json") {
 		print = c.out.loggedJSON
 	}
-	changes, runsWithSome := 0, 0
-	var damage []error
-	for _, run := range runs {
-		if run.At.Before(wanted.since) {
-			continue
-		}
-		before := changes
-		for line, err := range run.Changes(ctx.Context) {
-			if _, isDamaged := errors.AsType[*jsonstore.DamagedError](err); isDamaged {
-				damage = append(damage, err)
-				continue
-			}
-			if err == nil && wanted.takes(&line) {
-				changes++
-				err = print(&run, &line)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if changes > before {
-			runsWithSome++
-		}
+	all, damage, err := wanted.each(ctx.Context, dir, print)
+	if err != nil {
+		return err
 	}
 	if c.out.isTerminal() && !ctx.Bool("json") {
-		c.out.sentence("%s", conclusionOfLog(changes, runsWithSome, len(runs)))
+		c.out.sentence("%s", conclusionOfLog(all.changes(), all.runs, all.kept))
 	}
-	return errors.Join(append(damage, c.out.flush())...)
+	return errors.Join(damage, c.out.flush())
 }
 
-func conclusionOfLog(changes, runs, kept int) string {
+func conclusionOfLog(changes int64, runs, kept int) string {
 	switch {
 	case changes > 0:
 		return fmt.Sprintf("\nChanges: %d, made by %d of the %d runs whose changes are kept.", changes, runs, kept)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,4 +223,27 @@ func TestHostileNamesInTheLogReachNoTerminal(t *testing.T) {
 		assert.Zero(t, got.code)
 		assert.True(t, isPlain(got.stdout), "%q", got.stdout)
 	}
+}
+
+func TestTheChangesOfAllInstancesAreCountedInARowEach(t *testing.T) {
+	at := runsOf(t, nil, []graph.Change{upgrade("1", "a"), upgrade("2", "b"), gone("3", "c")}, []graph.Change{upgrade("1", "a")})
+	instances(t, "tokenFile: none", "none", "test")
+	want := func(runs, updated, deleted int) string {
+		return fmt.Sprintf(`{"instance":"test","runs":%d,"created":0,"updated":%d,"deleted":%d,"renamed":0,"latest":%q,"error":null}`, runs, updated, deleted, at[2].Format(time.RFC3339))
+	}
+	for args, row := range map[string]string{
+		"":              want(2, 3, 1),
+		"--since=24h":   want(1, 1, 0),
+		"--op=updated":  want(2, 3, 0),
+		"--type=device": `{"instance":"test","runs":0,"created":0,"updated":0,"deleted":0,"renamed":0,"latest":null,"error":null}`,
+	} {
+		got := s1graph(t, slices.DeleteFunc([]string{"changes", "--all", "--json", args}, func(arg string) bool { return arg == "" })...)
+		assert.Equal(t, 2, got.code, "one has no run")
+		lines := strings.Split(got.stdout, "\n")
+		assert.Contains(t, lines[0], `{"instance":"none","runs":null,`)
+		assert.Contains(t, lines[0], "there is no run yet")
+		assert.Equal(t, row, lines[1], args)
+	}
+	table := s1graph(t, "changes", "--all")
+	assert.Regexp(t, `(?m)^INSTANCE +RUNS +CREATED +UPDATED +DELETED +RENAMED +LATEST\nnone\ntest +2 +0 +3 +1 +0 +20\S+Z$`, table.stdout)
 }
