@@ -212,6 +212,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 			kept, err := n.runs.Run(id)
 			return kept, err == nil
 		},
+		Baseline:  n.baselines(run),
 		Verify:    n.config.verify,
 		Overlays:  []neo4jstore.Overlay{n.postureOverlay(), n.outsideOverlay()},
 		Complete:  func(name string) bool { return was.Complete[name] },
@@ -219,6 +220,21 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 		Accepted:  n.released(run),
 		Progress:  func(name string, done, total int64) { n.progress(storeEvent(name, done, total)) },
 	})
+}
+
+// baselines says of which types the run, or one before it that the database has not seen either, was a baseline.
+func (n *neo4j) baselines(run *jsonstore.Run) func(typeName string) bool {
+	names, isFirst := map[string]bool{}, false
+	for unseen := run; unseen != nil && unseen.Manifest().ID != n.keep; {
+		before := unseen.Manifest().Previous
+		isFirst = isFirst || before == ""
+		summary, _ := ReadSummary(unseen.Dir()) // who cannot read it knows of no baseline
+		for name, counts := range summary.Changes {
+			names[name] = names[name] || counts.Baseline > 0
+		}
+		unseen, _ = n.runs.Run(before) // nil where it is no longer kept
+	}
+	return func(typeName string) bool { return isFirst || names[typeName] }
 }
 
 // postureOverlay puts the verdicts on devices onto their nodes; they are no part of the graph. A run without policies has

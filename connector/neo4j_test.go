@@ -368,3 +368,24 @@ func TestWipeRemovesOneInstance(t *testing.T) {
 	assert.Zero(t, record.Values[0])
 	stays.assertHolds(t, other.dir)
 }
+
+func TestWhatBaselinesWroteIsNoRecentChangeInNeo4j(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	changed := func() (keys []any) {
+		for _, row := range d.query(t, "MATCH (n {_scope: $scope}) WHERE n._changedOn IS NOT NULL RETURN n._key + ' ' + n._changedOn ORDER BY n._key") {
+			keys = append(keys, row[0])
+		}
+		return keys
+	}
+	c.mustSync(d.write)
+	assert.Empty(t, changed(), "the first graph")
+	c.SetDay(1)
+	c.mustSync(d.write)
+	day := changed()
+	assert.NotEmpty(t, day)
+	retagged := c.mustSync(d.write, func(o *connector.Options) { o.Config.AccountName, o.Config.TagAccountName = "Acme", true })
+	require.NotZero(t, retagged.Summary.Changes["sentinelone_agent"].Baseline)
+	assert.Equal(t, day, changed(), "another account name on every entity")
+}

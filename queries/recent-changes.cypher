@@ -1,8 +1,8 @@
 // What changed lately
 //
-// Everything that was written to the graph for the first time or with other properties, the latest
-// first. What is gone from the graph is not here: s1graph diff and changes.jsonl tell of that, and of what
-// each change was.
+// Everything that runs found to be new or changed, the latest first. What was written without being a change
+// is left out: the first graph of an instance, and other baselines. What is gone from the graph is not here:
+// s1graph changes tells of that, and of what each change was.
 //
 // Parameters:
 //   since  moment   7d    What changed before does not count.
@@ -21,10 +21,9 @@
 MATCH (n:Account|Application|Device|Finding|Group|HostAgent|Site|User)
 WHERE ($scope IS NULL OR n._scope = $scope)
   AND ($class IS NULL OR $class IN labels(n))
-WITH n, coalesce(n._updatedOn, n._createdOn) AS changed
-WHERE changed >= $since
-RETURN datetime({epochMillis: changed}) AS when,
-       CASE WHEN changed > n._createdOn THEN 'updated' ELSE 'created' END AS what,
+  AND n._changedOn >= $since
+RETURN datetime({epochMillis: n._changedOn}) AS when,
+       CASE WHEN n._changedOn > n._createdOn THEN 'updated' ELSE 'created' END AS what,
        head([l IN labels(n) WHERE NOT l STARTS WITH 'sentinelone_']) AS class,
        n.displayName AS name,
        n._key AS key,

@@ -28,6 +28,10 @@ type Target struct {
 	// remembered in the database.
 	Declared map[string][]string
 
+	// Baseline says of a type that its changes since the run that the scope holds are not reported as such. nil: of none.
+	// What a scope that holds no run is given is a baseline whatever it says.
+	Baseline func(typeName string) bool
+
 	// Overlays are what nodes have besides their records; nil: what is there is left alone.
 	Overlays []Overlay
 
@@ -85,6 +89,9 @@ func (s *Store) Apply(ctx context.Context, t Target) (Result, error) {
 }
 
 func (s *Store) newApply(t Target) *apply {
+	if t.Baseline == nil {
+		t.Baseline = func(string) bool { return false }
+	}
 	if t.Complete == nil {
 		t.Complete = func(string) bool { return true }
 	}

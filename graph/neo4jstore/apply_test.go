@@ -96,6 +96,20 @@ func TestAChangeIsWrittenAndNothingElse(t *testing.T) {
 	assert.Equal(t, []any{updated, nil}, []any{fresh["_createdOn"], fresh["_updatedOn"]})
 	assert.Equal(t, [][]any{{"sentinelone_agent:1", nil}, {"sentinelone_agent:2", updated}, {"sentinelone_agent:4", nil}},
 		query(t, server, store.Scope(), "MATCH ()-[r:HAS]->(n) WHERE r._scope = $s RETURN n._key, r._updatedOn ORDER BY n._key"))
+	assert.Equal(t, []any{nil, updated, updated}, []any{touched["_changedOn"], changed["_changedOn"], fresh["_changedOn"]})
+}
+
+func TestWhatABaselineWritesDoesNotCountAsChanged(t *testing.T) {
+	t.Parallel()
+	server, store := scoped(t)
+	before := snapshot(record(group, "1"), record(agent, "1", "osName", "Linux"))
+	after := snapshot(record(group, "1"), record(group, "2"), record(agent, "1", "osName", "Windows"), record(agent, "2"))
+	apply(t, store, target("1", before))
+	mapping := following("2", after, "1", before)
+	mapping.Baseline = func(typeName string) bool { return typeName == agent.Name }
+	apply(t, store, mapping)
+	assert.Equal(t, [][]any{{"sentinelone_agent:1", false}, {"sentinelone_agent:2", false}, {"sentinelone_group:1", false}, {"sentinelone_group:2", true}},
+		query(t, server, store.Scope(), "MATCH (n) WHERE n._scope = $s AND n._key IS NOT NULL RETURN n._key, n._changedOn IS NOT NULL ORDER BY n._key"))
 }
 
 func TestAScopeIsComparedWhereTheRunThatItHoldsIsNotKept(t *testing.T) {

@@ -183,7 +183,7 @@ func written(t testing.TB, server *neo4jtest.Server, scope string) map[string]an
 	all := map[string]any{}
 	add := func(where string, properties map[string]any) {
 		maps.DeleteFunc(properties, func(name string, _ any) bool {
-			return slices.Contains([]string{"_scope", "_createdOn", "_updatedOn"}, name)
+			return slices.Contains([]string{"_scope", "_createdOn", "_updatedOn", "_changedOn"}, name)
 		})
 		_, twice := all[where]
 		require.False(t, twice, where)

@@ -313,6 +313,7 @@ const (
 	digestProperty  = "_digest"
 	createdProperty = "_createdOn"
 	updatedProperty = "_updatedOn"
+	changedProperty = "_changedOn"
 )
 
 // decodeDigest reads what hex.EncodeToString made of a digest; of anything else it makes zeros.

@@ -9,6 +9,8 @@
 //	_digest     the graph.Digest of all its properties in hex, by which it is told whether it must be written
 //	_createdOn  when it was first written here, in epoch milliseconds
 //	_updatedOn  when more than volatile properties was last changed here; absent if that has not happened
+//	_changedOn  of an entity: when it was last created here, or more than its volatile properties updated, by a run that
+//	            reported that; absent of one that baselines alone have written
 //
 // A node (:S1GraphScope) in each scope is the marker: it names the run that the scope holds and the Owner, and says
 // whether an apply is under way. Who is not the owner is not let in. Each batch is one transaction that first locks

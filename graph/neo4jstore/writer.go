@@ -37,6 +37,7 @@ type written struct {
 	declared map[string]bool
 	overlaid map[string]bool // names of the properties of overlays
 	complete bool
+	baseline bool  // nothing of it counts as changed
 	renamed  bool  // it has another class than when it was written last
 	total    int64 // records to be written; 0 where that is not known
 	done     int64 // records that were written; the writing goroutine's
@@ -125,7 +126,8 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 		w := &written{
 			Type: &t.Type, statements: statementsOf(&t.Type, was[t.Name]),
 			declared: t.declared(), overlaid: map[string]bool{}, complete: a.target.Complete(t.Name), total: a.totals[t.Name],
-			renamed: was[t.Name] != nil && was[t.Name].Class != t.Class,
+			renamed:  was[t.Name] != nil && was[t.Name].Class != t.Class,
+			baseline: t.Relationship || a.marker.Run == "" || a.target.Baseline(t.Name),
 		}
 		types[t.Name] = w
 	}
@@ -149,7 +151,7 @@ func (w *writer) write(before, after graph.Snapshot, same func(typeName string) 
 		t := w.types[c.Type.Name]
 		switch c.Op {
 		case graph.Created:
-			row, err := w.created(c.After)
+			row, err := w.created(t, c.After)
 			if err != nil {
 				return err
 			}
@@ -200,7 +202,7 @@ func (w *writer) single(before *held) error {
 }
 
 // created is all that a new record's node or relationship has.
-func (w *writer) created(r *graph.Record) (map[string]any, error) {
+func (w *writer) created(t *written, r *graph.Record) (map[string]any, error) {
 	if from, to, _ := graph.RelationshipEnds(r.Key); r.Type.Relationship && (from != r.From || to != r.To) {
 		return nil, fmt.Errorf("relationship %s: its key is not made of its ends", r.Key)
 	}
@@ -210,6 +212,9 @@ func (w *writer) created(r *graph.Record) (map[string]any, error) {
 	}
 	w.note(row, r)
 	row[createdProperty] = w.now
+	if !t.baseline {
+		row[changedProperty] = w.now
+	}
 	return row, nil
 }
 
@@ -238,6 +243,9 @@ func (w *writer) updated(t *written, c *graph.Change) map[string]any {
 		set[p.Name] = v
 		if !t.IsVolatile(p.Name) {
 			set[updatedProperty] = w.now
+			if !t.baseline {
+				set[changedProperty] = w.now
+			}
 		}
 	}
 	for _, p := range c.After.Properties {
