@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -25,107 +26,105 @@ func (c *commands) visualize() *cli.Command {
 	return &cli.Command{
 		Name:      "visualize",
 		Usage:     "write the graph as one HTML page, to search and to look at",
-		ArgsUsage: "[FOLDER]",
+		ArgsUsage: "[FOLDER ...]",
 		Description: `The page needs no network and no server: open it in a browser. It has all properties that the graph has, so keep
 it as you keep the graph.
 
-Example:
+Examples: of one instance, and of all instances of the configuration file in one page:
 
     s1graph visualize --instance acme
+    s1graph visualize --all
 
-and of a copy of a graph folder:
+and of copies of graph folders:
 
-    s1graph visualize monday --output monday.html`,
+    s1graph visualize monday tuesday --output week.html`,
 		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "all", Usage: "one page for all instances of the configuration file", DisableDefaultText: true},
 			&cli.StringFlag{Name: "output", Usage: "write to `FILE`; - is stdout", Value: "graph.html"},
 		}, settingFlags(config.Graph)...),
 		Action: func(ctx *cli.Context) error {
-			folder, name, err := c.graphFolder(ctx)
-			if err != nil {
-				return err
-			}
-			output := ctx.String("output")
-			if output == "-" {
-				_, err = writePage(ctx.Context, c.out, folder, name)
-				return errors.Join(err, c.out.flush())
-			}
-			var report visualize.Report
-			size, err := replaceFile(output, func(w io.Writer) (err error) {
-				report, err = writePage(ctx.Context, w, folder, name)
+			var shown []visualize.Instance
+			fault := c.openGraphs(ctx, func(of visualize.Instance, err error) error {
+				if err == nil {
+					shown = append(shown, of)
+				}
 				return err
 			})
-			if err != nil {
-				return err
+			defer closeGraphs(shown)
+			if len(shown) == 0 || fault != nil && !ctx.Bool("all") {
+				return fault
 			}
-			c.out.line("%s is written: %d entities, %d relationships, %.1f MB. Open it in a browser.", harmless.Text(output), report.Entities, report.Relationships, float64(size)/1e6)
-			if report.Dangling > 0 {
-				c.out.line("Left out: %d relationships with an end that the graph does not have.", report.Dangling)
-			}
-			if report.NoDetails {
-				c.out.line("Left out: the properties of relationships, of which there are more than %d.", visualize.DefaultMostDetails)
-			}
-			return c.out.flush()
+			return cmp.Or(c.writePage(ctx, visualize.Page{Instances: shown}), fault)
 		},
 	}
 }
 
-// graphFolder is the folder that is to be shown, and what it is called.
-func (c *commands) graphFolder(ctx *cli.Context) (folder, name string, err error) {
-	switch ctx.NArg() {
-	case 0:
-		settings, err := c.load(ctx, config.Sources{Local: true})
-		if err != nil {
-			return "", "", err
-		}
-		if _, err := jsonstore.OpenLast(settings.Dir); errors.Is(err, jsonstore.ErrNoRun) {
-			return "", "", misuse("there is no graph in %s yet: run s1graph run first, or name another --instance, --dir or folder", settings.Dir)
-		}
-		return settings.Dir, settings.Instance, nil
-	case 1:
-		folder := ctx.Args().First()
-		absolute, err := filepath.Abs(folder)
-		return folder, filepath.Base(absolute), err
-	}
-	return "", "", misuse("visualize takes one folder at most, such as: s1graph visualize monday")
-}
-
-// writePage writes the page of an instance's last run, or of any other folder of graph files. It takes no lock: a run
-// that another process replaces and removes in the meantime is an error that says so.
-func writePage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
-	report, err := writeRunPage(ctx, w, folder, name)
-	damaged := is[*jsonstore.DamagedError](err)
+// openGraphs opens what is to be shown, one after another: the graphs of folders, of all instances, or of one.
+func (c *commands) openGraphs(ctx *cli.Context, add func(visualize.Instance, error) error) error {
+	folders := ctx.Args().Slice()
 	switch {
-	case errors.Is(err, jsonstore.ErrNoRun):
-		return writeFolderPage(ctx, w, folder, name)
-	case damaged && errors.Is(err, fs.ErrNotExist):
-		return report, fmt.Errorf("%w; if a run ended just now, do it again, else the next run mends it", err)
-	case damaged:
-		return report, fmt.Errorf("%w; the next run mends it, and until then there is s1graph visualize %s", err, filepath.Join(folder, "graph"))
+	case ctx.Bool("all") && len(folders) > 0:
+		return misuse("--all and a folder contradict each other: give one of them")
+	case len(folders) == 0:
+		service, err := c.instances(ctx, config.Sources{Local: true})
+		if err != nil {
+			return err
+		}
+		if len(service.Instances) > 1 && !ctx.Bool("all") {
+			_, err := c.load(ctx, config.Sources{Local: true, OffersAll: true}) // says which there are
+			return err
+		}
+		open := func(_ int, settings *config.Config) error {
+			of, err := openRun(settings.Dir, settings.Instance)
+			if errors.Is(err, jsonstore.ErrNoRun) {
+				err = misuse("there is no graph in %s yet: run s1graph run first, or name another --instance, --dir or folder", settings.Dir)
+			}
+			return add(of, err)
+		}
+		if ctx.Bool("all") {
+			return c.ofEach(ctx, service.Instances, 1, open)
+		}
+		return open(0, service.Instances[0])
 	}
-	return report, err
+	names := map[string]bool{}
+	for _, folder := range folders {
+		absolute, err := filepath.Abs(folder)
+		if err != nil {
+			return err
+		}
+		name := filepath.Base(absolute)
+		if names[name] {
+			name = folder
+		}
+		if names[name] {
+			return misuse("%s is given twice", folder)
+		}
+		names[name] = true
+		of, err := openRun(folder, name)
+		if errors.Is(err, jsonstore.ErrNoRun) {
+			of, err = openCopy(ctx.Context, folder, name)
+		}
+		if err := add(of, err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func writeFolderPage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
-	g, err := openFolder(folder)
-	if err != nil {
-		return visualize.Report{}, &ending{misused, err}
+func closeGraphs(all []visualize.Instance) {
+	for _, of := range all {
+		if folder, isFolder := of.Graph.(*jsonstore.Folder); isFolder {
+			folder.Close() // nothing was written to it
+		}
 	}
-	readAt, err := overview.Heard(ctx, g)
-	if err != nil {
-		return visualize.Report{}, errors.Join(err, g.Close())
-	}
-	of := visualize.Instance{Graph: g, Name: name, ReadAt: readAt}
-	if of.Overview, err = overview.Of(ctx, g, readAt); err != nil {
-		return visualize.Report{}, errors.Join(err, g.Close())
-	}
-	report, err := visualize.Write(ctx, w, visualize.Page{Instances: []visualize.Instance{of}})
-	return report, errors.Join(err, g.Close())
 }
 
-func writeRunPage(ctx context.Context, w io.Writer, folder, name string) (visualize.Report, error) {
+// openRun opens an instance's last run. It takes no lock: a run that another process replaces and removes in the meantime is an
+// error that says so.
+func openRun(folder, name string) (visualize.Instance, error) {
 	run, err := jsonstore.OpenLast(folder)
 	if err != nil {
-		return visualize.Report{}, err
+		return visualize.Instance{}, adviseDamage(err)
 	}
 	of := visualize.Instance{
 		Graph: run, Name: name, Run: run.Manifest().ID, At: run.Manifest().FinishedAt, IsFirst: run.Manifest().Previous == "",
@@ -138,15 +137,70 @@ func writeRunPage(ctx context.Context, w io.Writer, folder, name string) (visual
 	}
 	summary, err := connector.ReadSummary(run.Dir())
 	if err != nil {
-		return visualize.Report{}, err
-	}
-	if of.ReadAt, err = connector.ReadAt(run, &summary); err != nil {
-		return visualize.Report{}, err
+		return of, err
 	}
 	if summary.Overview != nil { // else the run is of an earlier version
 		of.Overview = *summary.Overview
 	}
-	return visualize.Write(ctx, w, visualize.Page{Instances: []visualize.Instance{of}})
+	of.ReadAt, err = connector.ReadAt(run, &summary)
+	return of, err
+}
+
+// openCopy opens a folder of graph files of which nothing else is known.
+func openCopy(ctx context.Context, folder, name string) (visualize.Instance, error) {
+	g, err := openFolder(folder)
+	if err != nil {
+		return visualize.Instance{}, &ending{misused, err}
+	}
+	of := visualize.Instance{Graph: g, Name: name}
+	if of.ReadAt, err = overview.Heard(ctx, g); err == nil {
+		of.Overview, err = overview.Of(ctx, g, of.ReadAt)
+	}
+	if err != nil {
+		return of, errors.Join(err, g.Close())
+	}
+	return of, nil
+}
+
+func (c *commands) writePage(ctx *cli.Context, page visualize.Page) error {
+	output := ctx.String("output")
+	var report visualize.Report
+	write := func(w io.Writer) (err error) {
+		report, err = visualize.Write(ctx.Context, w, page)
+		return adviseDamage(err)
+	}
+	if output == "-" {
+		return errors.Join(write(c.out), c.out.flush())
+	}
+	size, err := replaceFile(output, write)
+	if err != nil {
+		return err
+	}
+	of := ""
+	if n := len(page.Instances); n > 1 {
+		of = fmt.Sprintf("%d instances, ", n)
+	}
+	c.out.line("%s is written: %s%d entities, %d relationships, %.1f MB. Open it in a browser.", harmless.Text(output), of, report.Entities, report.Relationships, float64(size)/1e6)
+	if report.Dangling > 0 {
+		c.out.line("Left out: %d relationships with an end that the graph does not have.", report.Dangling)
+	}
+	if report.NoDetails {
+		c.out.line("Left out: the properties of relationships, of which there are more than %d.", visualize.DefaultMostDetails)
+	}
+	return c.out.flush()
+}
+
+// adviseDamage says how to go on where a run is damaged.
+func adviseDamage(err error) error {
+	damaged, isDamaged := errors.AsType[*jsonstore.DamagedError](err)
+	switch {
+	case !isDamaged:
+		return err
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w; if a run ended just now, do it again, else the next run mends it", err)
+	}
+	folder, _, _ := strings.Cut(damaged.File, string(filepath.Separator)+"runs"+string(filepath.Separator))
+	return fmt.Errorf("%w; the next run mends it, and until then there is s1graph visualize %s", err, filepath.Join(folder, "graph"))
 }
 
 // replaceFile writes a file, for its owner alone, and puts it in the place of the one that was there once it is whole.

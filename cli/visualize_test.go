@@ -69,7 +69,43 @@ func TestVisualizeSaysWhatToDoWhereThereIsNothingToShow(t *testing.T) {
 	assert.Equal(t, 2, got.code)
 	assert.Contains(t, got.stderr, "there is no graph in .s1graph/acme yet: run s1graph run first")
 	assert.Equal(t, 2, s1graph(t, "visualize", "nowhere").code)
-	assert.Equal(t, 2, s1graph(t, "visualize", "a", "b").code)
+	assert.Equal(t, 2, s1graph(t, "visualize", "monday", "nowhere").code)
 	folder(t, "monday", []map[string]any{agent("1", "A")}, nil)
 	assert.Equal(t, 1, s1graph(t, "visualize", "monday", "--output", "no/such/folder.html").code)
+}
+
+func TestVisualizeWritesOnePageOfAllInstances(t *testing.T) {
+	recordings, err := filepath.Abs("../testdata/recordings")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte("instances:\n  - {instance: acme, url: a.b, tokenFile: t}\n  - {instance: globex, url: c.d, tokenFile: t}\n"), 0o600))
+	require.Zero(t, s1graph(t, "run", "--replay", filepath.Join(recordings, "acme"), "--instance", "acme").code)
+
+	got := s1graph(t, "visualize", "--all", "--output", "all.html")
+	assert.Equal(t, 2, got.code, "one of them has no graph")
+	assert.Contains(t, got.stderr, "globex: there is no graph in .s1graph/globex yet: run s1graph run first")
+	assert.Contains(t, got.stdout, "all.html is written")
+
+	require.Zero(t, s1graph(t, "run", "--replay", filepath.Join(recordings, "acme-next-day"), "--instance", "globex").code)
+	got = s1graph(t, "visualize", "--all", "--output", "all.html")
+	assert.Zero(t, got.code, got.stderr)
+	assert.Regexp(t, `^all\.html is written: 2 instances, \d+ entities, `, got.stdout)
+	page, err := os.ReadFile("all.html")
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "<title>All instances – s1graph</title>")
+	for _, name := range []string{"acme", "globex"} {
+		assert.Contains(t, string(page), `{"name":"`+name+`","run":"`)
+	}
+
+	got = s1graph(t, "visualize", ".s1graph/acme", ".s1graph/globex/graph", ".s1graph/acme/graph", "--output", "-")
+	assert.Zero(t, got.code, got.stderr)
+	for _, name := range []string{"acme", "graph", ".s1graph/acme/graph"} { // folders of one name are told apart
+		assert.Contains(t, got.stdout, `{"name":"`+name+`"`)
+	}
+
+	got = s1graph(t, "visualize")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "--instance: must be given: s1graph.yaml has the instances acme, globex; --all means all of them")
+	assert.Equal(t, 2, s1graph(t, "visualize", "--all", "--instance", "acme").code)
+	assert.Equal(t, 2, s1graph(t, "visualize", "--all", ".s1graph/acme").code)
 }

@@ -40,7 +40,7 @@ func TestThePage(t *testing.T) {
 	defer stop()
 	recorded := acme(t)
 	for name, test := range map[string]func(*testing.T, *tab){
-		"shows types and changes before anything is chosen":        overview,
+		"shows types and changes before anything is chosen":        firstScreen,
 		"finds by name, address, and hash":                         searches,
 		"leads from a user to a threat":                            clicks,
 		"leaves out what the filters say":                          filters,
@@ -52,6 +52,20 @@ func TestThePage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, browser, recorded, "")) })
 	}
+	small := written(t, office(t))
+	for name, test := range map[string]func(*testing.T, *tab){
+		"says what needs attention, and leads to it":      attention,
+		"sorts lists by each column":                      sorts,
+		"narrows lists, and counts follow":                narrows,
+		"saves as CSV what is filtered, without formulas": savesCSV,
+		"knows state in search and on cards":              states,
+		"shows what weighs more first":                    weighs,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t, browser, small, "")) })
+	}
+	t.Run("says whether nothing changed or there was nothing to compare with", func(t *testing.T) { withoutChanges(t, browser) })
+	t.Run("shows several instances", func(t *testing.T) { several(t, browser) })
+	t.Run("fits at each width, in light and dark", func(t *testing.T) { fits(t, browser) })
 	t.Run("takes hostile names as text", func(t *testing.T) { hostile(t, browser) })
 	t.Run("says that a graph is empty", func(t *testing.T) { empty(t, browser) })
 }
@@ -181,7 +195,7 @@ func (p *tab) shot(name string) {
 	require.NoError(p, os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600))
 }
 
-func overview(t *testing.T, p *tab) {
+func firstScreen(t *testing.T, p *tab) {
 	assert.Len(t, p.list(".overview .card"), len(steps.Entities()))
 	names, totals := p.list(".overview .card .name"), p.list(".overview .card .total")
 	last := -1

@@ -40,7 +40,7 @@ function sparkline(instance, name) {
   const trend = instance.trend, values = trend?.figures[name];
   const points = (values ?? []).map((value, i) => [trend.at[i], value]).filter(([, value]) => value !== null);
   if (points.length < 2) return null;
-  const width = 72, height = 20, edge = 2;
+  const width = 52, height = 18, edge = 2;
   const [from, to] = [points[0][0], points.at(-1)[0]];
   const most = Math.max(...points.map(([, v]) => v)), least = Math.min(...points.map(([, v]) => v));
   const x = (at) => (to > from ? ((at - from) / (to - from)) * (width - 2 * edge) + edge : edge);

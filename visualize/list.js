@@ -219,7 +219,7 @@ function headCell(column, sort, set) {
   const startsDown = ["level", "states", "time", "number"].includes(column.shape);
   const next = isBy ? (down ? column.name : "-" + column.name) : (startsDown ? "-" : "") + column.name;
   return el("th", { scope: "col", class: "as-" + column.shape, "aria-sort": isBy ? (down ? "descending" : "ascending") : "none" },
-    el("button", { type: "button", "data-sort": column.name, onclick: () => set(next) }, column.title, el("span", { class: "order", "aria-hidden": "true" }, isBy ? (down ? "▾" : "▴") : "")));
+    el("button", { type: "button", "data-sort": column.name, onclick: () => set(next) }, column.title, isBy && el("span", { class: "order", "aria-hidden": "true" }, down ? "▾" : "▴")));
 }
 
 function tableRow(id, number, columns) {

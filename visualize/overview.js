@@ -39,8 +39,8 @@ function valueOfFigure(instance, f) {
 }
 
 // figureLink leads to the list of what a figure counts; where nothing is counted, it is no link.
-function figureLink(f, value, attributes, ...children) {
-  const kind = kinds.find((k) => isHere(k) && k.type === f.type);
+function figureLink(instance, f, value, attributes, ...children) {
+  const kind = kinds.find((k) => about.instances[k.instance] === instance && k.type === f.type);
   if (kind && value) return el("a", { ...attributes, href: listHref(kind, f.word ? { is: f.name } : {}), title: f.doc, "data-figure": f.name }, children);
   return el("span", { ...attributes, title: f.doc, "data-figure": f.name }, children);
 }
@@ -49,9 +49,9 @@ function drawAttention(instance) {
   const all = about.attention.map((name) => [figure(name), valueOfFigure(instance, figure(name))]);
   if (all.every(([, value]) => value === undefined)) return "";
   const tiles = all.filter(([, value]) => value > 0).map(([f, value]) =>
-    figureLink(f, value, { class: "tile" + (urgency(f.name) < 3 ? " alarm" : "") },
-      el("span", { class: "line" }, el("span", { class: "total" }, count(value)), delta(instance, f.name), sparkline(instance, f.name)),
-      el("span", { class: "word" }, f.word), el("span", { class: "of" }, f.line)));
+    figureLink(instance, f, value, { class: "tile" + (urgency(f.name) < 3 ? " alarm" : "") },
+      el("span", { class: "line" }, el("span", { class: "total" }, count(value)), delta(instance, f.name)),
+      el("span", { class: "word" }, f.word), el("span", { class: "line" }, el("span", { class: "of" }, f.line), sparkline(instance, f.name))));
   return el("section", { class: "block attention" }, el("h2", {}, "Needs attention"),
     tiles.length ? el("div", { class: "tiles" }, tiles) : el("p", { class: "empty" }, hidden.kinds.size || hidden.unchanged ? "Nothing that the filters let through." : "Nothing: no agent is infected, no critical threat is open, no device is unprotected."));
 }
@@ -64,8 +64,8 @@ function drawFleet(instance) {
     if (value === undefined || (f.word && !value && !instance.change?.[f.name])) continue;
     const row = rows.get(f.line) ?? { figures: [], trend: sparkline(instance, f.name) }; // of the first figure: the others are parts of it
     rows.set(f.line, row);
-    if (f.word) row.figures.push(figureLink(f, value, { class: "figure" }, el("span", { class: "total" }, count(value)), " ", f.word, delta(instance, f.name)));
-    else row.total = figureLink(f, value, { class: "total" }, count(value), delta(instance, f.name));
+    if (f.word) row.figures.push(figureLink(instance, f, value, { class: "figure" }, el("span", { class: "total" }, count(value)), " ", f.word, delta(instance, f.name)));
+    else row.total = figureLink(instance, f, value, { class: "total" }, count(value), delta(instance, f.name));
   }
   if (!rows.size) return "";
   return el("section", { class: "block fleet" }, el("h2", {}, "The fleet"), el("dl", {}, [...rows].map(([line, { total, trend, figures }]) =>
@@ -109,7 +109,7 @@ function showInstances() {
         shown.map((f) => {
           const value = instance.figures?.[f.name];
           return el("td", { class: "as-number" + (value && urgency(f.name) >= 0 && urgency(f.name) < 3 ? " alarm" : ""), "data-label": `${f.line} ${f.word}` },
-            value === undefined ? el("span", { class: "unknown" }, "unknown") : count(value), " ", delta(instance, f.name));
+            value === undefined ? el("span", { class: "unknown" }, "unknown") : figureLink(instance, f, value, {}, count(value)), delta(instance, f.name));
         }),
         el("td", { "data-label": "As of" }, instance.at ? when(instance.at) : "unknown")))))));
 }
