@@ -111,7 +111,7 @@ func tallyOf(run *jsonstore.Run) (tally, error) {
 	t := tally{demands: map[string]int{}, at: run.Manifest().StartedAt}
 	for v, err := range posture.Of(run) {
 		if errors.Is(err, fs.ErrNotExist) {
-			return t, misuse("the last run evaluated no devices: put what is demanded of them under posture in the configuration file, and run s1graph run")
+			return t, misuse("there was no posture policy in the last run, so no device is compliant or not: write what is demanded of devices into the configuration file, such as %s, and run s1graph run", demandExample)
 		}
 		if err != nil {
 			return t, err

@@ -144,7 +144,7 @@ func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
 
 func TestPostureSaysWhatIsMissing(t *testing.T) {
 	runsOf(t, nil)
-	assert.Equal(t, outcome{2, "", "s1graph: the last run evaluated no devices: put what is demanded of them under posture in the configuration file, and run s1graph run\n"},
+	assert.Equal(t, outcome{2, "", "s1graph: there was no posture policy in the last run, so no device is compliant or not: write what is demanded of devices into the configuration file, such as posture: [{firewall_enabled: true, infected: false}], and run s1graph run\n"},
 		s1graph(t, "posture", "--instance", "test"))
 	assert.Equal(t, outcome{2, "", "s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir\n"},
 		s1graph(t, "posture", "--instance", "other"))

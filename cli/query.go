@@ -203,8 +203,15 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 		}
 	}
 	answer := c.answer(ctx)
-	if err := database.Read(ctx.Context, s.cypher, s.arguments, answer); err != nil {
+	unknown, err := database.ReadNoting(ctx.Context, s.cypher, s.arguments, answer)
+	if err == nil && answer.count() == 0 && s.question.Name == "noncompliant-devices" {
+		err = policiesIn(ctx.Context, database, s.arguments["scope"])
+	}
+	if err != nil {
 		return c.readError(ctx, err)
+	}
+	if s.question.Name == "" { // a saved query may name what this tenant lacks
+		c.tellUnknown(unknown)
 	}
 	if err := answer.end(); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"s1graph/cli"
+	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/graph/neo4jstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
@@ -235,6 +237,42 @@ func TestAnInstanceThatTheDatabaseDoesNotHoldIsNoEmptyAnswer(t *testing.T) {
 }
 
 // A graph that was not written to its end must not pass for all there is.
+func TestNamesInAStatementThatTheGraphHasNotAreTold(t *testing.T) {
+	who, scope := inNeo4j(t, entity("sentinelone_device", "1", "PC-1", map[string]graph.Value{"osName": graph.String("Windows")}))
+	got := who.s1graph(t, "query", "--json", "--scope", scope, "--cypher",
+		"MATCH (d:Devise {_scope: $scope}) WHERE d.osNmae = 'x' OR d.osNmae = 'y' OR d.`a\nb` = 1 OPTIONAL MATCH (d)<-[:OWNZ]-(u) RETURN d.name, u.name")
+	assert.Equal(t, outcome{0, "", `s1graph: nothing in the database has the label Devise, so nothing matches it; did you mean Device? check the spelling
+s1graph: nothing in the database has the property osNmae, so nothing matches it; did you mean osName? check the spelling
+s1graph: nothing in the database has the property a\nb, so nothing matches it; check the spelling
+s1graph: nothing in the database has the relationship type OWNZ, so nothing matches it; did you mean OWNS? check the spelling
+`}, got)
+	right := who.s1graph(t, "query", "--json", "--scope", scope, "--cypher", "MATCH (d:Device {_scope: $scope}) RETURN d.name AS name, d.osName AS os")
+	assert.Equal(t, outcome{0, `{"name":"PC-1","os":"Windows"}` + "\n", ""}, right)
+}
+
+func TestWithoutAPolicyNoncompliantDevicesSaysSoAndWithOneThatThereAreNone(t *testing.T) {
+	device := entity("sentinelone_device", "1", "PC-1", nil)
+	who, scope := inNeo4j(t, device)
+	for _, form := range []string{"--json", "--csv", "--show=false"} {
+		got := who.s1graph(t, "query", "noncompliant-devices", "--scope", scope, form)
+		assert.Equal(t, 2, got.code)
+		assert.NotContains(t, got.stdout, "No rows")
+		assert.Equal(t, "s1graph: there is no posture policy, so no device is compliant or not: write what is demanded of devices into the configuration file, such as posture: [{firewall_enabled: true, infected: false}], and run s1graph run --store neo4j\n", got.stderr)
+	}
+	_, err := neo4j.ExecuteQuery(t.Context(), neo4jtest.Shared(t).Driver(t), "MATCH (d:Device {_scope: $scope}) SET d.compliant = true",
+		map[string]any{"scope": scope}, neo4j.EagerResultTransformer)
+	require.NoError(t, err)
+	assert.Equal(t, outcome{0, "No rows.\n", ""}, who.s1graph(t, "query", "noncompliant-devices", "--scope", scope))
+	_, err = config.Load(config.Sources{Local: true, Flags: map[string]string{"instance": "x"}, File: policyExample(t), NormalizeURL: func(url string) (string, error) { return url, nil }})
+	assert.NoError(t, err, "what is to be written can be written so")
+}
+
+// policyExample is a configuration file with the policy that a message proposes.
+func policyExample(t *testing.T) string {
+	require.NoError(t, os.WriteFile("proposed.yaml", []byte("posture: [{firewall_enabled: true, infected: false}]\n"), 0o600))
+	return "proposed.yaml"
+}
+
 func TestAGraphThatIsBeingWrittenIsSaidToBe(t *testing.T) {
 	with, scope := inNeo4j(t, entity("sentinelone_device", "1", "LAPTOP", nil))
 	driver := neo4jtest.Shared(t).Driver(t)
