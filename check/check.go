@@ -55,6 +55,23 @@ type Options struct {
 
 // Run checks all there is, and calls found with each finding as it comes.
 func Run(ctx context.Context, o Options, found func(Finding)) {
+	c := newChecker(o, found)
+	c.configuration()
+	for _, look := range []func(context.Context){c.console, c.directory, c.controls, c.neo4j, c.destinations} {
+		if ctx.Err() != nil {
+			return
+		}
+		look(ctx)
+	}
+}
+
+// Console checks the console alone, as Run does: the way to it, the token, and the lists.
+func Console(ctx context.Context, o Options, found func(Finding)) { newChecker(o, found).console(ctx) }
+
+// Neo4j checks the database alone, as Run does.
+func Neo4j(ctx context.Context, o Options, found func(Finding)) { newChecker(o, found).neo4j(ctx) }
+
+func newChecker(o Options, found func(Finding)) *checker {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -68,13 +85,7 @@ func Run(ctx context.Context, o Options, found func(Finding)) {
 		c.faulty[f.Subject] = f.State == Fault
 		found(f)
 	}
-	c.configuration()
-	for _, look := range []func(context.Context){c.console, c.directory, c.controls, c.neo4j, c.destinations} {
-		if ctx.Err() != nil {
-			return
-		}
-		look(ctx)
-	}
+	return c
 }
 
 // checker is one check under way.

@@ -54,17 +54,14 @@ func (c *commands) app() *cli.App {
 		Name:     "s1graph",
 		HelpName: "s1graph",
 		Usage:    "SentinelOne tenants as asset graphs, and what changed in them",
-		Description: `Try it on a recorded tenant first:
+		Description: `Try it on a recorded tenant, then say where yours is:
 
     s1graph run --replay testdata/recordings/acme
-
-Then on yours, with the API token of a service user that has the role Viewer:
-
-    s1graph run --url https://example.sentinelone.net --token-file FILE`,
+    s1graph init`,
 		UsageText:                 "s1graph COMMAND [flags]",
 		Version:                   c.version(),
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{c.run(), c.poll(), c.acceptDeletions(), c.query(), c.overview(), c.changes(), c.posture(), c.alerts(), c.visualize(), c.diff(), c.document(), c.api(), c.check(), c.forget(), c.wipe(), c.completion(), c.man()},
+		Commands:                  []*cli.Command{c.initialize(), c.run(), c.poll(), c.acceptDeletions(), c.query(), c.overview(), c.changes(), c.posture(), c.alerts(), c.visualize(), c.diff(), c.document(), c.api(), c.check(), c.forget(), c.wipe(), c.completion(), c.man()},
 		Writer:                    c.out,
 		ErrWriter:                 c.err,
 		Action: func(ctx *cli.Context) error {

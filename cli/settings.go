@@ -26,17 +26,26 @@ func settingFlags(groups ...config.Group) []cli.Flag {
 		if !slices.Contains(groups, s.Group) {
 			continue
 		}
-		usage, category := s.Doc+" [$"+s.Variable()+"]", string(s.Group)
-		switch s.Kind {
-		case config.Flag:
-			flags = append(flags, &cli.BoolFlag{Name: s.FlagName(), Usage: usage, Category: category, DisableDefaultText: true})
-		case config.List, config.Rates:
-			flags = append(flags, &cli.StringSliceFlag{Name: s.FlagName(), Usage: usage, Category: category})
-		default:
-			flags = append(flags, &cli.StringFlag{Name: s.FlagName(), Usage: usage, Category: category})
-		}
+		flags = append(flags, settingFlag(s))
 	}
 	return flags
+}
+
+func settingFlag(s config.Setting) cli.Flag {
+	usage, category := s.Doc+" [$"+s.Variable()+"]", string(s.Group)
+	switch s.Kind {
+	case config.Flag:
+		return &cli.BoolFlag{Name: s.FlagName(), Usage: usage, Category: category, DisableDefaultText: true}
+	case config.List, config.Rates:
+		return &cli.StringSliceFlag{Name: s.FlagName(), Usage: usage, Category: category}
+	}
+	return &cli.StringFlag{Name: s.FlagName(), Usage: usage, Category: category}
+}
+
+// settingOf is the setting with a key that there is.
+func settingOf(key string) config.Setting {
+	all := config.Settings()
+	return all[slices.IndexFunc(all, func(s config.Setting) bool { return s.Key == key })]
 }
 
 // load makes the Config of what was given, from sources that say what is special to the command.

@@ -172,7 +172,7 @@ func (c *commands) writePage(ctx *cli.Context, page visualize.Page) error {
 	if output == "-" {
 		return errors.Join(write(c.out), c.out.flush())
 	}
-	size, err := replaceFile(output, write)
+	size, err := replaceFile(output, "output", write)
 	if err != nil {
 		return err
 	}
@@ -203,11 +203,12 @@ func adviseDamage(err error) error {
 	return fmt.Errorf("%w; the next run mends it, and until then there is s1graph visualize %s", err, filepath.Join(folder, "graph"))
 }
 
-// replaceFile writes a file, for its owner alone, and puts it in the place of the one that was there once it is whole.
-func replaceFile(path string, write func(io.Writer) error) (size int64, err error) {
+// replaceFile writes a file, for its owner alone, and puts it in the place of the one that was there once it is whole. Its
+// errors name the flag by which the file was given.
+func replaceFile(path, flag string, write func(io.Writer) error) (size int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
 	if err != nil {
-		return 0, adviseOutput(err)
+		return 0, adviseFile(flag, err)
 	}
 	defer func() {
 		if err != nil {
@@ -222,11 +223,11 @@ func replaceFile(path string, write func(io.Writer) error) (size int64, err erro
 		return 0, errors.Join(err, f.Close())
 	}
 	if err = cmp.Or(f.Close(), os.Rename(f.Name(), path)); err != nil {
-		return 0, adviseOutput(err)
+		return 0, adviseFile(flag, err)
 	}
 	return size, nil
 }
 
-func adviseOutput(err error) error {
-	return &ending{failed, fmt.Errorf("%w; give another file with --output", err)}
+func adviseFile(flag string, err error) error {
+	return &ending{failed, fmt.Errorf("%w; give another file with --%s", err, flag)}
 }

@@ -6,7 +6,10 @@
 // the steps, and is told by Sources what it must know of them.
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Config is what one invocation of s1graph was asked to do. It is made by Load, which has checked it,
 // and does not change after.
@@ -143,4 +146,25 @@ type Sources struct {
 
 	// CheckAlerts finds what is wrong with rules and destinations; nil: nothing is looked for.
 	CheckAlerts func(*Alerts) Faults
+}
+
+// Given is the value that a flag or else a variable has for a setting, and which of the two; "" if neither has one.
+func (s Sources) Given(key string) (value, by string) {
+	setting, _, _ := find(key)
+	if value := s.Flags[key]; value != "" {
+		return value, "--" + setting.FlagName()
+	}
+	return setting.among(s.variables())
+}
+
+// variables are those of the environment that are not empty, without the blanks around their values.
+func (s Sources) variables() map[string]string {
+	variables := map[string]string{}
+	for _, line := range s.Environment {
+		name, value, _ := strings.Cut(line, "=")
+		if variables[name] = strings.TrimSpace(value); variables[name] == "" {
+			delete(variables, name)
+		}
+	}
+	return variables
 }

@@ -67,15 +67,6 @@ func (r *reading) checkInstances() {
 
 func defaultDir(instance string) string { return filepath.Join(".s1graph", instance) }
 
-// given is the value that a flag or else a variable has for a setting, and which of the two; "" if neither has one.
-func (r *reading) given(key string) (value, by string) {
-	setting, _, _ := find(key)
-	if value := r.sources.Flags[key]; value != "" {
-		return value, "--" + setting.FlagName()
-	}
-	return r.variables[setting.Variable()], setting.Variable()
-}
-
 // choose finds the instances that are meant: all if there may be several and none is named, and one
 // otherwise. Where the file has no list of them, it is the top level. None are found where there is a fault.
 func (r *reading) choose(several bool) []*layer {
@@ -97,8 +88,8 @@ func (r *reading) choose(several bool) []*layer {
 		delete(r.variables, "S1GRAPH_INSTANCE") // each has a name of its own
 		return r.instances
 	}
-	name, by := r.given("instance")
-	dir, _ := r.given("dir")
+	name, by := r.sources.Given("instance")
+	dir, _ := r.sources.Given("dir")
 	chosen := slices.Index(names, name)
 	// Neither a recording nor a database need be of an instance that the file still has.
 	isApart := r.sources.Recording != "" || r.sources.NoConsole

@@ -79,16 +79,12 @@ type reading struct {
 }
 
 func newReading(s Sources) *reading {
-	r := &reading{sources: s, variables: map[string]string{}, top: newLayer("", "")}
+	r := &reading{sources: s, variables: s.variables(), top: newLayer("", "")}
 	for _, line := range s.Environment {
-		name, value, _ := strings.Cut(line, "=")
-		if name == "TZ" { // which is taken with the blanks around it
-			if err := checkTimeZone(value); err != nil {
+		if zone, isZone := strings.CutPrefix(line, "TZ="); isZone { // which is taken with the blanks around it
+			if err := checkTimeZone(zone); err != nil {
 				r.fault("TZ", "%v", err)
 			}
-		}
-		if value = strings.TrimSpace(value); value != "" {
-			r.variables[name] = value
 		}
 	}
 	r.readFile()
@@ -196,12 +192,9 @@ func (l *loader) readEnvironment() {
 	known := []string{TokenVariable, PasswordVariable, FileVariable}
 	for _, s := range settings {
 		known = append(known, s.Variable())
-		for _, name := range []string{s.Variable(), s.also} {
-			if value, given := l.variables[name]; given {
-				l.checkVariable(name, s)
-				l.set(s, name, value)
-				break
-			}
+		if value, name := s.among(l.variables); value != "" {
+			l.checkVariable(name, s)
+			l.set(s, name, value)
 		}
 	}
 	for name := range l.variables {

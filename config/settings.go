@@ -176,6 +176,16 @@ func (s Setting) Variable() string {
 	return "S1GRAPH_" + strings.ToUpper(s.words("_"))
 }
 
+// among finds the setting's value among variables, and the name of the one that has it; "" where none has.
+func (s Setting) among(variables map[string]string) (value, name string) {
+	for _, name := range []string{s.Variable(), s.also} {
+		if value := variables[name]; value != "" {
+			return value, name
+		}
+	}
+	return "", s.Variable()
+}
+
 // beginning is where a word of a key begins, and what is not taken apart.
 var beginning = regexp.MustCompile(`\.|GiB|[A-Z]`)
 
