@@ -26,11 +26,11 @@ var notRun = map[string]string{
 	"./s1graph check": "it needs a tenant",
 	"./s1graph run":   "it needs a tenant",
 	"./s1graph poll":  "it needs a tenant",
-	`./s1graph alerts test "device infected"`:                       "it needs a tenant that was read",
-	"./s1graph run --replay testdata/recordings/acme --store neo4j": "it needs Neo4j",
-	"./s1graph query infected-devices":                              "it needs Neo4j",
-	"./s1graph query silent-agents --param days=30":                 "it needs Neo4j",
-	"./s1graph query risky-applications --csv":                      "it needs Neo4j",
+	`./s1graph alerts test "device infected"`:                                                "it needs a tenant that was read",
+	"./s1graph run --replay testdata/recordings/acme-next-day --instance acme --store neo4j": "it needs Neo4j",
+	"./s1graph query infected-devices":                                                       "it needs Neo4j",
+	"./s1graph query silent-agents --param days=30":                                          "it needs Neo4j",
+	"./s1graph query risky-applications --csv":                                               "it needs Neo4j",
 	"./s1graph query --cypher 'MATCH (u:User)-[:OWNS]->(d:Device) RETURN u.name AS owner, count(d) AS devices ORDER BY devices DESC LIMIT 5'": "it needs Neo4j",
 }
 
@@ -105,6 +105,18 @@ func TestTheCommandsOfTheREADMEDoWhatItSays(t *testing.T) {
 			_, err := os.Stat(filepath.Join(dir, ".s1graph", "acme", row[1]))
 			assert.NoError(t, err)
 		}
+	}
+}
+
+func TestTheREADMEReplaysTheFirstDayOnceAndFirst(t *testing.T) {
+	var replays []string
+	for _, found := range regexp.MustCompile(`--replay testdata/recordings/([a-z-]+)`).FindAllStringSubmatch(readFile(t, "README.md"), -1) {
+		replays = append(replays, found[1])
+	}
+	require.NotEmpty(t, replays)
+	assert.Equal(t, "acme", replays[0])
+	for _, later := range replays[1:] {
+		assert.Equal(t, "acme-next-day", later)
 	}
 }
 

@@ -102,7 +102,7 @@ func of(t *testing.T, run alerts.Run, typeName, key string) *graph.Record {
 }
 
 func TestEachPlannedEventIsToldOnceAndNothingElseIs(t *testing.T) {
-	s := newService(t, s1test.Acme(), allReady()...)
+	s := newService(t, s1test.Hostile(), allReady()...)
 	before := s.sync(0)
 	assert.Empty(t, s.follow(before), "the first run is a baseline")
 	seen := map[string]bool{}
@@ -128,7 +128,7 @@ func TestEachPlannedEventIsToldOnceAndNothingElseIs(t *testing.T) {
 }
 
 func TestAThreatIsToldWithItsOwnSeverity(t *testing.T) {
-	s := newService(t, s1test.Acme(), config.Rule{Use: "new unmitigated threat"})
+	s := newService(t, s1test.Hostile(), config.Rule{Use: "new unmitigated threat"})
 	s.follow(s.sync(0))
 	run := s.sync(1)
 	documents := s.follow(run)
@@ -139,7 +139,7 @@ func TestAThreatIsToldWithItsOwnSeverity(t *testing.T) {
 }
 
 func TestAQuietWeekRaisesNothing(t *testing.T) {
-	tenant := s1test.Acme()
+	tenant := s1test.Hostile()
 	tenant.Quiet = true
 	s := newService(t, tenant, allReady()...)
 	for day := range 8 {

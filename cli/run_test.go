@@ -322,7 +322,7 @@ func TestOnATerminalThereAreBarsAndBorders(t *testing.T) {
 }
 
 func TestNeitherHostileNamesNorSecretsOfATenantAreSeen(t *testing.T) {
-	server, with := console(t, s1test.Acme())
+	server, with := console(t, s1test.Hostile())
 	require.NoError(t, os.Mkdir("empty", 0o700))
 	for _, width := range []int{0, 120} {
 		with.width = width
@@ -343,6 +343,19 @@ func TestNeitherHostileNamesNorSecretsOfATenantAreSeen(t *testing.T) {
 		}
 		assert.NotContains(t, out+first.stderr+second.stderr+all.stderr, s1test.SecretPrefix)
 	}
+}
+
+func TestTheHostileRecordingIsReplayedAndNoneOfItsNamesReachesTheTerminalAsItIs(t *testing.T) {
+	recording, err := filepath.Abs("../testdata/recordings/hostile")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("empty", 0o700))
+	first := s1graph(t, "run", "--replay", recording, "--log-level", "debug")
+	require.Zero(t, first.code, first.stderr)
+	all := s1graph(t, "diff", "empty", ".s1graph/hostile")
+	require.Equal(t, 1, all.code)
+	assert.Contains(t, all.stdout, "<script>alert(1)</script>")
+	assert.True(t, isPlain(first.stdout+first.stderr+all.stdout), "%q", all.stdout)
 }
 
 func TestADirectoryThatCannotBeMadeIsAFailure(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // The tenant has secrets in its rows, the configuration a token and the password of a proxy. They are in
 // nothing that is printed, logged or written, whatever goes wrong.
 func TestNoSecretIsInAnyOutputFileOrError(t *testing.T) {
-	server, who := console(t, s1test.Acme())
+	server, who := console(t, s1test.Hostile())
 	const password = "SECRET-of-the-proxy"
 	require.NoError(t, os.WriteFile("token", []byte(s1test.DefaultToken), 0o600))
 	var printed string

@@ -26,5 +26,5 @@ func ExampleSync() {
 	fmt.Println(summary.Entities["sentinelone_agent"], "agents on", summary.Entities["sentinelone_device"], "devices")
 	// Output:
 	// <nil> complete 2026-11-20 12:00:00 +0000 UTC
-	// 149 agents on 147 devices
+	// 150 agents on 150 devices
 }

@@ -18,7 +18,7 @@ func replayed(recording string) func(*connector.Options) {
 
 func TestARecordingReplaysToTheSameGraph(t *testing.T) {
 	t.Parallel()
-	inventory := s1test.Acme()
+	inventory := s1test.Hostile()
 	inventory.NoInstalled, inventory.Catalog, inventory.ApplicationsPerAgent = true, 60, 2
 	for name, test := range map[string]struct {
 		tenant s1test.Tenant
@@ -26,7 +26,7 @@ func TestARecordingReplaysToTheSameGraph(t *testing.T) {
 		adjust func(*console) func(*connector.Options)
 		faults func(*console)
 	}{
-		"one page a list":   {tenant: s1test.Acme()},
+		"one page a list":   {tenant: s1test.Hostile()},
 		"several chains":    {tenant: paged(), pages: 40},
 		"the inventory":     {tenant: inventory},
 		"a token of a site": {tenant: spread(), adjust: func(c *console) func(*connector.Options) { return c.siteToken(1) }},

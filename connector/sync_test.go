@@ -31,7 +31,7 @@ func busy() s1test.Tenant {
 
 func TestTheFirstRunIsABaselineAndTheSecondChangesNothing(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, s1test.Acme())
+	c := newConsole(t, s1test.Hostile())
 	first := c.mustSync()
 	assert.Empty(t, first.changes, "a first run raises no events")
 	for name, counts := range first.Changes {
@@ -57,7 +57,7 @@ func TestTheFirstRunIsABaselineAndTheSecondChangesNothing(t *testing.T) {
 
 func TestEveryRelationshipHasBothItsEnds(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, s1test.Acme())
+	c := newConsole(t, s1test.Hostile())
 	result := c.mustSync()
 	records := c.graph()
 	for key := range records {
@@ -295,7 +295,7 @@ func TestALostLinkToTheLastRunLosesNothing(t *testing.T) {
 // The agent that describes a device of two was not read: the other one does not describe it instead.
 func TestAnIncompleteListDoesNotDescribeDevicesByTheirOlderAgents(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, s1test.Acme())
+	c := newConsole(t, s1test.Hostile())
 	c.mustSync()
 	before := c.graph()
 	c.Break(s1test.Fault{Path: "/agents", Match: notByID, Effect: s1test.MissingRows(c.AgentID(s1test.ReinstallAgent), c.AgentID(s1test.ComposedAgent))})
@@ -308,7 +308,7 @@ func TestAnIncompleteListDoesNotDescribeDevicesByTheirOlderAgents(t *testing.T) 
 
 func TestAnAgentWithoutASiteCostsNoApplications(t *testing.T) {
 	t.Parallel()
-	tenant := s1test.Acme()
+	tenant := s1test.Hostile()
 	tenant.ApplicationsPerAgent = 30
 	c := newConsole(t, tenant)
 	c.mustSync()

@@ -80,7 +80,7 @@ func TestAServiceTellsOfEachEventOfAWeekOnceAndGrowsByNothing(t *testing.T) {
 	told := 0
 	var goroutines int
 	var heap uint64
-	came := week(t, s1test.Acme(), days, func(day int, events map[string]int, plan s1test.Plan) {
+	came := week(t, s1test.Hostile(), days, func(day int, events map[string]int, plan s1test.Plan) {
 		for rule, kinds := range counted {
 			want := 0
 			for _, kind := range kinds {
@@ -113,7 +113,7 @@ func inUse() uint64 {
 }
 
 func TestAQuietWeekRaisesNothing(t *testing.T) {
-	tenant := s1test.Acme()
+	tenant := s1test.Hostile()
 	tenant.Quiet = true
 	came := week(t, tenant, 7, func(int, map[string]int, s1test.Plan) {})
 	assert.Empty(t, came.all())

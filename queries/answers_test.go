@@ -775,7 +775,7 @@ func (g *gathered) Row(values []any) error {
 func TestTheQuestionsOnAKnownGraph(t *testing.T) {
 	server := neo4jtest.Shared(t)
 	driver := server.Driver(t)
-	before, after := collect(t, s1test.Acme(), 0), collect(t, s1test.Acme(), 1)
+	before, after := collect(t, s1test.Hostile(), 0), collect(t, s1test.Hostile(), 1)
 	graphs := load(t, server, slices.Concat(before, madeByHand()), after) // many of the same keys in two scopes
 	t.Run("each gives the rows that the graph has", func(t *testing.T) { answersAreRight(t, queries.Database{Driver: driver}, graphs) })
 	t.Run("each is found by labels and indexes", func(t *testing.T) { plansAreLean(t, driver, graphs) })

@@ -38,7 +38,7 @@ func TestThePage(t *testing.T) {
 	}
 	require.NoError(t, err)
 	defer stop()
-	recorded := acme(t)
+	acme := recorded(t, "acme", "acme-next-day")
 	for name, test := range map[string]func(*testing.T, *tab){
 		"shows types and changes before anything is chosen":        firstScreen,
 		"finds by name, address, and hash":                         searches,
@@ -50,7 +50,7 @@ func TestThePage(t *testing.T) {
 		"fits on a phone":                                          phone,
 		"is light or dark as the system is, or as the person says": themes,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t, browser, recorded, "")) })
+		t.Run(name, func(t *testing.T) { test(t, open(t, browser, acme, "")) })
 	}
 	small := written(t, office(t))
 	for name, test := range map[string]func(*testing.T, *tab){
@@ -67,6 +67,14 @@ func TestThePage(t *testing.T) {
 	t.Run("shows several instances", func(t *testing.T) { several(t, browser) })
 	t.Run("fits at each width, in light and dark", func(t *testing.T) { fits(t, browser) })
 	t.Run("takes hostile names as text", func(t *testing.T) { hostile(t, browser) })
+	t.Run("shows the hostile recording", func(t *testing.T) {
+		page := recorded(t, "hostile")
+		for _, typeName := range []string{"agent", "application", "group", "threat"} {
+			p := open(t, browser, page, "type=sentinelone_"+typeName)
+			p.until(`document.querySelectorAll("main .row").length > 10`)
+			assert.Empty(t, p.list("main script, main img, main b i"), "names are text")
+		}
+	})
 	t.Run("says that a graph is empty", func(t *testing.T) { empty(t, browser) })
 }
 
@@ -199,19 +207,19 @@ func firstScreen(t *testing.T, p *tab) {
 	assert.Len(t, p.list(".overview .card"), len(steps.Entities()))
 	names, totals := p.list(".overview .card .name"), p.list(".overview .card .total")
 	last := -1
-	for _, of := range [][2]string{{"Accounts", "2"}, {"Sites", "6"}, {"Groups", "20"}, {"Agents", "149"}, {"Devices", "147"}, {"Threats", "62"}, {"Users", "113"}, {"Applications", "260"}} {
+	for _, of := range [][2]string{{"Accounts", "2"}, {"Sites", "7"}, {"Groups", "28"}, {"Agents", "152"}, {"Devices", "152"}, {"Threats", "61"}, {"Users", "100"}, {"Applications", "221"}} {
 		at := slices.Index(names, of[0])
 		require.Greater(t, at, last, "%s, from the outside in", of[0])
 		assert.Equal(t, of[1], totals[at], of[0])
 		last = at
 	}
-	assert.Equal(t, []string{"+2", "~24", "−2"}, p.list(`.overview [data-type=sentinelone_agent] .badge`))
-	assert.Equal(t, "62 changes", p.text(`document.querySelector("#changes").textContent`))
+	assert.Equal(t, []string{"+3", "~21", "−1"}, p.list(`.overview [data-type=sentinelone_agent] .badge`))
+	assert.Equal(t, "44 changes", p.text(`document.querySelector("#changes").textContent`))
 	assert.Equal(t, len(steps.Relationships()), p.number(`document.querySelectorAll(".overview path").length`), "a line for each type of relationship")
 	p.shot("overview")
 
 	p.click(`[data-type=sentinelone_threat]`)
-	p.until(`document.querySelectorAll("main .row").length === 62`)
+	p.until(`document.querySelectorAll("main .row").length === 61`)
 	assert.Equal(t, "#type=sentinelone_threat", p.text(`location.hash`))
 	p.shot("list")
 
@@ -220,15 +228,15 @@ func firstScreen(t *testing.T, p *tab) {
 }
 
 func searches(t *testing.T, p *tab) {
-	p.search("acme-ws-0112")
-	assert.Equal(t, []string{"ACME-WS-0112", "ACME-WS-0112"}, p.list("#results .name"))
+	p.search("acme-lt-0060")
+	assert.Equal(t, []string{"ACME-LT-0060", "ACME-LT-0060"}, p.list("#results .name"))
 	p.shot("search")
 
-	p.search("TALIA.moreau@acme") // not her name
-	assert.Contains(t, p.list("#results .name"), "Talia Moreau")
-	assert.Contains(t, p.text(`document.querySelector("#results [data-class=User] .detail").textContent`), "email talia.moreau@acme.example")
+	p.search("IRMA.oduya@acme") // not her name
+	assert.Contains(t, p.list("#results .name"), "Irma Oduya")
+	assert.Contains(t, p.text(`document.querySelector("#results [data-class=User] .detail").textContent`), "email irma.oduya@acme.example")
 
-	p.search("16.3.2184 outlook")
+	p.search("16.0.2110 outlook")
 	assert.NotEmpty(t, p.list("#results .name"), "words need not stand beside each other")
 
 	p.search("no such thing")
@@ -243,23 +251,23 @@ func searches(t *testing.T, p *tab) {
 }
 
 func clicks(t *testing.T, p *tab) {
-	p.search("Talia Moreau")
+	p.search("Irma Oduya")
 	p.click("#results [data-class=User]")
-	p.until(`document.querySelector(".card.focus .name")?.textContent === "Talia Moreau"`)
+	p.until(`document.querySelector(".card.focus .name")?.textContent === "Irma Oduya"`)
 	p.until(`document.querySelector("aside dl")`)
 	assert.Subset(t, p.list(".of-type h2"), []string{"Accounts1", "Sites1", "Groups1", "Agents1", "Devices1", "Threats2", "Users", "Applications10"})
-	assert.Equal(t, []string{"ACME-WS-0112"}, p.list(".card[data-class=Device] .name"))
-	assert.Equal(t, []string{"suspicious powershell", "xmrig"}, p.list(".card[data-class=Finding] .name"), "the more serious one first")
-	assert.Contains(t, p.list("path title"), "Talia Moreau OWNS ACME-WS-0112")
-	assert.Contains(t, p.list("path title"), "ACME-WS-0112 HAS xmrig")
+	assert.Equal(t, []string{"ACME-LT-0060"}, p.list(".card[data-class=Device] .name"))
+	assert.Equal(t, []string{"invoice_2026-11.pdf.exe", "PDFConverter_setup.exe"}, p.list(".card[data-class=Finding] .name"), "the more serious one first")
+	assert.Contains(t, p.list("path title"), "Irma Oduya OWNS ACME-LT-0060")
+	assert.Contains(t, p.list("path title"), "ACME-LT-0060 HAS PDFConverter_setup.exe")
 	p.shot("user")
 
 	p.click(".card[data-class=Finding]:last-of-type")
-	p.until(`document.querySelector("aside h2")?.textContent === "xmrig" && document.querySelector("aside dl")`)
-	assert.Equal(t, []string{"Talia Moreau"}, p.list(".card[data-class=User] .name"), "who is concerned is still in the picture")
+	p.until(`document.querySelector("aside h2")?.textContent === "PDFConverter_setup.exe" && document.querySelector("aside dl")`)
+	assert.Equal(t, []string{"Irma Oduya"}, p.list(".card[data-class=User] .name"), "who is concerned is still in the picture")
 	assert.True(t, p.is(`decodeURIComponent(location.hash).startsWith("#sentinelone_threat:")`))
 	properties := p.list("aside dl > div")
-	assert.Contains(t, properties, "severitymedium")
+	assert.Contains(t, properties, "severitylow")
 	assert.Contains(t, properties, "createdAt"+p.text(`[...document.querySelectorAll("aside dt")].find((e) => e.textContent === "createdAt").nextSibling.textContent`))
 	assert.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`, p.text(`[...document.querySelectorAll("aside dt")].find((e) => e.textContent === "createdAt").nextSibling.textContent`))
 	p.shot("threat")
@@ -268,17 +276,17 @@ func clicks(t *testing.T, p *tab) {
 	p.until(`[...document.querySelectorAll("aside dl > div")].filter((e) => !e.hidden).length < 5`)
 
 	p.do(chromedp.NavigateBack())
-	p.until(`document.querySelector(".card.focus .name")?.textContent === "Talia Moreau"`)
+	p.until(`document.querySelector(".card.focus .name")?.textContent === "Irma Oduya"`)
 }
 
 func filters(t *testing.T, p *tab) {
-	p.search("Talia Moreau")
+	p.search("Irma Oduya")
 	p.click("#results [data-class=User]")
 	p.until(`document.querySelectorAll(".card[data-class=Finding]").length === 2`)
 	p.click(".filters .chip[data-class=Finding]")
 	p.until(`document.querySelectorAll(".card[data-class=Finding]").length === 0`)
 	assert.Equal(t, 1, p.number(`document.querySelectorAll(".card[data-class=Device]").length`), "the others stay")
-	p.search("xmrig")
+	p.search("PDFConverter_setup.exe")
 	assert.Empty(t, p.list("#results [data-class=Finding]"))
 	p.do(chromedp.KeyEvent(kb.Escape))
 	p.click(".filters .chip[data-class=Finding]")
@@ -304,33 +312,33 @@ func filters(t *testing.T, p *tab) {
 	p.click("#home")
 	p.until(`document.querySelector(".overview")`)
 	p.click(`[data-type=sentinelone_threat]`)
-	p.until(`document.querySelectorAll("main .row").length === 6`)
+	p.until(`document.querySelectorAll("main .row").length === 2`)
 }
 
 func marks(t *testing.T, p *tab) {
 	p.click("#changes")
-	p.until(`document.querySelectorAll("main .row").length === 62`)
-	assert.Contains(t, p.list("main .row.updated"), "Austin Office (since day 1)name: Austin Office → Austin Office (since day 1)updated")
+	p.until(`document.querySelectorAll("main .row").length === 44`)
+	assert.Contains(t, p.list("main .row.updated"), "ACME-DC-0006agentVersion: 23.4.6.347 → 24.1.4.257updated")
 	p.shot("changes")
 
-	p.search("ACME-SRV-0093") // gone
+	p.search("ACME-LT-0041") // gone
 	p.click("#results [data-class=HostAgent]")
-	p.until(`document.querySelector("aside h2")?.textContent === "ACME-SRV-0093" && document.querySelector("aside dl")`)
+	p.until(`document.querySelector("aside h2")?.textContent === "ACME-LT-0041" && document.querySelector("aside dl")`)
 	assert.Contains(t, p.text(`document.querySelector("aside").textContent`), "Deleted in the last run.")
 	assert.True(t, p.is(`document.querySelector(".card.focus").classList.contains("deleted")`))
 	assert.NotEmpty(t, p.list("path.deleted"))
 	p.shot("gone")
 
-	p.search("ACME-WS-0109") // moved to another group
+	p.search("ACME-LT-0057") // moved to another group
 	p.click("#results [data-class=HostAgent]")
-	p.until(`document.querySelector("aside h2")?.textContent === "ACME-WS-0109" && document.querySelector("aside dl")`)
-	assert.Contains(t, p.list("path.created title"), "Default Group HAS ACME-WS-0109 (created)")
-	assert.Contains(t, p.list("path.deleted title"), "Laptops HAS ACME-WS-0109 (deleted)")
+	p.until(`document.querySelector("aside h2")?.textContent === "ACME-LT-0057" && document.querySelector("aside dl")`)
+	assert.Contains(t, p.list("path.created title"), "Laptops HAS ACME-LT-0057 (created)")
+	assert.Contains(t, p.list("path.deleted title"), "Default Group HAS ACME-LT-0057 (deleted)")
 	assert.Contains(t, p.list("aside .change .prop"), "groupId")
 }
 
 func details(t *testing.T, p *tab) {
-	p.search("ACME-WS-0112")
+	p.search("ACME-LT-0060")
 	p.click("#results [data-class=Device]")
 	p.until(`document.querySelector("aside dl")`)
 	p.click("aside [role=tab]:last-of-type")
@@ -361,7 +369,7 @@ const seen = `(document.activeElement.matches(":focus-visible") && getComputedSt
 func keyboard(t *testing.T, p *tab) {
 	p.slash()
 	p.until(`document.activeElement.id === "search" && ` + seen)
-	p.do(chromedp.KeyEvent("Talia"))
+	p.do(chromedp.KeyEvent("Irma Oduya"))
 	p.until(`document.querySelectorAll("#results .row").length > 0`)
 	p.do(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowUp))
 	assert.Equal(t, "option0", p.text(`document.querySelector("#search").getAttribute("aria-activedescendant")`))
@@ -384,7 +392,7 @@ func phone(t *testing.T, p *tab) {
 	fits := `document.documentElement.scrollWidth <= 390`
 	p.until(fits)
 	p.shot("phone-overview")
-	p.search("Talia Moreau")
+	p.search("Irma Oduya")
 	p.click("#results [data-class=User]")
 	p.until(`document.querySelectorAll(".card[data-class=Finding]").length === 2 && ` + fits)
 	assert.True(t, p.is(`[...document.querySelectorAll(".card")].every((c) => c.getBoundingClientRect().width > 300)`), "one below the other")
@@ -399,7 +407,7 @@ func themes(t *testing.T, p *tab) {
 	assert.False(t, p.is(isDark))
 	require.NoError(t, chromium.Prefer(p.Context, "dark"))
 	p.until(isDark)
-	p.search("Talia Moreau")
+	p.search("Irma Oduya")
 	p.click("#results [data-class=User]")
 	p.until(`document.querySelector("aside dl")`)
 	p.shot("dark")

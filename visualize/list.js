@@ -115,10 +115,13 @@ function sorted(kind, columns, sort, numbers) {
     (times && compare(times[a], times[b], -1)) || compare(names[a], names[b], 1) || a - b);
 }
 
+// filterOf is the parameter by which a column is filtered. "type" says which list it is.
+const filterOf = (column) => (column.name === "type" ? "type." : column.name);
+
 // matching are the numbers of the entities that the filters let through; without is a column whose filter does not count.
 function matching(kind, columns, params, without) {
   const words = fold(params.get("q") ?? "").split(/\s+/).filter(Boolean);
-  const chosen = columns.filter((c) => c.texts && c.name !== without && params.get(c.name)).map((c) => [c.texts, params.get(c.name)]);
+  const chosen = columns.filter((c) => c.texts && filterOf(c) !== without && params.get(filterOf(c))).map((c) => [c.texts, params.get(filterOf(c))]);
   const is = without === "is" ? null : params.get("is");
   const numbers = [];
   for (let number = 0; number < kind.total; number++) {
@@ -198,7 +201,7 @@ const paramsText = (params) => [...params].map(([name, value]) => `${encodeURICo
 
 // filtersOf are what a list can be narrowed by: options gives, for the numbers of entities, each choice with how many have it.
 function filtersOf(kind, columns) {
-  const filters = columns.filter((c) => c.choices).map((c) => ({ name: c.name, title: c.title, options: (numbers) => {
+  const filters = columns.filter((c) => c.choices).map((c) => ({ name: filterOf(c), title: c.title, options: (numbers) => {
     const counts = new Map(c.choices.map((choice) => [choice, 0]));
     for (const number of numbers) for (const text of c.texts[number]) counts.set(text, counts.get(text) + 1);
     return [...counts].map(([text, n]) => [text, text, n]);

@@ -35,17 +35,17 @@ func s1graph(t *testing.T, args ...string) {
 	require.Contains(t, []int{0, 3}, code, out.String())
 }
 
-// acme is the page of the recorded tenant's second day.
-func acme(t *testing.T) string {
+// recorded is the page of the last of some recordings.
+func recorded(t *testing.T, names ...string) string {
 	t.Helper()
 	recordings, err := filepath.Abs("../testdata/recordings")
 	require.NoError(t, err)
-	t.Chdir(t.TempDir())
-	s1graph(t, "run", "--replay", filepath.Join(recordings, "acme"))
-	s1graph(t, "run", "--replay", filepath.Join(recordings, "acme-next-day"), "--instance", "acme")
-	s1graph(t, "visualize", "--instance", "acme")
-	page, err := filepath.Abs("graph.html")
-	require.NoError(t, err)
+	dir := t.TempDir()
+	for _, name := range names {
+		s1graph(t, "run", "--replay", filepath.Join(recordings, name), "--dir", filepath.Join(dir, "graph"))
+	}
+	page := filepath.Join(dir, "graph.html")
+	s1graph(t, "visualize", "--dir", filepath.Join(dir, "graph"), "--output", page)
 	return page
 }
 

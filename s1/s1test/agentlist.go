@@ -90,6 +90,9 @@ func (w *world) agentsOf(q *query, from int) iter.Seq[agent] {
 // progression is where the agents of a query's site or group begin and how far apart they are, by
 // their numbers.
 func (w *world) progression(q *query) (first, step int) {
+	if w.Story {
+		return 0, 1
+	}
 	if g := q.group; g != nowhere {
 		site := w.siteOf(g)
 		return site + w.Sites*(g/w.Sites), w.Sites * w.groupsOf(site)

@@ -48,7 +48,7 @@ func (w *world) writeAgent(o *object, ref rowRef) {
 	o.time("createdAt", times.registered)
 	o.text("detectionState", detectionState(&a))
 	o.text("domain", w.domain())
-	o.flag("encryptedApplications", m.kind == "laptop" && n%5 != 0)
+	o.flag("encryptedApplications", w.isEncrypted(n, m))
 	o.text("externalId", "")
 	o.text("externalIp", outside)
 	o.flag("firewallEnabled", !a.exposed)
@@ -147,6 +147,13 @@ func (w *world) writeAgent(o *object, ref rowRef) {
 
 func (t *Tenant) isPendingUninstall(n int) bool { return !t.isAwkward(n) && n%97 == 13 }
 
+func (t *Tenant) isEncrypted(n int, m machine) bool {
+	if t.Story {
+		return n%9 != 0
+	}
+	return m.kind == "laptop" && n%5 != 0
+}
+
 func activeThreats(a *agent) int64 {
 	if a.infected {
 		return int64(1 + a.n%3)
@@ -185,6 +192,9 @@ func (w *world) agentTimes(a *agent, active bool) agentTimes {
 	if !a.isThere() {
 		today = a.touched // nothing moves any more
 	}
+	if a.silent > 0 {
+		today = -a.silent
+	}
 	now := dayZero + moment(today)*day
 	d := w.dice(aboutDay, a.n, today+1000)
 	t := agentTimes{
@@ -210,9 +220,9 @@ func (w *world) agentTimes(a *agent, active bool) agentTimes {
 		t.started -= day
 	}
 	// Every machine is scanned once a week, and some are at it when one looks.
-	scanned := now - moment((today+a.n)%7)*day - 3*hour + moment(w.dice(aboutScan, a.n, 0)%uint64(hour))
+	scanned := now - moment((today+a.n+700)%7)*day - 3*hour + moment(w.dice(aboutScan, a.n, 0)%uint64(hour))
 	t.scanStarted, t.scanFinished = scanned, scanned+40*minute
-	if (today+a.n)%7 == 0 && a.n%3 == 0 {
+	if (today+a.n+700)%7 == 0 && a.n%3 == 0 {
 		t.scanFinished -= 7 * day
 	}
 	if w.odd(a.n, WholeSecondsAgent) {

@@ -13,7 +13,7 @@ import (
 )
 
 func TestTheOddAgentsAreWhatTheirNamesSay(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	agents := snapshot(t, s, "/agents")
 	agent := func(n int) row { return agents[s.AgentID(n)] }
 	same := func(a, b int, fields ...string) {
@@ -103,7 +103,7 @@ func TestTheOddAgentsAreWhatTheirNamesSay(t *testing.T) {
 }
 
 func TestTheOddApplicationsAreThere(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	slots := s.Tenant().ApplicationsPerAgent
 	rows := snapshot(t, s, "/installed-applications")
 	of := func(agent, slot int) row { return rows[s.InstallationID(agent, slot)] }
@@ -139,7 +139,7 @@ func TestTheOddApplicationsAreThere(t *testing.T) {
 }
 
 func TestTheOddThreatsAreThere(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	threats, agents := snapshot(t, s, "/threats"), snapshot(t, s, "/agents")
 	threat := func(n int) row { return threats[s.ThreatID(n)] }
 	for name, v := range threat(s1test.NullThreat).at("threatInfo").(map[string]any) {
@@ -169,7 +169,7 @@ func TestHostileNamesAreTextNonetheless(t *testing.T) {
 }
 
 func TestSecretsArePlantedWhereConsolesHaveThem(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	for path, secret := range map[string]string{
 		"/sites": s1test.SecretRegistrationToken, "/groups": s1test.SecretRegistrationToken,
 		"/agents": s1test.SecretLicenseKey, "/threats": s1test.SecretArguments,
@@ -184,7 +184,7 @@ func TestSecretsArePlantedWhereConsolesHaveThem(t *testing.T) {
 
 // TestARowHasTheSameFieldsWhateverIsWrongWithIt keeps the special ways of writing a row in step.
 func TestARowHasTheSameFieldsWhateverIsWrongWithIt(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	for _, path := range listPaths {
 		var names map[string]any
 		for id, r := range snapshot(t, s, path) {
@@ -201,7 +201,7 @@ func TestARowHasTheSameFieldsWhateverIsWrongWithIt(t *testing.T) {
 }
 
 func TestAFullLastPageHasACursor(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	p := get(t, s, "/sites", map[string][]string{"limit": {"6"}})
 	require.Len(t, p.rows(t), 6)
 	require.NotEmpty(t, p.cursor())

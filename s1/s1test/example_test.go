@@ -10,7 +10,7 @@ import (
 
 // A test starts a tenant, lets a day pass and knows from the plan what it should find.
 func Example() {
-	tenant := s1test.New(s1test.Acme())
+	tenant := s1test.New(s1test.Hostile())
 	console := httptest.NewServer(tenant)
 	defer console.Close()
 

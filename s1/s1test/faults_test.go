@@ -353,7 +353,7 @@ func TestEachRequestIsObserved(t *testing.T) {
 }
 
 func TestManyMayAskWhileDaysPassAndThingsBreak(t *testing.T) {
-	s, console := serve(t, s1test.Acme())
+	s, console := serve(t, s1test.Hostile())
 	var group sync.WaitGroup
 	for _, path := range listPaths {
 		group.Go(func() {

@@ -54,7 +54,7 @@ func TestNoTwoListsShareAnID(t *testing.T) {
 }
 
 func TestEveryRowIsOnExactlyOnePage(t *testing.T) {
-	for name, tenant := range map[string]s1test.Tenant{"small": small(), "awkward": s1test.Acme()} {
+	for name, tenant := range map[string]s1test.Tenant{"small": small(), "awkward": s1test.Hostile(), "story": s1test.Acme()} {
 		s := s1test.New(tenant)
 		for _, day := range []int{0, 1} {
 			s.SetDay(day)
@@ -80,7 +80,7 @@ func TestEveryRowIsOnExactlyOnePage(t *testing.T) {
 }
 
 func TestTotalsAreWhatTheListsHave(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	for day := range 4 {
 		s.SetDay(day)
 		totals := s.Totals()
@@ -175,7 +175,7 @@ func TestFiltersFindTheRowsThatSayTheSame(t *testing.T) {
 }
 
 func TestRowsAnswerWhenAskedForByID(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	s.SetDay(1)
 	for path, parameter := range map[string]string{
 		"/accounts": "ids", "/sites": "siteIds", "/groups": "groupIds", "/agents": "ids", "/threats": "ids", "/installed-applications": "ids",
@@ -199,7 +199,7 @@ func TestRowsAnswerWhenAskedForByID(t *testing.T) {
 }
 
 func TestTheInventoryTellsOfTheSameApplications(t *testing.T) {
-	for _, tenant := range []s1test.Tenant{small(), s1test.Acme()} {
+	for _, tenant := range []s1test.Tenant{small(), s1test.Hostile(), s1test.Acme()} {
 		s := s1test.New(tenant)
 		s.SetDay(1)
 		there := map[string]row{}
@@ -305,7 +305,7 @@ func TestConsolesMayLackASourceOfApplications(t *testing.T) {
 }
 
 func TestTheSmallEndpointsAnswer(t *testing.T) {
-	s := s1test.New(s1test.Acme())
+	s := s1test.New(s1test.Hostile())
 	var user, times, count, info row
 	p := get(t, s, "/user", nil)
 	require.NoError(t, json.Unmarshal(p.Data, &user))

@@ -26,9 +26,9 @@ type machine struct {
 	model int    // in models[os] or serverModels
 }
 
-func (w *world) machine(n int) machine {
-	d := w.dice(aboutMachine, n, 0)
-	if w.isAwkward(n) {
+func (t *Tenant) machine(n int) machine {
+	d := t.dice(aboutMachine, n, 0)
+	if t.isAwkward(n) {
 		switch n {
 		case RootAgent, AWSAgent:
 			return machine{os: linux, kind: "server"}
@@ -45,7 +45,11 @@ func (w *world) machine(n int) machine {
 		}
 	}
 	m := machine{model: int(d >> 32 % 4)}
-	switch share := d % 100; {
+	share := d % 100
+	if t.Story && n >= t.Agents {
+		share %= 55 // laptops
+	}
+	switch {
 	case share < 38:
 		m.os, m.kind = windows, "laptop"
 	case share < 55:
@@ -118,6 +122,9 @@ func (w *world) dnsDomain() string { return strings.ToLower(w.Name) + ".example"
 // computerName is the host name that the agent reports.
 func (w *world) computerName(a *agent) string {
 	n := a.n
+	if w.Story && a.renamed > 0 {
+		return strings.ToUpper(w.Name) + "-WS-RECEPTION"
+	}
 	if w.isAwkward(n) {
 		switch n {
 		case ComposedAgent:
@@ -135,6 +142,10 @@ func (w *world) computerName(a *agent) string {
 	b := make([]byte, 0, 40)
 	b = append(b, strings.ToUpper(w.Name)...)
 	switch {
+	case w.Story && m.kind == "server" && m.os == windows:
+		b = append(b, "-"+serverRoles[0][n%len(serverRoles[0])]+"-"...)
+	case w.Story && m.os == linux:
+		b = append(b[:0], strings.ToLower(w.Name)+"-"+serverRoles[1][n%len(serverRoles[1])]+"-"...)
 	case m.os == linux:
 		b = append(b[:0], strings.ToLower(w.Name)...)
 		b = append(b, "-lnx-"...)
@@ -208,6 +219,9 @@ func (w *world) owner(a *agent) person {
 	}
 	n = max(n, 0) + 37*a.owners
 	p := person{first: firstNames[n%len(firstNames)], last: lastNames[n/len(firstNames)%len(lastNames)]}
+	if w.Story {
+		p.last = lastNames[n%len(lastNames)] // not one family
+	}
 	p.login = strings.ToLower(p.first[:1] + p.last)
 	local := strings.ToLower(p.first + "." + p.last)
 	if again := n / len(firstNames) / len(lastNames); again > 0 {
@@ -231,8 +245,11 @@ var lastNames = []string{
 
 // isActive moves every day.
 func (w *world) isActive(a *agent) bool {
-	if !a.isThere() {
+	if !a.isThere() || a.silent > 0 {
 		return false
+	}
+	if w.Story && (a.infected || a.isolated || w.machine(a.n).kind == "server") {
+		return true
 	}
 	return w.dice(aboutDay, a.n, w.day)%100 < 88
 }

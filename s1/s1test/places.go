@@ -32,6 +32,9 @@ func (w *world) siteName(n int) string {
 	if name, ok := w.siteNames[n]; ok {
 		return name
 	}
+	if w.Story {
+		return storySites[n].name
+	}
 	if n < len(siteNames) {
 		return siteNames[n]
 	}
@@ -85,7 +88,7 @@ func (w *world) writeAccount(o *object, ref rowRef) {
 	n := ref.n
 	c := w.census()
 	agents := int64(c.accounts[n]) + w.drift(n)
-	sites := int64((w.Sites - n + w.Accounts - 1) / w.Accounts)
+	sites := int64((w.sitesOpen() - n + w.Accounts - 1) / w.Accounts)
 	o.begin()
 	o.enum("accountType", "Paid")
 	o.number("activeAgents", agents)
@@ -187,7 +190,7 @@ var _ = declare(list{
 })
 
 func siteRows(w *world, q *query, from rowRef) iter.Seq[rowRef] {
-	return numbered(q, from.n, w.Sites, func(n int) bool {
+	return numbered(q, from.n, w.sitesOpen(), func(n int) bool {
 		return has(q.accounts, w.accountOf(n)) && has(q.sites, n) &&
 			q.word("states", "active") && q.word("state", "active") && q.word("name", w.siteName(n)) && q.flag("isDefault", n < w.Accounts)
 	})
@@ -196,7 +199,10 @@ func siteRows(w *world, q *query, from rowRef) iter.Seq[rowRef] {
 func (w *world) writeSite(o *object, ref rowRef) {
 	n := ref.n
 	account := w.accountOf(n)
-	agents := int64(w.census().sites[n]) + w.drift(n)
+	agents, licenses := int64(w.census().sites[n])+w.drift(n), int64(1000)
+	if w.Story {
+		licenses = int64(storySites[n].licenses)
+	}
 	o.nulls = w.isNullSite(n)
 	defer o.plain()
 	o.begin()
@@ -220,7 +226,7 @@ func (w *world) writeSite(o *object, ref rowRef) {
 	o.enum("sku", "Complete")
 	o.enum("state", "active")
 	o.enum("suite", "Complete")
-	o.number("totalLicenses", 1000)
+	o.number("totalLicenses", licenses)
 	o.flag("unlimitedExpiration", true)
 	o.flag("unlimitedLicenses", false)
 	o.time("updatedAt", w.updatedToday(n, ref))
@@ -241,7 +247,7 @@ var _ = declare(list{
 func groupRows(w *world, q *query, from rowRef) iter.Seq[rowRef] {
 	return numbered(q, from.n, w.Groups, func(n int) bool {
 		site := w.siteOf(n)
-		return q.isIn(w.accountOf(site), site, n) && q.word("name", w.groupName(n)) && q.flag("isDefault", n < w.Sites)
+		return site < w.sitesOpen() && q.isIn(w.accountOf(site), site, n) && q.word("name", w.groupName(n)) && q.flag("isDefault", n < w.Sites)
 	})
 }
 

@@ -30,6 +30,7 @@ const (
 	ThreatResolved      Event = "threat resolved"
 	ThreatReopened      Event = "threat reopened"
 	SiteRenamed         Event = "site renamed"
+	SiteNew             Event = "site new"
 	ApplicationAdded    Event = "application installed"
 	ApplicationRemoved  Event = "application removed"
 	ApplicationUpgraded Event = "application upgraded"
@@ -70,18 +71,22 @@ func (p Plan) IDs(e Event) []string {
 }
 
 // isBusy tells whether things happen on a day.
-func (t *Tenant) isBusy(day int) bool { return !t.Quiet && day%2 == 1 }
+func (t *Tenant) isBusy(day int) bool { return !t.Quiet && day%2 == 1 && (!t.Story || day == 1) }
 
 // tomorrow is the next day's world with all that happens on it.
 func (w *world) tomorrow() *world {
 	next := w.next()
 	if w.isBusy(next.day) {
 		p := planner{world: next, before: w, taken: map[int]bool{}}
-		p.agentsChange()
-		p.threatsChange()
-		p.applicationsChange()
-		p.siteIsRenamed()
-		p.agentsAreIsolated()
+		if p.Story {
+			p.storyHappens()
+		} else {
+			p.agentsChange()
+			p.threatsChange()
+			p.applicationsChange()
+			p.siteIsRenamed()
+			p.agentsAreIsolated()
+		}
 		slices.SortStableFunc(next.plan, func(a, b Change) int {
 			return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Number, b.Number))
 		})
@@ -244,11 +249,15 @@ func (p *planner) eachThreat(e Event, fits func(*threat) bool, status int) {
 			continue
 		}
 		found++
-		before := incidentStatuses[t.status]
-		t.status, t.touched = status, p.day
-		p.changedThreats[n] = t
-		p.note(Change{Event: e, ID: p.idString(threatIDs, n), Number: n, Before: before, After: incidentStatuses[status]})
+		p.changeThreat(e, t, status)
 	}
+}
+
+func (p *planner) changeThreat(e Event, t threat, status int) {
+	before := incidentStatuses[t.status]
+	t.status, t.touched = status, p.day
+	p.changedThreats[t.n] = t
+	p.note(Change{Event: e, ID: p.idString(threatIDs, t.n), Number: t.n, Before: before, After: incidentStatuses[status]})
 }
 
 func (p *planner) applicationsChange() {
@@ -296,22 +305,26 @@ func (p *planner) eachInstallation(e Event, change func(*agent) int) {
 		if !ok {
 			return
 		}
-		old := a
-		slot := change(&a)
-		a.touched = p.day
-		p.changed[a.n] = a
-
-		c := Change{Event: e, ID: p.idString(installationIDs, a.n*maxSlots+slot), Number: a.n}
-		in := p.installation(&a, slot)
-		c.Application = p.catalog.products[in.product].name + " " + in.version()
-		if e == ApplicationUpgraded {
-			c.After = in.version()
-			in = p.installation(&old, slot)
-			c.Before = in.version()
-			c.Application = p.catalog.products[in.product].name + " " + in.version()
-		}
-		p.note(c)
+		p.changeInstallation(e, a, change)
 	}
+}
+
+func (p *planner) changeInstallation(e Event, a agent, change func(*agent) (slot int)) {
+	old := a
+	slot := change(&a)
+	a.touched = p.day
+	p.changed[a.n] = a
+
+	c := Change{Event: e, ID: p.idString(installationIDs, a.n*maxSlots+slot), Number: a.n}
+	in := p.installation(&a, slot)
+	c.Application = p.catalog.products[in.product].name + " " + in.version()
+	if e == ApplicationUpgraded {
+		c.After = in.version()
+		in = p.installation(&old, slot)
+		c.Before = in.version()
+		c.Application = p.catalog.products[in.product].name + " " + in.version()
+	}
+	p.note(c)
 }
 
 func (p *planner) siteIsRenamed() {

@@ -98,7 +98,10 @@ type Totals struct{ Accounts, Sites, Groups, Agents, Threats, Applications int }
 // Totals counts the rows of the present day.
 func (s *Server) Totals() Totals {
 	w := s.today.Load()
-	t := Totals{Accounts: w.Accounts, Sites: w.Sites, Groups: w.Groups, Threats: w.threats, Agents: w.census().all}
+	t := Totals{Accounts: w.Accounts, Sites: w.sitesOpen(), Groups: w.Groups, Threats: w.threats, Agents: w.census().all}
+	if t.Sites < w.Sites {
+		t.Groups -= w.groupsOf(newSite)
+	}
 	if !w.NoInstalled {
 		t.Applications = countInstallations(w, &query{site: nowhere, group: nowhere})
 	}

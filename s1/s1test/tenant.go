@@ -30,6 +30,7 @@ type Tenant struct {
 	Catalog                                  int // distinct applications: name, publisher, version and OS
 
 	Awkward bool // have the odd rows that the constants NullAgent and so on name
+	Story   bool // be the company of the recordings, see StoryInfected: its sites, 150 agents and 60 threats
 	Quiet   bool // make every day a quiet one; otherwise odd days are busy
 	Changes int  // how many things of each Event a busy day has; 0 is one in a thousand agents, at least two
 
@@ -44,9 +45,13 @@ type Tenant struct {
 	Clock   func() time.Time                           // tells rate limits the time; nil is time.Now
 }
 
-// Acme is the tenant of the recordings: its day 0 is testdata/recordings/acme, its day 1
-// acme-next-day.
+// Acme is a company as it may be: its day 0 is testdata/recordings/acme, its day 1 acme-next-day.
 func Acme() Tenant {
+	return Tenant{Name: "Acme", Seed: 17, ApplicationsPerAgent: 10, Catalog: 224, Story: true}
+}
+
+// Hostile is a tenant of the same size full of odd rows and of names that attack: testdata/recordings/hostile.
+func Hostile() Tenant {
 	return Tenant{
 		Name: "Acme", Seed: 42,
 		Accounts: 2, Sites: 6, Groups: 20, Agents: 150, Threats: 60,
@@ -68,6 +73,9 @@ func Large(agents, applicationsPerAgent int) Tenant {
 func (t Tenant) filledIn() Tenant {
 	if t.Name == "" {
 		t.Name = "Acme"
+	}
+	if t.Story {
+		t.Accounts, t.Sites, t.Groups, t.Agents, t.Threats = 2, len(storySites), 4*len(storySites), 150, 60
 	}
 	t.Accounts = max(t.Accounts, 1)
 	t.Sites = max(t.Sites, t.Accounts)

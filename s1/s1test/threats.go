@@ -5,8 +5,9 @@ import "strconv"
 // threat is what is true of a threat on a day and does not follow from its number.
 type threat struct {
 	n, agent      int
-	born, touched int // days
-	status        int // in incidentStatuses
+	born, touched int  // days
+	status        int  // in incidentStatuses
+	active        bool // of a Story tenant: it was not stopped
 }
 
 const (
@@ -23,6 +24,9 @@ const neverWas = 9_000_000
 func (w *world) threat(n int) threat {
 	if t, ok := w.changedThreats[n]; ok {
 		return t
+	}
+	if w.Story {
+		return w.storyThreat(n)
 	}
 	t := threat{n: n, agent: int(w.dice(aboutThreatAgent, n, 0) % uint64(w.Agents))}
 	switch d := w.dice(aboutIncident, n, 0) % 100; {
@@ -46,31 +50,6 @@ func (w *world) threat(n int) threat {
 		}
 	}
 	return t
-}
-
-// malware is what threats are about: invented files of families that exist.
-var malware = []struct{ name, classification, file, path, process string }{
-	{"invoice_2026.exe", "Malware", "exe", `\Device\HarddiskVolume3\Users\%s\Downloads\invoice_2026.exe`, "explorer.exe"},
-	{"mimikatz.exe", "Infostealer", "exe", `\Device\HarddiskVolume3\Temp\mimikatz.exe`, "cmd.exe"},
-	{"update.ps1 (CLI)", "Trojan", "ps1", `\Device\HarddiskVolume3\Windows\System32\WindowsPowerShell\v1.0\powershell.exe`, "winword.exe"},
-	{"xmrig", "Cryptominer", "", `/tmp/.x/xmrig`, "bash"},
-	{"locker.dll", "Ransomware", "dll", `\Device\HarddiskVolume3\ProgramData\locker.dll`, "rundll32.exe"},
-	{"eicar.com", "Malware", "com", `\Device\HarddiskVolume3\Users\%s\Desktop\eicar.com`, "msedge.exe"},
-	{"toolbar_setup.exe", "PUA", "exe", `\Device\HarddiskVolume3\Users\%s\Downloads\toolbar_setup.exe`, "chrome.exe"},
-	{"offer.docm", "Downloader", "docm", `\Device\HarddiskVolume3\Users\%s\AppData\Local\Temp\offer.docm`, "outlook.exe"},
-	{"OSX.Shlayer.dmg", "Adware", "dmg", `/Users/%s/Downloads/OSX.Shlayer.dmg`, "Safari"},
-	{"c2beacon", "Backdoor", "", `/usr/local/bin/c2beacon`, "systemd"},
-	{"suspicious powershell", "Malware", "", "", "powershell.exe"},
-}
-
-// techniques are of MITRE ATT&CK.
-var techniques = []struct{ category, description, tactic, id, name string }{
-	{"InfostealerIndicator", "This uses mimikatz, an open-source application that shows and saves credentials.", "Credential Access", "T1003", "OS Credential Dumping"},
-	{"EvasionIndicator", "Code injection to other process memory space during the target process' initialization.", "Defense Evasion", "T1055", "Process Injection"},
-	{"PersistenceIndicator", "Application registered itself to become persistent via scheduled task.", "Persistence", "T1053", "Scheduled Task/Job"},
-	{"RansomwareIndicator", "Shadow copies were deleted.", "Impact", "T1490", "Inhibit System Recovery"},
-	{"ExecutionIndicator", "Powershell execution with encoded command.", "Execution", "T1059.001", "PowerShell"},
-	{"GeneralIndicator", "Detected by the static engine.", "", "", ""},
 }
 
 func (w *world) writeThreat(o *object, ref rowRef) {
@@ -238,7 +217,7 @@ func (w *world) writeIndicators(o *object, t *threat) {
 
 func (w *world) writeMitigation(o *object, t *threat) {
 	o.openList("mitigationStatus")
-	if t.status == resolved {
+	if w.isMitigated(t) {
 		for i, action := range []string{"kill", "quarantine"} {
 			at := w.identifiedAt(t) + moment(2+i)*second
 			o.begin()
@@ -264,9 +243,17 @@ func (w *world) writeMitigation(o *object, t *threat) {
 	o.endList()
 }
 
+func (w *world) isMitigated(t *threat) bool { return w.Story && !t.active || t.status == resolved }
+
 func (w *world) identifiedAt(t *threat) moment {
+	if t.born > 0 && w.Story {
+		return ago(dayZero+moment(t.born)*day, w.dice(aboutThreat, t.n, 0), 2*hour, 6*hour)
+	}
 	if t.born > 0 {
 		return ago(dayZero+moment(t.born)*day, w.dice(aboutThreat, t.n, 0), minute, 20*hour)
+	}
+	if w.Story {
+		return ago(dayZero-moment(w.Threats-t.n)*36*hour, w.dice(aboutThreat, t.n, 0), 1, 10*hour) + 24*hour // the later the higher the number
 	}
 	return ago(dayZero, w.dice(aboutThreat, t.n, 0), 2*hour, 90*day)
 }
@@ -274,6 +261,9 @@ func (w *world) identifiedAt(t *threat) moment {
 func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 	d := w.dice(aboutThreat, t.n, 1)
 	kind := malware[d%uint64(len(malware))]
+	if w.Story {
+		kind = w.storyMalwareOf(t)
+	}
 	user := w.processUser(a.n)
 	name, file, process := kind.name, kind.path, kind.process
 	if i := len(file); i > 0 {
@@ -283,12 +273,9 @@ func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 		name, user, file, process = HostileNames[8], HostileNames[5], HostileNames[6], HostileNames[9]
 	}
 	identified := w.identifiedAt(t)
-	verdict := [...]string{"undefined", "undefined", "true_positive", "false_positive", "suspicious"}[d>>8%5]
-	if t.status == unresolved {
-		verdict = "undefined"
-	}
+	confidence, verdict := w.opinions(t, kind)
 	mitigation := "not_mitigated"
-	if t.status == resolved {
+	if w.isMitigated(t) {
 		mitigation = "mitigated"
 		if verdict == "false_positive" {
 			mitigation = "marked_as_benign"
@@ -303,7 +290,7 @@ func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 	o.enum("classificationSource", []string{"Cloud", "Behavioral", "Static", "Engine"}[d>>16%4])
 	o.text("cloudFilesHashVerdict", "black")
 	o.text("collectionId", w.idString(filterIDs, t.n))
-	o.enum("confidenceLevel", []string{"malicious", "malicious", "suspicious", "n/a"}[d>>24%4])
+	o.enum("confidenceLevel", confidence)
 	o.time("createdAt", identified+second+1)
 	if o.openList("detectionEngines") {
 		o.begin()
@@ -372,6 +359,24 @@ func (w *world) writeThreatInfo(o *object, t *threat, a *agent, ref rowRef) {
 		updated += day
 	}
 	o.time("updatedAt", updated)
+}
+
+// opinions are what the engine and an analyst say of a threat.
+func (w *world) opinions(t *threat, kind malwareKind) (confidence, verdict string) {
+	d := w.dice(aboutThreat, t.n, 1)
+	if !w.Story {
+		confidence = []string{"malicious", "malicious", "suspicious", "n/a"}[d>>24%4]
+		verdict = []string{"undefined", "undefined", "true_positive", "false_positive", "suspicious"}[d>>8%5]
+	} else {
+		confidence, verdict = "malicious", "true_positive"
+		if kind.classification == "PUA" || kind.classification == "Adware" {
+			confidence, verdict = "suspicious", []string{"suspicious", "false_positive"}[d>>8%2]
+		}
+	}
+	if t.status == unresolved {
+		verdict = "undefined"
+	}
+	return confidence, verdict
 }
 
 // threatUpdatedAt moves every day until a threat is resolved.

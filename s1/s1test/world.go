@@ -41,6 +41,7 @@ type agent struct {
 	born        int // the day on which it appeared
 	touched     int // the day on which something last happened to it
 	regrouped   int // the day on which it came into its group
+	silent      int // for how many days before day 0 the console has not heard of it
 
 	gone     bool // deleted: in no list
 	unlisted bool // in no list, but what belongs to it is
@@ -68,6 +69,9 @@ func firstDay(t *Tenant, c *catalog) *world {
 	}
 	if t.Awkward {
 		w.makeAwkward()
+	}
+	if t.Story {
+		w.beginStory()
 	}
 	w.settle()
 	return w
@@ -102,7 +106,7 @@ func (w *world) agent(n int) agent {
 		return a
 	}
 	a := w.home(n)
-	if !w.isAwkward(n) {
+	if !w.isAwkward(n) && !w.Story {
 		switch d := w.dice(aboutState, n, 0) % 1000; {
 		case d < 20:
 			a.decommissioned = true
@@ -124,6 +128,9 @@ func (w *world) agent(n int) agent {
 // home is agent n in the site and group of its number: the sites take turns, and so do the groups
 // of a site.
 func (t *Tenant) home(n int) agent {
+	if t.Story {
+		return t.storyHome(n)
+	}
 	site := n % t.Sites
 	return agent{n: n, site: site, group: site + t.Sites*(n/t.Sites%t.groupsOf(site))}
 }

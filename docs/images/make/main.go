@@ -73,7 +73,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	// An agent that was found infected in the last run.
-	const agent = "sentinelone_agent:1100042000007645217"
+	const agent = "sentinelone_agent:1100017000003141870"
 	return picture(tab, "docs/images/visualize.png", filepath.Join(dir, "graph.html"), agent, 1440, 760, chromium.Ready+` && document.querySelector("aside dl")`)
 }
 
