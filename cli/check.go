@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,13 +23,15 @@ func (c *commands) check() *cli.Command {
 
     s1graph check --url https://example.sentinelone.net --token-file FILE
 
-and with the database and the alerts of s1graph.yaml, for a program to read:
+with the database and the alerts of s1graph.yaml, for a program to read, and of all instances there, a row each:
 
     s1graph check --store neo4j --json
+    s1graph check --all
 
 It only reads, and changes nothing. Exit code 0: no fault, though perhaps warnings; 1: a
 fault, with a line that says what to do; 2: wrong usage or configuration.`,
 		Flags: append([]cli.Flag{
+			allFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON document in place of a table", DisableDefaultText: true},
 		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Logging)...),
 		Action: c.doCheck,
@@ -38,19 +39,15 @@ fault, with a line that says what to do; 2: wrong usage or configuration.`,
 }
 
 func (c *commands) doCheck(ctx *cli.Context) error {
+	if ctx.Bool("all") {
+		return c.checkAll(ctx)
+	}
 	settings, err := c.load(ctx, config.Sources{})
 	if err != nil {
 		return err
 	}
-	var findings []check.Finding
-	faults := 0
-	check.Run(ctx.Context, check.Options{Config: settings, Reach: reach, Logger: c.quietly(settings.Log)}, func(f check.Finding) {
-		findings = append(findings, f)
-		if f.State == check.Fault {
-			faults++
-		}
-	})
-	if err := ctx.Context.Err(); err != nil {
+	findings, fault := c.findings(ctx, settings)
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if ctx.Bool("json") {
@@ -61,10 +58,29 @@ func (c *commands) doCheck(ctx *cli.Context) error {
 	if err != nil && !errors.Is(err, errReaderGone) {
 		return err
 	}
-	if faults > 0 {
-		return &ending{code: failed}
+	return fault
+}
+
+// findings are what is found of an instance. The error is that there is a fault among them, or that it was interrupted.
+func (c *commands) findings(ctx *cli.Context, settings *config.Config) (findings []check.Finding, err error) {
+	check.Run(ctx.Context, check.Options{Config: settings, Reach: reach, Logger: c.quietly(settings.Log)}, func(f check.Finding) {
+		findings = append(findings, f)
+	})
+	if err := ctx.Err(); err != nil {
+		return findings, err
 	}
-	return nil
+	if countStates(findings)[check.Fault] > 0 {
+		err = &ending{code: failed}
+	}
+	return findings, err
+}
+
+func countStates(findings []check.Finding) map[check.State]int {
+	counts := map[check.State]int{}
+	for _, f := range findings {
+		counts[f.State]++
+	}
+	return counts
 }
 
 // reach says whether the host of a destination can be reached.
@@ -79,18 +95,25 @@ func (c *commands) quietly(l config.Log) *slog.Logger {
 	return c.logger(l, nil)
 }
 
+var stateColours = map[check.State]colour{check.OK: green, check.Warning: yellow, check.Fault: red, check.Skipped: faint}
+
 // printFindings prints the table, and under it a line for each fault and warning that says what to do.
 func (c *commands) printFindings(findings []check.Finding) error {
-	colours := map[check.State]colour{check.OK: green, check.Warning: yellow, check.Fault: red, check.Skipped: faint}
 	var rows [][]any
 	for _, f := range findings {
-		rows = append(rows, []any{harmless.Text(f.Subject), c.out.paint(colours[f.State], string(f.State)), harmless.Text(f.Detail)})
+		rows = append(rows, []any{harmless.Text(f.Subject), c.out.paint(stateColours[f.State], string(f.State)), harmless.Text(f.Detail)})
 	}
 	c.out.table([]string{"check", "state", "found"}, rows)
-	counts := map[check.State]int{}
+	c.printAdvice("", findings)
+	counts := countStates(findings)
+	c.out.line("\n%s", summaryOf(counts[check.Fault], counts[check.Warning]))
+	return c.out.flush()
+}
+
+// printAdvice prints what to do about findings, which belong to what, below an empty line.
+func (c *commands) printAdvice(what string, findings []check.Finding) {
 	advised := false
 	for _, f := range findings {
-		counts[f.State]++
 		if f.Advice == "" {
 			continue
 		}
@@ -98,11 +121,8 @@ func (c *commands) printFindings(findings []check.Finding) error {
 			c.out.line("")
 		}
 		advised = true
-		line := strings.ReplaceAll(c.out.wrap(harmless.Text(f.Subject+": "+f.Advice)+".", len("! ")), "\n", "\n  ")
-		c.out.line("%s %s", c.out.paint(colours[f.State], "!"), line)
+		c.out.marked(stateColours[f.State], what+f.Subject+": "+f.Advice+".")
 	}
-	c.out.line("\n%s", summaryOf(counts[check.Fault], counts[check.Warning]))
-	return c.out.flush()
 }
 
 func summaryOf(faults, warnings int) string {

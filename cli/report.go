@@ -7,6 +7,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph"
 	"s1graph/harmless"
 	"s1graph/steps"
 )
@@ -114,9 +115,8 @@ func (r *report) graphTable() {
 	r.table([]string{"type", "created"}, rows)
 }
 
-// printNotices prints what is odd, each with what to do about it.
-func (r *report) printNotices() {
-	var notices []string
+// notices are what is odd, each with what to do about it.
+func (r *report) notices() (notices []string) {
 	for _, step := range r.summary.Steps {
 		if step.Error == "" || step.State == string(steps.Unavailable) { // of which a notice tells, once
 			continue
@@ -141,12 +141,35 @@ func (r *report) printNotices() {
 	if n := r.summary.DanglingRelationships; n > 0 {
 		notices = append(notices, fmt.Sprintf("Left out: %d relationships with an end that the console does not list.", n))
 	}
-	for i, notice := range notices {
+	return notices
+}
+
+func (r *report) printNotices() {
+	for i, notice := range r.notices() {
 		if i == 0 {
 			r.line("")
 		}
-		r.line("%s %s", r.paint(yellow, "!"), harmless.Text(notice))
+		r.marked(yellow, notice)
 	}
+}
+
+// marked prints a text behind an exclamation mark, and harmless.
+func (s *screen) marked(c colour, text string) {
+	const mark = "! "
+	s.line("%s%s", s.paint(c, mark), strings.ReplaceAll(s.wrap(harmless.Text(text), len(mark)), "\n", "\n  "))
+}
+
+// totalOf is how many changes there were of all types together.
+func totalOf(counts map[string]graph.Counts) (t graph.Counts) {
+	for _, n := range counts {
+		t.Created += n.Created
+		t.Updated += n.Updated
+		t.Deleted += n.Deleted
+		t.Rekeyed += n.Rekeyed
+		t.Touched += n.Touched
+		t.Baseline += n.Baseline
+	}
+	return t
 }
 
 // closing says where the graph is and how to go on.

@@ -31,9 +31,14 @@ and into Neo4j as well, for s1graph query:
 
     s1graph run --store neo4j --neo4j-uri neo4j://127.0.0.1:7687
 
+and of all instances of the configuration file, a row each:
+
+    s1graph run --all
+
 The API token can also be in the variable ` + config.TokenVariable + `. Exit code 0: complete; 1: failed, nothing
 was committed; 2: wrong usage or configuration; 3: committed, but some of it is incomplete.`,
 		Flags: append([]cli.Flag{
+			allFlag(),
 			&cli.StringFlag{Name: "replay", Usage: "read the recording in the folder `DIR` instead of a console"},
 			&cli.StringFlag{Name: "record", Usage: "write a recording to the folder `DIR`"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the changes and commit nothing", DisableDefaultText: true},
@@ -52,6 +57,18 @@ func (c *commands) sync(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	options := connector.Options{
+		DryRun:          ctx.Bool("dry-run"),
+		AllowMassDelete: ctx.Bool("allow-mass-delete"),
+		Verify:          ctx.Bool("verify"),
+		Only:            only,
+		Record:          ctx.String("record"),
+		Replay:          ctx.String("replay"),
+		Version:         c.version(),
+	}
+	if ctx.Bool("all") {
+		return c.runAll(ctx, options)
+	}
 	recording, err := recordingName(ctx.String("replay"))
 	if err != nil {
 		return misuse("--replay: %w; give the folder of a recording, such as testdata/recordings/acme", err)
@@ -61,20 +78,9 @@ func (c *commands) sync(ctx *cli.Context) error {
 		return err
 	}
 	changes := &changeList{ctx: ctx.Context, screen: c.out}
-	summary, err := c.syncWithProgress(ctx, connector.Options{
-		Config:          settings,
-		DryRun:          ctx.Bool("dry-run"),
-		AllowMassDelete: ctx.Bool("allow-mass-delete"),
-		Verify:          ctx.Bool("verify"),
-		Only:            only,
-		Record:          ctx.String("record"),
-		Replay:          ctx.String("replay"),
-		Version:         c.version(),
-		Changes:         changes.add,
-	})
-	if isInterrupted(ctx.Context, err) {
-		err = &ending{failed, fmt.Errorf("%s, and the last graph stands; run it again", summary.Error)}
-	}
+	options.Config, options.Changes = settings, changes.add
+	summary, err := c.syncWithProgress(ctx, options)
+	err = interrupted(ctx, summary, err)
 	if ctx.Bool("json") {
 		return endRun(settings, summary, err, c.printJSON(summary))
 	}
@@ -94,10 +100,15 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 	for _, warning := range o.Config.Warnings {
 		o.Logger.Warn(warning)
 	}
-	if o.DryRun || o.Replay != "" { // nobody is to be told of a tenant of the past, or of none
-		return connector.Sync(ctx.Context, o)
-	}
 	return syncAndTell(ctx.Context, o)
+}
+
+// interrupted is the error of a run, which says so where it was interrupted.
+func interrupted(ctx *cli.Context, summary connector.Summary, err error) error {
+	if isInterrupted(ctx.Context, err) {
+		return &ending{failed, fmt.Errorf("%s, and the last graph stands; run it again", summary.Error)}
+	}
+	return err
 }
 
 // endRun makes the end of the command of how the run ended and of whether its result was printed.

@@ -74,6 +74,7 @@ func (c *commands) complete(ctx *cli.Context, sources config.Sources) config.Sou
 	sources.NormalizeURL = s1.NormalizeURL
 	sources.Steps = stepIDs()
 	sources.CheckAlerts = alerts.Check
+	sources.OffersAll = slices.ContainsFunc(ctx.Command.Flags, func(flag cli.Flag) bool { return flag.Names()[0] == "all" })
 	return sources
 }
 

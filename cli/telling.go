@@ -9,8 +9,11 @@ import (
 	"s1graph/connector"
 )
 
-// syncAndTell makes a run, and tells people of what it found.
+// syncAndTell makes a run, and tells people of what it found, unless that is of a tenant of the past, or of none.
 func syncAndTell(ctx context.Context, o connector.Options) (connector.Summary, error) {
+	if o.DryRun || o.Replay != "" {
+		return connector.Sync(ctx, o)
+	}
 	engine, err := alerts.Open(o.Config, alerts.Config{Logger: o.Logger})
 	switch {
 	case err != nil:

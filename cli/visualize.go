@@ -71,7 +71,7 @@ func (c *commands) openGraphs(ctx *cli.Context, add func(visualize.Instance, err
 			return err
 		}
 		if len(service.Instances) > 1 && !ctx.Bool("all") {
-			_, err := c.load(ctx, config.Sources{Local: true, OffersAll: true}) // says which there are
+			_, err := c.load(ctx, config.Sources{Local: true}) // says which there are
 			return err
 		}
 		open := func(_ int, settings *config.Config) error {

@@ -12,9 +12,9 @@ import (
 // tokenID tells tokens apart without being one.
 type tokenID [sha256.Size]byte
 
-// limiters makes the limiter of each instance. Instances that have one token, however it was given, have one
+// Limiters makes the limiter of each instance. Instances that have one token, however it was given, have one
 // limiter, since the console counts by token. Where they were given different limits, the stricter count.
-func limiters(instances []*config.Config) map[*config.Config]*s1.Limiter {
+func Limiters(instances []*config.Config) map[*config.Config]*s1.Limiter {
 	sharing := map[tokenID][]*config.Config{}
 	for _, c := range instances {
 		id := tokenOf(c)

@@ -71,7 +71,7 @@ func New(c Config) (*Service, error) {
 	}
 	s.slots = make(chan struct{}, max(1, c.Settings.AtOnce))
 	s.startedAt = s.Now()
-	limiter := limiters(c.Settings.Instances)
+	limiter := Limiters(c.Settings.Instances)
 	var disabled []string
 	for _, settings := range c.Settings.Instances {
 		if settings.Interval.Disabled() {
