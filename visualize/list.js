@@ -142,7 +142,7 @@ async function showList(kind, params) {
   if (location.hash !== address) return;
   const columns = columnsOf(kind);
   const total = el("span", { class: "count" }), sub = el("p", { class: "sub" }), tools = el("div", { class: "tools", role: "group", "aria-label": "Filters of the list" });
-  const body = el("tbody", {}), head = el("tr", {}), rest = el("button", { type: "button", class: "more" }), none = el("p", { class: "empty" });
+  const body = el("tbody", { role: "rowgroup" }), head = el("tr", { role: "row" }), rest = el("button", { type: "button", class: "more" }), none = el("p", { class: "empty" });
   let shown = [];
   const set = (name, value) => {
     value ? params.set(name, value) : params.delete(name);
@@ -160,7 +160,11 @@ async function showList(kind, params) {
     return { name, title, options, select };
   });
   const words = el("input", { type: "search", class: "filter", placeholder: `Filter ${label(kind).toLowerCase()}`, "aria-label": "Filter by words", value: params.get("q") ?? "" });
-  words.addEventListener("input", () => set("q", words.value.trim()));
+  let typing = 0;
+  words.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => words.isConnected && set("q", words.value.trim()), shownAtOnce(kind) ? 0 : 200);
+  });
   const clear = el("button", { type: "button", class: "quiet clear", onclick: () => {
     for (const name of [...params.keys()]) if (name !== "type" && name !== "sort") params.delete(name);
     words.value = "";
@@ -192,10 +196,13 @@ async function showList(kind, params) {
   rest.addEventListener("click", grow);
   main.replaceChildren(el("section", { class: "list wide" },
     el("h1", { "data-class": kind.class }, el("span", { class: "dot" }), label(kind), " ", total), sub,
-    el("div", { class: "bar" }, tools, save), el("div", { class: "across" }, el("table", { class: "table" }, el("thead", {}, head), body)), none, rest));
+    el("div", { class: "bar" }, tools, save), el("div", { class: "across" }, el("table", { class: "table", role: "table" }, el("thead", { role: "rowgroup" }, head), body)), none, rest));
   tools.append(words, ...selects.map((s) => s.select), clear);
   update();
 }
+
+// shownAtOnce says whether a list is short enough to follow each key.
+const shownAtOnce = (kind) => kind.total < 20_000;
 
 const paramsText = (params) => [...params].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
 
@@ -221,16 +228,16 @@ function headCell(column, sort, set) {
   const isBy = sort.replace(/^-/, "") === column.name, down = sort.startsWith("-");
   const startsDown = ["level", "states", "time", "number"].includes(column.shape);
   const next = isBy ? (down ? column.name : "-" + column.name) : (startsDown ? "-" : "") + column.name;
-  return el("th", { scope: "col", class: "as-" + column.shape, "aria-sort": isBy ? (down ? "descending" : "ascending") : "none" },
+  return el("th", { scope: "col", role: "columnheader", class: "as-" + column.shape, "aria-sort": isBy ? (down ? "descending" : "ascending") : "none" },
     el("button", { type: "button", "data-sort": column.name, onclick: () => set(next) }, column.title, isBy && el("span", { class: "order", "aria-hidden": "true" }, down ? "▾" : "▴")));
 }
 
 function tableRow(id, number, columns) {
   const op = changeOf.get(id)?.op;
-  return el("tr", { class: "row" + (op ? " " + op : "") + (isAlarming(id) ? " alarm" : ""), "data-id": id, "data-class": kindOf(id).class }, columns.map((c) =>
+  return el("tr", { role: "row", class: "row" + (op ? " " + op : "") + (isAlarming(id) ? " alarm" : ""), "data-id": id, "data-class": kindOf(id).class }, columns.map((c) =>
     c.shape === "main"
-      ? el("td", { class: "main" }, el("a", { class: "cell name", href: href(id) }, el("bdi", {}, visible(c.values[number]))))
-      : el("td", { class: "as-" + c.shape, "data-label": c.title, "data-column": c.name }, filledCell(cell(id, c, c.values[number])))));
+      ? el("td", { role: "cell", class: "main" }, el("a", { class: "cell name", href: href(id) }, el("bdi", {}, visible(c.values[number]))))
+      : el("td", { role: "cell", class: "as-" + c.shape, "data-label": c.title, "data-column": c.name }, filledCell(cell(id, c, c.values[number])))));
 }
 
 // filledCell is empty where there is nothing to show: a card has no line for it then.

@@ -40,8 +40,10 @@ function valueOfFigure(instance, f) {
 
 // figureLink leads to the list of what a figure counts; where nothing is counted, it is no link.
 function figureLink(instance, f, value, attributes, ...children) {
-  const kind = kinds.find((k) => about.instances[k.instance] === instance && k.type === f.type);
-  if (kind && value) return el("a", { ...attributes, href: listHref(kind, f.word ? { is: f.name } : {}), title: f.doc, "data-figure": f.name }, children);
+  const type = f.line === "licenses" ? "sentinelone_site" : f.type;
+  const kind = kinds.find((k) => about.instances[k.instance] === instance && k.type === type);
+  if (f.name === "threatsReopened" && value) return el("a", { ...attributes, href: addressOf(about.instances.indexOf(instance), "changes"), title: f.doc, "data-figure": f.name }, children);
+  if (kind && value) return el("a", { ...attributes, href: listHref(kind, f.word && f.type ? { is: f.name } : {}), title: f.doc, "data-figure": f.name }, children);
   return el("span", { ...attributes, title: f.doc, "data-figure": f.name }, children);
 }
 
