@@ -151,10 +151,10 @@ func TestADeviceThatFallsOutOfPostureAndComesBackIsTold(t *testing.T) {
 	assert.Empty(t, w.follow(), "nothing is demanded of any device")
 	w.posture = []posture.Verdict{verdict("a"), verdict("c", "infected")}
 	assert.Empty(t, w.follow(), "the first verdicts are a baseline")
-	w.posture = []posture.Verdict{verdict("a", "firewall_enabled is false, and must be true"), verdict("c")}
+	w.posture = []posture.Verdict{verdict("a", "firewallEnabled is false, and must be true"), verdict("c")}
 	raised := w.follow()
 	assert.Equal(t, []string{"a is not compliant", "c is compliant again"}, titles(raised))
-	assert.Contains(t, raised[0].Text, "firewall_enabled is false")
+	assert.Contains(t, raised[0].Text, "firewallEnabled is false")
 	w.posture = nil
 	assert.Empty(t, w.follow())
 }

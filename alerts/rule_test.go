@@ -32,7 +32,7 @@ func TestEveryReadyMadeRuleCompilesByItsNameAlone(t *testing.T) {
 
 func TestWhatIsWrongWithARuleIsToldWithItsPlaceAndWhatWasPerhapsMeant(t *testing.T) {
 	places := map[string]string{"": "s1graph.yaml:3:7: alerts.rules[0]"}
-	for _, key := range []string{"use", "name", "when", "severity", "title", "text", "to", "at_least", "mute", "ended", "days"} {
+	for _, key := range []string{"use", "name", "when", "severity", "title", "text", "to", "atLeast", "mute", "ended", "days"} {
 		places[key] = "s1graph.yaml: " + key
 	}
 	const agents = `change.type == "sentinelone_agent" && `

@@ -207,7 +207,7 @@ func (e *evaluation) incident(r *rule, key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// raisesTogether says whether so much matched that a rule with at_least is raised.
+// raisesTogether says whether so much matched that a rule with atLeast is raised.
 func (e *evaluation) raisesTogether(r *rule, m *matches) bool {
 	return m.count >= r.atLeast && (e.preview || !e.memory.isMuted(r, "", e.run.StartedAt))
 }

@@ -48,29 +48,29 @@ func evaluatedWith(t *testing.T, write func(*jsonstore.Draft), verdicts ...postu
 
 var threeVerdicts = []posture.Verdict{
 	{Device: "sentinelone_device:1", DisplayName: "alpha", Compliant: true},
-	{Device: "sentinelone_device:2", DisplayName: "Beta", Reasons: []string{"firewall_enabled is false, and must be true", "last_synced_interval is over 24 hours"}},
+	{Device: "sentinelone_device:2", DisplayName: "Beta", Reasons: []string{"firewallEnabled is false, and must be true", "lastSyncedInterval is over 24 hours"}},
 	{Device: "sentinelone_device:3", DisplayName: "AARDVARK", Reasons: []string{"infected is true, and must be false"}},
 }
 
 func TestPostureTellsTotalsThenReasonsThenTheDevicesThatAreNotCompliant(t *testing.T) {
 	evaluatedAs(t, append([]posture.Verdict{{Device: "sentinelone_device:0", DisplayName: "zeta", Reasons: []string{
-		"active_threats is 2, and may be 0 at most", "infected is true, and must be false",
+		"activeThreats is 2, and may be 0 at most", "infected is true, and must be false",
 	}}}, threeVerdicts...)...)
 	assert.Equal(t, outcome{0, `Of 4 devices, 1 is compliant (25 %) and 3 are not, as of 2026-11-22T12:00:00Z.
 
-REASON                                        DEVICES
-infected must be false                              2
-active_threats may be 0 at most                     1
-firewall_enabled must be true                       1
-last_synced_interval may be 24 hours at most        1
+REASON                                      DEVICES
+infected must be false                            2
+activeThreats may be 0 at most                    1
+firewallEnabled must be true                      1
+lastSyncedInterval may be 24 hours at most        1
 
 DEVICE    OWNERS  SITE  BECAUSE
 AARDVARK                infected is true
-Beta                    firewall_enabled is false; last_synced_interval is over 24 hours
-zeta                    active_threats is 2; infected is true
+Beta                    firewallEnabled is false; lastSyncedInterval is over 24 hours
+zeta                    activeThreats is 2; infected is true
 `, ""}, s1graph(t, "posture", "--instance", "test"))
 	terminal := invocation{width: 100, environment: []string{"NO_COLOR=1"}}.s1graph(t, "posture", "--instance", "test")
-	assert.Regexp(t, `(?m)^│ +│ +│ +│ last_synced_interval is over 24 hours +│$`, terminal.stdout, "a reason a line")
+	assert.Regexp(t, `(?m)^│ +│ +│ +│ lastSyncedInterval is over 24 hours +│$`, terminal.stdout, "a reason a line")
 
 	evaluatedAs(t, threeVerdicts[0])
 	assert.Equal(t, outcome{0, "Of 1 device, 1 is compliant (100 %) and 0 are not, as of 2026-11-22T12:00:00Z.\n", ""}, s1graph(t, "posture", "--instance", "test"))
@@ -78,7 +78,7 @@ zeta                    active_threats is 2; infected is true
 
 func TestPostureKnowsTheSitesAndOwnersOfDevices(t *testing.T) {
 	_, who := console(t, small)
-	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`posture: [{last_synced_interval: 24, active_threats: 0}]`), 0o600))
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`posture: [{lastSyncedInterval: 24, activeThreats: 0}]`), 0o600))
 	require.Zero(t, who.s1graph(t, "run").code)
 	read := csv.NewReader(strings.NewReader(who.s1graph(t, "posture", "--csv").stdout))
 	rows, err := read.ReadAll()
@@ -107,20 +107,20 @@ func TestThePostureOfAllInstancesIsARowEach(t *testing.T) {
 	evaluatedAs(t, threeVerdicts...)
 	instances(t, "tokenFile: none", "acme", "other", "test")
 	got := s1graph(t, "posture", "--all")
-	assert.Equal(t, outcome{2, `INSTANCE  DEVICES  COMPLIANT  NONCOMPLIANT  PERCENT  REASON                            AT
+	assert.Equal(t, outcome{2, `INSTANCE  DEVICES  COMPLIANT  NONCOMPLIANT  PERCENT  REASON                           AT
 acme
 other
-test            3          1             2       33  firewall_enabled must be true: 1  2026-11-22T12:00:00Z
+test            3          1             2       33  firewallEnabled must be true: 1  2026-11-22T12:00:00Z
 `, `s1graph: acme: .s1graph/acme: there is no run yet; run s1graph run first, or give another --instance or --dir
 s1graph: other: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir
 `}, got)
 	assert.Equal(t, `instance,devices,compliant,nonCompliant,percent,reason,at,error
 acme,,,,,,,".s1graph/acme: there is no run yet; run s1graph run first, or give another --instance or --dir"
 other,,,,,,,".s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir"
-test,3,1,2,33,firewall_enabled must be true: 1,2026-11-22T12:00:00Z,
+test,3,1,2,33,firewallEnabled must be true: 1,2026-11-22T12:00:00Z,
 `, s1graph(t, "posture", "--all", "--csv").stdout)
 	assert.Contains(t, s1graph(t, "posture", "--all", "--json").stdout,
-		`{"instance":"test","devices":3,"compliant":1,"nonCompliant":2,"percent":33,"reason":"firewall_enabled must be true: 1","at":"2026-11-22T12:00:00Z","error":null}`)
+		`{"instance":"test","devices":3,"compliant":1,"nonCompliant":2,"percent":33,"reason":"firewallEnabled must be true: 1","at":"2026-11-22T12:00:00Z","error":null}`)
 }
 
 func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
@@ -144,7 +144,7 @@ func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {
 
 func TestPostureSaysWhatIsMissing(t *testing.T) {
 	runsOf(t, nil)
-	assert.Equal(t, outcome{2, "", "s1graph: there was no posture policy in the last run, so no device is compliant or not: write what is demanded of devices into the configuration file, such as posture: [{firewall_enabled: true, infected: false}], and run s1graph run\n"},
+	assert.Equal(t, outcome{2, "", "s1graph: there was no posture policy in the last run, so no device is compliant or not: write what is demanded of devices into the configuration file, such as posture: [{firewallEnabled: true, infected: false}], and run s1graph run\n"},
 		s1graph(t, "posture", "--instance", "test"))
 	assert.Equal(t, outcome{2, "", "s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir\n"},
 		s1graph(t, "posture", "--instance", "other"))
@@ -155,7 +155,7 @@ func TestPostureSaysWhatIsMissing(t *testing.T) {
 func TestHostileNamesOfEvaluatedDevicesReachNoTerminal(t *testing.T) {
 	var verdicts []posture.Verdict
 	for i, name := range s1test.HostileNames {
-		verdicts = append(verdicts, posture.Verdict{Device: fmt.Sprintf("sentinelone_device:%03d", i), DisplayName: name, Reasons: []string{"network_status is " + name}})
+		verdicts = append(verdicts, posture.Verdict{Device: fmt.Sprintf("sentinelone_device:%03d", i), DisplayName: name, Reasons: []string{"networkStatus is " + name}})
 	}
 	evaluatedAs(t, verdicts...)
 	for _, args := range [][]string{{"posture", "--instance", "test"}, {"posture", "--instance", "test", "--json"}, {"posture", "--instance", "test", "--csv"}} {
@@ -167,7 +167,7 @@ func TestHostileNamesOfEvaluatedDevicesReachNoTerminal(t *testing.T) {
 
 func TestPostureNamesAPolicyThatDoesNothing(t *testing.T) {
 	_, who := console(t, s1test.Tenant{Seed: 1, Agents: 10})
-	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`posture: [{name: laptops, groups: ["405"], firewall_enabled: true}]`), 0o600))
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`posture: [{name: laptops, groups: ["405"], firewallEnabled: true}]`), 0o600))
 	const sentence = `The posture policy "laptops" does nothing: there is no group with the ID 405.`
 	ran := who.s1graph(t, "run")
 	assert.Equal(t, 0, ran.code, ran.stderr)

@@ -257,7 +257,7 @@ func TestWithoutAPolicyNoncompliantDevicesSaysSoAndWithOneThatThereAreNone(t *te
 		got := who.s1graph(t, "query", "noncompliant-devices", "--scope", scope, form)
 		assert.Equal(t, 2, got.code)
 		assert.NotContains(t, got.stdout, "No rows")
-		assert.Equal(t, "s1graph: there is no posture policy, so no device is compliant or not: write what is demanded of devices into the configuration file, such as posture: [{firewall_enabled: true, infected: false}], and run s1graph run --store neo4j\n", got.stderr)
+		assert.Equal(t, "s1graph: there is no posture policy, so no device is compliant or not: write what is demanded of devices into the configuration file, such as posture: [{firewallEnabled: true, infected: false}], and run s1graph run --store neo4j\n", got.stderr)
 	}
 	_, err := neo4j.ExecuteQuery(t.Context(), neo4jtest.Shared(t).Driver(t), "MATCH (d:Device {_scope: $scope}) SET d.compliant = true",
 		map[string]any{"scope": scope}, neo4j.EagerResultTransformer)
@@ -269,7 +269,7 @@ func TestWithoutAPolicyNoncompliantDevicesSaysSoAndWithOneThatThereAreNone(t *te
 
 // policyExample is a configuration file with the policy that a message proposes.
 func policyExample(t *testing.T) string {
-	require.NoError(t, os.WriteFile("proposed.yaml", []byte("posture: [{firewall_enabled: true, infected: false}]\n"), 0o600))
+	require.NoError(t, os.WriteFile("proposed.yaml", []byte("posture: [{firewallEnabled: true, infected: false}]\n"), 0o600))
 	return "proposed.yaml"
 }
 

@@ -35,7 +35,7 @@ func namesInGraph() map[string][]string {
 }
 
 // demandExample is how a posture policy is written into a configuration file.
-const demandExample = "posture: [{firewall_enabled: true, infected: false}]"
+const demandExample = "posture: [{firewallEnabled: true, infected: false}]"
 
 // policiesIn is an error where no device of a scope, nil for all, has a verdict: that none is noncompliant would be no answer.
 func policiesIn(ctx context.Context, database queries.Database, scope any) error {

@@ -16,7 +16,7 @@ type Destination struct {
 	Secret Secret // that the JSON document is signed with; it may not be set
 
 	// Places has where in the file the destination's words stand, by key, as Fault.Where has it; under url
-	// also what came from url_file, under "" the destination itself.
+	// also what came from urlFile, under "" the destination itself.
 	Places map[string]string
 }
 

@@ -61,7 +61,7 @@ func (d *document) readDestinations(key string, node ast.Node) {
 
 func (d *document) readDestination(key, name string, node ast.Node) {
 	found := foundDestination{Destination: Destination{Name: name}}
-	m := d.mapping(key, node, "url", "url_file", "format", "secret_file")
+	m := d.mapping(key, node, "url", "urlFile", "format", "secretFile")
 	if m == nil {
 		found.broken = true
 		d.layer.destinations.items = append(d.layer.destinations.items, found)
@@ -73,27 +73,27 @@ func (d *document) readDestination(key, name string, node ast.Node) {
 		d.hasSecrets = true
 		return nil
 	})
-	m.secretFile("url_file", &found.URL)
+	m.secretFile("urlFile", &found.URL)
 	m.text("format", &found.Format, oneOf("json"))
-	m.secretFile("secret_file", &found.Secret)
+	m.secretFile("secretFile", &found.Secret)
 
 	_, hasURL := m.values["url"]
-	_, hasFile := m.values["url_file"]
+	_, hasFile := m.values["urlFile"]
 	switch {
 	case hasURL && hasFile:
-		m.fault(m.places["url_file"], "must not be given along with url: leave one of them out")
+		m.fault(m.places["urlFile"], "must not be given along with url: leave one of them out")
 	case !hasURL && !hasFile:
-		m.fault(m.places[""], "must have a url, or a url_file that holds it")
+		m.fault(m.places[""], "must have a url, or a urlFile that holds it")
 	case hasFile:
-		m.places["url"] = m.places["url_file"]
+		m.places["url"] = m.places["urlFile"]
 	}
 	if found.URL.IsSet() {
 		if err := isDestinationURL(found.URL.Reveal()); err != nil {
 			m.fault(m.places["url"], "%v", err)
 		}
 	}
-	if _, signed := m.values["secret_file"]; signed && found.Format != "json" {
-		m.fault(m.places["secret_file"], "must be left out, or format be json: nothing else is signed")
+	if _, signed := m.values["secretFile"]; signed && found.Format != "json" {
+		m.fault(m.places["secretFile"], "must be left out, or format be json: nothing else is signed")
 	}
 	found.broken = m.broken
 	d.layer.destinations.items = append(d.layer.destinations.items, found)
@@ -143,7 +143,7 @@ func (m *mapping) secretFile(name string, field *Secret) {
 }
 
 func (d *document) readRule(key string, node ast.Node) {
-	m := d.mapping(key, node, "use", "name", "when", "severity", "title", "text", "to", "at_least", "mute", "ended", "days")
+	m := d.mapping(key, node, "use", "name", "when", "severity", "title", "text", "to", "atLeast", "mute", "ended", "days")
 	if m == nil {
 		return
 	}
@@ -160,7 +160,7 @@ func (d *document) readRule(key string, node ast.Node) {
 	m.text("title", &rule.Title)
 	m.text("text", &rule.Text)
 	m.words("to", &rule.To, isDestinationName)
-	m.whole("at_least", 1, math.MaxInt32, &rule.AtLeast)
+	m.whole("atLeast", 1, math.MaxInt32, &rule.AtLeast)
 	m.take("mute", Duration, func(value string) error {
 		mute, err := parseDuration(value)
 		if err != nil || mute <= 0 {

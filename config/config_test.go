@@ -480,7 +480,7 @@ func TestASecretThatIsNotSetIsEmpty(t *testing.T) {
 
 func FuzzNoFileBringsLoadDown(f *testing.F) {
 	for _, seed := range []string{"", "url: x", "log: {level: [", "? a\n: b", "<<: {a: 1}", "a: &b c\nd: *b", "rateLimits: {? : 1}", "sites: [!!str 1, *x]", "- - -", "%YAML 1.2\n---\n",
-		"alerts: {destinations: {a: {url: b}, ? c : d}, rules: [{use: a, to: [b]}, {name: a}, 1]}", "posture: [{groups: [a]}, {is_active: 1}, ]",
+		"alerts: {destinations: {a: {url: b}, ? c : d}, rules: [{use: a, to: [b]}, {name: a}, 1]}", "posture: [{groups: [a]}, {isActive: 1}, ]",
 		"instances: [{instance: a, alerts: {rules: [{use: a}]}}, {instance: b, dir: .s1graph/a}, , 1]", "interval: \"@every 1h\""} {
 		f.Add(seed)
 	}

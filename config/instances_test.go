@@ -18,7 +18,7 @@ listen: 127.0.0.1:9000
 alerts:
   destinations: {soc: {url: "slack://hook:A-B-C@webhook"}}
   rules: [{use: agent gone}]
-posture: [{is_active: true}]
+posture: [{isActive: true}]
 instances:
   - instance: globex
     url: https://globex.example.net
@@ -209,7 +209,7 @@ instances:
     alerts: {rules: [{use: agent silent, to: [scc]}]}
   - instance: initech
     store: neo4j
-    posture: {is_active: true}
+    posture: {isActive: true}
 `)
 	s.CheckAlerts = func(a *config.Alerts) config.Faults {
 		return config.Faults{{Where: a.Rules[0].Places["use"], Detail: "must be the name of a ready-made rule"}}

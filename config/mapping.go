@@ -29,6 +29,10 @@ func (d *document) mapping(key string, node ast.Node, names ...string) *mapping 
 	lines := map[string]int{}
 	for entries := tree.MapRange(); entries.Next(); {
 		name := entries.Key().GetToken().Value
+		if now := inCamelCase(name); now != name && slices.Contains(names, now) {
+			d.warn("%s: write %s: the old spelling is read for now", d.place(entries.Key(), key+"."+name), now)
+			name = now
+		}
 		switch {
 		case !slices.Contains(names, name):
 			m.unknown(entries.Key(), names)
@@ -42,6 +46,13 @@ func (d *document) mapping(key string, node ast.Node, names ...string) *mapping 
 	return m
 }
 
+var underscored = regexp.MustCompile(`_[a-z]`)
+
+// inCamelCase is the spelling of all settings of what some had once: url_file is urlFile.
+func inCamelCase(name string) string {
+	return underscored.ReplaceAllStringFunc(name, func(begun string) string { return strings.ToUpper(begun[1:]) })
+}
+
 func (m *mapping) fault(where, format string, args ...any) {
 	m.broken = true
 	m.document.fault(where, format, args...)
@@ -53,8 +64,8 @@ var word = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]{0,30}$`)
 func (m *mapping) unknown(node ast.Node, names []string) {
 	name := node.GetToken().Value
 	switch {
-	case name == "secret" && slices.Contains(names, "secret_file"):
-		m.fault(m.place(node, m.key+".secret"), "must not stand here: put the secret into a file of its own and name that with secret_file")
+	case name == "secret" && slices.Contains(names, "secretFile"):
+		m.fault(m.place(node, m.key+".secret"), "must not stand here: put the secret into a file of its own and name that with secretFile")
 	case word.MatchString(name):
 		m.fault(m.place(node, m.key), "unknown setting %q%s", name, suggestion(name, names))
 	default:

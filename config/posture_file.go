@@ -15,8 +15,8 @@ func (d *document) readPosture(key string, node ast.Node) {
 }
 
 func (d *document) readPolicy(key string, node ast.Node) {
-	m := d.mapping(key, node, "name", "groups", "active_threats", "encrypted_applications", "firewall_enabled",
-		"infected", "is_active", "is_up_to_date", "network_status", "operational_state", "last_synced_interval")
+	m := d.mapping(key, node, "name", "groups", "activeThreats", "encryptedApplications", "firewallEnabled",
+		"infected", "isActive", "isUpToDate", "networkStatus", "operationalState", "lastSyncedInterval")
 	if m == nil {
 		return
 	}
@@ -28,21 +28,21 @@ func (d *document) readPolicy(key string, node ast.Node) {
 	delete(demands, "name")
 	delete(demands, "groups")
 	if len(demands) == 0 && !m.broken {
-		m.fault(m.places[""], "must say what devices must be like, such as firewall_enabled: true")
+		m.fault(m.places[""], "must say what devices must be like, such as firewallEnabled: true")
 	}
-	if _, limited := m.values["active_threats"]; limited {
+	if _, limited := m.values["activeThreats"]; limited {
 		policy.ActiveThreats = new(int)
-		m.whole("active_threats", 0, math.MaxInt32, policy.ActiveThreats)
+		m.whole("activeThreats", 0, math.MaxInt32, policy.ActiveThreats)
 	}
-	m.flag("encrypted_applications", &policy.EncryptedApplications)
-	m.flag("firewall_enabled", &policy.FirewallEnabled)
+	m.flag("encryptedApplications", &policy.EncryptedApplications)
+	m.flag("firewallEnabled", &policy.FirewallEnabled)
 	m.flag("infected", &policy.Infected)
-	m.flag("is_active", &policy.IsActive)
-	m.flag("is_up_to_date", &policy.IsUpToDate)
-	m.words("network_status", &policy.NetworkStatus, isNetworkStatus)
-	m.words("operational_state", &policy.OperationalState, isOneLine)
+	m.flag("isActive", &policy.IsActive)
+	m.flag("isUpToDate", &policy.IsUpToDate)
+	m.words("networkStatus", &policy.NetworkStatus, isNetworkStatus)
+	m.words("operationalState", &policy.OperationalState, isOneLine)
 	hours := 0
-	m.whole("last_synced_interval", 24, 24*3660, &hours)
+	m.whole("lastSyncedInterval", 24, 24*3660, &hours)
 	policy.LastSyncedInterval = time.Duration(hours) * time.Hour
 	d.layer.posture.items = append(d.layer.posture.items, policy)
 }

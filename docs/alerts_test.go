@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,14 +64,11 @@ func TestEveryReadyMadeRuleIsDocumented(t *testing.T) {
 func settingsOf[T any](except ...string) []string {
 	var names []string
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		var name strings.Builder
-		for i, r := range f.Name {
-			if unicode.IsUpper(r) && i > 0 && !unicode.IsUpper(rune(f.Name[i-1])) {
-				name.WriteByte('_')
-			}
-			name.WriteRune(unicode.ToLower(r))
+		if strings.ToUpper(f.Name) == f.Name { // URL
+			names = append(names, strings.ToLower(f.Name))
+			continue
 		}
-		names = append(names, name.String())
+		names = append(names, strings.ToLower(f.Name[:1])+f.Name[1:])
 	}
 	for _, name := range except {
 		for i, n := range names {
@@ -105,7 +101,7 @@ func firstColumn(t *testing.T, text, header string) []string {
 func TestEverySettingOfRulesDestinationsAndPoliciesIsDocumented(t *testing.T) {
 	text := alertsDocument(t)
 	assert.ElementsMatch(t, settingsOf[config.Rule]("places"), firstColumn(t, text, "in a rule"))
-	assert.ElementsMatch(t, append(settingsOf[config.Destination]("places", "name", "secret"), "url_file", "secret_file"), firstColumn(t, text, "in a destination"))
+	assert.ElementsMatch(t, append(settingsOf[config.Destination]("places", "name", "secret"), "urlFile", "secretFile"), firstColumn(t, text, "in a destination"))
 	assert.ElementsMatch(t, settingsOf[config.PosturePolicy]("name", "groups"), firstColumn(t, text, "attribute"))
 }
 

@@ -13,7 +13,7 @@ import (
 // File is the name of the file beside a run's graph that holds the verdicts, a line each in ascending order of the
 // devices' keys:
 //
-//	{"device":…,"displayName":…,"compliant":false,"nonCompliantReasons":["firewall_enabled is false, and must be true"]}
+//	{"device":…,"displayName":…,"compliant":false,"nonCompliantReasons":["firewallEnabled is false, and must be true"]}
 //
 // Where no policies are configured there is no such file.
 const File = "posture.jsonl"

@@ -47,13 +47,13 @@ func TestReasonsThatDifferInWhatADeviceIsLikeAreOneDemand(t *testing.T) {
 		values     map[string]graph.Value
 		is, demand string
 	}{
-		{but("activeThreats", graph.Int(2)), "active_threats is 2", "active_threats may be 0 at most"},
-		{but("activeThreats", graph.Value{}), "active_threats is not known", "active_threats may be 0 at most"},
-		{but("firewallEnabled", graph.Bool(false)), "firewall_enabled is false", "firewall_enabled must be true"},
-		{but("networkStatus", graph.String("disconnected")), "network_status is disconnected", "network_status must be connected or connecting"},
-		{but("operationalState", graph.String("off, and must be on")), "operational_state is off, and must be on", "operational_state must be na"},
-		{but("lastActiveDate", graph.Int(0)), "last_synced_interval is over 24 hours", "last_synced_interval may be 24 hours at most"},
-		{but("lastActiveDate", graph.Value{}), "last_synced_interval is not known", "last_synced_interval may be 24 hours at most"},
+		{but("activeThreats", graph.Int(2)), "activeThreats is 2", "activeThreats may be 0 at most"},
+		{but("activeThreats", graph.Value{}), "activeThreats is not known", "activeThreats may be 0 at most"},
+		{but("firewallEnabled", graph.Bool(false)), "firewallEnabled is false", "firewallEnabled must be true"},
+		{but("networkStatus", graph.String("disconnected")), "networkStatus is disconnected", "networkStatus must be connected or connecting"},
+		{but("operationalState", graph.String("off, and must be on")), "operationalState is off, and must be on", "operationalState must be na"},
+		{but("lastActiveDate", graph.Int(0)), "lastSyncedInterval is over 24 hours", "lastSyncedInterval may be 24 hours at most"},
+		{but("lastActiveDate", graph.Value{}), "lastSyncedInterval is not known", "lastSyncedInterval may be 24 hours at most"},
 	} {
 		verdicts := evaluate(t, []config.PosturePolicy{strict()}, append(protects("1", "a", test.values), device("a"))...)
 		require.Len(t, verdicts, 1)

@@ -161,50 +161,50 @@ func (e *evaluation) faults(p *config.PosturePolicy, agent *graph.Record) []stri
 		}
 	}
 	for _, d := range []struct {
-		attribute, property string
-		want                *bool
+		property string
+		want     *bool
 	}{
-		{"encrypted_applications", "encryptedApplications", p.EncryptedApplications},
-		{"firewall_enabled", "firewallEnabled", p.FirewallEnabled},
-		{"infected", "infected", p.Infected},
-		{"is_active", "isActive", p.IsActive},
-		{"is_up_to_date", "isUpToDate", p.IsUpToDate},
+		{"encryptedApplications", p.EncryptedApplications},
+		{"firewallEnabled", p.FirewallEnabled},
+		{"infected", p.Infected},
+		{"isActive", p.IsActive},
+		{"isUpToDate", p.IsUpToDate},
 	} {
 		if v := agent.Get(d.property); d.want != nil {
-			demand(d.attribute, "must be "+strconv.FormatBool(*d.want), v, v.Equal(graph.Bool(*d.want)))
+			demand(d.property, "must be "+strconv.FormatBool(*d.want), v, v.Equal(graph.Bool(*d.want)))
 		}
 	}
 	for _, d := range []struct {
-		attribute, property string
-		allowed             []string
+		property string
+		allowed  []string
 	}{
-		{"network_status", "networkStatus", p.NetworkStatus},
-		{"operational_state", "operationalState", p.OperationalState},
+		{"networkStatus", p.NetworkStatus},
+		{"operationalState", p.OperationalState},
 	} {
 		if v := agent.Get(d.property); len(d.allowed) > 0 {
 			isAllowed := slices.ContainsFunc(d.allowed, func(word string) bool { return strings.EqualFold(word, v.Text()) })
-			demand(d.attribute, "must be "+strings.Join(d.allowed, " or "), v, isAllowed)
+			demand(d.property, "must be "+strings.Join(d.allowed, " or "), v, isAllowed)
 		}
 	}
 	if v := agent.Get("activeThreats"); p.ActiveThreats != nil {
-		demand("active_threats", fmt.Sprintf("may be %d at most", *p.ActiveThreats), v, v.Int64() <= int64(*p.ActiveThreats))
+		demand("activeThreats", fmt.Sprintf("may be %d at most", *p.ActiveThreats), v, v.Int64() <= int64(*p.ActiveThreats))
 	}
 	if most := p.LastSyncedInterval; most > 0 {
 		hours := strconv.FormatFloat(most.Hours(), 'f', -1, 64)
 		v := agent.Get("lastActiveDate")
 		switch {
 		case v.IsAbsent():
-			faults = append(faults, "last_synced_interval is not known, and may be "+hours+" hours at most")
+			faults = append(faults, "lastSyncedInterval is not known, and may be "+hours+" hours at most")
 		case e.now.Sub(time.UnixMilli(v.Int64())) > most:
 			// How long it is grows from run to run, and a posture that does not change must not seem to.
-			faults = append(faults, "last_synced_interval is over "+hours+" hours")
+			faults = append(faults, "lastSyncedInterval is over "+hours+" hours")
 		}
 	}
 	return faults
 }
 
-// Split says apart what a reason says of the device, such as firewall_enabled is false, and what is demanded, such as
-// firewall_enabled must be true. The latter is the same for all devices, so that it can be counted.
+// Split says apart what a reason says of the device, such as firewallEnabled is false, and what is demanded, such as
+// firewallEnabled must be true. The latter is the same for all devices, so that it can be counted.
 func Split(reason string) (is, demand string) {
 	attribute, value, _ := strings.Cut(reason, " is ")
 	if hours, isOver := strings.CutPrefix(value, "over "); isOver {

@@ -107,23 +107,23 @@ func TestADeviceMustMeetEachDemand(t *testing.T) {
 		reasons  []string
 	}{
 		{"groupId", graph.String("7"), nil},
-		{"activeThreats", graph.Int(2), []string{"active_threats is 2, and may be 0 at most"}},
-		{"activeThreats", graph.Value{}, []string{"active_threats is not known, and may be 0 at most"}},
-		{"encryptedApplications", graph.Bool(false), []string{"encrypted_applications is false, and must be true"}},
-		{"encryptedApplications", graph.Value{}, []string{"encrypted_applications is not known, and must be true"}},
-		{"firewallEnabled", graph.Bool(false), []string{"firewall_enabled is false, and must be true"}},
+		{"activeThreats", graph.Int(2), []string{"activeThreats is 2, and may be 0 at most"}},
+		{"activeThreats", graph.Value{}, []string{"activeThreats is not known, and may be 0 at most"}},
+		{"encryptedApplications", graph.Bool(false), []string{"encryptedApplications is false, and must be true"}},
+		{"encryptedApplications", graph.Value{}, []string{"encryptedApplications is not known, and must be true"}},
+		{"firewallEnabled", graph.Bool(false), []string{"firewallEnabled is false, and must be true"}},
 		{"infected", graph.Bool(true), []string{"infected is true, and must be false"}},
 		{"infected", graph.Value{}, []string{"infected is not known, and must be false"}},
-		{"isActive", graph.Bool(false), []string{"is_active is false, and must be true"}},
-		{"isUpToDate", graph.Bool(false), []string{"is_up_to_date is false, and must be true"}},
+		{"isActive", graph.Bool(false), []string{"isActive is false, and must be true"}},
+		{"isUpToDate", graph.Bool(false), []string{"isUpToDate is false, and must be true"}},
 		{"networkStatus", graph.String("Connecting"), nil},
-		{"networkStatus", graph.String("disconnected"), []string{"network_status is disconnected, and must be connected or connecting"}},
-		{"networkStatus", graph.Value{}, []string{"network_status is not known, and must be connected or connecting"}},
-		{"operationalState", graph.String("fully_disabled"), []string{"operational_state is fully_disabled, and must be na"}},
+		{"networkStatus", graph.String("disconnected"), []string{"networkStatus is disconnected, and must be connected or connecting"}},
+		{"networkStatus", graph.Value{}, []string{"networkStatus is not known, and must be connected or connecting"}},
+		{"operationalState", graph.String("fully_disabled"), []string{"operationalState is fully_disabled, and must be na"}},
 		{"lastActiveDate", ago(24 * time.Hour), nil},
-		{"lastActiveDate", ago(24*time.Hour + time.Second), []string{"last_synced_interval is over 24 hours"}},
+		{"lastActiveDate", ago(24*time.Hour + time.Second), []string{"lastSyncedInterval is over 24 hours"}},
 		{"lastActiveDate", ago(-time.Hour), nil},
-		{"lastActiveDate", graph.Value{}, []string{"last_synced_interval is not known, and may be 24 hours at most"}},
+		{"lastActiveDate", graph.Value{}, []string{"lastSyncedInterval is not known, and may be 24 hours at most"}},
 	} {
 		t.Run(fmt.Sprintf("%s is %v", test.property, test.value.Any()), func(t *testing.T) {
 			records := append(protects("1", "a", but(test.property, test.value)), device("a"))
@@ -158,7 +158,7 @@ func TestThePoliciesOfTheAgentsGroupCount(t *testing.T) {
 		{Groups: []string{"7", "8"}, FirewallEnabled: &no},
 		{Groups: []string{"8"}, IsActive: &no},
 	}, records...)
-	firewall, active := "firewall_enabled is true, and must be false", "is_active is true, and must be false"
+	firewall, active := "firewallEnabled is true, and must be false", "isActive is true, and must be false"
 	assert.Equal(t, []posture.Verdict{
 		{Device: deviceKey("a"), DisplayName: "A", Reasons: []string{firewall}},
 		{Device: deviceKey("b"), DisplayName: "B", Reasons: []string{firewall, active}},
@@ -251,7 +251,7 @@ func TestTheFileIsReadAsItWasWritten(t *testing.T) {
 	want := evaluate(t, []config.PosturePolicy{strict()}, fleet(7)...)
 	var file bytes.Buffer
 	require.NoError(t, posture.Write(&file, posture.Evaluate(t.Context(), []config.PosturePolicy{strict()}, storetest.NewSnapshot(model, fleet(7)...), typesByName(), now)))
-	assert.True(t, strings.HasPrefix(file.String(), `{"device":"sentinelone_device:00001","displayName":"00001","compliant":false,"nonCompliantReasons":["firewall_enabled is false, and must be true"]}
+	assert.True(t, strings.HasPrefix(file.String(), `{"device":"sentinelone_device:00001","displayName":"00001","compliant":false,"nonCompliantReasons":["firewallEnabled is false, and must be true"]}
 {"device":"sentinelone_device:00002","displayName":"00002","compliant":true,"nonCompliantReasons":[]}
 `), file.String())
 	got := collect(t, posture.Read(iotest.OneByteReader(bytes.NewReader(file.Bytes()))))
@@ -280,5 +280,5 @@ func Example() {
 	for v, err := range posture.Evaluate(context.Background(), policies, g, typesByName(), now) {
 		fmt.Println(v.DisplayName, v.Compliant, v.Reasons, err)
 	}
-	// Output: LAPTOP false [firewall_enabled is false, and must be true] <nil>
+	// Output: LAPTOP false [firewallEnabled is false, and must be true] <nil>
 }

@@ -66,7 +66,7 @@ var answers = map[string][]answer{
 	"open-threats":                {{rows: openThreats}},
 	"unmitigated-threats":         {{rows: unmitigatedThreats}},
 	"encryption-or-firewall-off":  {{rows: unsafeDevices("")}, {map[string]string{"machineType": "laptop"}, unsafeDevices("laptop")}},
-	"noncompliant-devices":        {{rows: noncompliantDevices("")}, {map[string]string{"reason": "FIREWALL_enabled"}, noncompliantDevices("firewall_enabled")}},
+	"noncompliant-devices":        {{rows: noncompliantDevices("")}, {map[string]string{"reason": "FIREWALLenabled"}, noncompliantDevices("firewallEnabled")}},
 	"detect-mode-agents":          {{rows: detectModeAgents}},
 	"isolated-devices":            {{rows: isolatedDevices}},
 	"devices-with-several-agents": {{rows: severalAgents}},

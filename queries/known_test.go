@@ -172,7 +172,7 @@ func postureOf(graphs [][]graph.Record) neo4jstore.Overlay {
 // evaluated is the verdict on a device of a policy on those that say whether they are encrypted.
 func (e *entity) evaluated() (reasons []string, evaluated bool) {
 	reasons = []string{}
-	for _, d := range [][2]string{{"encrypted", "encrypted_applications"}, {"firewallEnabled", "firewall_enabled"}} {
+	for _, d := range [][2]string{{"encrypted", "encryptedApplications"}, {"firewallEnabled", "firewallEnabled"}} {
 		if e.any(d[0]) == false {
 			reasons = append(reasons, d[1]+" is false, and must be true")
 		}

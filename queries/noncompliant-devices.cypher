@@ -4,7 +4,7 @@
 // first. Where there are no policies, or none for a machine's group, nothing is demanded of it.
 //
 // Parameters:
-//   reason  string   null  Part of a reason, such as firewall_enabled; null for all.
+//   reason  string   null  Part of a reason, such as firewallEnabled; null for all.
 //   scope   string   null  Instance that is asked about; null for all.
 //   limit   integer  100   How many rows at most.
 //
