@@ -21,16 +21,19 @@ import (
 
 // notRun are the commands of the README that the test does not run, and why. A command that is not among them is run.
 var notRun = map[string]string{
-	"make test":       "it runs this test",
-	"./s1graph init":  "somebody answers",
-	"./s1graph check": "it needs a tenant",
-	"./s1graph run":   "it needs a tenant",
-	"./s1graph poll":  "it needs a tenant",
-	`./s1graph alerts test "device infected"`:                                                "it needs a tenant that was read",
+	"make test":                               "it runs this test",
+	"./s1graph init":                          "somebody answers",
+	"./s1graph check":                         "it needs a tenant",
+	"./s1graph run":                           "it needs a tenant",
+	"./s1graph poll":                          "it needs a tenant",
+	"./s1graph run --instance acme":           "it needs a tenant",
+	"./s1graph run --all":                     "it needs a tenant",
+	"./s1graph overview --all":                "it needs a tenant that was read",
+	`./s1graph alerts test "device infected"`: "it needs a tenant that was read",
 	"./s1graph run --replay testdata/recordings/acme-next-day --instance acme --store neo4j": "it needs Neo4j",
-	"./s1graph query infected-devices":                                                       "it needs Neo4j",
-	"./s1graph query silent-agents --param days=30":                                          "it needs Neo4j",
-	"./s1graph query risky-applications --csv":                                               "it needs Neo4j",
+	"./s1graph query infected-devices":              "it needs Neo4j",
+	"./s1graph query silent-agents --param days=30": "it needs Neo4j",
+	"./s1graph query risky-applications --csv":      "it needs Neo4j",
 	"./s1graph query --cypher 'MATCH (u:User)-[:OWNS]->(d:Device) RETURN u.name AS owner, count(d) AS devices ORDER BY devices DESC LIMIT 5'": "it needs Neo4j",
 }
 

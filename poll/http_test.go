@@ -19,6 +19,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/overview"
 	"s1graph/poll"
 )
 
@@ -150,6 +151,10 @@ func TestTheMetricsTellOfRunsRequestsAndTheGraph(t *testing.T) {
 			summary.Steps = []connector.StepResult{{ID: "agents", State: "unavailable", Seconds: 1.5}}
 			summary.Stores = []connector.StoreResult{{Name: "neo4j", Seconds: 2.5, Behind: true}}
 			summary.WithheldDeletions = map[string]int64{"sentinelone_threat": 40}
+			summary.Overview = &overview.Overview{
+				Figures:  map[string]int64{"agentsInfected": 3, "agentsDisabled": 0},
+				Licenses: []overview.SiteLicenses{{Site: "41", Used: 7, Total: 10}, {Site: "42", Used: 5}},
+			}
 			summary.TokenExpiresAt = o.Clock().Add(10 * 24 * time.Hour)
 			return summary, err
 		}, poll.Config{Version: "v1.2.3"}, instance(t, "acme"))
@@ -171,11 +176,17 @@ func TestTheMetricsTellOfRunsRequestsAndTheGraph(t *testing.T) {
 			`s1graph_last_good_run_age_seconds{instance="acme"} 1830`,
 			`s1graph_failed_runs_in_a_row{instance="acme"} 1`,
 			`s1graph_ready{instance="acme"} 1`,
+			`s1graph_overview{figure="agentsInfected",instance="acme"} 3`,
+			`s1graph_overview{figure="agentsDisabled",instance="acme"} 0`,
+			`s1graph_site_licenses_used{instance="acme",site="42"} 5`,
+			`s1graph_site_licenses{instance="acme",site="41"} 10`,
 			`go_goroutines `,
 		} {
 			assert.Contains(t, got, line)
 		}
 		assert.Regexp(t, `s1graph_token_expires_in_days\{instance="acme"\} 9\.97`, got)
+		assert.NotContains(t, got, `s1graph_site_licenses{instance="acme",site="42"}`, "any number")
+		assert.NotContains(t, got, `figure="threatsOpen"`, "what is not known is not 0")
 		assert.NotContains(t, got, "s1graph_step_seconds{", "the last run came to no step")
 		s.after(time.Minute)
 		assert.Contains(t, s.get("/metrics").Body.String(), `s1graph_step_seconds{instance="acme",step="agents"} 1.5`)
