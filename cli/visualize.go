@@ -139,6 +139,7 @@ func openRun(folder, name string) (visualize.Instance, error) {
 	if err != nil {
 		return of, err
 	}
+	of.IsBaseline = func(typeName string) bool { return !of.IsFirst && summary.Changes[typeName].Baseline > 0 }
 	if summary.Overview != nil { // else the run is of an earlier version
 		of.Overview = *summary.Overview
 	}

@@ -185,3 +185,31 @@ func TestTheDocumentationSaysWhatEachFigureCounts(t *testing.T) {
 		assert.Contains(t, string(text), fmt.Sprintf("| `%s` | %s |\n", f.Name, f.Doc))
 	}
 }
+
+func TestEachRecordIsToldInWhichFiguresItCounts(t *testing.T) {
+	infected := agent("1", properties{"infected": true, "isActive": true, "networkStatus": "disconnected"})
+	c, err := overview.NewClassifier(t.Context(), storetest.NewSnapshot(steps.GraphTypes(), infected), everything)
+	require.NoError(t, err)
+	var in []string
+	for i, f := range overview.FiguresOf("sentinelone_agent") {
+		assert.Equal(t, "sentinelone_agent", f.Type())
+		if c.Counts(infected.Type, infected)>>i&1 == 1 {
+			in = append(in, f.Name)
+		}
+	}
+	assert.Equal(t, []string{"agents", "agentsInfected", "agentsIsolated", "agentsOnline"}, in)
+}
+
+func TestWhatNeedsAttentionIsAFigure(t *testing.T) {
+	all, ofType := map[string]bool{}, map[string]int{}
+	for _, f := range overview.Figures() {
+		all[f.Name] = true
+		ofType[f.Type()]++
+	}
+	for _, name := range overview.Attention() {
+		assert.True(t, all[name], name)
+	}
+	for name, n := range ofType {
+		assert.LessOrEqual(t, n, 31, "%s: a bit each, of a number that JavaScript reckons bits with", name)
+	}
+}

@@ -217,6 +217,11 @@ func firstScreen(t *testing.T, p *tab) {
 	assert.Equal(t, "44 changes", p.text(`document.querySelector("#changes").textContent`))
 	assert.Equal(t, len(steps.Relationships()), p.number(`document.querySelectorAll(".overview path").length`), "a line for each type of relationship")
 	p.shot("overview")
+	assert.Empty(t, p.text(`about.figures.filter((f) => f.type && f.name in about.instances[0].figures).map((f) => {
+		let n = 0;
+		for (const kind of kinds) if (kind.type === f.type) for (let id = kind.base; id < kind.base + kind.total; id++) n += countsIn(id, f.name);
+		return n === about.instances[0].figures[f.name] ? "" : f.name + ": " + n;
+	}).join("")`), "a list has as many rows as the run counted")
 
 	p.click(`[data-type=sentinelone_threat]`)
 	p.until(`document.querySelectorAll("main .row").length === 61`)

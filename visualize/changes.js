@@ -29,6 +29,7 @@ function showChanges() {
   const shown = changes.filter((c) => isHere(kindOf(c.id)) && isShownKind(kindOf(c.id)));
   const section = el("section", { class: "list" }, el("h1", {}, "Changed in the last run ", el("span", { class: "count" }, count(shown.length))),
     el("p", { class: "sub" }, instance.at ? `As of ${when(instance.at)}. ` : "", "Differences in only volatile properties are left out."));
+  section.append(baselines() ?? "");
   if (!shown.length) section.append(el("p", { class: "empty" }, withoutChanges(instance)));
   const groups = [...groupBy(byWeight(shown), (c) => kindOf(c.id))]; // the type of the weightiest change first
   for (const [kind, of] of groups) {

@@ -132,6 +132,8 @@ func sorts(t *testing.T, p *tab) {
 	assert.Equal(t, "sentinelone_device", p.text(`document.activeElement.dataset.sort`), "the keyboard stays where it is")
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.untilList("main [data-column=sentinelone_device]", formula, "PC-1", "PC-2", "PC-10")
+	p.do(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown))
+	p.until(`document.activeElement.textContent === "worst.exe" && ` + seen)
 }
 
 func choose(p *tab, filter, value string) {
@@ -233,6 +235,9 @@ func withoutChanges(t *testing.T, browser context.Context) {
 		of.Graph, of.Name = pc, "x"
 		assert.Equal(t, want, open(t, browser, written(t, of), "").text(`document.querySelector(".list .empty").textContent`))
 	}
+	of := visualize.Instance{Graph: pc, Name: "x", Changes: changeLines(""), IsBaseline: func(typeName string) bool { return typeName == "sentinelone_agent" }}
+	p := open(t, browser, written(t, of), "")
+	assert.Equal(t, []string{"Not compared: agents. This run was the first to read them as they are read now."}, p.list(".baselines"))
 }
 
 // several shows a page of two instances, whose keys are the same.

@@ -79,10 +79,10 @@ const opBadges = (ops) => ["created", "updated", "rekeyed", "deleted"].filter((o
 
 function changeSummary(instance) {
   const shown = changes.filter((c) => isHere(kindOf(c.id)) && isShownKind(kindOf(c.id)));
-  if (!shown.length) return el("section", { class: "list" }, el("h2", {}, "Changes"), el("p", { class: "empty" }, withoutChanges(instance)));
+  if (!shown.length) return el("section", { class: "list" }, el("h2", {}, "Changes"), el("p", { class: "empty" }, withoutChanges(instance)), baselines());
   const first = byWeight(shown).slice(0, 8);
   return el("section", { class: "list" }, el("h2", {}, "Changed in the last run"), first.map(changeRow),
-    shown.length > first.length ? el("a", { class: "all", href: addressOf(current, "changes") }, `All ${plural(shown.length, "change")}`) : null);
+    shown.length > first.length ? el("a", { class: "all", href: addressOf(current, "changes") }, `All ${plural(shown.length, "change")}`) : null, baselines());
 }
 
 // withoutChanges says why there are no changes to show.
@@ -91,6 +91,12 @@ function withoutChanges(instance) {
   if (!instance.hasChanges) return "The folder does not say what changed: a copy of a graph has no earlier run to compare it with.";
   const all = changes.some((c) => isHere(kindOf(c.id)));
   return all ? "The filters leave out all that changed." : "Nothing changed since the run before.";
+}
+
+// baselines names the types of which there was nothing to compare with; null where there are none.
+function baselines() {
+  const names = kinds.filter((kind) => isHere(kind) && kind.isBaseline).map((kind) => label(kind).toLowerCase());
+  return names.length ? el("p", { class: "baselines" }, `Not compared: ${names.join(", ")}. This run was the first to read them as they are read now.`) : null;
 }
 
 // showInstances has a row for each instance, those first that have most that is urgent.

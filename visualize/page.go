@@ -72,15 +72,16 @@ type aboutFigure struct {
 }
 
 type aboutEntity struct {
-	Instance int                `json:"instance"`
-	Type     string             `json:"type"`
-	Class    string             `json:"class"`
-	Count    int                `json:"count"`
-	Gone     int                `json:"gone"`
-	Card     []string           `json:"card"`
-	List     []string           `json:"list"`
-	Volatile []string           `json:"volatile"`
-	Changes  map[graph.Op]int64 `json:"changes"`
+	Instance   int                `json:"instance"`
+	Type       string             `json:"type"`
+	Class      string             `json:"class"`
+	Count      int                `json:"count"`
+	Gone       int                `json:"gone"`
+	IsBaseline bool               `json:"isBaseline,omitzero"`
+	Card       []string           `json:"card"`
+	List       []string           `json:"list"`
+	Volatile   []string           `json:"volatile"`
+	Changes    map[graph.Op]int64 `json:"changes"`
 }
 
 type aboutRelationship struct {
@@ -109,7 +110,7 @@ func (p *page) about() about {
 		a.Figures = append(a.Figures, aboutFigure{f.Name, f.Line, f.Word, f.Doc, f.Type(), f.IsDetail})
 	}
 	for _, t := range p.entities {
-		a.Entities = append(a.Entities, aboutEntity{t.of.number, t.typ.Name, t.typ.Class, len(t.keys), t.gone, onCards[t.typ.Name], inLists[t.typ.Name], t.typ.Volatile, t.counts})
+		a.Entities = append(a.Entities, aboutEntity{t.of.number, t.typ.Name, t.typ.Class, len(t.keys), t.gone, t.of.IsBaseline(t.typ.Name), onCards[t.typ.Name], inLists[t.typ.Name], t.typ.Volatile, t.counts})
 	}
 	for _, t := range p.relationships {
 		r := aboutRelationship{t.of.number, t.typ.Name, t.typ.Class, -1, -1, t.count, t.counts}

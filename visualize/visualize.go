@@ -47,6 +47,10 @@ type Instance struct {
 	Changes func(context.Context) iter.Seq2[graph.ChangeLine, error]
 	IsFirst bool
 
+	// IsBaseline says of a type that the run was the first to read it as it is read now: of that type there was nothing to compare
+	// with. nil: of none.
+	IsBaseline func(typeName string) bool
+
 	// Overview is what the graph comes to, and Trend how that was in earlier runs, the earliest first; nil where it is unknown. An
 	// entity counts in the figures by the time at which ReadAt says that it was read.
 	Overview overview.Overview
@@ -143,6 +147,9 @@ type relationshipTable struct {
 func (p *page) count(of *instance) (err error) {
 	if of.ReadAt == nil {
 		of.ReadAt = func(*graph.Type, string) (time.Time, bool) { return time.Time{}, false }
+	}
+	if of.IsBaseline == nil {
+		of.IsBaseline = func(string) bool { return false }
 	}
 	if of.Trend == nil {
 		of.Trend = graph.None

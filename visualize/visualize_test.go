@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -168,5 +170,65 @@ func TestALineOfChangesThatIsNoneIsNamed(t *testing.T) {
 func changeLines(text string) func(context.Context) iter.Seq2[graph.ChangeLine, error] {
 	return func(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
 		return graph.ReadChanges(ctx, strings.NewReader(text))
+	}
+}
+
+// TestATrendOfManyRunsIsThinned: poll runs every few minutes, and its history has 400 days.
+func TestATrendOfManyRunsIsThinned(t *testing.T) {
+	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, runs := range []int{1, 2, 150, 200, 5000} {
+		of := visualize.Instance{Graph: folder(t, nil, nil), Name: "x", Trend: func(yield func(visualize.Point, error) bool) {
+			for i := range runs {
+				if !yield(visualize.Point{At: first.Add(time.Duration(i) * time.Hour), Figures: map[string]int64{"agents": int64(i)}}, nil) {
+					return
+				}
+			}
+		}}
+		page, _ := write(t, of)
+		var about struct {
+			Instances []struct {
+				Trend struct {
+					At      []int64
+					Figures map[string][]int64
+				}
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(regexp.MustCompile(`id="about">(.*)</script>`).FindStringSubmatch(page)[1]), &about))
+		trend := about.Instances[0].Trend
+		assert.Len(t, trend.Figures, 1, "of what was never known there is no trend")
+		assert.Len(t, trend.Figures["agents"], len(trend.At))
+		assert.LessOrEqual(t, len(trend.At), 201, "%d runs", runs)
+		assert.GreaterOrEqual(t, len(trend.At), min(runs, 100), "%d runs", runs)
+		assert.Equal(t, first.UnixMilli(), trend.At[0])
+		assert.EqualValues(t, runs-1, trend.Figures["agents"][len(trend.At)-1], "the last run is there")
+		assert.True(t, slices.IsSorted(trend.At))
+	}
+}
+
+func TestAHistoryThatCannotBeReadIsNamed(t *testing.T) {
+	of := visualize.Instance{Graph: folder(t, nil, nil), Name: "x", Trend: func(yield func(visualize.Point, error) bool) {
+		yield(visualize.Point{}, errors.New("history.jsonl: no"))
+	}}
+	_, err := visualize.Write(t.Context(), io.Discard, visualize.Page{Instances: []visualize.Instance{of}})
+	assert.EqualError(t, err, "x: history.jsonl: no")
+}
+
+func TestCardsAndListsShowWhatThereIs(t *testing.T) {
+	types := map[string]bool{}
+	for _, d := range steps.Entities() {
+		types[d.Name] = true
+	}
+	for _, d := range steps.Entities() {
+		properties := map[string]bool{}
+		for _, p := range d.Properties {
+			properties[p.Name] = true
+		}
+		assert.NotEmpty(t, d.List, d.Name)
+		for _, name := range d.Card {
+			assert.True(t, properties[name], "%s has no property %s", d.Name, name)
+		}
+		for _, name := range d.List {
+			assert.True(t, properties[name] || types[strings.TrimPrefix(name, "#")], "%s has no property %s, nor is that a type", d.Name, name)
+		}
 	}
 }
