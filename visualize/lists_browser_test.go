@@ -288,6 +288,27 @@ const unfit = `(() => {
 	return found.join("; ");
 })()`
 
+// dim gives the texts that have too little contrast to what is behind them: less than 4.5, as WCAG 2 asks for.
+const dim = `(() => {
+	const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+	const colour = (css) => { pixel.clearRect(0, 0, 1, 1); pixel.fillStyle = css; pixel.fillRect(0, 0, 1, 1); return [...pixel.getImageData(0, 0, 1, 1).data]; };
+	const light = (css) => colour(css).slice(0, 3).map((v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+	const behind = (e) => {
+		for (; e; e = e.parentElement) {
+			const style = getComputedStyle(e), [image] = style.backgroundImage.match(/(rgba?|oklch|color)\([^)]*\)/) ?? [];
+			if (image) return image;
+			if (colour(style.backgroundColor)[3] === 255) return style.backgroundColor;
+		}
+	};
+	const found = new Set();
+	for (const e of document.querySelectorAll("header *, .filters *, main *, aside *, footer *")) {
+		if (!e.checkVisibility() || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || e.matches("svg *, .unseen, option, .row:nth-child(n + 20) *")) continue;
+		const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => x - y);
+		if ((b + 0.05) / (a + 0.05) < 4.5) found.add(e.tagName + "." + e.className);
+	}
+	return [...found].join();
+})()`
+
 // fits looks at a tenant of 2,000 agents at all widths.
 func fits(t *testing.T, browser context.Context) {
 	of := office(t)
@@ -337,9 +358,12 @@ func fits(t *testing.T, browser context.Context) {
 			for _, address := range addresses {
 				p.is(`(location.hash = ` + quote(address) + `, true)`)
 				p.until(`!document.querySelector("main .notice") && (document.querySelector("main h1, main .card.focus") !== null)`)
-				for _, scheme := range []string{"light", "dark"} { // which have the same measures, but for a mistake
+				for _, scheme := range []string{"light", "dark"} {
 					require.NoError(t, chromium.Prefer(p.Context, scheme))
 					assert.Empty(t, p.text(unfit), "#%s at %d, %s", address, width, scheme)
+					if width == 1440 {
+						assert.Empty(t, p.text(dim), "#%s, %s", address, scheme)
+					}
 					p.shot(fmt.Sprintf("fit-%d-%s-%s-%s", len(addresses), strings.NewReplacer("/", "", ":", "-", "=", "-", "&", "-").Replace(address), fmt.Sprint(width), scheme))
 				}
 			}
