@@ -45,7 +45,7 @@ the configuration file.`,
 				return err
 			}
 			if ctx.Bool("all") {
-				return c.rowOfEach(ctx, []string{"runs", "created", "updated", "deleted", "renamed", "latest"}, func(settings *config.Config) ([]any, error) {
+				return c.rowOfEach(ctx, []string{"runs", "created", "updated", "deleted", "renamed", "latest"}, 5, func(settings *config.Config) ([]any, error) {
 					return wanted.row(ctx.Context, settings.Dir)
 				})
 			}

@@ -54,9 +54,9 @@ func (c *commands) ofEach(ctx *cli.Context, instances []*config.Config, atOnce i
 	return &ending{code: worst}
 }
 
-// rowOfEach prints a row of columns for each instance, whose folder alone is read. Where that fails, a row for programs has the
-// fault; people read it on stderr.
-func (c *commands) rowOfEach(ctx *cli.Context, columns []string, row func(*config.Config) ([]any, error)) error {
+// rowOfEach prints a row of columns for each instance, whose folder alone is read. A table has so many of them as are shown;
+// programs get all, and the fault where reading failed, which people read on stderr.
+func (c *commands) rowOfEach(ctx *cli.Context, columns []string, shown int, row func(*config.Config) ([]any, error)) error {
 	service, err := c.instances(ctx, config.Sources{Local: true})
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (c *commands) rowOfEach(ctx *cli.Context, columns []string, row func(*confi
 	})
 	all := append(append([]string{"instance"}, columns...), "error")
 	if !ctx.Bool("json") && !ctx.Bool("csv") {
-		all = all[:len(columns)+1]
+		all = all[:1+shown]
 	}
 	answer := c.answer(ctx)
 	if err := answer.Columns(all); err != nil {

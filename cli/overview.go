@@ -170,7 +170,7 @@ func (s *screen) fleetsTable(all []fleet) {
 	for _, of := range all {
 		row := []any{s.clip(of.Instance)}
 		for _, c := range columns {
-			row = append(row, known(of.Figures, c.figure))
+			row = append(row, known(&of.Overview, c.figure))
 		}
 		rows = append(rows, row)
 	}
@@ -197,20 +197,27 @@ func (l limit) String() string {
 	return strconv.FormatInt(int64(l), 10)
 }
 
-// maybe is a figure that may be unknown.
+// maybe is a figure that may be unknown, with the difference to the run before.
 type maybe struct {
 	value   int64
 	isKnown bool
+	change  difference
 }
 
-func known(figures map[string]int64, name string) maybe {
-	n, isKnown := figures[name]
-	return maybe{n, isKnown}
+func known(o *overview.Overview, name string) maybe {
+	if o == nil {
+		return maybe{}
+	}
+	n, isKnown := o.Figures[name]
+	return maybe{n, isKnown, difference(o.Change[name])}
 }
 
 func (n maybe) String() string {
-	if !n.isKnown {
+	switch {
+	case !n.isKnown:
 		return "unknown"
+	case n.change != 0:
+		return fmt.Sprintf("%d (%s)", n.value, n.change)
 	}
 	return strconv.FormatInt(n.value, 10)
 }

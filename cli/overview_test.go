@@ -31,14 +31,14 @@ func TestARunEndsWithHowTheFleetIsAndWhatIsOtherwise(t *testing.T) {
 	for _, width := range []int{80, 200} {
 		next, _ := replayed(t, recordingOfAcme(t), width)
 		plain := strings.NewReplacer("\x1b[1m", "", "\x1b[0m", "").Replace(next.stdout)
-		_, after, found := strings.Cut(plain, "\nagents        138 (-4): 3 infected (+2), 3 isolated (-1), ")
+		_, after, found := strings.Cut(plain, "\nagents        147 (+2): 4 infected (+1), 3 isolated (+1), ")
 		require.True(t, found, plain)
 		lines := strings.Split("agents"+after[:strings.Index(after, "\n\n")], "\n")
 		assert.LessOrEqual(t, len(lines), 10)
 		for _, line := range lines {
 			assert.LessOrEqual(t, utf8.RuneCountInString(line), width, line)
 		}
-		assert.Contains(t, plain, "\nlicenses      118 used (-2), 5000 bought\n")
+		assert.Contains(t, plain, "\nlicenses      157 used (+7), 225 bought (+10)\n")
 		assert.NotContains(t, plain, "0 disabled", "what is none and was none is left out")
 	}
 }
@@ -48,11 +48,11 @@ func TestTheOverviewOfOneInstanceHasAllFiguresAndOfSeveralARowEach(t *testing.T)
 	one := s1graph(t, "overview", "--dir", dir)
 	require.Zero(t, one.code, one.stderr)
 	assert.Regexp(t, `(?m)^OF +FIGURE +NUMBER +CHANGE$`, one.stdout)
-	assert.Regexp(t, `(?m)^agents +infected +3 +\+2$`, one.stdout)
+	assert.Regexp(t, `(?m)^agents +infected +4 +\+1$`, one.stdout)
 	assert.Regexp(t, `(?m)^agents +disabled +0$`, one.stdout)
 	assert.NotContains(t, one.stdout, "compliant", "nothing is demanded of devices")
 	assert.Regexp(t, `(?m)^SITE +LICENSES USED +OF$`, one.stdout)
-	assert.Regexp(t, `(?m)^Remote Staff +0 +any number$`, one.stdout)
+	assert.Regexp(t, `(?m)^Remote Staff +9 +15$`, one.stdout)
 
 	_, other := replayed(t, recordingOfAcme(t), 0)
 	t.Chdir(t.TempDir())
@@ -65,7 +65,7 @@ func TestTheOverviewOfOneInstanceHasAllFiguresAndOfSeveralARowEach(t *testing.T)
 	for line := range strings.SplitSeq(several.stdout, "\n") {
 		assert.LessOrEqual(t, utf8.RuneCountInString(line), 80, line)
 	}
-	assert.Regexp(t, `north .*138.* 3 .* 0 .* 9 .* 23 .* 8`, several.stdout)
+	assert.Regexp(t, `north .*147 \(\+2\).* 4 \(\+1\).* 5 .* 5 .* 10 .* 3 \(\+1\)`, several.stdout)
 	assert.Contains(t, several.stdout, "south")
 }
 
@@ -88,7 +88,7 @@ func TestTheOverviewOfAllInstancesHasARowForOneThatHasNoRunAndEndsAsThatOneWould
 	assert.Equal(t, 2, got.code)
 	assert.Equal(t, "s1graph: north: .s1graph/north: there is no run yet; run s1graph run first, or give another --instance or --dir\n", got.stderr)
 	assert.Regexp(t, `(?m)^north +unknown +unknown `, got.stdout)
-	assert.Regexp(t, `(?m)^south +142 +1 `, got.stdout)
+	assert.Regexp(t, `(?m)^south +145 +3 `, got.stdout)
 
 	csv := s1graph(t, "overview", "--all", "--csv")
 	assert.Regexp(t, `(?m)^north,,,,`, csv.stdout)
@@ -109,7 +109,7 @@ func TestAllIsTheOneTenantOfAFileWithoutInstancesAndContradictsAnInstance(t *tes
 	t.Chdir(t.TempDir())
 	one := s1graph(t, "overview", "--all", "--dir", dir)
 	require.Zero(t, one.code, one.stderr)
-	assert.Regexp(t, `(?m)^acme +138 `, one.stdout)
+	assert.Regexp(t, `(?m)^acme +147 \(\+2\) +4 \(\+1\) `, one.stdout)
 	both := s1graph(t, "overview", "--all", "--instance", "acme")
 	assert.Equal(t, outcome{2, "", "s1graph: --all and --instance contradict each other: give one of them\n"}, both)
 }
@@ -123,8 +123,8 @@ func TestTheOverviewForPrograms(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(s1graph(t, "overview", "--dir", dir, "--json").stdout), &of, json.MatchCaseInsensitiveNames(true)))
 	assert.Equal(t, "acme", of.Instance)
-	assert.Equal(t, [2]int64{3, 2}, [2]int64{of.Figures["agentsInfected"], of.Change["agentsInfected"]})
-	assert.Len(t, of.Licenses, 6)
+	assert.Equal(t, [2]int64{4, 1}, [2]int64{of.Figures["agentsInfected"], of.Change["agentsInfected"]})
+	assert.Len(t, of.Licenses, 7)
 
 	rows, err := csv.NewReader(strings.NewReader(s1graph(t, "overview", "--dir", dir, "--csv").stdout)).ReadAll()
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ evaluates anew; nothing is asked of the console here.`,
 				return misuse("--json and --csv exclude each other: give one of them")
 			}
 			if ctx.Bool("all") {
-				return c.rowOfEach(ctx, []string{"devices", "compliant", "nonCompliant", "percent", "reason", "at"}, postureRow)
+				return c.rowOfEach(ctx, []string{"devices", "compliant", "nonCompliant", "reason", "percent", "at"}, 4, postureRow)
 			}
 			return c.ofFolder(c.onePosture)(ctx)
 		},
@@ -152,10 +152,10 @@ func postureRow(settings *config.Config) ([]any, error) {
 	}
 	cells := []any{int64(t.devices), int64(t.compliant), int64(t.devices - t.compliant), nil, nil, t.at}
 	if t.devices > 0 {
-		cells[3] = int64(t.percent())
+		cells[4] = int64(t.percent())
 	}
 	if demands := t.worstFirst(); len(demands) > 0 {
-		cells[4] = fmt.Sprintf("%s: %d", demands[0], t.demands[demands[0]])
+		cells[3] = fmt.Sprintf("%s: %d", demands[0], t.demands[demands[0]])
 	}
 	return cells, nil
 }

@@ -107,20 +107,20 @@ func TestThePostureOfAllInstancesIsARowEach(t *testing.T) {
 	evaluatedAs(t, threeVerdicts...)
 	instances(t, "tokenFile: none", "acme", "other", "test")
 	got := s1graph(t, "posture", "--all")
-	assert.Equal(t, outcome{2, `INSTANCE  DEVICES  COMPLIANT  NONCOMPLIANT  PERCENT  REASON                           AT
+	assert.Equal(t, outcome{2, `INSTANCE  DEVICES  COMPLIANT  NONCOMPLIANT  REASON
 acme
 other
-test            3          1             2       33  firewallEnabled must be true: 1  2026-11-22T12:00:00Z
+test            3          1             2  firewallEnabled must be true: 1
 `, `s1graph: acme: .s1graph/acme: there is no run yet; run s1graph run first, or give another --instance or --dir
 s1graph: other: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir
 `}, got)
-	assert.Equal(t, `instance,devices,compliant,nonCompliant,percent,reason,at,error
+	assert.Equal(t, `instance,devices,compliant,nonCompliant,reason,percent,at,error
 acme,,,,,,,".s1graph/acme: there is no run yet; run s1graph run first, or give another --instance or --dir"
 other,,,,,,,".s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir"
-test,3,1,2,33,firewallEnabled must be true: 1,2026-11-22T12:00:00Z,
+test,3,1,2,firewallEnabled must be true: 1,33,2026-11-22T12:00:00Z,
 `, s1graph(t, "posture", "--all", "--csv").stdout)
 	assert.Contains(t, s1graph(t, "posture", "--all", "--json").stdout,
-		`{"instance":"test","devices":3,"compliant":1,"nonCompliant":2,"percent":33,"reason":"firewallEnabled must be true: 1","at":"2026-11-22T12:00:00Z","error":null}`)
+		`{"instance":"test","devices":3,"compliant":1,"nonCompliant":2,"reason":"firewallEnabled must be true: 1","percent":33,"at":"2026-11-22T12:00:00Z","error":null}`)
 }
 
 func TestPostureAsJSONHasTheKeysAndAllReasons(t *testing.T) {

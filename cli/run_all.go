@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -13,6 +14,7 @@ import (
 	"s1graph/graph"
 	"s1graph/harmless"
 	"s1graph/poll"
+	"s1graph/steps"
 )
 
 // runAll makes a run of each instance, of as many at once as atOnce says, and prints a row each.
@@ -60,14 +62,13 @@ func (s *screen) runsTable(summaries []connector.Summary) {
 	var rows [][]any
 	for i := range summaries {
 		of := &summaries[i]
-		figures := map[string]int64{}
-		if of.Overview != nil {
-			figures = of.Overview.Figures
-		}
 		rows = append(rows, []any{harmless.Text(of.Instance), s.paint(colours[of.Status], string(of.Status)), seconds(of.FinishedAt.Sub(of.StartedAt).Seconds()), signs(of),
-			known(figures, "agents"), known(figures, "agentsInfected"), known(figures, "threatsOpen")})
+			known(of.Overview, "agents"), known(of.Overview, "agentsInfected"), known(of.Overview, "threatsOpen")})
 	}
 	s.table([]string{"instance", "status", "seconds", "changes", "agents", "infected", "threats"}, rows)
+	if slices.ContainsFunc(summaries, func(of connector.Summary) bool { return strings.ContainsAny(signs(&of), "+~->") }) {
+		s.sentence("Changes: + created, ~ updated, - deleted, > renamed.")
+	}
 	for i := range summaries {
 		r := report{screen: s, summary: summaries[i]}
 		for _, notice := range r.notices() {
@@ -85,6 +86,9 @@ func signs(of *connector.Summary) string {
 		return "first graph"
 	}
 	total := totalOf(of.Changes)
+	for _, d := range steps.Relationships() {
+		total.Rekeyed -= of.Changes[d.Name].Rekeyed // they go with their entities, and are no changes
+	}
 	var words []string
 	for _, n := range []struct {
 		op    graph.Op

@@ -85,6 +85,7 @@ func TestTheExitCodeOfAllIsThatOfThePartialOneWhereNoneFailed(t *testing.T) {
 	assert.Regexp(t, `(?m)^acme +complete +\S+ .*~\d+`, got.stdout)
 	assert.Regexp(t, `(?m)^initech +partial +\S+ +none `, got.stdout)
 	assert.Contains(t, got.stdout, "! initech: Withheld: ")
+	assert.Contains(t, got.stdout, "\nChanges: + created, ~ updated, - deleted, > renamed.\n")
 	dry := s1graph(t, "run", "--all", "--dry-run")
 	assert.Equal(t, 3, dry.code)
 	runs := s1graph(t, "changes", "--all", "--json")
