@@ -243,7 +243,7 @@ func TestAGraphInTheDatabaseThatIsNotTheFoldersIsAFault(t *testing.T) {
 	found = findings(t, stranger)["Neo4j marker"]
 	assert.Equal(t, check.Fault, found.State)
 	assert.Contains(t, found.Detail, "is that of "+strings.TrimPrefix(owner.Config.URL, "http://"))
-	assert.Contains(t, found.Advice, "s1graph wipe --store neo4j --instance "+scope)
+	assert.Contains(t, found.Advice, "s1graph wipe --instance "+scope)
 	assert.NoDirExists(t, stranger.Config.Dir)
 
 	alone := lost

@@ -55,11 +55,18 @@ func (c *checker) directory(context.Context) {
 // neo4j makes sure that the database can be brought to the graph.
 func (c *checker) neo4j(ctx context.Context) {
 	const subject = "Neo4j"
-	if !c.Config.HasNeo4j() {
-		c.skip("the store is json only", subject)
-		return
-	}
 	n := c.Config.Neo4j
+	if !c.Config.HasNeo4j() {
+		if !n.IsUnused {
+			c.skip("the store is json only", subject)
+			return
+		}
+		c.warn("Neo4j store", "the address of a database is set, and no run writes to it: the store is json only", "say --store neo4j if runs are to write to it")
+		if host := n.InTheClear(); !n.Password.IsSet() || host != "" {
+			c.skip("it is not asked without a password, nor unencrypted", subject)
+			return
+		}
+	}
 	found, err := neo4jstore.Inspect(ctx, neo4jstore.Config{
 		URI: n.URI, Username: n.Username, Password: n.Password.Reveal(), Database: n.Database, Scope: c.Config.Instance, Logger: c.Logger,
 	})

@@ -17,7 +17,7 @@ func (c *commands) wipe() *cli.Command {
 		Usage: "delete one instance's graph from Neo4j",
 		Description: `Example:
 
-    s1graph wipe --store neo4j --instance acme
+    s1graph wipe --instance acme
 
 It asks first, unless --yes is given, and says so where the graph is not that of the instance's folder. What others
 wrote to the database stays, and so do the graph files; the next run --store neo4j writes the graph again.`,
@@ -29,10 +29,7 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			if err != nil {
 				return err
 			}
-			switch {
-			case !settings.HasNeo4j():
-				return misuse("wipe deletes a graph from Neo4j, and the store is %s: give --store neo4j", settings.Store)
-			case settings.Instance == "":
+			if settings.Instance == "" {
 				return misuse("wipe needs the instance whose graph is to go: --instance NAME")
 			}
 			if err := c.canConfirm(ctx); err != nil {

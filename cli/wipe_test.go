@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,22 +13,16 @@ import (
 func TestWipeIsToldWhatToRemove(t *testing.T) {
 	t.Chdir(t.TempDir())
 	database := []string{"NEO4J_URI=bolt://127.0.0.1:1", "NEO4J_PASSWORD=hunter2"}
-	for args, want := range map[[5]string]string{
-		{"wipe"}:                     "give --store neo4j",
-		{"wipe", "--store", "neo4j"}: "--instance NAME",
-		{"wipe", "--store=neo4j", "--instance=a"}: "say --yes",
+	for args, want := range map[string]string{
+		"wipe":              "--instance NAME",
+		"wipe --instance=a": "say --yes",
 	} {
-		var given []string
-		for _, arg := range args {
-			if arg != "" {
-				given = append(given, arg)
-			}
-		}
-		got := invocation{environment: database}.s1graph(t, given...)
+		got := invocation{environment: database}.s1graph(t, strings.Fields(args)...)
 		assert.Equal(t, 2, got.code)
 		assert.Contains(t, got.stderr, want)
 		assert.NotContains(t, got.stderr, "hunter2")
 	}
+	assert.Contains(t, s1graph(t, "wipe", "--instance", "a").stderr, "neo4j.uri: must be set")
 }
 
 func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
@@ -41,12 +36,12 @@ func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
 
 	who.width = 100
 	who.stdin = "yes\n"
-	refused := who.s1graph(t, "wipe", "--store", "neo4j")
+	refused := who.s1graph(t, "wipe")
 	assert.Equal(t, 2, refused.code)
 	assert.Contains(t, refused.stderr, "nothing was deleted")
 
 	who.stdin = scope + "\n"
-	wiped := who.s1graph(t, "wipe", "--store", "neo4j")
+	wiped := who.s1graph(t, "wipe")
 	assert.Equal(t, 0, wiped.code, wiped.stderr)
 	assert.Regexp(t, `Deleted \d+ nodes and relationships`, wiped.stdout)
 
@@ -67,7 +62,7 @@ func TestWipeSaysWhoseGraphItRemovesWhereItIsNotTheFolders(t *testing.T) {
 	assert.Equal(t, 0, who.s1graph(t, "run", "--dir", "other").code)
 	refused := who.s1graph(t, "run", "--dir", "other", "--store", "neo4j")
 	assert.Equal(t, 2, refused.code)
-	assert.Contains(t, refused.stderr, "s1graph wipe --store neo4j --instance "+scope)
+	assert.Contains(t, refused.stderr, "s1graph wipe --instance "+scope)
 
 	wiped := who.s1graph(t, "wipe", "--store", "neo4j", "--dir", "other", "--yes")
 	assert.Equal(t, 0, wiped.code, wiped.stderr)

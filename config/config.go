@@ -75,6 +75,7 @@ type Neo4j struct {
 	PasswordFile string
 	Database     string // empty: the user's home database
 	Insecure     bool   // the network is trusted with what bolt and neo4j send to another machine in the clear
+	IsUnused     bool   // URI is set, and nothing says what the store is, so that no run writes to it
 }
 
 // Log says what is logged.

@@ -398,14 +398,35 @@ func TestATokenOutOfAPipeIsKeptSinceItCannotBeReadAgain(t *testing.T) {
 	assert.Empty(t, c.TokenFile)
 }
 
-func TestAnUnknownVariableIsAWarning(t *testing.T) {
+func TestAVariableThatIsNoSettingIsAFault(t *testing.T) {
+	folder(t, nil)
+	got := faults(t, sources(func(s *config.Sources) {
+		s.Environment = append(s.Environment, "S1GRAPH_SITE=1", "S1GRAPH_ZZZZZZZZZZZZ="+token, "S1GRAPH_TOKEN="+token, "S1GRAPH_NEO4J_URI=x",
+			"S1GRAPH_ACOUNT_NAME=Acme", "S1GRAPH_PORT=8338", "S1GRAPH_EMPTY=", "S1GRAPHER=1", "SENTINELONE_REGION=eu")
+	}))
+	assert.Equal(t, []string{
+		"S1GRAPH_ACOUNT_NAME: is no setting; did you mean S1GRAPH_ACCOUNT_NAME?",
+		"S1GRAPH_NEO4J_URI: is no setting; did you mean NEO4J_URI?",
+		"S1GRAPH_PORT: is no setting",
+		"S1GRAPH_SITE: is no setting; did you mean S1GRAPH_SITES?",
+		"S1GRAPH_TOKEN: is no setting; did you mean SENTINELONE_TOKEN?",
+		"S1GRAPH_ZZZZZZZZZZZZ: is no setting",
+	}, got)
+}
+
+// A Service or a link called s1graph makes Kubernetes and Docker put variables into the containers beside it.
+func TestVariablesThatKubernetesAndDockerMakeAreNoFaults(t *testing.T) {
 	folder(t, nil)
 	c, err := config.Load(sources(func(s *config.Sources) {
-		s.Environment = append(s.Environment, "S1GRAPH_SITE=1", "S1GRAPH_ZZZZZZZZZZZZ="+token)
+		s.Environment = append(s.Environment,
+			"S1GRAPH_SERVICE_HOST=10.96.7.1", "S1GRAPH_SERVICE_PORT=8338", "S1GRAPH_SERVICE_PORT_HTTP_METRICS=8338",
+			"S1GRAPH_PORT=tcp://10.96.7.1:8338", "S1GRAPH_PORT_8338_TCP=tcp://10.96.7.1:8338", "S1GRAPH_PORT_8338_TCP_PROTO=tcp",
+			"S1GRAPH_PORT_8338_TCP_PORT=8338", "S1GRAPH_PORT_8338_TCP_ADDR=fd00::1",
+			"S1GRAPH_NEO4J_SERVICE_HOST=10.96.7.2", "S1GRAPH_NEO4J_PORT=tcp://10.96.7.2:7687", "S1GRAPH_NEO4J_PORT_7687_TCP_ADDR=10.96.7.2",
+			"S1GRAPH_NAME=/web/s1graph", "S1GRAPH_ENV_PATH=/usr/bin")
 	}))
 	require.NoError(t, err)
-	assert.Empty(t, c.Sites)
-	assert.Equal(t, []string{"S1GRAPH_SITE is no setting; did you mean S1GRAPH_SITES?", "S1GRAPH_ZZZZZZZZZZZZ is no setting"}, c.Warnings)
+	assert.Empty(t, c.Warnings)
 }
 
 func TestTheInstanceIsCalledAfterTheRecordingOrTheConsole(t *testing.T) {

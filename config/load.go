@@ -188,23 +188,6 @@ func (l *loader) reject(key, where, detail string) {
 	l.fault(where, "%s", detail)
 }
 
-func (l *loader) readEnvironment() {
-	known := []string{TokenVariable, PasswordVariable, FileVariable}
-	for _, s := range settings {
-		known = append(known, s.Variable())
-		if value, name := s.among(l.variables); value != "" {
-			l.checkVariable(name, s)
-			l.set(s, name, value)
-		}
-	}
-	for name := range l.variables {
-		if strings.HasPrefix(name, "S1GRAPH_") && !slices.Contains(known, name) {
-			l.warn("%s is no setting%s", name, suggestion(name, known))
-		}
-	}
-	slices.Sort(l.config.Warnings)
-}
-
 func (l *loader) readFlags() {
 	for _, s := range settings {
 		value, given := l.sources.Flags[s.Key]
@@ -287,6 +270,7 @@ func (l *loader) settleNeo4j() {
 		}
 		c.Password = NewSecret(password)
 	}
+	c.IsUnused = c.URI != "" && l.places["store"] == ""
 	if !l.config.HasNeo4j() && !l.sources.NoConsole {
 		return
 	}
@@ -296,7 +280,7 @@ func (l *loader) settleNeo4j() {
 	if !c.Password.IsSet() && c.PasswordFile == "" {
 		l.fault(l.where("neo4j.password"), "must be set: by %s, or a file by --neo4j-password-file, NEO4J_PASSWORD_FILE or neo4j.passwordFile in %s", PasswordVariable, DefaultFile)
 	}
-	if host, clear := sendsInTheClear(c.URI); clear && !c.Insecure && !l.broken["neo4j.insecure"] {
+	if host := c.InTheClear(); host != "" && !l.broken["neo4j.insecure"] {
 		l.fault(l.where("neo4j.uri"), "must have a scheme that encrypts (neo4j+s, bolt+s, neo4j+ssc or bolt+ssc), since the password and the graph go to %s; "+
 			"if you trust the network between, say so by --neo4j-insecure, NEO4J_INSECURE=true or neo4j.insecure: true in %s", host, DefaultFile)
 	}

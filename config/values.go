@@ -254,13 +254,14 @@ func isNeo4jURI(text string) error {
 	return nil
 }
 
-// sendsInTheClear says whether what is sent to a database can be read on its way to another machine, and which machine that is.
-func sendsInTheClear(uri string) (host string, clear bool) {
-	u, err := url.Parse(uri)
-	if err != nil || u.Scheme != "bolt" && u.Scheme != "neo4j" {
-		return "", false
+// InTheClear is another machine to which password and graph would go for all to read; "" where there is none, or the
+// network is trusted.
+func (n Neo4j) InTheClear() (host string) {
+	u, err := url.Parse(n.URI)
+	if err != nil || n.Insecure || u.Scheme != "bolt" && u.Scheme != "neo4j" || IsLoopback(u.Hostname()) {
+		return ""
 	}
-	return u.Host, !IsLoopback(u.Hostname())
+	return u.Host
 }
 
 // IsLoopback says whether a host is this machine for certain: localhost, 127.0.0.0/8 or ::1. A name that a server

@@ -72,7 +72,7 @@ func (f *folder) refuse(reason string, args ...any) error {
 
 // adviceOn says what can be done about a graph of the instance that is another's.
 func adviceOn(instance string) string {
-	return "give this instance another name (--instance), or remove that graph with s1graph wipe --store neo4j --instance " + instance
+	return "give this instance another name (--instance), or remove that graph with s1graph wipe --instance " + instance
 }
 
 // refusal says why, and what to do about it.

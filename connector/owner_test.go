@@ -74,7 +74,7 @@ func (c *console) elsewhere() *console {
 // mustRefuse is a run that is refused with advice before it changes the database.
 func (c *console) mustRefuse(d database, why string, adjust ...func(*connector.Options)) {
 	c.t.Helper()
-	advice := "give this instance another name (--instance), or remove that graph with s1graph wipe --store neo4j --instance " + d.scope
+	advice := "give this instance another name (--instance), or remove that graph with s1graph wipe --instance " + d.scope
 	c.mustRefuseSaying(d, []string{why, advice}, adjust...)
 }
 
