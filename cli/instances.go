@@ -70,6 +70,9 @@ func (c *commands) rowOfEach(ctx *cli.Context, columns []string, shown int, row 
 		}
 		return err
 	})
+	if ctx.Err() != nil {
+		return fault
+	}
 	all := append(append([]string{"instance"}, columns...), "error")
 	if !ctx.Bool("json") && !ctx.Bool("csv") {
 		all = all[:1+shown]

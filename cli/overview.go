@@ -58,6 +58,9 @@ history.jsonl in the folder of an instance has the figures of the runs of the la
 				}
 				return err
 			})
+			if ctx.Err() != nil {
+				return err
+			}
 			return cmp.Or(c.printFleets(ctx, all), c.out.flush(), err)
 		},
 	}

@@ -30,6 +30,9 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 	}
 	log, limiters := c.logger(service.Instances[0].Log, nil), poll.Limiters(service.Instances)
 	summaries := make([]connector.Summary, len(service.Instances))
+	for i, settings := range service.Instances {
+		summaries[i] = connector.Summary{Instance: settings.Instance, Status: connector.Failed, Error: "interrupted before it began"}
+	}
 	fault := c.ofEach(ctx, service.Instances, service.AtOnce, func(i int, settings *config.Config) error {
 		o := options
 		o.Config, o.Limiter, o.Logger = settings, limiters[settings], log.With("instance", settings.Instance)
@@ -112,6 +115,9 @@ func (c *commands) checkAll(ctx *cli.Context) error {
 		found[i], err = c.findings(ctx, settings)
 		return err
 	})
+	if ctx.Err() != nil {
+		return fault
+	}
 	if ctx.Bool("json") {
 		for i, settings := range service.Instances {
 			if err := c.out.jsonLine(map[string]any{"instance": settings.Instance, "findings": found[i]}); err != nil {

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -136,6 +137,19 @@ func TestAllSaysWhatItCannotBeGivenWith(t *testing.T) {
 		got := s1graph(t, command)
 		assert.Equal(t, outcome{2, "", "s1graph: --instance: must be given: s1graph.yaml has the instances acme, initech; --all means all of them\n"}, got, command)
 	}
+}
+
+func TestAllThatIsInterruptedSaysOfWhomItIsNotDone(t *testing.T) {
+	acme, _ := provider(t, "acme", "initech")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, command := range []string{"run", "check", "overview", "changes", "posture"} {
+		got := invocation{ctx: ctx}.s1graph(t, command, "--all")
+		assert.Equal(t, 1, got.code, command)
+		assert.Equal(t, "s1graph: acme: interrupted; run it again\ns1graph: initech: interrupted; run it again\n", got.stderr, command)
+		assert.NotRegexp(t, `ok|complete`, got.stdout)
+	}
+	assert.Empty(t, acme.Requests())
 }
 
 func TestCheckAllHasARowForEachTenantAndSaysWhatToDo(t *testing.T) {
