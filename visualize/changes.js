@@ -14,15 +14,23 @@ const aliases = new Set(["displayName"]); // what says the same again as another
 
 function differences(c, most) {
   const names = (c.changed ?? []).filter((name, _, all) => !aliases.has(name) || all.length === 1);
-  const first = ["infected", "networkStatus", "open", "severity", "mitigationStatus", "mitigationMode", "operationalState"].find((name) => names.includes(name));
+  const first = ["infected", "networkStatus", "open", "severity", "mitigationStatus", "mitigationMode", "operationalState", "name", "groupId"].find((name) => names.includes(name));
   if (first) names.unshift(...names.splice(names.indexOf(first), 1));
   const shown = names.slice(0, most).map((name) => el("span", { class: "difference" }, `${name}: `, was(c.before?.[name], name), " → ", is(c.after?.[name], name)));
   if (names.length > most) shown.push(el("span", { class: "value" }, `and ${names.length - most} more`));
   return shown;
 }
 
-const was = (value, name) => el("del", {}, value === undefined ? "none" : plain(value, name));
-const is = (value, name) => el("ins", {}, value === undefined ? "none" : plain(value, name));
+const was = (value, name) => el("del", {}, said(value, name));
+const is = (value, name) => el("ins", {}, said(value, name));
+
+// said is a value that changed: of the ID of an account, site or group its name, where the graph has it.
+function said(value, name) {
+  if (value === undefined) return "none";
+  const [, of] = /^(account|site|group)Id$/.exec(name) ?? [];
+  const id = of ? findKey(`sentinelone_${of}:${value}`) : -1;
+  return id < 0 ? plain(value, name) : visible(nameOf(id));
+}
 
 function showChanges() {
   const instance = about.instances[current];

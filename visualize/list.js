@@ -22,7 +22,11 @@ function columnsOf(kind) {
     }
   }
   if (kind.changes && sum(kind.changes)) columns.push(of("change", "Change", "change", (id) => marks[changeOf.get(id)?.op]?.word));
-  for (const c of columns) c.choices = choicesOf(c);
+  for (const c of columns) {
+    c.isEmpty = c.values.every((value) => value === undefined || isNothing(value));
+    if (c.shape === "value" && !c.isEmpty && c.values.every((value) => value === undefined || typeof value === "number")) c.shape = "number";
+    c.choices = choicesOf(c);
+  }
   return (kind.columns = columns);
 }
 
@@ -92,7 +96,7 @@ function ranksOf(column) {
   const { shape, values } = column;
   if (shape === "level") return (column.ranks = values.map((v) => levels[v] ?? 0));
   if (shape === "states") return (column.ranks = values.map((states) => (states.length ? -Math.min(...states.map((f) => (urgency(f.name) < 0 ? 50 : urgency(f.name)))) : -100)));
-  if (shape === "number" || shape === "time" || values.every((v) => v === undefined || typeof v === "number")) return (column.ranks = values.map((v) => (v ? v : shape === "time" || v === undefined ? NaN : v)));
+  if (shape === "number" || shape === "time") return (column.ranks = values.map((v) => (v ? v : shape === "time" || v === undefined ? NaN : v)));
   const texts = values.map((value) => textsOf(column, value)[0]);
   const all = [...new Set(texts)].filter((text) => text !== undefined);
   all.length > 50_000 ? all.sort() : all.sort(new Intl.Collator("en", { numeric: true }).compare);
@@ -140,7 +144,7 @@ async function showList(kind, params) {
   main.replaceChildren(notice("Unpacking the list…"));
   await loadList(kind);
   if (location.hash !== address) return;
-  const columns = columnsOf(kind);
+  const columns = columnsOf(kind), filled = columns.filter((c) => c.shape === "main" || !c.isEmpty);
   const total = el("span", { class: "count" }), sub = el("p", { class: "sub" }), tools = el("div", { class: "tools", role: "group", "aria-label": "Filters of the list" });
   const body = el("tbody", { role: "rowgroup" }), head = el("tr", { role: "row" }), rest = el("button", { type: "button", class: "more" }), none = el("p", { class: "empty" });
   let shown = [];
@@ -151,7 +155,7 @@ async function showList(kind, params) {
   };
   const grow = () => {
     const at = body.childElementCount;
-    body.append(...shown.slice(at, at + rowsAtOnce).map((number) => tableRow(kind.base + number, number, columns)));
+    body.append(...shown.slice(at, at + rowsAtOnce).map((number) => tableRow(kind.base + number, number, filled)));
     rest.hidden = body.childElementCount >= shown.length;
     rest.textContent = `Show more of ${count(shown.length)}`;
   };
@@ -187,7 +191,7 @@ async function showList(kind, params) {
     clear.hidden = ![...params.keys()].some((name) => name !== "type" && name !== "sort");
     save.disabled = !shown.length;
     const focused = head.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
-    head.replaceChildren(...columns.map((c) => headCell(c, sort, (by) => set("sort", by))));
+    head.replaceChildren(...filled.map((c) => headCell(c, sort, (by) => set("sort", by))));
     if (focused) head.querySelector(`[data-sort="${CSS.escape(focused)}"]`)?.focus();
     body.replaceChildren();
     none.textContent = shown.length ? "" : kind.total ? "None that the filters let through." : "There are none.";
@@ -196,7 +200,7 @@ async function showList(kind, params) {
   rest.addEventListener("click", grow);
   main.replaceChildren(el("section", { class: "list wide" },
     el("h1", { "data-class": kind.class }, el("span", { class: "dot" }), label(kind), " ", total), sub,
-    el("div", { class: "bar" }, tools, save), el("div", { class: "across" }, el("table", { class: "table", role: "table" }, el("thead", { role: "rowgroup" }, head), body)), none, rest));
+    el("div", { class: "bar" }, tools, save), el("div", { class: "across" }, el("table", { class: "table" + (filled.length <= 7 ? " roomy" : ""), role: "table" }, el("thead", { role: "rowgroup" }, head), body)), none, rest));
   tools.append(words, ...selects.map((s) => s.select), clear);
   update();
 }
@@ -248,7 +252,7 @@ function cell(id, column, value) {
     case "states": return value.length ? el("span", { class: "states" }, value.map(state)) : null;
     case "change": return changeOf.has(id) ? badge(changeOf.get(id).op, true) : null;
     case "names": return value.slice(0, 3).map((other, i) => [i ? ", " : "", el("a", { href: href(other) }, el("bdi", {}, visible(nameOf(other))))]).flat().concat(value.length > 3 ? ` and ${count(value.length - 3)} more` : []);
-    case "number": return count(value ?? 0);
+    case "number": return value === undefined ? null : count(value);
     case "time": return value ? el("time", { title: when(value) }, el("span", {}, day(value)), " ", el("span", {}, when(value).slice(11, 16))) : null;
     case "level": return levelOf(value);
   }

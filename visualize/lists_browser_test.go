@@ -73,7 +73,7 @@ func office(t *testing.T) visualize.Instance {
 	of := visualize.Instance{
 		Graph: folder(t, entities, relationships), Name: "office", Run: "2", At: at,
 		ReadAt: func(*graph.Type, string) (time.Time, bool) { return at, true },
-		Changes: changeLines(`{"op":"updated","type":"sentinelone_agent","class":"HostAgent","key":"sentinelone_agent:3","displayName":"PC-10","changed":["name"],"before":{"name":"PC-9"},"after":{"name":"PC-10"}}
+		Changes: changeLines(`{"op":"updated","type":"sentinelone_agent","class":"HostAgent","key":"sentinelone_agent:3","displayName":"PC-10","changed":["groupId","name"],"before":{"name":"PC-9","groupId":"1"},"after":{"name":"PC-10","groupId":"2"}}
 {"op":"updated","type":"sentinelone_agent","class":"HostAgent","key":"sentinelone_agent:1","displayName":"PC-1","changed":["infected"],"before":{"infected":false},"after":{"infected":true}}
 `),
 		Trend: points(visualize.Point{At: at.AddDate(0, 0, -2), Figures: map[string]int64{"agentsInfected": 3}},
@@ -222,6 +222,8 @@ func weighs(t *testing.T, p *tab) {
 	assert.Equal(t, []string{"PC-1", "PC-10"}, p.list(".list a.row .name"), "infected comes before renamed")
 	p.click("#changes")
 	p.untilList(".list a.row .name", "PC-1", "PC-10")
+	p.click(".list a.row:last-of-type")
+	p.untilList(".change", "groupIdDesks→Labs", "namePC-9→PC-10") // names of groups, in place of their IDs
 }
 
 // withoutChanges shows why a page has no changes.
