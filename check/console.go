@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"s1graph/pause"
 	"s1graph/s1"
 )
 
@@ -100,7 +101,9 @@ func (c *checker) connection(ctx context.Context) bool {
 		return false
 	}
 	asked := c.Clock()
+	over := pause.Tell(ctx, pause.Wait{What: "no answer from " + request.URL.Host})
 	response, err := transport.RoundTrip(request) // which follows no redirect
+	over()
 	if err != nil {
 		c.fault("connection", reason(err), advice(err, request.URL))
 		return false

@@ -11,6 +11,7 @@ import (
 
 	"s1graph/connector"
 	"s1graph/graph/neo4jstore"
+	"s1graph/pause"
 )
 
 // directory makes sure that graph files can be written. A folder that is not there is not made: the nearest
@@ -134,7 +135,10 @@ func (c *checker) destinations(ctx context.Context) {
 	}
 	for _, d := range c.Config.Alerts.Destinations {
 		subject := "alerts to " + d.Name
-		if err := c.Reach(ctx, d); err != nil {
+		over := pause.Tell(ctx, pause.Wait{What: "no answer from the destination " + d.Name})
+		err := c.Reach(ctx, d)
+		over()
+		if err != nil {
 			c.fault(subject, err.Error(), "look at the destination's url, and whether a firewall or proxy stands in between")
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
 	"s1graph/harmless"
+	"s1graph/pause"
 )
 
 // alertsTest shows what a rule would have said.
@@ -120,7 +121,10 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 			return err
 		}
 		for _, m := range messages {
-			if err := deliverer.Send(ctx, m); err != nil {
+			over := pause.Tell(ctx, pause.Wait{What: "no answer from the destination " + m.Destination})
+			err := deliverer.Send(ctx, m)
+			over()
+			if err != nil {
 				return err
 			}
 		}

@@ -74,11 +74,8 @@ func parseQuery(pairs []string) (url.Values, error) {
 
 // readAPI prints what the path gives.
 func (c *commands) readAPI(ctx *cli.Context, settings *config.Config, query url.Values) error {
-	logger := c.logger(settings.Log, nil)
-	for _, warning := range settings.Warnings {
-		logger.Warn(warning)
-	}
-	client, err := connector.NewClient(settings, func(cfg *s1.Config) { cfg.Logger = logger })
+	c.warn(settings)
+	client, err := connector.NewClient(settings, func(cfg *s1.Config) { cfg.Logger = c.logger(settings.Log) })
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,6 +24,9 @@ var marks = map[graph.Op]struct {
 	graph.Touched: {".", faint},
 }
 
+// opWords are the operations as people call them.
+var opWords = map[graph.Op]string{graph.Created: "created", graph.Updated: "updated", graph.Deleted: "deleted", graph.Rekeyed: "renamed"}
+
 // change is what people read of a change: a line, and under it a line for each property that changed.
 func (s *screen) change(c *graph.Change, names *names) []string {
 	mark := marks[c.Op]
@@ -39,9 +43,38 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 		if name == "displayName" && slices.Contains(c.Changed, "name") {
 			continue // it says the same
 		}
-		lines = append(lines, fmt.Sprintf("      %s: %s -> %s", harmless.Text(name), s.readable(name, c.Before.Get(name)), s.readable(name, c.After.Get(name))))
+		lines = append(lines, "      "+s.property(c, name))
 	}
 	return lines
+}
+
+// briefly is a line of a change of an entity: its name and what changed.
+func (s *screen) briefly(c *graph.Change) string {
+	mark := marks[c.Op]
+	line := s.paint(mark.colour, mark.sign+" "+cmp.Or(s.clip(c.DisplayName()), harmless.Text(c.Key)))
+	if c.Before != nil && c.After != nil {
+		changed := slices.DeleteFunc(slices.Clone(c.Changed), func(name string) bool {
+			return name == "displayName" && slices.Contains(c.Changed, "name") // it says the same
+		})
+		if c.Op == graph.Rekeyed && slices.Contains(changed, "name") {
+			changed = []string{"name"} // which is most of what there is to a new key
+		}
+		const most = 3
+		switch {
+		case len(changed) == 1:
+			line += "  " + s.property(c, changed[0])
+		case len(changed) > most:
+			line += fmt.Sprintf("  %s and %d more", strings.Join(changed[:most], ", "), len(changed)-most)
+		case len(changed) > 0:
+			line += "  " + strings.Join(changed, ", ")
+		}
+	}
+	return "  " + strings.ReplaceAll(s.wrap(line, len("  ")), "\n", "\n      ")
+}
+
+// property says how a property changed.
+func (s *screen) property(c *graph.Change, name string) string {
+	return fmt.Sprintf("%s: %s -> %s", harmless.Text(name), s.readable(name, c.Before.Get(name)), s.readable(name, c.After.Get(name)))
 }
 
 // title says which record it is: an entity by its name and key, a relationship by its ends.
@@ -86,42 +119,52 @@ func isMoment(name string, milliseconds int64) bool {
 	return milliseconds >= 1e11 && slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(name, ending) })
 }
 
-// countsTable prints how many changes there were of each type that has some, and says whether there
-// were any.
-func (s *screen) countsTable(counts map[string]graph.Counts) bool {
-	header := []string{"type", "created", "updated", "deleted", "rekeyed", "touched"}
-	baseline := false
-	for _, n := range counts {
-		baseline = baseline || n.Baseline > 0
-	}
-	if baseline {
-		header = append(header, "baseline")
-	}
-	var rows [][]any
+// countsTable prints how many changes there were of each type that has some, and under it how many records changed in nothing
+// but volatile properties.
+func (s *screen) countsTable(counts map[string]graph.Counts) {
+	var rows []counted
 	for _, name := range sortedKeys(counts) {
 		n := counts[name]
-		if n == (graph.Counts{}) {
-			continue
+		if n != (graph.Counts{Touched: n.Touched}) {
+			rows = append(rows, counted{[]any{shortType(name)}, []int64{n.Created, n.Updated, n.Deleted, n.Rekeyed, n.Baseline}})
 		}
-		row := []any{harmless.Text(name), n.Created, n.Updated, n.Deleted, n.Rekeyed, n.Touched}
-		if baseline {
-			row = append(row, n.Baseline)
+	}
+	s.countedTable([]string{"type", "created", "updated", "deleted", "renamed", "baseline"}, rows)
+	if touched := totalOf(counts).Touched; touched > 0 {
+		nothing := ""
+		if len(rows) == 0 {
+			nothing = "Nothing changed. "
 		}
-		rows = append(rows, row)
+		s.sentence("%sOnly volatile properties, such as last seen, changed in %s.", nothing, plural(int(touched), "record"))
 	}
-	if len(rows) > 0 {
-		s.table(header, rows)
-	}
-	return len(rows) > 0
 }
 
-// changeList keeps what is printed of a run's changes when it is over: so many of each kind in each
-// type, as a tenant may change as a whole.
+// totalOf are the changes of all types.
+func totalOf(counts map[string]graph.Counts) (total graph.Counts) {
+	for _, n := range counts {
+		total.Created += n.Created
+		total.Updated += n.Updated
+		total.Deleted += n.Deleted
+		total.Rekeyed += n.Rekeyed
+		total.Touched += n.Touched
+		total.Baseline += n.Baseline
+	}
+	return total
+}
+
+// shortType is a type as people call it.
+func shortType(name string) string { return harmless.Text(strings.TrimPrefix(name, "sentinelone_")) }
+
+func shortTypes(names []string) []string { return namesOf(names, shortType) }
+
+// changeList keeps what is printed of a run's changes when it is over: the first of each kind in each type of entities, as a
+// tenant may change as a whole. Of relationships the table has the numbers.
 type changeList struct {
-	ctx    context.Context
-	screen *screen
-	names  *names
-	types  []*typeChanges // in the order in which they came
+	ctx     context.Context
+	screen  *screen
+	verbose bool // with keys, and a line for each property
+	names   *names
+	types   []*typeChanges // in the order in which they came
 }
 
 // typeChanges are the first changes of a type, by operation.
@@ -131,9 +174,12 @@ type typeChanges struct {
 	count map[graph.Op]int // of all changes
 }
 
-const mostOfAKind = 10
+const mostOfAKind = 5
 
 func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
+	if c.Type.Relationship {
+		return nil
+	}
 	if l.names == nil {
 		l.names = newNames(l.ctx, after, before)
 	}
@@ -143,26 +189,27 @@ func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
 	t := l.types[len(l.types)-1]
 	t.count[c.Op]++
 	if t.count[c.Op] <= mostOfAKind {
-		t.lines[c.Op] = append(t.lines[c.Op], l.screen.change(&c, l.names)...)
+		if l.verbose {
+			t.lines[c.Op] = append(t.lines[c.Op], l.screen.change(&c, l.names)...)
+		} else {
+			t.lines[c.Op] = append(t.lines[c.Op], l.screen.briefly(&c))
+		}
 	}
 	return nil
 }
 
-// print prints the list. file is where all of the changes stand, "" where they stand nowhere.
-func (l *changeList) print(file string) {
-	see := ""
-	if file != "" {
-		see = ", see " + file
-	}
+// print prints the list, and says whether there are any.
+func (l *changeList) print() bool {
 	for _, t := range l.types {
-		l.screen.line("\n%s", l.screen.paint(bold, harmless.Text(t.name)))
+		l.screen.line("\n%s", l.screen.paint(bold, shortType(t.name)))
 		for _, op := range []graph.Op{graph.Created, graph.Updated, graph.Rekeyed, graph.Deleted} {
 			for _, line := range t.lines[op] {
 				l.screen.line("%s", line)
 			}
 			if more := t.count[op] - mostOfAKind; more > 0 {
-				l.screen.line("  … and %d more %s%s", more, op, see)
+				l.screen.line("  … and %d more %s", more, opWords[op])
 			}
 		}
 	}
+	return len(l.types) > 0
 }

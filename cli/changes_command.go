@@ -95,8 +95,13 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error
 	if f.types, err = knownWords(ctx, "type", "type", types); err != nil {
 		return f, err
 	}
-	ops := []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), string(graph.Rekeyed)}
+	ops := []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), opWords[graph.Rekeyed], string(graph.Rekeyed)}
 	f.ops, err = knownWords(ctx, "op", "change", ops)
+	for i, op := range f.ops {
+		if op == opWords[graph.Rekeyed] {
+			f.ops[i] = string(graph.Rekeyed)
+		}
+	}
 	return f, err
 }
 

@@ -72,15 +72,15 @@ func TestChangesAreListedByRunTheNewestLast(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, runs, 2)
 	assert.Equal(t, outcome{0, fmt.Sprintf(`%s  run %s
-sentinelone_agent
+agent
   - OLD  sentinelone_agent:1
 
 %s  run %s
-sentinelone_agent
+agent
   ~ PC  sentinelone_agent:2
       agentVersion: 24.1 -> 24.2
 
-sentinelone_group_has_agent
+group_has_agent
   + sentinelone_group:7 HAS sentinelone_agent:2
 `, started[0].Format(time.RFC3339), runs[0].ID, started[2].Format(time.RFC3339), runs[1].ID), ""}, got)
 
@@ -169,7 +169,7 @@ func TestWhereNothingChangedAPipeGetsNothing(t *testing.T) {
 	assert.Equal(t, "No such changes in the 1 runs whose changes are kept.\n",
 		invocation{width: 80}.s1graph(t, "changes", "--instance", "test", "--since", "1m").stdout)
 	runsOf(t, nil)
-	assert.Equal(t, "No changes are kept: no run has found any yet, or they are older than changesKept.\n",
+	assert.Equal(t, "No changes are kept: no run has found any yet, or they are older than\nchangesKept.\n",
 		invocation{width: 80}.s1graph(t, "changes", "--instance", "test").stdout)
 }
 
@@ -196,7 +196,7 @@ func TestWrongUsageOfChangesEndsWithWhatToDo(t *testing.T) {
 	}{
 		{[]string{"--since", "yesterday"}, `s1graph: --since: "yesterday" must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z`},
 		{[]string{"--since", "-1h"}, `s1graph: --since: "-1h" must be so long ago, `},
-		{[]string{"--op", "delted"}, `s1graph: --op: there is no change "delted"; did you mean deleted? the changes are created, updated, deleted, rekeyed`},
+		{[]string{"--op", "delted"}, `s1graph: --op: there is no change "delted"; did you mean deleted? the changes are created, updated, deleted, renamed, rekeyed`},
 		{[]string{"--type", "sentinelone_agnet"}, `s1graph: --type: there is no type "sentinelone_agnet"; did you mean sentinelone_agent? the types are sentinelone_account, `},
 		{[]string{"--instance", "other"}, `s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir`},
 		{[]string{"here"}, `s1graph: changes takes no argument such as "here"`},

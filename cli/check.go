@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 
 	"github.com/urfave/cli/v2"
 
@@ -85,15 +83,6 @@ func countStates(findings []check.Finding) map[check.State]int {
 
 // reach says whether the host of a destination can be reached.
 func reach(ctx context.Context, d config.Destination) error { return delivery.Reach(ctx, d, nil) }
-
-// quietly is the logger of a command whose table says what happened; of all that is logged it shows what is
-// asked for.
-func (c *commands) quietly(l config.Log) *slog.Logger {
-	if l.Level != "debug" {
-		return slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
-	return c.logger(l, nil)
-}
 
 var stateColours = map[check.State]colour{check.OK: green, check.Warning: yellow, check.Fault: red, check.Skipped: faint}
 

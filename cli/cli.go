@@ -13,8 +13,11 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"s1graph/pause"
 )
 
 // Process is what a command line has of the process that it runs in. Tests make their own.
@@ -28,6 +31,9 @@ type Process struct {
 	// Hangups tells of each SIGHUP, until it is stopped; nil: there is none. It is called by the service alone.
 	Hangups func() (hangups <-chan os.Signal, stop func())
 
+	// Ticks tell the time several times a second, so that who waits is told what for. Nil: the system's clock does.
+	Ticks <-chan time.Time
+
 	// Width says how many columns the terminal behind a writer has; 0: it is none. Nil: ask the system.
 	Width func(io.Writer) int
 }
@@ -39,14 +45,18 @@ func Run(ctx context.Context, p Process) int {
 	c := &commands{Process: p}
 	c.out, c.err = c.screen(p.Stdout), c.screen(p.Stderr)
 	c.err.live = true
+	c.progress = c.newProgress()
+	defer c.progress.stop()
+	c.out.progress, c.err.progress = c.progress, c.progress
 	app := c.app()
-	return c.conclude(ctx, app.RunContext(ctx, flagsFirst(app, p.Args)))
+	return c.conclude(ctx, app.RunContext(pause.WithWatcher(ctx, c.progress.wait), flagsFirst(app, p.Args)))
 }
 
 // commands has what all commands share.
 type commands struct {
 	Process
 	out, err *screen
+	progress *progress
 }
 
 func (c *commands) app() *cli.App {

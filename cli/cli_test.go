@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,7 +35,9 @@ type invocation struct {
 	stdout      io.Writer
 	stderr      io.Writer
 	stdin       string
-	ctx         context.Context // nil: the test's
+	ctx         context.Context     // nil: the test's
+	ticks       <-chan time.Time    // nil: the system's clock
+	widths      func(io.Writer) int // of what is told apart by more than width; nil: width says it
 }
 
 type outcome struct {
@@ -52,7 +55,11 @@ func (i invocation) s1graph(t *testing.T, args ...string) outcome {
 		Stdout:      &stdout,
 		Stderr:      &stderr,
 		Version:     "v1.2.3",
+		Ticks:       i.ticks,
 		Width:       func(io.Writer) int { return i.width },
+	}
+	if i.widths != nil {
+		p.Width = i.widths
 	}
 	if i.stdout != nil {
 		p.Stdout = i.stdout

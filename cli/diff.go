@@ -11,7 +11,6 @@ import (
 
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
-	"s1graph/harmless"
 	"s1graph/steps"
 )
 
@@ -109,7 +108,7 @@ func (s *screen) readableChanges(names *names) func(graph.Change) error {
 				s.line("")
 			}
 			heading = c.Type.Name
-			s.line("%s", s.paint(bold, harmless.Text(heading)))
+			s.line("%s", s.paint(bold, shortType(heading)))
 		}
 		for _, line := range s.change(&c, names) {
 			s.line("%s", line)

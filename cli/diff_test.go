@@ -66,7 +66,7 @@ func twoDays(t *testing.T) {
 func TestDiffListsWhatChangedWithBeforeAndAfter(t *testing.T) {
 	twoDays(t)
 	got := s1graph(t, "diff", "monday", "tuesday")
-	assert.Equal(t, outcome{1, `sentinelone_agent
+	assert.Equal(t, outcome{1, `agent
   ~ UPGRADED  sentinelone_agent:2
       agentVersion: 24.1 -> 24.2
       isInfected: false -> true
@@ -75,13 +75,14 @@ func TestDiffListsWhatChangedWithBeforeAndAfter(t *testing.T) {
   - GONE  sentinelone_agent:3
   + NEW  sentinelone_agent:5
 
-sentinelone_group_has_agent
+group_has_agent
   - sentinelone_group:7 HAS UPGRADED
   + sentinelone_group:8 HAS UPGRADED
 
-TYPE                         CREATED  UPDATED  DELETED  REKEYED  TOUCHED
-sentinelone_agent                  1        1        1        0        1
-sentinelone_group_has_agent        1        0        1        0        0
+TYPE             CREATED  UPDATED  DELETED
+agent                  1        1        1
+group_has_agent        1        0        1
+Only volatile properties, such as last seen, changed in 1 record.
 `, ""}, got)
 }
 
@@ -122,7 +123,7 @@ func TestATouchAloneMakesADifference(t *testing.T) {
 	folder(t, "b", []map[string]any{agent("4", "SEEN", "lastActiveDate", 2)}, nil)
 	got := s1graph(t, "diff", "a", "b")
 	assert.Equal(t, 1, got.code)
-	assert.Contains(t, got.stdout, "sentinelone_agent        0        0        0        0        1\n")
+	assert.Contains(t, got.stdout, "Nothing changed. Only volatile properties, such as last seen, changed in 1 record.\n")
 	assert.NotContains(t, got.stdout, "SEEN")
 }
 

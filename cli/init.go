@@ -299,7 +299,7 @@ func (s *setup) lookAt(what look) error {
 		s.err.line("\nAsking the %s …", what)
 		var shown []check.Finding
 		faults := 0
-		ask(s.ctx.Context, check.Options{Config: settings, Logger: s.quietly(settings.Log)}, func(f check.Finding) {
+		ask(s.ctx.Context, check.Options{Config: settings, Logger: s.logger(settings.Log)}, func(f check.Finding) {
 			if f.State == check.Fault {
 				faults++
 			}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,13 +49,15 @@ Exit code 0: it ended when it was told to; 1: it failed; 2: wrong usage or confi
 
 // serve polls until ctx ends.
 func (c *commands) serve(ctx context.Context, settings *config.Service) error {
-	log := c.logger(settings.Instances[0].Log, nil)
+	logged := settings.Instances[0].Log
+	logged.Level = cmp.Or(logged.Level, "info")
+	log := c.logger(logged)
 	for _, instance := range settings.Instances {
 		for _, warning := range instance.Warnings {
 			log.Warn(warning, "instance", instance.Instance)
 		}
 	}
-	service, err := poll.New(poll.Config{Settings: settings, Version: c.version(), Logger: log})
+	service, err := poll.New(poll.Config{Settings: settings, Version: c.version(), Logger: log, Progress: c.progress.of})
 	if errors.Is(err, poll.ErrDisabled) {
 		return misuse("the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or run it by hand with s1graph run")
 	}

@@ -96,7 +96,7 @@ func TestWithheldDeletionsPassOnceTheyAreAccepted(t *testing.T) {
 	mend := server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
 	partial := with.s1graph(t, "run")
 	require.Equal(t, 3, partial.code, partial.stderr)
-	assert.Contains(t, partial.stdout, "Withheld: 12 deletions of sentinelone_threat")
+	assert.Contains(t, partial.stdout, "Withheld: 12 deletions of threat")
 	away := invocation{environment: []string{"S1GRAPH_INSTANCE=test"}} // neither the console nor the token is needed
 	unasked := away.s1graph(t, "accept-deletions")
 	assert.Equal(t, 2, unasked.code)

@@ -1,79 +1,270 @@
 package cli
 
 import (
-	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"s1graph/connector"
+	"s1graph/harmless"
+	"s1graph/pause"
 )
 
-// bars show on a terminal how far the steps are, a bar each. They are made by newBars and must be
-// ended by stop.
-type bars struct {
-	writer progress.Writer
-	steps  map[string]*progress.Tracker
-	done   chan struct{} // closed when the last picture was drawn
+const (
+	// silent is how long nothing may be told on a terminal while something is waited for.
+	silent = 2 * time.Second
+
+	// silentElsewhere is how long nothing is told where there is no terminal, and nothing moves. What comes there is read
+	// later, or mailed: it must be quiet while all is well.
+	silentElsewhere = 30 * time.Second
+)
+
+// progress tells of what a command waits for, as long as it does. On a terminal that is a line that is redrawn, and gone
+// when something is printed. A terminal that cannot redraw gets a line now and then, and so does what is no terminal, when
+// nothing has moved for long. It is made by newProgress and ended by stop. It is safe for concurrent use.
+type progress struct {
+	mu      sync.Mutex
+	screen  *screen // where it is told
+	redraws bool    // a line can be redrawn there
+	isQuiet bool    // nothing is told: a log says it
+	now     time.Time
+	moved   time.Time // when something was read, written or printed last
+	told    time.Time // when the last line was printed where none can be redrawn
+	isDrawn bool
+	midLine bool // the terminal's cursor is behind text that somebody else has printed
+	steps   []*stepProgress
+	waits   []*waiting // in the order in which they began
+	stop    func()
 }
 
-func newBars(s *screen) *bars {
-	b := &bars{writer: progress.NewWriter(), steps: map[string]*progress.Tracker{}, done: make(chan struct{})}
-	b.writer.SetOutputWriter(s)
-	b.writer.SetTerminalWidth(s.width)
-	b.writer.SetMessageLength(20)
-	b.writer.SetTrackerLength(max(10, min(30, s.width-50)))
-	b.writer.SetUpdateFrequency(100 * time.Millisecond)
-	style := progress.StyleBlocks
-	if s.colours {
-		style.Colors = progress.StyleColorsExample
+// stepProgress is how far a step is.
+type stepProgress struct {
+	connector.Event
+	began time.Time
+}
+
+// waiting is a wait that is not over.
+type waiting struct {
+	pause.Wait
+	began time.Time
+}
+
+func (c *commands) newProgress() *progress {
+	p := &progress{screen: c.err}
+	if !c.err.isTerminal() && c.out.isTerminal() {
+		p.screen = c.out
 	}
-	style.Visibility.ETA, style.Visibility.Time = false, false
-	style.Options.DoneString, style.Options.ErrorString = "done", "ended"
-	b.writer.SetStyle(style)
+	p.redraws = p.screen.isTerminal() && c.variable("TERM") != "dumb"
+	ticks, stop := c.ticks()
+	ending, ended := make(chan struct{}), make(chan struct{})
+	p.stop = func() {
+		stop()
+		close(ending)
+		<-ended
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.erase()
+	}
 	go func() {
-		defer close(b.done)
-		b.writer.Render()
+		defer close(ended)
+		for {
+			select {
+			case now := <-ticks:
+				p.tick(now)
+			case <-ending:
+				return
+			}
+		}
 	}()
-	return b
+	return p
 }
 
-// show brings a step's bar up to date. It is called by one goroutine at a time.
-func (b *bars) show(e connector.Event) {
-	bar := b.steps[e.Step]
-	if bar == nil {
-		bar = &progress.Tracker{Message: e.Step, AutoStopDisabled: true}
-		b.steps[e.Step] = bar
-		b.writer.AppendTracker(bar)
+// ticks are those of the process, or else of the system's clock.
+func (c *commands) ticks() (<-chan time.Time, func()) {
+	if c.Ticks != nil {
+		return c.Ticks, func() {}
 	}
-	if e.State == "running" {
-		bar.UpdateTotal(max(e.Total, e.Rows))
-		bar.SetValue(e.Rows)
-		return
-	}
-	bar.UpdateMessage(e.Step + " " + string(e.State))
-	if e.State == "failed" || e.State == "refused" {
-		bar.MarkAsErrored()
-		return
-	}
-	bar.UpdateTotal(bar.Value())
-	bar.MarkAsDone()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	return ticker.C, ticker.Stop
 }
 
-// Write prints log lines above the bars.
-func (b *bars) Write(line []byte) (int, error) {
-	b.writer.Log(string(bytes.TrimSuffix(line, []byte("\n"))))
-	return len(line), nil
+// leaveToLog is for commands with a log: where nothing can be redrawn, the log tells of what is waited for.
+func (p *progress) leaveToLog() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.isQuiet = !p.redraws
 }
 
-// stop draws a last time. Asking once is not enough: what comes before the first picture is forgotten.
-func (b *bars) stop() {
-	for {
-		b.writer.Stop()
-		select {
-		case <-b.done:
-			return
-		case <-time.After(10 * time.Millisecond):
+// wait notes that a wait begins.
+func (p *progress) wait(w pause.Wait) (over func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waits := &waiting{w, p.now}
+	p.waits = append(p.waits, waits)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.waits = slices.DeleteFunc(p.waits, func(w *waiting) bool { return w == waits })
+	}
+}
+
+// of notes how far the steps of an instance's run are, of several.
+func (p *progress) of(instance string) func(connector.Event) {
+	return func(e connector.Event) {
+		e.Step = instance + ": " + e.Step
+		p.step(e)
+	}
+}
+
+// step notes how far a step is.
+func (p *progress) step(e connector.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved = p.now
+	i := slices.IndexFunc(p.steps, func(s *stepProgress) bool { return s.Step == e.Step })
+	switch {
+	case e.State != "running":
+		p.steps = slices.DeleteFunc(p.steps, func(s *stepProgress) bool { return s.Step == e.Step })
+	case i < 0:
+		p.steps = append(p.steps, &stepProgress{e, p.now})
+	default:
+		p.steps[i].Event = e
+	}
+}
+
+// write prints what somebody else has to say, in the place of the line.
+func (p *progress) write(b []byte, to io.Writer) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+	p.moved = p.now
+	p.midLine = len(b) > 0 && b[len(b)-1] != '\n'
+	return to.Write(b)
+}
+
+func (p *progress) erase() {
+	if p.isDrawn {
+		p.screen.put("\r\x1b[K")
+		p.isDrawn = false
+	}
+}
+
+// tick tells what is to be told at a time.
+func (p *progress) tick(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, began := range append(p.beginnings(), &p.moved) {
+		if began.IsZero() { // before the first tick
+			*began = now
 		}
 	}
+	p.now = now
+	line := p.line()
+	switch {
+	case p.isQuiet || p.midLine:
+	case p.redraws && line == "":
+		p.erase()
+	case p.redraws:
+		p.screen.put("\r\x1b[K" + p.screen.paint(faint, text.Snip(line, p.screen.columns()-1, "…")))
+		p.isDrawn = true
+	case line != "":
+		p.nowAndThen(line)
+	}
 }
+
+func (p *progress) beginnings() (all []*time.Time) {
+	for _, s := range p.steps {
+		all = append(all, &s.began)
+	}
+	for _, w := range p.waits {
+		all = append(all, &w.began)
+	}
+	return all
+}
+
+// nowAndThen prints a line where none can be redrawn.
+func (p *progress) nowAndThen(line string) {
+	first, then := silentElsewhere, time.Minute
+	if p.screen.isTerminal() {
+		first, then = silent, 10*time.Second
+	}
+	if p.now.Sub(p.moved) >= first && (p.told.IsZero() || p.now.Sub(p.told) >= then) {
+		p.screen.put("s1graph: " + line + "\n")
+		p.told = p.now
+	}
+}
+
+// line says what is under way; "" where there is nothing to tell.
+func (p *progress) line() string {
+	var parts []string
+	for _, s := range p.steps {
+		parts = append(parts, s.words(p.now))
+	}
+	moves := len(parts) > 0 && p.now.Sub(p.moved) < silent
+	if w := p.worth(); w != nil && (w.Why != "" || !moves) {
+		parts = slices.Insert(parts, 0, w.words(p.now))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// worth is the wait that is the most worth being told of: one that was not to be expected, one that nobody knows the end
+// of, or the one that ends first. Those that are over in no time are none; so is what only began.
+func (p *progress) worth() *waiting {
+	var best *waiting
+	for _, w := range p.waits {
+		if w.Lasts < time.Second && p.now.Sub(w.began) < silent {
+			continue
+		}
+		if best == nil || w.rank() < best.rank() || w.rank() == best.rank() && w.Lasts > 0 && w.left(p.now) < best.left(p.now) {
+			best = w
+		}
+	}
+	return best
+}
+
+func (w *waiting) rank() int {
+	switch {
+	case w.Why != "":
+		return 0
+	case w.Lasts == 0:
+		return 1
+	}
+	return 2
+}
+
+func (w *waiting) left(now time.Time) time.Duration { return w.Lasts - now.Sub(w.began) }
+
+func (w *waiting) words(now time.Time) string {
+	words := harmless.Text(w.What)
+	if w.Lasts > 0 {
+		words += " in " + inSeconds((max(0, w.left(now)) + time.Second - 1).Truncate(time.Second))
+	} else {
+		words += " for " + inSeconds(now.Sub(w.began))
+	}
+	if w.Why != "" {
+		words += ": " + harmless.Text(w.Why)
+	}
+	return words
+}
+
+// words say how far a step is and, where its length is known, how long it may still take.
+func (s *stepProgress) words(now time.Time) string {
+	words := fmt.Sprintf("%s %d", s.Step, s.Rows)
+	took := now.Sub(s.began)
+	if s.Total > s.Rows {
+		words += fmt.Sprintf(" of %d", s.Total)
+		if took >= silent && s.Rows > 0 {
+			left := time.Duration(float64(took) * float64(s.Total-s.Rows) / float64(s.Rows))
+			words += ", about " + inSeconds(left) + " left"
+		}
+	}
+	return words
+}
+
+// inSeconds is a time in whole seconds, such as 1m5s.
+func inSeconds(d time.Duration) string { return d.Round(time.Second).String() }

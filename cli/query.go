@@ -15,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph/neo4jstore"
 	"s1graph/harmless"
+	"s1graph/pause"
 	"s1graph/queries"
 )
 
@@ -182,10 +183,7 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 	if err != nil {
 		return err
 	}
-	logger := c.logger(settings.Log, nil)
-	for _, warning := range settings.Warnings {
-		logger.Warn(warning)
-	}
+	c.warn(settings)
 	driver, err := neo4jstore.Connect(ctx.Context, neo4jstore.Config{
 		URI:      settings.Neo4j.URI,
 		Username: settings.Neo4j.Username,
@@ -203,7 +201,9 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 		}
 	}
 	answer := c.answer(ctx)
+	over := pause.Tell(ctx.Context, pause.Wait{What: "no answer from Neo4j"})
 	unknown, err := database.ReadNoting(ctx.Context, s.cypher, s.arguments, answer)
+	over()
 	if err == nil && answer.count() == 0 && s.question.Name == "noncompliant-devices" {
 		err = policiesIn(ctx.Context, database, s.arguments["scope"])
 	}

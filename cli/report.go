@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"s1graph/config"
@@ -19,19 +20,16 @@ type report struct {
 	changes  *changeList
 	settings *config.Config
 	dryRun   bool
+	verbose  bool
 	failed   bool // nothing was committed; why is said elsewhere
 }
 
 func (r *report) print() {
-	if len(r.summary.Steps) > 0 {
+	if r.tellsOfSteps() {
 		r.stepsTable()
-	}
-	if len(r.summary.Stores) > 0 {
 		r.line("")
-		r.storesTable()
 	}
 	if !r.failed {
-		r.line("")
 		r.printChanges()
 	}
 	if r.summary.Overview != nil {
@@ -40,29 +38,28 @@ func (r *report) print() {
 	}
 	r.printNotices()
 	if !r.failed {
-		r.line("\n%s", r.closing())
+		r.line("")
+		r.sentence("%s", r.closing())
 	}
+}
+
+// slowStep is how many seconds a step may take without being told of.
+const slowStep = 60
+
+// tellsOfSteps says whether somebody would want to know how the steps went: something was slow or wrong, or they ask.
+func (r *report) tellsOfSteps() bool {
+	return len(r.summary.Steps) > 0 && (r.verbose || slices.ContainsFunc(r.summary.Steps, func(s connector.StepResult) bool {
+		return s.Seconds >= slowStep || s.State == string(steps.Failed) || s.State == string(steps.Refused)
+	}))
 }
 
 func (r *report) stepsTable() {
 	colours := map[string]colour{"ok": green, "failed": red, "refused": red, "unavailable": yellow, "skipped": faint}
-	var rows [][]any
+	var rows []counted
 	for _, step := range r.summary.Steps {
-		rows = append(rows, []any{step.ID, r.paint(colours[step.State], step.State), seconds(step.Seconds), step.Requests, step.Entities, step.Relationships})
+		rows = append(rows, counted{[]any{step.ID, r.paint(colours[step.State], step.State), seconds(step.Seconds)}, []int64{step.Requests, step.Entities, step.Relationships}})
 	}
-	r.table([]string{"step", "state", "seconds", "requests", "entities", "relationships"}, rows)
-}
-
-func (r *report) storesTable() {
-	var rows [][]any
-	for _, store := range r.summary.Stores {
-		state := r.paint(green, "up to date")
-		if store.Behind {
-			state = r.paint(red, "behind")
-		}
-		rows = append(rows, []any{store.Name, state, seconds(store.Seconds), store.Statements, store.Rows})
-	}
-	r.table([]string{"store", "state", "seconds", "statements", "changes written"}, rows)
+	r.countedTable([]string{"step", "state", "seconds", "requests", "entities", "relationships"}, rows)
 }
 
 // seconds prints with one decimal.
@@ -74,29 +71,31 @@ func (r *report) printChanges() {
 	if r.summary.Previous == "" {
 		r.graphTable()
 		if !r.dryRun {
-			r.line("\nThis is the first graph of %s: the next run is compared with it.", harmless.Text(r.summary.Instance))
+			r.line("")
+			r.sentence("This is the first graph of %s: the next run is compared with it.", harmless.Text(r.summary.Instance))
 		}
 		return
 	}
-	if !r.countsTable(r.summary.Changes) {
+	if totalOf(r.summary.Changes) == (graph.Counts{}) {
 		r.line("Nothing changed.")
 		return
 	}
+	r.countsTable(r.summary.Changes)
 	if baseline := r.baselineTypes(); len(baseline) > 0 {
-		r.line("\nBaseline: changes of %s are written and not reported, as what the last run has of them is missing or cannot be compared.", strings.Join(baseline, ", "))
+		r.line("")
+		r.sentence("Baseline: changes of %s are written and not reported, as what the last run has of them is missing or cannot be compared.", strings.Join(baseline, ", "))
 	}
-	file := filepath.Join(r.settings.Dir, "current", "changes.jsonl")
-	if r.dryRun {
-		file = ""
+	if r.changes.print() && !r.dryRun {
+		r.line("")
+		r.sentence("s1graph changes --dir %s lists all changes.", harmless.Text(r.settings.Dir))
 	}
-	r.changes.print(file)
 }
 
 func (r *report) baselineTypes() []string {
 	var names []string
 	for _, name := range sortedKeys(r.summary.Changes) {
 		if r.summary.Changes[name].Baseline > 0 {
-			names = append(names, name)
+			names = append(names, shortType(name))
 		}
 	}
 	return names
@@ -108,7 +107,7 @@ func (r *report) graphTable() {
 	for _, counts := range []map[string]int64{r.summary.Entities, r.summary.Relationships} {
 		for _, name := range sortedKeys(counts) {
 			if counts[name] > 0 {
-				rows = append(rows, []any{name, counts[name]})
+				rows = append(rows, []any{shortType(name), counts[name]})
 			}
 		}
 	}
@@ -132,10 +131,10 @@ func (r *report) notices() (notices []string) {
 		notices = append(notices, fmt.Sprintf("%s %s: %s.", step.ID, step.State, fault))
 	}
 	if types := r.summary.IncompleteTypes; len(types) > 0 {
-		notices = append(notices, fmt.Sprintf("Incomplete: %s. What was not found there does not count as gone; a later run that reads all of it makes up for that.", strings.Join(types, ", ")))
+		notices = append(notices, fmt.Sprintf("Incomplete: %s. Nothing of them was deleted; a later run that reads all of it makes up for that.", strings.Join(shortTypes(types), ", ")))
 	}
 	for _, name := range sortedKeys(r.summary.WithheldDeletions) {
-		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run with --allow-mass-delete, or let the next run pass with s1graph accept-deletions.", r.summary.WithheldDeletions[name], name))
+		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run with --allow-mass-delete, or let the next run pass with s1graph accept-deletions.", r.summary.WithheldDeletions[name], shortType(name)))
 	}
 	notices = append(notices, r.summary.Notices...)
 	if n := r.summary.DanglingRelationships; n > 0 {
@@ -145,10 +144,11 @@ func (r *report) notices() (notices []string) {
 }
 
 func (r *report) printNotices() {
-	for i, notice := range r.notices() {
-		if i == 0 {
-			r.line("")
-		}
+	notices := r.notices()
+	if len(notices) > 0 {
+		r.line("")
+	}
+	for _, notice := range notices {
 		r.marked(yellow, notice)
 	}
 }
@@ -159,27 +159,23 @@ func (s *screen) marked(c colour, text string) {
 	s.line("%s%s", s.paint(c, mark), strings.ReplaceAll(s.wrap(harmless.Text(text), len(mark)), "\n", "\n  "))
 }
 
-// totalOf is how many changes there were of all types together.
-func totalOf(counts map[string]graph.Counts) (t graph.Counts) {
-	for _, n := range counts {
-		t.Created += n.Created
-		t.Updated += n.Updated
-		t.Deleted += n.Deleted
-		t.Rekeyed += n.Rekeyed
-		t.Touched += n.Touched
-		t.Baseline += n.Baseline
-	}
-	return t
-}
-
 // closing says where the graph is and how to go on.
 func (r *report) closing() string {
 	folder := filepath.Join(r.settings.Dir, "graph")
-	switch {
-	case r.dryRun:
+	if r.dryRun {
 		return "Dry run: nothing was written. Leave --dry-run out to write it to " + folder + "."
-	case r.summary.Status == connector.Partial:
-		return "The graph is in " + folder + ", and partial: see the lines marked with ! above, and run again."
 	}
-	return "The graph is in " + folder + ". Run again to see what changed since."
+	where := "The graph is in " + folder
+	for _, store := range r.summary.Stores {
+		if !store.Behind {
+			where += fmt.Sprintf(" and in %s (%s written, %ss)", storeNames[store.Name], plural(int(store.Rows), "change"), seconds(store.Seconds))
+		}
+	}
+	if r.summary.Status == connector.Partial {
+		return where + ", and partial: see the lines marked with ! above, and run again."
+	}
+	return where + ". Run again to see what changed since."
 }
+
+// storeNames are the stores as people call them.
+var storeNames = map[string]string{"neo4j": "Neo4j"}

@@ -42,6 +42,7 @@ was committed; 2: wrong usage or configuration; 3: committed, but some of it is 
 			&cli.StringFlag{Name: "replay", Usage: "read the recording in the folder `DIR` instead of a console"},
 			&cli.StringFlag{Name: "record", Usage: "write a recording to the folder `DIR`"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the changes and commit nothing", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "verbose", Usage: "print how each step went too, and the properties that changed", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON document in place of tables", DisableDefaultText: true},
 			&cli.StringSliceFlag{Name: "only", Usage: "run this `STEP` alone; may be given several times"},
 			&cli.BoolFlag{Name: "verify", Usage: "compare Neo4j with what it really holds, and heal it", DisableDefaultText: true},
@@ -77,29 +78,21 @@ func (c *commands) sync(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	changes := &changeList{ctx: ctx.Context, screen: c.out}
+	changes := &changeList{ctx: ctx.Context, screen: c.out, verbose: ctx.Bool("verbose")}
 	options.Config, options.Changes = settings, changes.add
 	summary, err := c.syncWithProgress(ctx, options)
 	err = interrupted(ctx, summary, err)
 	if ctx.Bool("json") {
 		return endRun(settings, summary, err, c.printJSON(summary))
 	}
-	report := &report{screen: c.out, summary: summary, changes: changes, settings: settings, dryRun: ctx.Bool("dry-run"), failed: err != nil}
+	report := &report{screen: c.out, summary: summary, changes: changes, settings: settings, dryRun: ctx.Bool("dry-run"), verbose: ctx.Bool("verbose"), failed: err != nil}
 	report.print()
 	return endRun(settings, summary, err, c.out.flush())
 }
 
 func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (connector.Summary, error) {
-	var shown *bars
-	if c.err.isTerminal() && o.Config.Log.Format != "json" {
-		shown = newBars(c.err)
-		defer shown.stop()
-		o.Progress = shown.show
-	}
-	o.Logger = c.logger(o.Config.Log, shown)
-	for _, warning := range o.Config.Warnings {
-		o.Logger.Warn(warning)
-	}
+	o.Progress, o.Logger = c.progress.step, c.logger(o.Config.Log)
+	c.warn(o.Config)
 	return syncAndTell(ctx.Context, o)
 }
 

@@ -28,7 +28,7 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 	if err != nil {
 		return err
 	}
-	log, limiters := c.logger(service.Instances[0].Log, nil), poll.Limiters(service.Instances)
+	log, limiters := c.logger(service.Instances[0].Log), poll.Limiters(service.Instances)
 	summaries := make([]connector.Summary, len(service.Instances))
 	for i, settings := range service.Instances {
 		summaries[i] = connector.Summary{Instance: settings.Instance, Status: connector.Failed, Error: "interrupted before it began"}
@@ -36,9 +36,8 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 	fault := c.ofEach(ctx, service.Instances, service.AtOnce, func(i int, settings *config.Config) error {
 		o := options
 		o.Config, o.Limiter, o.Logger = settings, limiters[settings], log.With("instance", settings.Instance)
-		for _, warning := range settings.Warnings {
-			o.Logger.Warn(warning)
-		}
+		o.Progress = c.progress.of(settings.Instance)
+		c.warn(settings)
 		summary, err := syncAndTell(ctx.Context, o)
 		if err != nil {
 			summary.Instance, summary.Status = settings.Instance, connector.Failed

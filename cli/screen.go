@@ -21,13 +21,30 @@ import (
 // pipe, plain. What is written to a file or pipe is kept back until there is enough of it; flush
 // writes the rest. After a fault nothing more is written, and flush tells of it.
 type screen struct {
-	to      *bufio.Writer
-	width   int  // in columns; 0: no terminal
-	colours bool // never without a width
-	live    bool // nothing is kept back: someone may be watching
+	to       *bufio.Writer
+	progress *progress  // what is told of what is waited for; nil: nothing is
+	columns  func() int // of the terminal now; 0: no terminal
+	width    int        // in columns, as it was at first; 0: no terminal
+	colours  bool       // never without a width
+	live     bool       // nothing is kept back: someone may be watching
 }
 
 func (s *screen) Write(b []byte) (n int, err error) {
+	if s.progress != nil && s.isTerminal() {
+		return s.progress.write(b, directly{s})
+	}
+	return s.write(b)
+}
+
+// directly writes past the progress.
+type directly struct{ *screen }
+
+func (d directly) Write(b []byte) (int, error) { return d.write(b) }
+
+// put writes past the progress, which is who calls it.
+func (s *screen) put(text string) { _, _ = s.write([]byte(text)) }
+
+func (s *screen) write(b []byte) (n int, err error) {
 	if n, err = s.to.Write(b); err == nil && s.live {
 		err = s.to.Flush()
 	}
@@ -49,7 +66,7 @@ func (c *commands) screen(w io.Writer) *screen {
 	if width == nil {
 		width = terminalWidth
 	}
-	s := &screen{to: bufio.NewWriterSize(pipe{w}, 64<<10), width: width(w)}
+	s := &screen{to: bufio.NewWriterSize(pipe{w}, 64<<10), width: width(w), columns: func() int { return width(w) }}
 	s.live = s.isTerminal()
 	s.colours = s.width > 0 && c.variable("NO_COLOR") == "" && c.variable("TERM") != "dumb"
 	return s

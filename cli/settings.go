@@ -82,21 +82,26 @@ func stepIDs() []string {
 	return namesOf(steps.All(), func(step steps.Step) string { return step.ID })
 }
 
-// logger writes to stderr, or through what keeps the lines clear of the bars there. Where there are
-// bars, they say what the lines on steps would say again.
-func (c *commands) logger(l config.Log, bars *bars) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(l.Level)) // config has checked it
+// logger writes to stderr what is asked for, or else errors alone: what a command prints says the rest. Where there is a log,
+// nothing else tells of what is waited for, but on a terminal.
+func (c *commands) logger(l config.Log) *slog.Logger {
+	level := slog.LevelError
+	if l.Level != "" {
+		_ = level.UnmarshalText([]byte(l.Level)) // config has checked it
+		c.progress.leaveToLog()
+	}
 	switch {
 	case l.Format == "json":
 		return slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level}))
 	case !c.err.isTerminal():
 		return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
-	case bars == nil:
-		return slog.New(tint.NewTextHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.err.colours}))
 	}
-	if level == slog.LevelInfo {
-		level = slog.LevelWarn
+	return slog.New(tint.NewTextHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.err.colours}))
+}
+
+// warn tells of what is odd in the configuration.
+func (c *commands) warn(settings *config.Config) {
+	for _, warning := range settings.Warnings {
+		c.complain("warning: " + warning)
 	}
-	return slog.New(tint.NewTextHandler(bars, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.err.colours}))
 }

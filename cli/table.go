@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -60,6 +61,36 @@ func (s *screen) table(header []string, rows [][]any) {
 		t.AppendRow(line)
 	}
 	s.line("%s", t.Render())
+}
+
+// counted is a row of a table: what it is of, and counts.
+type counted struct {
+	of     []any
+	counts []int64
+}
+
+// countedTable prints rows of counts, without the columns that are 0 in all of them.
+func (s *screen) countedTable(header []string, rows []counted) {
+	if len(rows) == 0 {
+		return
+	}
+	var columns []int
+	head := header[:len(rows[0].of)]
+	for i := range rows[0].counts {
+		if slices.ContainsFunc(rows, func(r counted) bool { return r.counts[i] != 0 }) {
+			columns = append(columns, i)
+			head = append(head[:len(head):len(head)], header[len(rows[0].of)+i])
+		}
+	}
+	var cells [][]any
+	for _, row := range rows {
+		cell := row.of
+		for _, i := range columns {
+			cell = append(cell, row.counts[i])
+		}
+		cells = append(cells, cell)
+	}
+	s.table(head, cells)
 }
 
 // columnWidths are how many columns of the terminal each column of a table takes: as many as it wants or, where all want more
@@ -159,17 +190,22 @@ func wrapped(t string, width int) string {
 			b.WriteString(line)
 			continue
 		}
-		used := 0
-		for word := range strings.FieldsSeq(line) {
+		used, blanks := 0, 0
+		for word := range strings.SplitSeq(line, " ") {
+			if word == "" {
+				blanks++
+				continue
+			}
 			long := text.StringWidthWithoutEscSequences(word)
 			switch {
-			case used > 0 && used+1+long > width:
+			case used > 0 && used+blanks+long > width:
 				b.WriteByte('\n')
 				used = 0
 			case used > 0:
-				b.WriteByte(' ')
-				used++
+				b.WriteString(strings.Repeat(" ", blanks))
+				used += blanks
 			}
+			blanks = 1
 			if long <= width {
 				b.WriteString(word)
 				used += long

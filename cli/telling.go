@@ -7,6 +7,7 @@ import (
 	"s1graph/alerts"
 	"s1graph/alerts/delivery"
 	"s1graph/connector"
+	"s1graph/pause"
 )
 
 // syncAndTell makes a run, and tells people of what it found, unless that is of a tenant of the past, or of none.
@@ -43,7 +44,9 @@ func deliver(ctx context.Context, deliverer *delivery.Deliverer, summary *connec
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostTelling)
 	defer cancel()
+	over := pause.Tell(ctx, pause.Wait{What: "delivering alerts"})
 	left, err := deliverer.Drain(ctx)
+	over()
 	switch {
 	case err != nil:
 		summary.Notices = append(summary.Notices, "Alerts could not be delivered, and wait: "+err.Error()+".")

@@ -19,6 +19,7 @@ import (
 	"s1graph/graph/jsonstore"
 	"s1graph/harmless"
 	"s1graph/overview"
+	"s1graph/pause"
 	"s1graph/visualize"
 )
 
@@ -173,7 +174,9 @@ func (c *commands) writePage(ctx *cli.Context, page visualize.Page) error {
 	if output == "-" {
 		return errors.Join(write(c.out), c.out.flush())
 	}
+	over := pause.Tell(ctx.Context, pause.Wait{What: "writing " + output})
 	size, err := replaceFile(output, "output", write)
+	over()
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ type Neo4j struct {
 
 // Log says what is logged.
 type Log struct {
-	Level  string // debug, info, warn or error
+	Level  string // debug, info, warn or error; empty where nobody asks for a log
 	Format string // text or json
 }
 
@@ -99,7 +99,7 @@ func Default() Config {
 		Neo4j:          Neo4j{Username: "neo4j"},
 		PageDeadline:   time.Minute,
 		PageSize:       1000,
-		Log:            Log{Level: "info", Format: "text"},
+		Log:            Log{Format: "text"},
 	}
 }
 

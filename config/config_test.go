@@ -100,7 +100,7 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		Neo4j:          config.Neo4j{Username: "neo4j"},
 		PageDeadline:   time.Minute,
 		PageSize:       1000,
-		Log:            config.Log{Level: "info", Format: "text"},
+		Log:            config.Log{Format: "text"},
 	}, c)
 }
 

@@ -90,7 +90,7 @@ func TestTheExampleFileIsRightWhenUncommented(t *testing.T) {
 	assert.Equal(t, defaults.RunsKeptGiB, c.RunsKeptGiB)
 	assert.Equal(t, defaults.DeadAlertsKept, c.DeadAlertsKept)
 	assert.Equal(t, defaults.Interval, c.Interval)
-	assert.Equal(t, defaults.Log, c.Log)
+	assert.Equal(t, defaults.Log.Format, c.Log.Format)
 }
 
 func TestTheInstancesOfTheExampleFileAreRightWhenUncommented(t *testing.T) {

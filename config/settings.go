@@ -158,7 +158,7 @@ var settings = []Setting{
 		apply: whole(1, func(d *draft) *int { return &d.atOnce })},
 
 	{Key: "log.level", Kind: Text, Group: Logging,
-		Doc:   "least that is logged: debug, info, warn or error",
+		Doc:   "least that is logged: debug, info, warn or error; without it poll logs info, and other commands only what fails",
 		apply: text(func(d *draft) *string { return &d.Log.Level }, oneOf("debug", "info", "warn", "error"))},
 	{Key: "log.format", Kind: Text, Group: Logging,
 		Doc:   "form of the log: text or json",

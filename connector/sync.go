@@ -20,6 +20,7 @@ import (
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/sorter"
 	"s1graph/overview"
+	"s1graph/pause"
 	"s1graph/reconcile"
 	"s1graph/s1"
 	"s1graph/s1/replay"
@@ -131,7 +132,10 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil || r.o.DryRun {
 		return errors.Join(err, draft.Abort())
 	}
-	if err := r.commit(draft); err != nil {
+	over := pause.Tell(ctx, pause.Wait{What: "writing the graph"})
+	err = r.commit(draft)
+	over()
+	if err != nil {
 		return err
 	}
 	r.moveOn()
@@ -186,6 +190,7 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err := errors.Join(r.checkTokens(ctx, in), r.settleScope(ctx, in)); err != nil {
 		return err
 	}
+	defer pause.Tell(ctx, pause.Wait{What: "comparing with the last run"})()
 	result, err := reconcile.Run(ctx, reconcile.Input{
 		Model: steps.Model(), Last: r.last, Fresh: fresh, Draft: draft, Read: r.readings(in), Decodable: r.last.byName,
 		Tenant: in, Guard: r.guard(), Accepted: r.accepted.keys, MayBeOutOfScope: r.mayBeOutOfScope(in),

@@ -1,4 +1,5 @@
-// Package pause waits, and stops waiting when a context ends. What to wait for, and how often, is for others to decide.
+// Package pause waits, stops waiting when a context ends, and tells those who watch what is waited for. What to wait for, and how
+// often, is for others to decide.
 package pause
 
 import (

@@ -15,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph"
+	"s1graph/pause"
 	"s1graph/s1"
 )
 
@@ -112,13 +113,17 @@ func (i *instance) wait(ctx context.Context, at time.Time) bool {
 		}
 		i.change(func(s *status) { s.activity, s.next = waiting, at })
 		left := at.Sub(now)
+		over := pause.Tell(ctx, pause.Wait{What: "next run of " + i.settings.Instance, Lasts: left})
 		select {
 		case <-ctx.Done():
+			over()
 			return false
 		case <-i.runNow:
+			over()
 			i.log.Info("run now")
 			return ctx.Err() == nil
 		case <-i.service.After(min(left, looksAtClock)):
+			over()
 			if left <= looksAtClock {
 				return ctx.Err() == nil
 			}
@@ -284,6 +289,9 @@ func innermost(fault any) (value any, stack []byte) {
 
 // progress notes how far a step is.
 func (i *instance) progress(e connector.Event) {
+	if i.service.Progress != nil {
+		i.service.Progress(i.settings.Instance)(e)
+	}
 	i.change(func(s *status) {
 		// Who looks at the status has the old list, so that is left as it is.
 		events := slices.DeleteFunc(slices.Clone(s.progress), func(known connector.Event) bool {

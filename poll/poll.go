@@ -28,6 +28,9 @@ type Config struct {
 	// Sync makes one run; nil: connector.Sync. Where it panics, that is one failed run.
 	Sync func(context.Context, connector.Options) (connector.Summary, error)
 
+	// Progress gives who is told how far the steps of an instance's runs are; nil: nobody is.
+	Progress func(instance string) func(connector.Event)
+
 	// Now is the clock that schedules go by, After what waits on it, and Rand gives numbers from 0 to 1 for what
 	// shall not happen to all at once; nil: the system's.
 	Now   func() time.Time

@@ -14,10 +14,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/pause"
 )
 
 const (
@@ -69,7 +72,9 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		if err := c.admit(ctx, r.path); err != nil {
 			return token, err
 		}
+		over := pause.Tell(ctx, pause.Wait{What: fmt.Sprintf("no answer from %s to %s (try %d of %d, up to %s each)", c.Host(), r.path, left.tries+1, maxTries, c.deadline)})
 		f, took := c.attempt(ctx, c.newRequest(r, token), read)
+		over()
 		c.logAttempt(ctx, r, try, f, took)
 		observeAttempt(ctx, r, f, before)
 		before = f
@@ -117,7 +122,7 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		}
 		c.logger.WarnContext(ctx, "retrying", slog.String("path", r.path), slog.Int("status", f.err.Status),
 			slog.String("reason", f.err.Detail), slog.Duration("wait", wait.Round(time.Millisecond)))
-		if err := c.sleep(ctx, wait); err != nil {
+		if err := c.wait(ctx, pause.Wait{What: "retrying " + r.path + left.ofTries(), Lasts: wait, Why: f.reason()}); err != nil {
 			if ctx.Err() == nil { // whoever waits here has no more patience
 				f.err.Detail += ": " + err.Error()
 				err = f.err
@@ -160,6 +165,14 @@ func newPatience() *patience {
 		Multiplier:          2,
 		MaxInterval:         time.Minute,
 	}}
+}
+
+// ofTries says which try is the next, of how many; nothing where it is the first.
+func (p *patience) ofTries() string {
+	if p.tries == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (try %d of %d)", p.tries+1, maxTries)
 }
 
 // next says how long to wait before the request is sent again, or that it is not, and then adds to the
@@ -209,18 +222,24 @@ func (c *Client) admit(ctx context.Context, path string) error {
 	}
 	wait, giveBack := c.limiter.reserve(path, c.now())
 	if wait > 0 {
-		if err := c.sleep(ctx, wait); err != nil {
+		if err := c.wait(ctx, pause.Wait{What: "next request for " + path + ", within its rate limit,", Lasts: wait}); err != nil {
 			giveBack(c.now())
 			return err
 		}
 	}
 	// While this request waits, another one may be told to wait longer.
 	for held, before := c.limiter.heldUntil(path), c.now(); held.After(before); held, before = c.limiter.heldUntil(path), held {
-		if err := c.sleep(ctx, held.Sub(before)); err != nil {
+		if err := c.wait(ctx, pause.Wait{What: "next request for " + path, Lasts: held.Sub(before), Why: "the console takes no more for now"}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wait waits as long as w lasts.
+func (c *Client) wait(ctx context.Context, w pause.Wait) error {
+	defer pause.Tell(ctx, w)()
+	return c.sleep(ctx, w.Lasts)
 }
 
 func (c *Client) newRequest(r request, token string) *http.Request {
@@ -246,6 +265,14 @@ type fault struct {
 	retryAfter time.Duration // how long the console asked to wait; 0 where it did not
 	big        bool          // a smaller page may go well
 	slow       bool          // it took too long
+}
+
+// reason is why the request is sent again, in few words.
+func (f *fault) reason() string {
+	if number, ok := errors.AsType[syscall.Errno](f.err.Cause); ok {
+		return number.Error()
+	}
+	return f.err.Detail
 }
 
 // attempt sends one request and reads its answer, as soon as fewer than Concurrency are under way. It

@@ -14,6 +14,8 @@ import (
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j/config"
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j/notifications"
+
+	"s1graph/pause"
 )
 
 // Fault says why a database cannot be used.
@@ -84,6 +86,7 @@ func connect(ctx context.Context, c Config, write bool) (neo4j.DriverWithContext
 	case write && c.Scope == "":
 		return fault(BadAddress, nil, "the scope must not be empty")
 	}
+	defer pause.Tell(ctx, pause.Wait{What: "connecting to Neo4j at " + c.URI})()
 	driver, err := neo4j.NewDriverWithContext(c.URI, neo4j.BasicAuth(c.Username, c.Password, ""), func(d *config.Config) {
 		d.MaxTransactionRetryTime = c.RetryFor
 		d.SocketConnectTimeout = 5 * time.Second

@@ -33,6 +33,8 @@ import (
 	"time"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+
+	"s1graph/pause"
 )
 
 // Config says which database a graph is kept in, and as which scope. All but URI, Username, Password and Scope
@@ -136,6 +138,7 @@ var errHangs = errors.New("the server does not answer")
 func answered[T any](ctx context.Context, within time.Duration, run func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errHangs)
 	defer cancel()
+	defer pause.Tell(ctx, pause.Wait{What: "no answer from Neo4j"})()
 	for attempt := 1; ; attempt++ {
 		result, err := run(ctx)
 		if err != nil && errors.Is(context.Cause(ctx), errHangs) {
