@@ -29,8 +29,8 @@ func (c *commands) posture() *cli.Command {
     s1graph posture --instance acme --csv > posture.csv
     s1graph posture --all
 
-First come the totals, then the reasons with the number of devices, then the devices that are not compliant; --csv and
---json have the compliant ones too. What is demanded stands under posture in the configuration file, and each run
+First come the totals, then the reasons with the number of devices, then the devices that are not compliant, and in
+CSV and JSON the compliant ones too. What is demanded stands under posture in the configuration file, and each run
 evaluates anew; nothing is asked of the console here.`,
 		Flags: append([]cli.Flag{
 			allFlag(),

@@ -13,7 +13,7 @@ import (
 	"s1graph/alerts/outbox"
 )
 
-// queueOfLongTexts leaves one alert that was given up, with texts that no terminal of 80 columns has room for in a row.
+// queueOfLongTexts leaves one alert that was failed, with texts that no terminal of 80 columns has room for in a row.
 func queueOfLongTexts(t *testing.T) (rule, title, why string) {
 	rule = "日本語の規則日本語の規則日本語の規則日本語の規則"
 	title = strings.Repeat("e\u0301", 90)
@@ -53,7 +53,7 @@ func TestATableTooWideForTheTerminalIsPrintedRowByRow(t *testing.T) {
 	queueOf(t)
 	on := invocation{width: 80, environment: []string{"NO_COLOR=1"}}
 	assert.Contains(t, on.s1graph(t, "alerts", "list", "--instance", "test").stdout, `
-state     given up
+state     failed
 to        soc
 severity  high
 rule      agent gone
@@ -66,7 +66,7 @@ id        a1
 state     waits
 `)
 	on.width = 200
-	assert.Contains(t, on.s1graph(t, "alerts", "list", "--instance", "test").stdout, "│ given up │ soc  │ high     │ agent gone │ DC01 is gone │")
+	assert.Contains(t, on.s1graph(t, "alerts", "list", "--instance", "test").stdout, "│ failed │ soc  │ high     │ agent gone │ DC01 is gone │")
 }
 
 func TestWithoutATerminalNothingIsCutOrWrapped(t *testing.T) {
