@@ -60,13 +60,17 @@ func (s *screen) briefly(c *graph.Change) string {
 			changed = []string{"name"} // which is most of what there is to a new key
 		}
 		const most = 3
+		var words []string
+		for _, name := range changed[:min(len(changed), most)] {
+			words = append(words, harmless.Text(name)+": "+s.readable(name, c.After.Get(name)))
+		}
 		switch {
 		case len(changed) == 1:
 			line += "  " + s.property(c, changed[0])
 		case len(changed) > most:
-			line += fmt.Sprintf("  %s and %d more", strings.Join(changed[:most], ", "), len(changed)-most)
+			line += fmt.Sprintf("  %s and %d more", strings.Join(words, ", "), len(changed)-most)
 		case len(changed) > 0:
-			line += "  " + strings.Join(changed, ", ")
+			line += "  " + strings.Join(words, ", ")
 		}
 	}
 	return "  " + strings.ReplaceAll(s.wrap(line, len("  ")), "\n", "\n      ")
@@ -157,8 +161,8 @@ func shortType(name string) string { return harmless.Text(strings.TrimPrefix(nam
 
 func shortTypes(names []string) []string { return namesOf(names, shortType) }
 
-// changeList keeps what is printed of a run's changes when it is over: the first of each kind in each type of entities, as a
-// tenant may change as a whole. Of relationships the table has the numbers.
+// changeList keeps what is printed of a run's changes when it is over: of each operation on each type of entities the first,
+// as a tenant may change as a whole. Of relationships the table has the numbers.
 type changeList struct {
 	ctx     context.Context
 	screen  *screen
@@ -167,14 +171,24 @@ type changeList struct {
 	types   []*typeChanges // in the order in which they came
 }
 
-// typeChanges are the first changes of a type, by operation.
+// typeChanges are the first changes of a type.
 type typeChanges struct {
 	name  string
-	lines map[graph.Op][]string
-	count map[graph.Op]int // of all changes
+	kinds []*changeKind // in the order in which they came
 }
 
-const mostOfAKind = 5
+// changeKind are the changes that changed the same properties.
+type changeKind struct {
+	op      graph.Op
+	changed []string
+	count   int
+	first   [][]string // lines of the first changes
+}
+
+const (
+	mostOfAnOp = 5
+	mostKinds  = 100 // of a type are told apart
+)
 
 func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
 	if c.Type.Relationship {
@@ -184,29 +198,52 @@ func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
 		l.names = newNames(l.ctx, after, before)
 	}
 	if len(l.types) == 0 || l.types[len(l.types)-1].name != c.Type.Name {
-		l.types = append(l.types, &typeChanges{c.Type.Name, map[graph.Op][]string{}, map[graph.Op]int{}})
+		l.types = append(l.types, &typeChanges{name: c.Type.Name})
 	}
-	t := l.types[len(l.types)-1]
-	t.count[c.Op]++
-	if t.count[c.Op] <= mostOfAKind {
-		if l.verbose {
-			t.lines[c.Op] = append(t.lines[c.Op], l.screen.change(&c, l.names)...)
-		} else {
-			t.lines[c.Op] = append(t.lines[c.Op], l.screen.briefly(&c))
-		}
+	kind := l.types[len(l.types)-1].kind(&c)
+	kind.count++
+	if kind.count > mostOfAnOp {
+		return nil
 	}
+	lines := []string{l.screen.briefly(&c)}
+	if l.verbose {
+		lines = l.screen.change(&c, l.names)
+	}
+	kind.first = append(kind.first, lines)
 	return nil
 }
 
-// print prints the list, and says whether there are any.
+func (t *typeChanges) kind(c *graph.Change) *changeKind {
+	isOfKind := func(k *changeKind) bool {
+		return k.op == c.Op && (slices.Equal(k.changed, c.Changed) || len(t.kinds) >= mostKinds)
+	}
+	if i := slices.IndexFunc(t.kinds, isOfKind); i >= 0 {
+		return t.kinds[i]
+	}
+	kind := &changeKind{op: c.Op, changed: c.Changed}
+	t.kinds = append(t.kinds, kind)
+	return kind
+}
+
+// print prints the list, and says whether there are any. What changed in few comes first: an infection is not to be looked
+// for among upgrades.
 func (l *changeList) print() bool {
 	for _, t := range l.types {
 		l.screen.line("\n%s", l.screen.paint(bold, shortType(t.name)))
+		slices.SortStableFunc(t.kinds, func(a, b *changeKind) int { return cmp.Compare(a.count, b.count) })
 		for _, op := range []graph.Op{graph.Created, graph.Updated, graph.Rekeyed, graph.Deleted} {
-			for _, line := range t.lines[op] {
-				l.screen.line("%s", line)
+			count, printed := 0, 0
+			for _, kind := range t.kinds {
+				if kind.op != op {
+					continue
+				}
+				count += kind.count
+				for _, lines := range kind.first[:min(len(kind.first), mostOfAnOp-printed)] {
+					l.screen.line("%s", strings.Join(lines, "\n"))
+					printed++
+				}
 			}
-			if more := t.count[op] - mostOfAKind; more > 0 {
+			if more := count - printed; more > 0 {
 				l.screen.line("  … and %d more %s", more, opWords[op])
 			}
 		}

@@ -61,7 +61,7 @@ func (c *commands) doCheck(ctx *cli.Context) error {
 
 // findings are what is found of an instance. The error is that there is a fault among them, or that it was interrupted.
 func (c *commands) findings(ctx *cli.Context, settings *config.Config) (findings []check.Finding, err error) {
-	check.Run(ctx.Context, check.Options{Config: settings, Reach: reach, Logger: c.quietly(settings.Log)}, func(f check.Finding) {
+	check.Run(ctx.Context, check.Options{Config: settings, Reach: reach, Logger: c.logger(settings.Log)}, func(f check.Finding) {
 		findings = append(findings, f)
 	})
 	if err := ctx.Err(); err != nil {

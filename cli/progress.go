@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -137,14 +136,16 @@ func (p *progress) step(e connector.Event) {
 	}
 }
 
-// write prints what somebody else has to say, in the place of the line.
-func (p *progress) write(b []byte, to io.Writer) (int, error) {
+// write prints what somebody else has to say, on a terminal in the place of the line.
+func (p *progress) write(b []byte, to *screen) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.erase()
 	p.moved = p.now
-	p.midLine = len(b) > 0 && b[len(b)-1] != '\n'
-	return to.Write(b)
+	if to.isTerminal() {
+		p.erase()
+		p.midLine = len(b) > 0 && b[len(b)-1] != '\n'
+	}
+	return to.write(b)
 }
 
 func (p *progress) erase() {

@@ -30,16 +30,11 @@ type screen struct {
 }
 
 func (s *screen) Write(b []byte) (n int, err error) {
-	if s.progress != nil && s.isTerminal() {
-		return s.progress.write(b, directly{s})
+	if s.progress != nil {
+		return s.progress.write(b, s)
 	}
 	return s.write(b)
 }
-
-// directly writes past the progress.
-type directly struct{ *screen }
-
-func (d directly) Write(b []byte) (int, error) { return d.write(b) }
 
 // put writes past the progress, which is who calls it.
 func (s *screen) put(text string) { _, _ = s.write([]byte(text)) }
