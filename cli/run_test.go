@@ -378,6 +378,5 @@ func TestWarningsOfTheConfigurationAreTold(t *testing.T) {
 	_, with := console(t, small)
 	require.NoError(t, os.WriteFile("s1graph.yaml", []byte("posture: [{is_active: true}]"), 0o600))
 	got := with.s1graph(t, "run", "--only", "accounts")
-	assert.Contains(t, got.stderr, "s1graph: warning: s1graph.yaml:1:12: posture[0].is_active: write isActive: the old spelling is read for now
-")
+	assert.Contains(t, got.stderr, "s1graph: warning: s1graph.yaml:1:12: posture[0].is_active: write isActive: the old spelling is read for now\n")
 }
