@@ -72,9 +72,13 @@ func run(ctx context.Context) error {
 	if err := picture(tab, "docs/images/run.png", terminal, "", 866, 800, "true"); err != nil {
 		return err
 	}
+	page := filepath.Join(dir, "graph.html")
+	if err := picture(tab, "docs/images/fleet.png", page, "", 1440, 720, chromium.Ready); err != nil {
+		return err
+	}
 	// An agent that was found infected in the last run.
 	const agent = "sentinelone_agent:1100017000003141870"
-	return picture(tab, "docs/images/visualize.png", filepath.Join(dir, "graph.html"), agent, 1440, 760, chromium.Ready+` && document.querySelector("aside dl")`)
+	return picture(tab, "docs/images/visualize.png", page, agent, 1440, 760, chromium.Ready+` && document.querySelector("aside dl")`)
 }
 
 // onTerminal gives what a command prints on a terminal of 104 columns; it says on stderr how far it is, which is left
