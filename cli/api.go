@@ -34,7 +34,7 @@ Only GET requests are sent, and only to paths below the API's own. Registration 
 passphrases and API tokens are printed as ***.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "query", Usage: "filter as `NAME=VALUE`; may be given several times"},
-			&cli.Int64Flag{Name: "limit", Usage: "end after so many objects; 0: all"},
+			&cli.Int64Flag{Name: "limit", Usage: "end after this `NUMBER` of objects; 0: all"},
 		}, settingFlags(config.Console, config.Logging)...),
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() != 1 {

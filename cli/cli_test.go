@@ -151,6 +151,20 @@ func TestEachCommandHelpsWithAnExample(t *testing.T) {
 	}
 }
 
+func TestHelpSaysWhatAFlagTakesAndWhatItIsWithoutOne(t *testing.T) {
+	for _, command := range everyCommand(t) {
+		assert.NotRegexp(t, `(?m)^   --\S+ value`, s1graph(t, append(command, "--help")...).stdout, "FILE, URL, DURATION… in place of value")
+	}
+	help := s1graph(t, "poll", "--help").stdout
+	for _, line := range []string{
+		`--url URL +address of the console: a URL such as`, `--token-file FILE +FILE that holds the API token`,
+		`--page-deadline DURATION .*\(default: 60s\)`, `--changes-kept DURATION .*\(default: 30d\)`, `--store STORE .*\(default: json\)`,
+		`--interval INTERVAL .*\(default: DISABLED\)`, `--listen ADDRESS .*\(default: 127\.0\.0\.1:8338\)`, `--log-level LEVEL +least LEVEL`, `--log-format FORMAT .*\(default: text\)`,
+	} {
+		assert.Regexp(t, `(?m)^   `+line, help)
+	}
+}
+
 func TestTheVersionSaysCommitAndGoToo(t *testing.T) {
 	got := s1graph(t, "--version")
 	assert.Zero(t, got.code)

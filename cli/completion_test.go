@@ -71,7 +71,8 @@ func fishOffers(t *testing.T) offers {
 func flagsOf(t *testing.T, command []string) []string {
 	t.Helper()
 	var flags []string
-	for _, match := range regexp.MustCompile(`(?m)^   (--[a-z0-9-]+)`).FindAllStringSubmatch(s1graph(t, append(command, "--help")...).stdout, -1) {
+	_, options, _ := strings.Cut(s1graph(t, append(command, "--help")...).stdout, "\nOPTIONS:\n")
+	for _, match := range regexp.MustCompile(`(?m)^   (--[a-z0-9-]+)`).FindAllStringSubmatch(options, -1) {
 		flags = append(flags, match[1])
 	}
 	require.NotEmpty(t, flags)

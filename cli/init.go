@@ -56,7 +56,9 @@ func (c *commands) initialize() *cli.Command {
 		&cli.BoolFlag{Name: "yes", Usage: "write it although a check finds a fault, and do not ask", DisableDefaultText: true},
 	}
 	for _, key := range append(namesOf(asked, func(q *question) string { return q.key }), "proxy", "caFile", "instance", "neo4j.database", "neo4j.insecure") {
-		flags = append(flags, settingFlag(settingOf(key)))
+		setting := settingOf(key)
+		setting.Default = "" // what is not given is asked for
+		flags = append(flags, settingFlag(setting))
 	}
 	return &cli.Command{
 		Name:  "init",

@@ -20,7 +20,7 @@ import (
 func settingFlags(groups ...config.Group) []cli.Flag {
 	flags := []cli.Flag{&cli.StringFlag{
 		Name:  "config",
-		Usage: "configuration file; " + config.DefaultFile + " if it is there and none is given [$" + config.FileVariable + "]",
+		Usage: "configuration `FILE`; " + config.DefaultFile + " if it is there and none is given [$" + config.FileVariable + "]",
 	}}
 	for _, s := range config.Settings() {
 		if !slices.Contains(groups, s.Group) {
@@ -39,7 +39,7 @@ func settingFlag(s config.Setting) cli.Flag {
 	case config.List, config.Rates:
 		return &cli.StringSliceFlag{Name: s.FlagName(), Usage: usage, Category: category}
 	}
-	return &cli.StringFlag{Name: s.FlagName(), Usage: usage, Category: category}
+	return &cli.StringFlag{Name: s.FlagName(), Usage: usage, Category: category, DefaultText: s.Default}
 }
 
 // settingOf is the setting with a key that there is.

@@ -85,23 +85,7 @@ type Log struct {
 }
 
 // Default is the Config of one who sets nothing.
-func Default() Config {
-	return Config{
-		APIVersion:     "v2.1",
-		Store:          "json",
-		Applications:   "auto",
-		DeletionGuard:  DeletionGuard{Percent: 20, Count: 10},
-		RunDeadline:    6 * time.Hour,
-		ChangesKept:    30 * 24 * time.Hour,
-		RunsKept:       7 * 24 * time.Hour,
-		RunsKeptGiB:    10,
-		DeadAlertsKept: 30 * 24 * time.Hour,
-		Neo4j:          Neo4j{Username: "neo4j"},
-		PageDeadline:   time.Minute,
-		PageSize:       1000,
-		Log:            Log{Format: "text"},
-	}
-}
+func Default() Config { return newDraft().Config }
 
 // DefaultFile is the configuration file that is read if none is named.
 const DefaultFile = "s1graph.yaml"

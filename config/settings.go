@@ -27,7 +27,10 @@ type Setting struct {
 	Key   string
 	Kind  Kind
 	Group Group
-	Doc   string // one line, without a full stop at its end
+	Doc   string // one line, without a full stop at its end; what stands for the value is between backquotes
+
+	Default string   // the value where none is given; "" where there is none, or it depends on others
+	Words   []string // all values that it can have; nil where they are not so few
 
 	variable string // where it is not derived from Key
 	also     string // another variable for the same, which counts where the first is not set
@@ -42,127 +45,159 @@ type draft struct {
 	atOnce int
 }
 
-func newDraft() draft { return draft{Config: Default(), listen: "127.0.0.1:8338", atOnce: 4} }
+// newDraft has the defaults.
+func newDraft() (d draft) {
+	for _, s := range settings {
+		if s.Default != "" {
+			_ = s.apply(&d, s.Default) // which a test holds to be right
+		}
+	}
+	return d
+}
 
 // Settings are all settings, in the order in which the example file and the help show them.
 func Settings() []Setting { return append([]Setting(nil), settings...) }
 
+var (
+	stores  = []string{"json", "neo4j"}
+	sources = []string{"auto", "installed", "inventory", "off"}
+	levels  = []string{"debug", "info", "warn", "error"}
+	formats = []string{"text", "json"}
+)
+
 var settings = []Setting{
 	{Key: "url", Kind: Text, Group: Console, tenant: true, variable: "SENTINELONE_URL",
-		Doc:   "address of the console, such as https://example.sentinelone.net",
+		Doc:   "address of the console: a `URL` such as https://example.sentinelone.net",
 		apply: text(func(d *draft) *string { return &d.URL })},
 	{Key: "tokenFile", Kind: Path, Group: Console, tenant: true, variable: "SENTINELONE_TOKEN_FILE",
-		Doc:   "file that holds the API token and nothing else",
+		Doc:   "`FILE` that holds the API token and nothing else",
 		apply: text(func(d *draft) *string { return &d.TokenFile })},
 	{Key: "apiVersion", Kind: Text, Group: Console,
-		Doc:   "version of the Management API",
-		apply: text(func(d *draft) *string { return &d.APIVersion }, like(`v\d+\.\d+`, "a version such as v2.1"))},
+		Doc:     "`VERSION` of the Management API",
+		Default: "v2.1",
+		apply:   text(func(d *draft) *string { return &d.APIVersion }, like(`v\d+\.\d+`, "a version such as v2.1"))},
 	{Key: "pageDeadline", Kind: Duration, Group: Console,
-		Doc:   "how long one page of a list may take before it is asked for again, such as 60s",
-		apply: atLeast(time.Second, func(d *draft) *time.Duration { return &d.PageDeadline })},
+		Doc:     "`DURATION` that one page of a list may take before it is asked for again",
+		Default: "60s",
+		apply:   atLeast(time.Second, func(d *draft) *time.Duration { return &d.PageDeadline })},
 	{Key: "pageSize", Kind: Number, Group: Console,
-		Doc:   "rows that are asked for in one page of a list at most, from 1 to 1000",
-		apply: between(1, 1000, func(d *draft) *int { return &d.PageSize })},
+		Doc:     "`NUMBER` of rows that are asked for in one page of a list at most, from 1 to 1000",
+		Default: "1000",
+		apply:   between(1, 1000, func(d *draft) *int { return &d.PageSize })},
 	{Key: "rateLimits", Kind: Rates, Group: Console,
-		Doc:   "requests per second by prefix of the path, over the vendor's own limits, such as /agents=25,/threats=10",
+		Doc:   "requests per second by prefix of the path, over the vendor's own limits: `PATH=NUMBER`, such as /agents=25,/threats=10",
 		apply: rates(func(d *draft) *map[string]float64 { return &d.RateLimits })},
 	{Key: "proxy", Kind: Text, Group: Console,
-		Doc:   "proxy to reach the console through, such as http://proxy.example:3128; else HTTPS_PROXY is heeded",
+		Doc:   "`URL` of a proxy to reach the console through, such as http://proxy.example:3128; else HTTPS_PROXY is heeded",
 		apply: proxy},
 	{Key: "caFile", Kind: Path, Group: Console,
-		Doc:   "PEM file with certificates to trust beside the system's",
+		Doc:   "PEM `FILE` with certificates to trust beside the system's",
 		apply: text(func(d *draft) *string { return &d.CAFile })},
 
 	{Key: "accounts", Kind: List, Group: Scope, tenant: true,
-		Doc:   "IDs of the accounts to read; all that the token sees if none is given",
+		Doc:   "`ID` of an account to read; all that the token sees if none is given; may be given several times",
 		apply: list(func(d *draft) *[]string { return &d.Accounts }, isID)},
 	{Key: "sites", Kind: List, Group: Scope, tenant: true,
-		Doc:   "IDs of the sites to read",
+		Doc:   "`ID` of a site to read; may be given several times",
 		apply: list(func(d *draft) *[]string { return &d.Sites }, isID)},
 	{Key: "groups", Kind: List, Group: Scope, tenant: true,
-		Doc:   "IDs of the groups to read",
+		Doc:   "`ID` of a group to read; may be given several times",
 		apply: list(func(d *draft) *[]string { return &d.Groups }, isID)},
 
 	{Key: "instance", Kind: Text, Group: Graph, tenant: true,
-		Doc:   "name of this tenant here; the console's host name, or the recording's name, if none is given",
+		Doc:   "`NAME` of this tenant here; the console's host name, or the recording's name, if none is given",
 		apply: text(func(d *draft) *string { return &d.Instance }, isInstance)},
 	{Key: "accountName", Kind: Text, Group: Graph, tenant: true,
-		Doc:   "what JupiterOne's setup calls Account Name",
+		Doc:   "`NAME` that JupiterOne's setup calls Account Name",
 		apply: text(func(d *draft) *string { return &d.AccountName })},
 	{Key: "tagAccountName", Kind: Flag, Group: Graph,
 		Doc:   "put the account name on every entity, as tag.AccountName",
 		apply: flag(func(d *draft) *bool { return &d.TagAccountName })},
 	{Key: "description", Kind: Text, Group: Graph, tenant: true,
-		Doc:   "description of this tenant, for people",
+		Doc:   "description of this tenant, for people: a `TEXT`",
 		apply: text(func(d *draft) *string { return &d.Description })},
 	{Key: "store", Kind: Text, Group: Graph,
-		Doc:   "where the graph is written: json, or neo4j for both",
-		apply: text(func(d *draft) *string { return &d.Store }, oneOf("json", "neo4j"))},
+		Doc:     "where the graph is written: the `STORE` json, or neo4j for both",
+		Default: "json",
+		apply:   text(func(d *draft) *string { return &d.Store }, oneOf(stores...)), Words: stores},
 	{Key: "dir", Kind: Path, Group: Graph, tenant: true,
-		Doc:   "folder of this tenant's graph and runs; .s1graph/INSTANCE if none is given",
+		Doc:   "`DIR` of this tenant's graph and runs; .s1graph/INSTANCE if none is given",
 		apply: text(func(d *draft) *string { return &d.Dir })},
 	{Key: "changesKept", Kind: Duration, Group: Graph,
-		Doc:   "how long the changes of past runs are kept, such as 30d",
-		apply: atLeast(time.Hour, func(d *draft) *time.Duration { return &d.ChangesKept })},
+		Doc:     "`DURATION` for which the changes of past runs are kept",
+		Default: "30d",
+		apply:   atLeast(time.Hour, func(d *draft) *time.Duration { return &d.ChangesKept })},
 	{Key: "runsKept", Kind: Duration, Group: Graph,
-		Doc:   "how long runs are kept for a store or for alerts that are behind, such as 7d; past that they are moved on",
-		apply: atLeast(time.Hour, func(d *draft) *time.Duration { return &d.RunsKept })},
+		Doc:     "`DURATION` for which runs are kept for a store or for alerts that are behind; past that they are moved on",
+		Default: "7d",
+		apply:   atLeast(time.Hour, func(d *draft) *time.Duration { return &d.RunsKept })},
 	{Key: "runsKeptGiB", Kind: Number, Group: Graph,
-		Doc:   "how many GiB these runs may take together",
-		apply: above(0, func(d *draft) *float64 { return &d.RunsKeptGiB })},
+		Doc:     "`NUMBER` of GiB that these runs may take together",
+		Default: "10",
+		apply:   above(0, func(d *draft) *float64 { return &d.RunsKeptGiB })},
 	{Key: "deadAlertsKept", Kind: Duration, Group: Graph,
-		Doc:   "how long failed alerts are kept, such as 30d",
-		apply: atLeast(time.Hour, func(d *draft) *time.Duration { return &d.DeadAlertsKept })},
+		Doc:     "`DURATION` for which failed alerts are kept",
+		Default: "30d",
+		apply:   atLeast(time.Hour, func(d *draft) *time.Duration { return &d.DeadAlertsKept })},
 
 	{Key: "applications", Kind: Text, Group: Sync,
-		Doc:   "where applications come from: auto, installed, inventory or off",
-		apply: text(func(d *draft) *string { return &d.Applications }, oneOf("auto", "installed", "inventory", "off"))},
+		Doc:     "where applications come from: the `SOURCE` auto, installed, inventory or off",
+		Default: "auto",
+		apply:   text(func(d *draft) *string { return &d.Applications }, oneOf(sources...)), Words: sources},
 	{Key: "skip", Kind: List, Group: Sync,
-		Doc:   "steps to leave out; what they made before stays as it is",
+		Doc:   "`STEP` to leave out; what it made before stays as it is; may be given several times",
 		apply: list(func(d *draft) *[]string { return &d.Skip })},
 	{Key: "deletionGuard.percent", Kind: Number, Group: Sync,
-		Doc:   "deletions of more than this part of a type, and of more than the count, are withheld",
-		apply: percent(func(d *draft) *float64 { return &d.DeletionGuard.Percent })},
+		Doc:     "deletions of more than this `PERCENT` of a type, and of more than the count, are withheld",
+		Default: "20",
+		apply:   percent(func(d *draft) *float64 { return &d.DeletionGuard.Percent })},
 	{Key: "deletionGuard.count", Kind: Number, Group: Sync,
-		Doc:   "up to this many deletions of a type are never withheld, unless they are all of it",
-		apply: whole(0, func(d *draft) *int { return &d.DeletionGuard.Count })},
+		Doc:     "up to this `NUMBER` of deletions of a type are never withheld, unless they are all of it",
+		Default: "10",
+		apply:   whole(0, func(d *draft) *int { return &d.DeletionGuard.Count })},
 	{Key: "runDeadline", Kind: Duration, Group: Sync,
-		Doc:   "how long a run may take before it ends and commits nothing, such as 6h",
-		apply: atLeast(time.Minute, func(d *draft) *time.Duration { return &d.RunDeadline })},
+		Doc:     "`DURATION` that a run may take before it ends and commits nothing",
+		Default: "6h",
+		apply:   atLeast(time.Minute, func(d *draft) *time.Duration { return &d.RunDeadline })},
 
 	{Key: "neo4j.uri", Kind: Text, Group: Database, variable: "NEO4J_URI",
-		Doc:   "address of the database, such as neo4j://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io",
+		Doc:   "`URL` of the database, such as neo4j://127.0.0.1:7687 or neo4j+s://example.databases.neo4j.io",
 		apply: text(func(d *draft) *string { return &d.Neo4j.URI }, isNeo4jURI)},
 	{Key: "neo4j.username", Kind: Text, Group: Database, variable: "NEO4J_USERNAME", also: "NEO4J_USER",
-		Doc:   "user of the database",
-		apply: text(func(d *draft) *string { return &d.Neo4j.Username })},
+		Doc:     "`NAME` of the database's user",
+		Default: "neo4j",
+		apply:   text(func(d *draft) *string { return &d.Neo4j.Username })},
 	{Key: "neo4j.passwordFile", Kind: Path, Group: Database, variable: "NEO4J_PASSWORD_FILE",
-		Doc:   "file that holds the user's password and nothing else",
+		Doc:   "`FILE` that holds the user's password and nothing else",
 		apply: text(func(d *draft) *string { return &d.Neo4j.PasswordFile })},
 	{Key: "neo4j.database", Kind: Text, Group: Database, variable: "NEO4J_DATABASE",
-		Doc:   "name of the database; the user's home database if none is given",
+		Doc:   "`NAME` of the database; the user's home database if none is given",
 		apply: text(func(d *draft) *string { return &d.Neo4j.Database })},
 	{Key: "neo4j.insecure", Kind: Flag, Group: Database, variable: "NEO4J_INSECURE",
 		Doc:   "trust the network between here and the database: bolt and neo4j send password and graph unencrypted",
 		apply: flag(func(d *draft) *bool { return &d.Neo4j.Insecure })},
 
 	{Key: "interval", Kind: Schedules, Group: Polling,
-		Doc:   "time between two polls, such as 30m, a cron expression such as 0 */2 * * *, in local time, or DISABLED",
-		apply: schedule},
+		Doc:     "`INTERVAL` between two polls, such as 30m, a cron expression such as 0 */2 * * *, in local time, or DISABLED",
+		Default: "DISABLED",
+		apply:   schedule},
 
 	{Key: "listen", Kind: Text, Group: Serving,
-		Doc:   "address of /healthz, /readyz, /metrics and /status, which ask for no password; or off",
-		apply: text(func(d *draft) *string { return &d.listen }, isAddress)},
+		Doc:     "`ADDRESS` of /healthz, /readyz, /metrics and /status, which ask for no password; or off",
+		Default: "127.0.0.1:8338",
+		apply:   text(func(d *draft) *string { return &d.listen }, isAddress)},
 	{Key: "atOnce", Kind: Number, Group: Serving,
-		Doc:   "how many instances run at once, at most",
-		apply: whole(1, func(d *draft) *int { return &d.atOnce })},
+		Doc:     "`NUMBER` of instances that run at once, at most",
+		Default: "4",
+		apply:   whole(1, func(d *draft) *int { return &d.atOnce })},
 
 	{Key: "log.level", Kind: Text, Group: Logging,
-		Doc:   "least that is logged: debug, info, warn or error; without it poll logs info, and other commands only what fails",
-		apply: text(func(d *draft) *string { return &d.Log.Level }, oneOf("debug", "info", "warn", "error"))},
+		Doc:   "least `LEVEL` that is logged: debug, info, warn or error; without it poll logs info, and other commands only what fails",
+		apply: text(func(d *draft) *string { return &d.Log.Level }, oneOf(levels...)), Words: levels},
 	{Key: "log.format", Kind: Text, Group: Logging,
-		Doc:   "form of the log: text or json",
-		apply: text(func(d *draft) *string { return &d.Log.Format }, oneOf("text", "json"))},
+		Doc:     "`FORMAT` of the log: text or json",
+		Default: "text",
+		apply:   text(func(d *draft) *string { return &d.Log.Format }, oneOf(formats...)), Words: formats},
 }
 
 // FlagName is the name of the setting's flag, without the dashes before it: token-file.
