@@ -162,6 +162,16 @@ func TestChangesCanBeChosen(t *testing.T) {
 	}
 }
 
+func TestRenamedIsWhatJSONCallsRekeyed(t *testing.T) {
+	before, after := entity("sentinelone_device", "1", "PC-1", nil), entity("sentinelone_device", "2", "PC-2", nil)
+	runsOf(t, []graph.Change{gone("3", "C"), {Op: graph.Rekeyed, Type: after.Type, Key: after.Key, PreviousKey: before.Key, Before: &before, After: &after, Changed: []string{"name"}}})
+	for _, word := range []string{"renamed", "rekeyed"} {
+		got := s1graph(t, "changes", "--json", "--instance", "test", "--op", word)
+		assert.Equal(t, 1, strings.Count(got.stdout, "\n"), word)
+		assert.Contains(t, got.stdout, `"op":"rekeyed"`, word)
+	}
+}
+
 func TestWhereNothingChangedAPipeGetsNothing(t *testing.T) {
 	runsOf(t, nil, []graph.Change{gone("1", "A")})
 	assert.Equal(t, outcome{}, s1graph(t, "changes", "--instance", "test", "--since", "1m"))

@@ -34,7 +34,7 @@ Statements only read: the server refuses one that writes. The database is that o
 password is in the variable ` + config.PasswordVariable + ` or in a file.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "param", Usage: "parameter of the query, as `NAME=VALUE`; may be given several times"},
-			&cli.StringFlag{Name: "scope", Usage: "ask of this `INSTANCE` alone, which is the parameter scope; all: of all", DefaultText: "all"},
+			&cli.StringFlag{Name: "scope", Aliases: []string{"instance"}, Usage: "ask of this `INSTANCE` alone, which is the parameter scope; all: of all", DefaultText: "all"},
 			&cli.StringFlag{Name: "cypher", Usage: "run this `STATEMENT` instead of a saved query; a parameter's value is read as JSON, else as a text"},
 			&cli.BoolFlag{Name: "show", Usage: "print the query with its parameters, to paste into Neo4j Browser, and do not run it", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each row, a line each", DisableDefaultText: true},

@@ -237,6 +237,13 @@ func TestAnInstanceThatTheDatabaseDoesNotHoldIsNoEmptyAnswer(t *testing.T) {
 }
 
 // A graph that was not written to its end must not pass for all there is.
+func TestQueryTakesAnInstanceAsItTakesAScope(t *testing.T) {
+	who, scope := inNeo4j(t, entity("sentinelone_device", "1", "PC-1", nil))
+	got := who.s1graph(t, "query", "--json", "--instance", scope, "--cypher", "MATCH (d:Device {_scope: $scope}) RETURN d.name AS name")
+	assert.Equal(t, outcome{0, `{"name":"PC-1"}` + "\n", ""}, got)
+	assert.Equal(t, 2, who.s1graph(t, "query", "unprotected-devices", "--instance", "nowhere").code)
+}
+
 func TestNamesInAStatementThatTheGraphHasNotAreTold(t *testing.T) {
 	who, scope := inNeo4j(t, entity("sentinelone_device", "1", "PC-1", map[string]graph.Value{"osName": graph.String("Windows")}))
 	got := who.s1graph(t, "query", "--json", "--scope", scope, "--cypher",
