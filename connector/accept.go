@@ -211,14 +211,17 @@ func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reco
 // that is no narrower than the last run's, they are not, unless that run kept them for it.
 func (r *run) mayBeOutOfScope(in *steps.Input) func(typeName, key string) bool {
 	anything := func(string, string) bool { return true }
-	if !r.last.committed() || r.last.state.Adopted != "" || in.Left() > 0 || !in.Scope.Covers(r.last.state.Scope, in.AccountBefore) {
+	if !r.last.committed() || r.last.state.Adopted != "" || in.Left() > 0 {
 		return anything
 	}
 	kept, err := reconcile.NewKeySet(graph.Filter(keysOf(r.last.run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope }))
 	if summary, unread := ReadSummary(r.last.run.Dir()); err != nil || unread != nil || kept.IsEmpty() && len(summary.KeptOutside) > 0 {
 		return anything // the list is damaged, or an earlier version of s1graph wrote none
 	}
-	return kept.Has
+	return func(typeName, key string) bool {
+		t := r.last.byName[typeName]
+		return t != nil && r.last.narrowed[t.Step] || kept.Has(typeName, key)
+	}
 }
 
 // releasedFor is how long a run that follows another one goes on listing what that one released, for a store that

@@ -35,7 +35,7 @@ func (r *run) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m n
 	}
 	last := state{ // what belongs to the graph, and not to the folder that is lost
 		Host: f.owner.Host, Source: f.owner.Source, Scope: was.Scope, Applications: was.Applications, Established: was.Established,
-		Complete: was.Complete, AgentsReadAt: was.AgentsReadAt, ReadAt: was.ReadAt, Tag: was.Tag, Version: was.Version, Adopted: m.Run,
+		Complete: was.Complete, AgentsReadAt: was.AgentsReadAt, ReadAt: was.ReadAt, Steps: was.Steps, Tag: was.Tag, Version: was.Version, Adopted: m.Run,
 	}
 	last.Adopted = cmp.Or(last.Adopted, m.UnderWay)
 	if err := r.commitAdopted(ctx, store, last); err != nil {

@@ -32,7 +32,7 @@ func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
 			reading := reconcile.Reading{
 				Written: *t.Type, Before: r.last.count(t.Name), Skipped: skipped,
 				Failed:         failed || r.mixed && !skipped,
-				Incomplete:     failed || (in.Scope.Unknown || r.mixed || r.doubted) && !skipped,
+				Incomplete:     failed || (in.Scope.Unknown || r.mixed || r.doubted[result.Step.ID]) && !skipped,
 				KeepProperties: in.AccountsOfSites && t.Type == entities.Account.GraphType(),
 			}
 			if last := r.last.byName[t.Name]; skipped && last != nil {
@@ -52,7 +52,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 		r.state.Applications = in.Applications
 	}
 	if was != "" && r.state.Applications != was {
-		r.last.otherSource = true
+		r.last.baseline["applications"] = true
 		r.notice("Applications come from another list than in the last run (%s, not %s), which says other things of them: what differs is a baseline, and no change of applications is reported.", r.state.Applications, was)
 	}
 	r.state.Complete = make(map[string]bool)
@@ -77,6 +77,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	slices.Sort(r.summary.IncompleteTypes)
 	r.agentsReadAt()
 	r.noteSteps()
+	r.noteReadings(in)
 	r.summary.Notices = append(r.summary.Notices, r.summary.Unread(r.summary.StartedAt)...)
 	r.state.Policies = posture.Hash(r.config.Posture)
 	r.summary.DanglingRelationships = outcome.Dangling

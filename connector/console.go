@@ -79,30 +79,16 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 		Host: r.client.Host(), Source: r.source(), Scope: scope, Applications: r.last.source(), Unclaimed: r.isUnclaimed(), Version: r.o.Version,
 		ClockDoubted: r.doubtClock(),
 	}
+	if r.config.TagAccountName {
+		r.state.Tag = r.config.AccountName
+	}
 	in, err := steps.NewInput(ctx, steps.Input{
 		Client: r.client, User: r.user, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,
 	})
 	if err == nil && r.last.committed() {
-		r.compareScopes(in)
+		r.compareReadings(in)
 	}
 	return in, err
-}
-
-// compareScopes says where this run sees another part of the tenant than the last one.
-func (r *run) compareScopes(in *steps.Input) {
-	before := r.last.state.Scope
-	if in.Scope.Fingerprint != before.Fingerprint {
-		r.doubted = true
-		r.notice("This run may see another part of the tenant than the last one: the token, its user or its role changed, or the console told only one of the two runs what the token may see. Nothing was deleted; the next run deletes again what is gone.")
-	}
-	if !in.Scope.Covers(before, in.AccountBefore) {
-		r.summary.Status = Partial
-		r.notice("This run sees less of the tenant than the last one: what is out of scope is kept as it was.")
-	}
-	if !before.Covers(in.Scope, in.AccountBefore) {
-		r.last.incomparable = true
-		r.notice("This run sees more of the tenant than the last one: what it finds is a baseline, and no change is reported.")
-	}
 }
 
 // noteSmallerPages says which lists were read in smaller pages than they were asked for at first.

@@ -18,16 +18,21 @@ type lastRun struct {
 	damaged  map[string]error       // by type
 	salvaged graph.Snapshot         // of the damaged types
 
-	incomparable bool // it is not the run before this one, or saw less: no difference is a change
-	retagged     bool // its entities have another account name on them, or none
-	otherSource  bool // its applications are from another list
+	restored bool // it is not the run before this one
+
+	// By step: whether no difference in its types is a change, whether their entities have another account name on them, or
+	// none, and whether rows of a wider scope than this run's are among them.
+	baseline, retagged, narrowed map[string]bool
 }
 
 var _ graph.Snapshot = (*lastRun)(nil)
 
 // openLast checks the last run file by file, and salvages what is damaged.
 func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
-	l := &lastRun{run: store.Last(), byName: make(map[string]*graph.Type)}
+	l := &lastRun{
+		run: store.Last(), byName: make(map[string]*graph.Type),
+		baseline: make(map[string]bool), retagged: make(map[string]bool), narrowed: make(map[string]bool),
+	}
 	for _, t := range steps.GraphTypes() {
 		l.byName[t.Name] = t
 	}
@@ -58,9 +63,25 @@ func (l *lastRun) established(t *graph.Type) bool {
 	return l.run != nil && l.state.Established[t.Name] && last != nil && last.Schema == t.Schema
 }
 
-// comparable says whether a difference in a type is a change of the tenant's.
+// comparable says whether a difference in a type is a change of the tenant's. A relationship comes with its ends.
 func (l *lastRun) comparable(t *graph.Type) bool {
-	return l.established(t) && !l.incomparable && l.damaged[t.Name] == nil && (!l.retagged || t.Relationship) && (!l.otherSource || t.Step != "applications")
+	for _, name := range []string{t.Name, t.From, t.To} {
+		if of := l.byName[name]; of != nil && l.baseline[of.Step] {
+			return false
+		}
+	}
+	return l.established(t) && !l.restored && l.damaged[t.Name] == nil && (!l.retagged[t.Step] || t.Relationship)
+}
+
+// damagedSteps are the IDs of the steps whose types are damaged.
+func (l *lastRun) damagedSteps() []string {
+	var ids []string
+	for name := range l.damaged {
+		if t := l.byName[name]; t != nil {
+			ids = append(ids, t.Step)
+		}
+	}
+	return ids
 }
 
 // source is the list that its applications are from, "" where none was found.

@@ -33,6 +33,7 @@ type state struct {
 	// console's licence or version does not have their lists.
 	ReadAt      map[string]time.Time `json:"readAt,omitempty"`
 	Unavailable []string             `json:"unavailable,omitempty"`
+	Steps       map[string]reading   `json:"steps,omitempty"` // by ID
 
 	Policies string `json:"policies,omitempty"` // hash of what posture demanded; "" where it demanded nothing
 

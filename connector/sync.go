@@ -70,7 +70,7 @@ type run struct {
 	state        state
 	results      []steps.Result
 	counted      map[string]int64 // figures of the overview that are found on the way, by name
-	doubted      bool             // the console did not tell what the token may see, to this run or the last, and another one asked
+	doubted      map[string]bool  // by step: the console did not tell what the token may see, now or when it was last read, and another one asked
 	mixed        bool             // while the steps ran, what the token may see changed, or the token did and sees something else
 }
 
@@ -86,7 +86,7 @@ func newRun(o Options) *run {
 	if clock == nil {
 		clock = time.Now
 	}
-	return &run{o: o, config: o.Config, clock: clock, counted: map[string]int64{overview.ThreatsReopened: 0}, summary: Summary{
+	return &run{o: o, config: o.Config, clock: clock, doubted: make(map[string]bool), counted: map[string]int64{overview.ThreatsReopened: 0}, summary: Summary{
 		Instance:          o.Config.Instance,
 		Status:            Complete,
 		Steps:             []StepResult{},
@@ -154,10 +154,10 @@ func (r *run) openLast(ctx context.Context) (err error) {
 	r.summary.Previous = r.last.id()
 	if recovered := r.store.Recovered(); recovered != "" {
 		r.notice("%s", recovered)
-		r.last.incomparable = true
+		r.last.restored = true
 	}
 	if r.last.state.Adopted != "" {
-		r.last.incomparable = true
+		r.last.restored = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.last.damaged)) {
 		r.notice("The last run's %s were damaged (%v): what could be read was kept, and the type is written anew.", name, r.last.damaged[name])
@@ -220,11 +220,9 @@ func (r *run) guard() reconcile.Guard {
 
 func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorter) error {
 	var tags []graph.Property
-	if r.config.TagAccountName && r.config.AccountName != "" {
-		r.state.Tag = r.config.AccountName
+	if r.state.Tag != "" {
 		tags = []graph.Property{{Name: "tag.AccountName", Value: graph.String(r.state.Tag)}}
 	}
-	r.last.retagged = r.last.state.Tag != r.state.Tag
 	results, err := steps.Run(ctx, in, steps.Plan{
 		Steps:    steps.All(),
 		Skip:     r.skips,

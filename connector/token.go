@@ -66,7 +66,7 @@ func (r *run) checkTokens(ctx context.Context, in *steps.Input) error {
 			r.notice("The API token changed during this run, and the new one sees another part of the tenant than the old one; nothing was deleted; run again to read all with the new token, or give its service user the scope that the old one had.")
 		}
 		if err == nil && !in.Scope.Covers(scope, in.AccountBefore) {
-			r.last.incomparable = true // what comes into view was there before
+			r.baseline(func(string) bool { return true }) // what comes into view was there before
 		}
 	}
 	return nil
@@ -94,8 +94,7 @@ func (r *run) settleScope(ctx context.Context, in *steps.Input) error {
 		r.mixed = true
 		r.notice("During this run /sites or /groups became shorter. Their lists show what the token may see; nothing was deleted; run again.")
 	}
-	if r.doubted && in.ListsNew() {
-		r.last.incomparable = true // it may have been there before
+	if in.ListsNew() && r.baseline(func(id string) bool { return r.doubted[id] }) { // it may have been there before
 		r.notice("It lists accounts, sites or groups that the last run did not: what it finds is a baseline, and no change is reported.")
 	}
 	if n := in.Left(); n > 0 {

@@ -93,6 +93,11 @@ func isSubset(part, whole []string) bool {
 	return len(part) > 0 && !slices.ContainsFunc(part, func(id string) bool { return !slices.Contains(whole, id) })
 }
 
+// SeesTheSame says whether two scopes have the same IDs, whoever asks.
+func (s Scope) SeesTheSame(other Scope) bool {
+	return slices.Equal(s.Accounts, other.Accounts) && slices.Equal(s.Sites, other.Sites) && slices.Equal(s.Groups, other.Groups) && s.Unknown == other.Unknown
+}
+
 // IsAll says whether nothing is outside.
 func (s Scope) IsAll() bool { return len(s.Accounts)+len(s.Sites)+len(s.Groups) == 0 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"s1graph/graph"
 	"s1graph/model"
@@ -35,6 +36,15 @@ type Step struct {
 	// Seed fills the lookups that Run would have filled from the last graph instead. It is called when
 	// Run failed or was skipped; nil where a step fills none.
 	Seed func(ctx context.Context, in *Input) error
+}
+
+// Asks is which lists the step reads and with what filters on the state of things: what it read with others says other things.
+func (s Step) Asks() string {
+	var asks []string
+	for _, l := range s.Lists {
+		asks = append(asks, l.Path+"?"+l.Filters.Encode())
+	}
+	return strings.Join(asks, " ")
 }
 
 // All are the steps, in the order in which a table shows them.

@@ -1,0 +1,122 @@
+package connector
+
+import (
+	"slices"
+	"time"
+
+	"s1graph/steps"
+)
+
+// reading is what a run leaves of one step: how its list was last read, and with what. The next run that reads the list
+// compares itself with that, however many runs left the step out meanwhile.
+type reading struct {
+	AskedAt time.Time `json:"askedAt,omitzero"` // when it last ended as it should: it was read whole, or is unavailable
+	Failed  bool      `json:"failed,omitempty"` // when it was last tried, it was not read whole
+
+	// With is what it was last read whole with, and nil where that is what the run itself began with.
+	With *readWith `json:"with,omitempty"`
+
+	// Also are the other scopes that it was read with since then, in part: what these rows made is in the graph.
+	Also []steps.Scope `json:"also,omitempty"`
+
+	// Baseline says that what the graph has of it is not what its last whole reading made: no difference is a change.
+	Baseline bool `json:"baseline,omitempty"`
+
+	Asks string `json:"asks,omitempty"` // see steps.Step.Asks; "" where an earlier version read it
+}
+
+// readWith is what a list was read with, as far as that is the same for all lists of a run.
+type readWith struct {
+	Scope steps.Scope `json:"scope"`
+	Tag   string      `json:"tag,omitempty"` // the account name on every entity
+}
+
+// readingOf is how a step was read up to this run. An earlier version kept that of the run alone.
+func (s *state) readingOf(stepID string) (reading, readWith) {
+	was := s.Steps[stepID]
+	if was.With != nil {
+		return was, *was.With
+	}
+	return was, readWith{s.Scope, s.Tag}
+}
+
+// seenWith are the scopes of all rows that are in the graph of a step.
+func (s *state) seenWith(stepID string) []steps.Scope {
+	was, with := s.readingOf(stepID)
+	return append([]steps.Scope{with.Scope}, was.Also...)
+}
+
+// compareReadings looks, for each step, whether this run reads otherwise than the step was last read, and says so of the
+// steps that it reads.
+func (r *run) compareReadings(in *steps.Input) {
+	var doubted, narrower, wider bool
+	for _, step := range steps.All() {
+		was, with := r.last.state.readingOf(step.ID)
+		isDoubted := in.Scope.Fingerprint != with.Scope.Fingerprint
+		isNarrower := slices.ContainsFunc(r.last.state.seenWith(step.ID), func(s steps.Scope) bool { return !in.Scope.Covers(s, in.AccountBefore) })
+		isWider := !with.Scope.Covers(in.Scope, in.AccountBefore)
+		r.doubted[step.ID] = isDoubted
+		r.last.narrowed[step.ID] = isNarrower
+		r.last.retagged[step.ID] = with.Tag != r.state.Tag
+		if isWider || was.Baseline || was.Asks != "" && was.Asks != step.Asks() {
+			r.last.baseline[step.ID] = true
+		}
+		if !r.skips(step.ID) {
+			doubted, narrower, wider = doubted || isDoubted, narrower || isNarrower, wider || isWider
+		}
+	}
+	if doubted {
+		r.notice("This run may see another part of the tenant than the last one: the token, its user or its role changed, or the console told only one of the two runs what the token may see. Nothing was deleted; the next run deletes again what is gone.")
+	}
+	if narrower {
+		r.summary.Status = Partial
+		r.notice("This run sees less of the tenant than the last one: what is out of scope is kept as it was.")
+	}
+	if wider {
+		r.notice("This run sees more of the tenant than the last one: what it finds is a baseline, and no change is reported.")
+	}
+}
+
+// baseline makes this run a baseline of the steps that it reads and that are meant, and says whether there are any.
+func (r *run) baseline(isMeant func(stepID string) bool) (any bool) {
+	for _, result := range r.results {
+		if id := result.Step.ID; isMeant(id) && result.State != steps.Skipped {
+			r.last.baseline[id], any = true, true
+		}
+	}
+	return any
+}
+
+// noteReadings leaves for the next run how each step was read up to now.
+func (r *run) noteReadings(in *steps.Input) {
+	r.state.Steps = make(map[string]reading)
+	now := readWith{r.state.Scope, r.state.Tag}
+	for _, result := range r.results {
+		id := result.Step.ID
+		is, with := r.last.state.readingOf(id)
+		if !r.last.committed() {
+			with = now
+		}
+		isDamaged := slices.ContainsFunc(r.last.damagedSteps(), func(of string) bool { return of == id })
+		switch whole := result.State == steps.OK && !r.mixed; {
+		case whole:
+			is, with = reading{Asks: result.Step.Asks()}, now
+		case result.State == steps.Skipped, result.State == steps.Unavailable:
+			is.Baseline = is.Baseline || r.last.restored || isDamaged || r.doubted[id] && in.ListsNew()
+		default:
+			is.Failed = true
+			is.Baseline = is.Baseline || r.last.baseline[id] || r.last.retagged[id] || isDamaged
+			if !slices.ContainsFunc(append(is.Also, with.Scope), now.Scope.SeesTheSame) {
+				is.Also = append(is.Also, now.Scope)
+			}
+		}
+		is.With = nil
+		if with.Tag != now.Tag || with.Scope.Fingerprint != now.Scope.Fingerprint || !with.Scope.SeesTheSame(now.Scope) {
+			is.With = &with
+		}
+		if result.State == steps.OK && !r.mixed || result.State == steps.Unavailable {
+			is.AskedAt, is.Failed = r.summary.StartedAt, false
+		}
+		r.state.Steps[id] = is
+	}
+}
