@@ -29,9 +29,9 @@ type service struct {
 	address string         // of its HTTP server
 }
 
-func poll(t *testing.T, console http.Handler) *service {
+func poll(t *testing.T, console http.Handler, more ...string) *service {
 	t.Helper()
-	c := s1graph(t, console, "poll", "--interval", "24h", "--listen", "127.0.0.1:0", "--instance", "acme")
+	c := s1graph(t, console, append([]string{"poll", "--interval", "24h", "--listen", "127.0.0.1:0", "--instance", "acme"}, more...)...)
 	stderr, err := c.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())

@@ -67,6 +67,8 @@ func TestWhatRunsRaiseIsDeliveredAndCounted(t *testing.T) {
 		s.after(20 * time.Minute)
 		metrics = s.get("/metrics").Body.String()
 		assert.Contains(t, metrics, `s1graph_alerts_total{destination="hook",instance="acme",rule="anything",status="delivered"} 1`)
+		assert.Contains(t, metrics, `s1graph_alerts_queued{destination="hook",instance="acme"} 0`)
+		assert.Contains(t, metrics, `s1graph_alerts_dead{destination="hook",instance="acme"} 0`)
 		assert.Empty(t, s.of("acme").Alerts)
 		for _, said := range []string{metrics, s.get("/status").Body.String()} {
 			assert.NotContains(t, said, "SECRET-path")

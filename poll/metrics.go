@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"s1graph/alerts/outbox"
 	"s1graph/connector"
 	"s1graph/s1"
 )
@@ -159,7 +160,15 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 	if at := state.tokenExpiresAt(); !at.IsZero() {
 		tell("s1graph_token_expires_in_days", "Days until the API token expires; negative once it has.", at.Sub(now).Hours()/24)
 	}
-	for _, c := range i.alerting.counts() {
+	counts := i.alerting.counts()
+	if counts != nil { // 0 is told too: where a gauge is gone, Prometheus takes its last values for what is
+		for _, d := range i.alerting.engine.Destinations {
+			if !slices.ContainsFunc(counts, func(c outbox.Count) bool { return c.Destination == d.Name }) {
+				counts = append(counts, outbox.Count{Destination: d.Name})
+			}
+		}
+	}
+	for _, c := range counts {
 		tell("s1graph_alerts_queued", "Alerts that wait to be delivered.", float64(c.Queued), "destination", c.Destination)
 		tell("s1graph_alerts_dead", "Alerts that failed and are kept: see s1graph alerts list.", float64(c.Dead), "destination", c.Destination)
 	}
