@@ -23,7 +23,7 @@ func TestNoCommentCitesAFileThatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	var names []string
 	for _, folder := range folders {
-		if folder.IsDir() {
+		if folder.IsDir() && folder.Name() != ".s1graph" { // which the README's first command makes
 			names = append(names, regexp.QuoteMeta(folder.Name()))
 		}
 	}
