@@ -86,7 +86,7 @@ func (c *commands) accept(ctx *cli.Context, settings *config.Config, outOfScope 
 	if err := connector.AcceptDeletions(settings, withheld, outOfScope); err != nil {
 		return err
 	}
-	c.out.line("Accepted for %s. The next run that reads these lists whole deletes what is\nstill missing of these %d, and what was derived from that alone. It evaluates\nwhatever else is gone as ever.", harmless.Text(settings.Instance), numberOf(kept))
+	c.out.sentence("Accepted for %s. The next run that reads these lists whole deletes what is still missing of these %d, and what was derived from that alone. It evaluates whatever else is gone as ever.", harmless.Text(settings.Instance), numberOf(kept))
 	return c.out.flush()
 }
 
@@ -111,10 +111,7 @@ func (c *commands) keptTable(ctx context.Context, run *jsonstore.Run, kept []con
 		if int64(len(some)) < t.Number && len(some) > 0 {
 			some = append(some, "…")
 		}
-		rows = append(rows, []any{t.Type, t.Number, harmless.Cut(harmless.Text(strings.Join(some, ", ")), mostOfNames)})
+		rows = append(rows, []any{shortType(t.Type), t.Number, harmless.Text(strings.Join(some, ", "))})
 	}
 	c.out.table([]string{"type", "number", "names"}, rows)
 }
-
-// mostOfNames is how many columns names take, so that a line has no more than 80.
-const mostOfNames = 30

@@ -10,6 +10,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/harmless"
+	"s1graph/steps"
 )
 
 // marks are what a change's line begins with.
@@ -30,7 +31,7 @@ var opWords = map[graph.Op]string{graph.Created: "created", graph.Updated: "upda
 // change is what people read of a change: a line, and under it a line for each property that changed.
 func (s *screen) change(c *graph.Change, names *names) []string {
 	mark := marks[c.Op]
-	lines := []string{"  " + s.paint(mark.colour, mark.sign+" "+s.title(c, names))}
+	lines := []string{s.indented(s.paint(mark.colour, mark.sign+" "+s.title(c, names)), 2)}
 	if c.Before == nil || c.After == nil {
 		return lines
 	}
@@ -43,7 +44,7 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 		if name == "displayName" && slices.Contains(c.Changed, "name") {
 			continue // it says the same
 		}
-		lines = append(lines, "      "+s.property(c, name))
+		lines = append(lines, s.indented(s.property(c, name), 6))
 	}
 	return lines
 }
@@ -73,7 +74,7 @@ func (s *screen) briefly(c *graph.Change) string {
 			line += "  " + strings.Join(words, ", ")
 		}
 	}
-	return "  " + strings.ReplaceAll(s.wrap(line, len("  ")), "\n", "\n      ")
+	return s.indented(line, 2)
 }
 
 // property says how a property changed.
@@ -126,11 +127,17 @@ func isMoment(name string, milliseconds int64) bool {
 // countsTable prints how many changes there were of each type that has some, and under it how many records changed in nothing
 // but volatile properties.
 func (s *screen) countsTable(counts map[string]graph.Counts) {
+	ofRelationships := map[string]bool{}
+	for _, t := range steps.GraphTypes() {
+		ofRelationships[t.Name] = t.Relationship
+	}
 	var rows []counted
-	for _, name := range sortedKeys(counts) {
-		n := counts[name]
-		if n != (graph.Counts{Touched: n.Touched}) {
-			rows = append(rows, counted{[]any{shortType(name)}, []int64{n.Created, n.Updated, n.Deleted, n.Rekeyed, n.Baseline}})
+	for _, now := range []bool{false, true} { // entities first
+		for _, name := range sortedKeys(counts) {
+			n := counts[name]
+			if n != (graph.Counts{Touched: n.Touched}) && ofRelationships[name] == now {
+				rows = append(rows, counted{[]any{shortType(name)}, []int64{n.Created, n.Updated, n.Deleted, n.Rekeyed, n.Baseline}})
+			}
 		}
 	}
 	s.countedTable([]string{"type", "created", "updated", "deleted", "renamed", "baseline"}, rows)

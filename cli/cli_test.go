@@ -36,7 +36,7 @@ type invocation struct {
 	stderr      io.Writer
 	stdin       string
 	ctx         context.Context     // nil: the test's
-	ticks       <-chan time.Time    // nil: the system's clock
+	ticks       <-chan time.Time    // nil: none comes
 	widths      func(io.Writer) int // of what is told apart by more than width; nil: width says it
 }
 
@@ -57,6 +57,9 @@ func (i invocation) s1graph(t *testing.T, args ...string) outcome {
 		Version:     "v1.2.3",
 		Ticks:       i.ticks,
 		Width:       func(io.Writer) int { return i.width },
+	}
+	if i.ticks == nil {
+		p.Ticks = make(chan time.Time)
 	}
 	if i.widths != nil {
 		p.Width = i.widths

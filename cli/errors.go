@@ -95,7 +95,7 @@ func isInterrupted(ctx context.Context, err error) bool {
 }
 
 func (c *commands) complain(line string) {
-	c.err.line("s1graph: %s", harmless.Text(line))
+	c.err.sentence("s1graph: %s", harmless.Text(line))
 }
 
 // oneLine joins what errors.Join put on several lines.

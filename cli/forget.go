@@ -64,7 +64,7 @@ func (c *commands) forgetTypes(ctx *cli.Context, settings *config.Config, names 
 		return err
 	}
 	summary, err := connector.Forget(ctx.Context, connector.Options{
-		Config: settings, Logger: c.logger(settings.Log), Version: c.version(),
+		Config: settings, Logger: c.logger(settings.Log), Progress: c.progress.step, Version: c.version(),
 	}, names)
 	if err != nil {
 		return err

@@ -102,7 +102,7 @@ func TestWithheldDeletionsPassOnceTheyAreAccepted(t *testing.T) {
 	assert.Equal(t, 2, unasked.code)
 	assert.Contains(t, unasked.stderr, "say --yes")
 	assert.Regexp(t, `^Withheld by the deletion guard in run 000002-\S+:\n`, unasked.stdout)
-	assert.Regexp(t, `(?m)^sentinelone_threat +12 +\S.*, .*…$`, unasked.stdout)
+	assert.Regexp(t, `(?m)^threat +12 +\S.*, .*…$`, unasked.stdout)
 
 	away.width = 80
 	away.environment = append(away.environment, "NO_COLOR=1")
@@ -126,7 +126,7 @@ func TestWithheldDeletionsPassOnceTheyAreAccepted(t *testing.T) {
 	waiting := with.s1graph(t, "run")
 	assert.Equal(t, 3, waiting.code)
 	assert.Contains(t, waiting.stdout, "! 12 accepted deletions of sentinelone_threat wait for a run that reads all of that list.")
-	assert.Regexp(t, `^Accepted before, and waiting for a run that reads these lists whole:\nTYPE +NUMBER +NAMES\nsentinelone_threat +12 [^\n]*\n\nNothing is withheld`, with.s1graph(t, "accept-deletions").stdout)
+	assert.Regexp(t, `^Accepted before, and waiting for a run that reads these lists whole:\nTYPE +NUMBER +NAMES\nthreat +12 [^\n]*\n\nNothing is withheld`, with.s1graph(t, "accept-deletions").stdout)
 	mend()
 	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})
 	assert.Zero(t, with.s1graph(t, "run").code)
@@ -146,7 +146,7 @@ func TestWhatLiesOutOfScopeIsAcceptedByAFlagOfItsOwn(t *testing.T) {
 	assert.Equal(t, 2, unasked.code)
 	assert.Regexp(t, `^Out of scope in run 000002-\S+, and kept:\n`, unasked.stdout)
 	t.Log(unasked.stdout)
-	assert.Regexp(t, `(?m)^sentinelone_site +2 +\S`, unasked.stdout)
+	assert.Regexp(t, `(?m)^site +2 +\S`, unasked.stdout)
 	assert.Zero(t, with.s1graph(t, narrowed...).code)
 	before := summaryOf(t, with.s1graph(t, append(narrowed, "--json")...))
 	assert.EqualValues(t, 3, before.Entities["sentinelone_site"])

@@ -127,8 +127,8 @@ func (p *progress) step(e connector.Event) {
 	p.moved = p.now
 	i := slices.IndexFunc(p.steps, func(s *stepProgress) bool { return s.Step == e.Step })
 	switch {
-	case e.State != "running":
-		p.steps = slices.DeleteFunc(p.steps, func(s *stepProgress) bool { return s.Step == e.Step })
+	case e.State != "running": // that of a store ends those of its types
+		p.steps = slices.DeleteFunc(p.steps, func(s *stepProgress) bool { return s.Step == e.Step || strings.HasPrefix(s.Step, e.Step+" ") })
 	case i < 0:
 		p.steps = append(p.steps, &stepProgress{e, p.now})
 	default:
@@ -255,11 +255,15 @@ func (w *waiting) words(now time.Time) string {
 
 // words say how far a step is and, where its length is known, how long it may still take.
 func (s *stepProgress) words(now time.Time) string {
-	words := fmt.Sprintf("%s %d", s.Step, s.Rows)
+	words := strings.Replace(s.Step, "neo4j ", "writing to Neo4j: ", 1)
+	if s.Rows == 0 {
+		return words
+	}
+	words += fmt.Sprintf(" %d", s.Rows)
 	took := now.Sub(s.began)
 	if s.Total > s.Rows {
 		words += fmt.Sprintf(" of %d", s.Total)
-		if took >= silent && s.Rows > 0 {
+		if took >= silent {
 			left := time.Duration(float64(took) * float64(s.Total-s.Rows) / float64(s.Rows))
 			words += ", about " + inSeconds(left) + " left"
 		}

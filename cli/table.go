@@ -94,45 +94,56 @@ func (s *screen) countedTable(header []string, rows []counted) {
 }
 
 // columnWidths are how many columns of the terminal each column of a table takes: as many as it wants or, where all want more
-// than there is, less for the widest. It breaks words that are longer than longestWord at most; if more were needed, the
-// table does not fit.
+// than there is, less for the widest. Words are broken only where wrapping between words does not do, and only those that are
+// longer than longestWord. A column in which each word would stand alone cannot be read: the table does not fit then.
 func (s *screen) columnWidths(header []string, rows [][]string) (widths []int, fits bool) {
-	const longestWord, border = 20, len("|  ")
-	widths, least := make([]int, len(header)), make([]int, len(header))
-	total := border * len(header)
+	const leastOfText, longestWord, border = 12, 20, len("|  ")
+	wanted, least := make([]int, len(header)), make([]int, len(header))
 	for i, name := range header {
 		words := strings.Fields(name)
-		widths[i] = text.StringWidth(name)
+		wanted[i] = text.StringWidth(name)
 		for _, row := range rows {
-			widths[i] = max(widths[i], text.LongestLineLen(row[i]))
+			wanted[i] = max(wanted[i], text.LongestLineLen(row[i]))
 			words = append(words, strings.Fields(row[i])...)
 		}
+		least[i] = min(wanted[i], leastOfText)
 		for _, word := range words {
 			least[i] = max(least[i], text.StringWidthWithoutEscSequences(word))
 		}
-		total += widths[i]
 	}
 	if !s.isTerminal() {
-		return widths, true
+		return wanted, true
 	}
-	for _, longest := range []int{s.width, longestWord} { // words are broken only where wrapping alone does not do
+	room := s.width - border*len(header) - 1
+	if widths, fits = narrowed(wanted, least, room); !fits {
 		for i := range least {
-			least[i] = min(least[i], longest)
+			least[i] = min(least[i], longestWord)
 		}
-		for ; total >= s.width; total-- {
-			widest := -1
-			for i := range widths {
-				if widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
-					widest = i
-				}
-			}
-			if widest < 0 {
-				break
-			}
-			widths[widest]--
-		}
+		widths, fits = narrowed(wanted, least, room)
 	}
-	return widths, total < s.width
+	return widths, fits
+}
+
+// narrowed takes from the widest columns until all have room, and leaves each its least.
+func narrowed(wanted, least []int, room int) (widths []int, fits bool) {
+	widths = slices.Clone(wanted)
+	total := 0
+	for _, width := range widths {
+		total += width
+	}
+	for ; total > room; total-- {
+		widest := -1
+		for i := range widths {
+			if widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return widths, false
+		}
+		widths[widest]--
+	}
+	return widths, true
 }
 
 // blocks prints rows one under another, each cell on a line of its own behind the name of its column. Empty cells are left
@@ -158,6 +169,13 @@ func (s *screen) blocks(header []string, rows [][]string) {
 // labelled prints a text behind a label that takes so many columns. On a terminal the text is wrapped, beside the label.
 func (s *screen) labelled(label, text string, beside int) {
 	s.line("%s%s", s.paint(bold, padded(label, beside)), strings.ReplaceAll(s.wrap(text, beside), "\n", "\n"+strings.Repeat(" ", beside)))
+}
+
+// indented is a text that is wrapped where the screen is a terminal, with what does not fit the first line further to the right.
+func (s *screen) indented(text string, by int) string {
+	const further = 4
+	indent := strings.Repeat(" ", by)
+	return indent + strings.ReplaceAll(s.wrap(text, by+further), "\n", "\n"+indent+strings.Repeat(" ", further))
 }
 
 // sentence prints text that is wrapped where the screen is a terminal.

@@ -35,7 +35,7 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			if err := c.canConfirm(ctx); err != nil {
 				return err
 			}
-			o := connector.Options{Config: settings, Logger: c.logger(settings.Log)}
+			o := connector.Options{Config: settings, Logger: c.logger(settings.Log), Progress: c.progress.step}
 			foreign, err := connector.ForeignGraph(ctx.Context, o)
 			if err != nil {
 				return err

@@ -34,7 +34,7 @@ func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
 		"NEO4J_INSECURE=true") // NEO4J_TEST_URI may name a server elsewhere
 	assert.Equal(t, 0, who.s1graph(t, "run", "--store", "neo4j").code)
 
-	who.width = 100
+	who.width = 200
 	who.stdin = "yes\n"
 	refused := who.s1graph(t, "wipe")
 	assert.Equal(t, 2, refused.code)
