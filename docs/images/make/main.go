@@ -81,8 +81,10 @@ func run(ctx context.Context) error {
 	return picture(tab, "docs/images/visualize.png", page, agent, 1440, 760, chromium.Ready+` && document.querySelector("aside dl")`)
 }
 
-// onTerminal gives what a command prints on a terminal of 104 columns; it says on stderr how far it is, which is left
-// out.
+// erased is what a command drew on a line and took away again: how far it is.
+var erased = regexp.MustCompile(`[^\n]*\r\x1b\[K`)
+
+// onTerminal gives what stays of what a command prints on a terminal of 104 columns.
 func onTerminal(c *exec.Cmd) (string, error) {
 	c.Stderr = io.Discard
 	f, err := pty.StartWithSize(c, &pty.Winsize{Rows: 60, Cols: 104})
@@ -91,7 +93,7 @@ func onTerminal(c *exec.Cmd) (string, error) {
 	}
 	defer f.Close()
 	out, _ := io.ReadAll(f) // ends with an error where the command closes its terminal
-	return strings.ReplaceAll(string(out), "\r\n", "\n"), c.Wait()
+	return erased.ReplaceAllString(strings.ReplaceAll(string(out), "\r\n", "\n"), ""), c.Wait()
 }
 
 // picture shows a file, and takes its picture once an expression is true.
