@@ -21,7 +21,8 @@ type report struct {
 	settings *config.Config
 	dryRun   bool
 	verbose  bool
-	failed   bool // nothing was committed; why is said elsewhere
+	which    string // flag that chooses the instance, where it is one of several
+	failed   bool   // nothing was committed; why is said elsewhere
 }
 
 func (r *report) print() {
@@ -134,7 +135,7 @@ func (r *report) notices() (notices []string) {
 		notices = append(notices, fmt.Sprintf("Incomplete: %s. Nothing of them was deleted; a later run that reads all of it makes up for that.", strings.Join(shortTypes(types), ", ")))
 	}
 	for _, name := range sortedKeys(r.summary.WithheldDeletions) {
-		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run with --allow-mass-delete, or let the next run pass with s1graph accept-deletions.", r.summary.WithheldDeletions[name], shortType(name)))
+		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run%s with --allow-mass-delete, or let the next run pass with s1graph accept-deletions%s.", r.summary.WithheldDeletions[name], shortType(name), r.which, r.which))
 	}
 	notices = append(notices, r.summary.Notices...)
 	if n := r.summary.DanglingRelationships; n > 0 {

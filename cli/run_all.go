@@ -72,7 +72,7 @@ func (s *screen) runsTable(summaries []connector.Summary) {
 		s.sentence("Changes: + created, ~ updated, - deleted, > renamed.")
 	}
 	for i := range summaries {
-		r := report{screen: s, summary: summaries[i]}
+		r := report{screen: s, summary: summaries[i], which: " --instance " + summaries[i].Instance}
 		for _, notice := range r.notices() {
 			s.marked(yellow, summaries[i].Instance+": "+notice)
 		}
