@@ -77,6 +77,9 @@ func noRun(dir string) error {
 	return misuse("%s: there is no run yet; run s1graph run first, or give another --instance or --dir", dir)
 }
 
+// changeOps are the kinds of changes as people call them.
+var changeOps = []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), opWords[graph.Rekeyed]}
+
 // changeFilter says which changes are asked for.
 type changeFilter struct {
 	since time.Time
@@ -95,8 +98,7 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error
 	if f.types, err = knownWords(ctx, "type", "type", types); err != nil {
 		return f, err
 	}
-	ops := []string{string(graph.Created), string(graph.Updated), string(graph.Deleted), opWords[graph.Rekeyed], string(graph.Rekeyed)}
-	f.ops, err = knownWords(ctx, "op", "change", ops)
+	f.ops, err = knownWords(ctx, "op", "change", slices.Concat(changeOps, []string{string(graph.Rekeyed)}))
 	for i, op := range f.ops {
 		if op == opWords[graph.Rekeyed] {
 			f.ops[i] = string(graph.Rekeyed)

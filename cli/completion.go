@@ -9,7 +9,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"s1graph/config"
+	"s1graph/graph"
 	"s1graph/queries"
+	"s1graph/steps"
 )
 
 // scripts has one for each shell, named after it. A script has all that there is to complete in it: the program does not
@@ -19,7 +22,7 @@ import (
 //go:embed completion/*.tmpl
 var scripts embed.FS
 
-var shells = []string{"bash", "fish", "zsh"}
+var shells = []string{"bash", "fish", "powershell", "zsh"}
 
 func (c *commands) completion() *cli.Command {
 	return &cli.Command{
@@ -31,12 +34,16 @@ func (c *commands) completion() *cli.Command {
     eval "$(s1graph completion bash)"
     eval "$(s1graph completion zsh)"
     s1graph completion fish | source
+    s1graph completion powershell | Out-String | Invoke-Expression
 
 and for good:
 
     s1graph completion bash > /etc/bash_completion.d/s1graph
     s1graph completion zsh > /usr/local/share/zsh/site-functions/_s1graph
-    s1graph completion fish > ~/.config/fish/completions/s1graph.fish`,
+    s1graph completion fish > ~/.config/fish/completions/s1graph.fish
+    s1graph completion powershell >> $PROFILE
+
+Instances are found in .s1graph and in s1graph.yaml, where the shell is.`,
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() != 1 {
 				return misuse("completion takes a shell, which is %s, such as: s1graph completion bash", strings.Join(shells, ", "))
@@ -46,8 +53,14 @@ and for good:
 				return misuse("there is no completion for %q; %sthere is one for %s", name, suggestion(name, shells), strings.Join(shells, ", "))
 			}
 			script, err := template.New(name+".tmpl").Funcs(template.FuncMap{
-				"fish": strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace,
-				"zsh":  strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`, "'", `'\''`).Replace,
+				"fish":       strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace,
+				"zsh":        strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`, "'", `'\''`).Replace,
+				"powershell": strings.NewReplacer("'", "''", "\u2018", "''", "\u2019", "''").Replace,
+				"join":       func(words []string) string { return strings.Join(words, " ") },
+				"values":     completedValues,
+				"valued": func(flags []completedFlag) []completedFlag {
+					return slices.DeleteFunc(slices.Clone(flags), func(f completedFlag) bool { return !f.TakesValue })
+				},
 			}).ParseFS(scripts, "completion/"+name+".tmpl")
 			if err != nil {
 				return err
@@ -77,6 +90,31 @@ type completedWord struct{ Name, Usage string }
 type completedFlag struct {
 	Name, Usage         string // the name without dashes
 	TakesValue, Repeats bool
+	Values              *flagValues // nil: files are offered
+}
+
+// flagValues are what some flags take, whatever their command is.
+type flagValues struct {
+	Flags     []string // without dashes
+	Words     []string
+	Instances bool // those that there are where the shell is, too
+}
+
+func completedValues() []flagValues {
+	types := namesOf(steps.GraphTypes(), func(t *graph.Type) string { return strings.TrimPrefix(t.Name, "sentinelone_") })
+	all := []flagValues{
+		{Flags: []string{"instance"}, Instances: true},
+		{Flags: []string{"scope"}, Words: []string{"all"}, Instances: true},
+		{Flags: []string{"only", "skip"}, Words: stepIDs()},
+		{Flags: []string{"type"}, Words: types},
+		{Flags: []string{"op"}, Words: changeOps},
+	}
+	for _, s := range config.Settings() {
+		if s.Words != nil {
+			all = append(all, flagValues{Flags: []string{s.FlagName()}, Words: s.Words})
+		}
+	}
+	return all
 }
 
 var helpFlag = completedFlag{Name: "help", Usage: "show help"}
@@ -97,6 +135,10 @@ func completedBy(app *cli.App) []completed {
 		case "completion":
 			for _, name := range shells {
 				own.Words = append(own.Words, completedWord{Name: name})
+			}
+		case "forget":
+			for _, t := range steps.GraphTypes() {
+				own.Words = append(own.Words, completedWord{Name: t.Name})
 			}
 		}
 		all = append(all, own)
@@ -122,7 +164,14 @@ func completedCommand(command *cli.Command, path string) completed {
 			continue
 		}
 		_, repeats := flag.(*cli.StringSliceFlag)
-		own.Flags = append(own.Flags, completedFlag{flag.Names()[0], shortUsage(described.GetUsage()), described.TakesValue(), repeats})
+		name := flag.Names()[0]
+		of := completedFlag{Name: name, Usage: shortUsage(described.GetUsage()), TakesValue: described.TakesValue(), Repeats: repeats}
+		for _, values := range completedValues() {
+			if slices.Contains(values.Flags, name) {
+				of.Values = &values
+			}
+		}
+		own.Flags = append(own.Flags, of)
 	}
 	own.Flags = append(own.Flags, helpFlag)
 	return own

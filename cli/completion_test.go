@@ -18,6 +18,7 @@ import (
 
 	"s1graph/gotest"
 	"s1graph/queries"
+	"s1graph/steps"
 )
 
 // completionOf is a shell, and a file with the script for it.
@@ -52,7 +53,6 @@ func fishOffers(t *testing.T) offers {
 	return func(words ...string) []string {
 		command := exec.CommandContext(t.Context(), shell, "--no-config", "-c", `source $argv[1]; complete -C "$argv[2]"`, script, strings.Join(words, " "))
 		command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TERM=dumb"}
-		command.Dir = home
 		var stderr bytes.Buffer
 		command.Stderr = &stderr
 		out, err := command.Output()
@@ -135,11 +135,93 @@ func TestShellsLeaveFilesToThemselves(t *testing.T) {
 	})
 }
 
+// withInstances makes a working directory in which there are instances, and names that would do harm.
+func withInstances(t *testing.T) (names []string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for _, folder := range []string{"acme", "$(touch harm)", "`touch harm`", ";touch harm"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(".s1graph", folder), 0o700))
+	}
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte("instances:\n  - instance: globex\n    dir: x\n  - {instance: \"init.ech\", url: y}\n#  - instance: never\n  - instance: $(touch harm)"), 0o600))
+	t.Cleanup(func() { assert.NoFileExists(t, "harm") })
+	return []string{"acme", "globex", "init.ech"}
+}
+
+func TestShellsOfferWhatFlagsTake(t *testing.T) {
+	var types []string
+	for _, g := range steps.GraphTypes() {
+		types = append(types, strings.TrimPrefix(g.Name, "sentinelone_"))
+	}
+	for name, shell := range map[string]func(*testing.T) offers{"bash": bashOffers, "fish": fishOffers} {
+		t.Run(name, func(t *testing.T) {
+			instances := withInstances(t)
+			offers := shell(t)
+			for line, want := range map[string][]string{
+				"run --store":            {"json", "neo4j"},
+				"run --applications":     {"auto", "installed", "inventory", "off"},
+				"run --only":             stepIDs(),
+				"poll --skip":            stepIDs(),
+				"poll --log-level":       {"debug", "info", "warn", "error"},
+				"changes --op":           {"created", "updated", "deleted", "renamed"},
+				"changes --type":         types,
+				"changes --type agent":   {"agent"},
+				"alerts list --instance": instances,
+				"query --scope":          append([]string{"all"}, instances...),
+			} {
+				words := append([]string{"s1graph"}, strings.Fields(line)...)
+				if flag := words[len(words)-1]; strings.HasPrefix(flag, "--") {
+					words = append(words, "")
+				}
+				got := slices.DeleteFunc(offers(words...), func(word string) bool { return strings.Contains(word, "touch") }) // fish quotes it
+				if line == "changes --type agent" {
+					assert.Subset(t, got, want, line)
+					continue
+				}
+				assert.ElementsMatch(t, want, got, line)
+			}
+			if name == "bash" { // which makes three words of it
+				assert.Equal(t, []string{"neo4j"}, offers("s1graph", "run", "--store", "=", "n"))
+				assert.Equal(t, []string{"json", "neo4j"}, offers("s1graph", "run", "--store", "="))
+			} else {
+				assert.Equal(t, []string{"--store=neo4j"}, offers("s1graph", "run", "--store=n"))
+			}
+		})
+	}
+}
+
+// There is no PowerShell in Debian to ask.
+func TestTheScriptForPowerShellHasEveryCommandFlagAndValue(t *testing.T) {
+	got := s1graph(t, "completion", "powershell")
+	require.Zero(t, got.code)
+	assert.Equal(t, strings.Count(got.stdout, "{"), strings.Count(got.stdout, "}"))
+	for line := range strings.Lines(got.stdout) {
+		if code, _, _ := strings.Cut(line, " # "); !strings.HasPrefix(line, "#") && !strings.Contains(code, `"`) {
+			assert.Zero(t, strings.Count(code, "'")%2, line)
+		}
+	}
+	assert.NotContains(t, strings.ReplaceAll(got.stdout, "…", ""), "\u2019", "which PowerShell takes for a quotation mark")
+	for _, command := range everyCommand(t) {
+		_, own, found := strings.Cut(got.stdout, "        '"+strings.Join(command, " ")+"' = @{\n")
+		require.True(t, found, command)
+		own, _, _ = strings.Cut(own, "\n        }\n")
+		for _, flag := range flagsOf(t, command) {
+			assert.Contains(t, own, " '"+flag+"' = '", "%v", command)
+		}
+	}
+	_, values, _ := strings.Cut(got.stdout, "$values = @{\n")
+	values, _, _ = strings.Cut(values, "\n    }\n")
+	assert.Contains(t, values, "'--store' = @{ words = @('json', 'neo4j'); instances = $false }\n")
+	assert.Contains(t, values, "'--instance' = @{ words = @(); instances = $true }\n")
+	assert.Contains(t, values, "'--scope' = @{ words = @('all'); instances = $true }\n")
+}
+
 // TestZshCompletesWhatIsTyped types at a real terminal: what zsh completes can be seen nowhere else.
 func TestZshCompletesWhatIsTyped(t *testing.T) {
 	shell, script := completionOf(t, "zsh")
-	folder := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(folder, "monday"), 0o700))
+	withInstances(t)
+	folder, err := os.Getwd()
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir("monday", 0o700))
 	command := exec.CommandContext(t.Context(), shell, "-f", "-i")
 	command.Dir = folder
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TERM=xterm", "LC_ALL=C.UTF-8"}
@@ -171,6 +253,12 @@ func TestZshCompletesWhatIsTyped(t *testing.T) {
 		{"query silent\t", "query silent-agents"},
 		{"run --dr\t --allow\t", "run --dry-run --allow-mass-delete"},
 		{"run --config=mon\t", "run --config=monday"},
+		{"run --store=n\t", "run --store=neo4j"},
+		{"changes --type ag\t", "changes --type agent"},
+		{"run --only th\t", "run --only threats"},
+		{"posture --instance glo\t", "posture --instance globex"},
+		{"query --scope ac\t", "query --scope acme"},
+		{"query --scope al\t", "query --scope all"},
 		{"diff mon\t mon\t", "diff monday monday"},
 		{"help vis\t", "help visualize"},
 		{"completion ba\t", "completion bash"},
@@ -181,6 +269,6 @@ func TestZshCompletesWhatIsTyped(t *testing.T) {
 }
 
 func TestThereIsNoCompletionForOtherShells(t *testing.T) {
-	assert.Equal(t, outcome{2, "", "s1graph: there is no completion for \"bsh\"; did you mean bash? there is one for bash, fish, zsh\n"}, s1graph(t, "completion", "bsh"))
-	assert.Equal(t, outcome{2, "", "s1graph: completion takes a shell, which is bash, fish, zsh, such as: s1graph completion bash\n"}, s1graph(t, "completion"))
+	assert.Equal(t, outcome{2, "", "s1graph: there is no completion for \"bsh\"; did you mean bash? there is one for bash, fish, powershell, zsh\n"}, s1graph(t, "completion", "bsh"))
+	assert.Equal(t, outcome{2, "", "s1graph: completion takes a shell, which is bash, fish, powershell, zsh, such as: s1graph completion bash\n"}, s1graph(t, "completion"))
 }

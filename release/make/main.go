@@ -45,6 +45,7 @@ func run(ctx context.Context, version, at string) error {
 			"completions/s1graph.bash": {"completion", "bash"},
 			"completions/_s1graph":     {"completion", "zsh"},
 			"completions/s1graph.fish": {"completion", "fish"},
+			"completions/s1graph.ps1":  {"completion", "powershell"},
 		},
 		Out: "dist",
 	}
