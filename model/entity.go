@@ -45,7 +45,8 @@ type Entity[T any] struct {
 	Card []string
 
 	// List names the columns of a list of entities, besides the name: properties, and types, of which the nearest entities are
-	// meant: sentinelone_user in a list of threats is who owns the device. #TYPE is how many of them there are.
+	// meant: sentinelone_user in a list of threats is who owns the device. #TYPE is how many of them there are; a list can be
+	// filtered by ?PROPERTY, which is no column.
 	List []string
 
 	// WebLink makes the address at which people find the thing in the console of the given host; nil where no form of it is

@@ -10,15 +10,14 @@ function columnsOf(kind) {
   const of = (name, title, shape, valueOf) => ({ name, title, shape, values: ids.map(valueOf) });
   const columns = [of("name", "Name", "main", nameOf)];
   if (kind.figures.some((f) => f.line === "agents" || f.line === "devices")) columns.push(of("state", "State", "states", statesOf));
-  for (const name of kind.list) {
-    const target = name.replace(/^#/, "");
-    if (!kinds.some((k) => k.type === target)) columns.push(of(name, titleOf(name), shapeOf(name), (id) => column(id, name)));
+  for (const declared of kind.list) {
+    const isFilter = declared.startsWith("?"), name = declared.replace("?", ""), target = name.replace("#", "");
+    const path = kinds.some((k) => k.type === target) ? pathTo(kind, target) : undefined;
+    if (path === null) continue; // nothing leads there
+    if (!path) columns.push({ ...of(name, titleOf(name), shapeOf(name), (id) => column(id, name)), isFilter });
     else {
-      const path = pathTo(kind, target);
-      if (!path) continue;
       const title = path.at(-1)[0].class === "OWNS" && path.at(-1)[1] === 1 ? "Owner" : titleOf(target);
-      if (name !== target) columns.push(of(name, title + "s", "number", (id) => follow(id, path).length));
-      else columns.push(of(name, title, "names", (id) => follow(id, path)));
+      columns.push(name === target ? of(name, title, "names", (id) => follow(id, path)) : of(name, title + "s", "number", (id) => follow(id, path).length));
     }
   }
   if (kind.changes && sum(kind.changes)) columns.push(of("change", "Change", "change", (id) => marks[changeOf.get(id)?.op]?.word));
@@ -31,8 +30,8 @@ function columnsOf(kind) {
 }
 
 function titleOf(name) {
-  const words = name.replace(/^.*_/, "").replace(/(?<=.)(At|On|Name|Level)$/, "").replace(/[A-Z]/g, (c) => " " + c.toLowerCase());
-  return words === "os" ? "OS" : words[0].toUpperCase() + words.slice(1).replace(/^s type/, "S type");
+  const words = name.replace(/^.*_/, "").replace(/(?<=.)(At|On|Name|Level)$/, "").replace(/[A-Z]/g, (c) => " " + c.toLowerCase()).replace(/\bos\b/, "OS");
+  return words[0].toUpperCase() + words.slice(1);
 }
 
 const shapeOf = (name) => (name === "severity" || name === "riskLevel" ? "level" : isTime(name) ? "time" : "value");
@@ -144,7 +143,7 @@ async function showList(kind, params) {
   main.replaceChildren(notice("Unpacking the list…"));
   await loadList(kind);
   if (location.hash !== address) return;
-  const columns = columnsOf(kind), filled = columns.filter((c) => c.shape === "main" || !c.isEmpty);
+  const columns = columnsOf(kind), filled = columns.filter((c) => !c.isFilter && (c.shape === "main" || !c.isEmpty));
   const total = el("span", { class: "count" }), sub = el("p", { class: "sub" }), tools = el("div", { class: "tools", role: "group", "aria-label": "Filters of the list" });
   const body = el("tbody", { role: "rowgroup" }), head = el("tr", { role: "row" }), rest = el("button", { type: "button", class: "more" }), none = el("p", { class: "empty" });
   let shown = [];

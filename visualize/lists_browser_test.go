@@ -64,7 +64,7 @@ func office(t *testing.T) visualize.Instance {
 		days                  int
 	}{{"old.exe", "high", "PC-2", 9}, {"new.exe", "high", "PC-10", 2}, {"worst.exe", "critical", "PC-1", 5}, {"adware", "low", formula, 1}} {
 		threat := entity("sentinelone_threat", "Finding", fmt.Sprint(i), of.name, record{
-			"severity": of.severity, "open": true, "mitigationStatus": "not_mitigated", "incidentStatus": "unresolved", "siteName": agents[of.agent]["siteName"], "groupName": agents[of.agent]["groupName"],
+			"severity": of.severity, "open": true, "agentOsType": map[string]string{"PC-1": "windows", "PC-2": "macos", "PC-10": "windows", formula: "linux"}[of.agent], "mitigationStatus": "not_mitigated", "incidentStatus": "unresolved", "siteName": agents[of.agent]["siteName"], "groupName": agents[of.agent]["groupName"],
 			"identifiedAt": at.AddDate(0, 0, -of.days).UnixMilli(),
 		})
 		entities = append(entities, threat)
@@ -123,6 +123,10 @@ func sorts(t *testing.T, p *tab) {
 	p.untilList(names, "worst.exe", "new.exe", "old.exe", "adware") // by severity, and of one severity the latest first
 	assert.Equal(t, []string{"severity"}, value[[]string](p, `[...document.querySelectorAll("th[aria-sort=descending] button")].map((e) => e.dataset.sort)`), "and says so")
 	assert.Equal(t, []string{"PC-1", "PC-10", "PC-2", formula}, p.list("main [data-column=sentinelone_device]"))
+	assert.NotContains(t, p.list("th"), "Agent OS type")
+	choose(p, "agentOsType", "windows")
+	p.untilList(names, "worst.exe", "new.exe")
+	p.click(".clear")
 	assert.Equal(t, "Owner of PC-1", p.text(`document.querySelector("main [data-column=sentinelone_user]").textContent`))
 
 	p.click(`[data-sort=sentinelone_device]`)

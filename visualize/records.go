@@ -98,7 +98,7 @@ func (t *entityTable) columns(records []graph.Record) (index, list, properties c
 				index.add(name, value)
 			case isSearched(name) && !isEmpty(property.Value):
 				index.add(name, value)
-			case slices.Contains(listed, name):
+			case slices.Contains(listed, name) || slices.Contains(listed, "?"+name):
 				list.add(name, value)
 			}
 			properties.add(name, value)

@@ -228,7 +228,7 @@ func TestCardsAndListsShowWhatThereIs(t *testing.T) {
 			assert.True(t, properties[name], "%s has no property %s", d.Name, name)
 		}
 		for _, name := range d.List {
-			assert.True(t, properties[name] || types[strings.TrimPrefix(name, "#")], "%s has no property %s, nor is that a type", d.Name, name)
+			assert.True(t, properties[strings.TrimPrefix(name, "?")] || types[strings.TrimPrefix(name, "#")], "%s has no property %s, nor is that a type", d.Name, name)
 		}
 	}
 }
