@@ -102,7 +102,7 @@ func TestCountingCostsTheSameWithThousandsThatWereGivenUp(t *testing.T) {
 		})
 		return allocations
 	}
-	assert.InDelta(t, cost(3), cost(30_000), 10)
+	assert.InDelta(t, cost(3), cost(3_000), 10)
 }
 
 func TestWhatWasGivenUpIsDroppedAfterItsTimeOrByHand(t *testing.T) {
