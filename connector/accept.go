@@ -181,6 +181,16 @@ func (r *run) forgetAccepted() {
 	}
 }
 
+// withheldBefore is what the last run withheld.
+func (r *run) withheldBefore() reconcile.Keys {
+	keys := keysOf(r.last.run, withheldFile)
+	if _, err := reconcile.NewKeySet(keys); err != nil {
+		r.notice("What the last run withheld cannot be read (%v): of lists that this run does not read it can be accepted after they are read again.", err)
+		return graph.None
+	}
+	return keys
+}
+
 // listKeys writes the run's lists of keys: what it withheld, what was accepted and waits on, and what went because it
 // was accepted.
 func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reconcile.Result) error {

@@ -2,10 +2,12 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/graph/sorter"
 	"s1graph/steps"
 )
 
@@ -137,4 +139,32 @@ func (l *lastRun) Fetch(ctx context.Context, name string, keys []string) iter.Se
 // All yields all records of a type, faster than Fetch would.
 func (l *lastRun) All(ctx context.Context, name string) iter.Seq2[graph.Encoded, error] {
 	return graph.All(ctx, l.of(name), name)
+}
+
+// keeper keeps types in a draft as the last run has them. What is damaged there must be written anew.
+func (r *run) keeper(draft *jsonstore.Draft) func(typeName string) (records int64, kept bool, err error) {
+	return func(typeName string) (int64, bool, error) {
+		if r.last.run == nil || r.last.damaged[typeName] != nil {
+			return 0, false, nil
+		}
+		n, err := draft.Keep(r.last.run, typeName)
+		return n, err == nil, err
+	}
+}
+
+// sort sorts records of a type, on the disk where they are many.
+func (r *run) sort(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Record, error]) (iter.Seq2[graph.Encoded, error], func() error, error) {
+	sorted, err := sorter.New(sorter.Config{Dir: r.store.TempDir(), Types: []*graph.Type{t}})
+	if err != nil {
+		return nil, nil, err
+	}
+	for record, err := range records {
+		if err == nil {
+			err = sorted.Add(sorter.Row{Records: []graph.Record{record}})
+		}
+		if err != nil {
+			return nil, nil, errors.Join(err, sorted.Close())
+		}
+	}
+	return sorted.Sorted(ctx, t.Name), sorted.Close, nil
 }

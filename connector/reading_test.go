@@ -11,6 +11,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph"
 	"s1graph/s1/s1test"
 )
 
@@ -103,5 +104,40 @@ func TestAnEarlierVersionReadAllStepsWithWhatItsRunBeganWith(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	assert.Empty(t, c.mustSync(reads("agents")).changes)
 	assert.Empty(t, c.mustSync().changes)
+	assertSame(t, c.clean(), c.graph())
+}
+
+// A step that is left out has its files linked, follows devices that have another name, and keeps what was withheld of it.
+func TestAStepThatRestsStaysAsItWasAndItsEdgesFollow(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, busy())
+	c.mustSync()
+	mend := c.loseThreats()
+	withheld := c.mustSyncInPart().WithheldDeletions
+	require.NotEmpty(t, withheld)
+	mend()
+	before := c.graph()
+	c.SetDay(1)
+	resting := c.mustSyncInPart(reads("accounts", "sites", "groups", "agents"))
+	rekeyed, deleted := 0, make(map[string]bool)
+	for _, change := range resting.changes {
+		if deleted[change.Key] = change.Op == graph.Deleted; change.Type.Step == "applications" || change.Type.Step == "threats" {
+			from, _, isEdge := graph.RelationshipEnds(change.Key)
+			assert.True(t, isEdge && change.Op == graph.Deleted && deleted[from], "%s %s, which goes with an end alone", change.Op, change.Key)
+		}
+		if change.Op == graph.Rekeyed {
+			rekeyed++
+		}
+	}
+	require.Positive(t, rekeyed)
+	assert.Positive(t, resting.Changes["sentinelone_device_has_application"].Rekeyed)
+	assert.Equal(t, withheld, resting.WithheldDeletions)
+	assert.Equal(t, len(only(before, "sentinelone_threat")), len(only(c.graph(), "sentinelone_threat")))
+
+	c.accept()
+	accepted := c.sync(reads("agents"))
+	require.NoError(t, accepted.err)
+	assert.Empty(t, accepted.WithheldDeletions)
+	c.mustSync()
 	assertSame(t, c.clean(), c.graph())
 }

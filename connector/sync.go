@@ -193,7 +193,7 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	defer pause.Tell(ctx, pause.Wait{What: "comparing with the last run"})()
 	result, err := reconcile.Run(ctx, reconcile.Input{
 		Model: steps.Model(), Last: r.last, Fresh: fresh, Draft: draft, Read: r.readings(in), Decodable: r.last.byName,
-		Tenant: in, Guard: r.guard(), Accepted: r.accepted.keys, MayBeOutOfScope: r.mayBeOutOfScope(in),
+		Tenant: in, Guard: r.guard(), Sort: r.sort, Keep: r.keeper(draft), Withheld: r.withheldBefore(), Accepted: r.accepted.keys, MayBeOutOfScope: r.mayBeOutOfScope(in),
 	})
 	if err != nil {
 		return err

@@ -51,6 +51,7 @@ type run struct {
 	partly      []string       // types of which rows say less than is known from before
 	guard       reconcile.Guard
 	accepted    []reconcile.Key
+	withheld    []reconcile.Key      // by the run before
 	model       []*model.Description // nil is the program's
 }
 
@@ -88,6 +89,7 @@ func (r run) input(t testing.TB) (reconcile.Input, *storetest.Snapshot) {
 		Model: r.model, Last: last, Fresh: rows{fresh}, Draft: newDraft(), Read: readings, Decodable: graph.TypesByName(last),
 		MayBeOutOfScope: func(typeName, key string) bool { return !slices.Contains(r.inside, key) },
 		Tenant:          tenant{elsewhere: r.elsewhere, moved: r.moved, before: r.last, now: r.fresh}, Guard: r.guard, Accepted: accepted,
+		Withheld: keys(r.withheld), Sort: sortInMemory,
 	}, last
 }
 
@@ -97,6 +99,18 @@ func (r run) do(t testing.TB) outcome {
 	result, err := reconcile.Run(t.Context(), in)
 	require.NoError(t, err)
 	return outcome{result, last, in.Draft.(*draft)}
+}
+
+func sortInMemory(_ context.Context, t *graph.Type, records iter.Seq2[graph.Record, error]) (iter.Seq2[graph.Encoded, error], func() error, error) {
+	var all []graph.Record
+	for record, err := range records {
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, record)
+	}
+	s := storetest.NewSnapshot([]*graph.Type{t}, all...)
+	return graph.All(context.Background(), s, t.Name), func() error { return nil }, nil
 }
 
 // keys are those of the graph that results.

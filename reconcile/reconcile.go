@@ -35,6 +35,16 @@ type Input struct {
 	// whether the last run kept it as out of scope, or the last graph may be of a wider scope than this run.
 	MayBeOutOfScope func(typeName, key string) bool
 
+	// Keep puts all that the last graph has of a type into the draft without going through it, and says how many records that
+	// are; kept is false where it cannot. nil: it never can.
+	Keep func(typeName string) (records int64, kept bool, err error)
+
+	// Sort brings records of a type into the ascending order of their keys; release gives back what that took.
+	Sort func(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Record, error]) (sorted iter.Seq2[graph.Encoded, error], release func() error, err error)
+
+	// Withheld is what the last run withheld; nil: nothing. Of a skipped type it is withheld still.
+	Withheld Keys
+
 	Accepted KeySet // what may go whatever the guard says, or although it is out of scope
 }
 
@@ -100,10 +110,11 @@ type Type struct {
 	Derived    bool  // derived from a type whose deletions were withheld
 	Fresh      int64 // records made of this run's rows
 	Records    int64 // records of the graph that results
-	Withheld   int64 // deletions that the guard withheld
+	Withheld   int64 // deletions that the guard withheld, of a skipped type when it was last read
 	Released   int64 // records of the last graph that go because that was accepted
 	OutOfScope int64 // records of the last graph that stay because they are out of scope
 
+	lost    bool      // of an entity, whether a key of the last graph is not in the one that results
 	subject model.End // of a relationship, the end that it is a fact about
 }
 
@@ -132,7 +143,7 @@ func (g Guard) Withholds(gone, evaluated, fresh int64) bool {
 // Run writes all types of the model to the draft. Type by type it decides what of the last graph stays although this
 // run's rows do not have it:
 //
-//	skipped type       all of it stays as it was
+//	skipped type       all of it stays as it was, but that relationships follow ends that have another key now
 //	incomplete type    all of it stays that the rows say nothing of
 //	complete type      what is out of scope stays, and what the guard withholds; the rest is gone
 //
@@ -145,6 +156,9 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		outOfScope: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
 		unread: make(map[string]bool), joined: make(map[string]bool), describedBefore: make(map[string]bool),
 		moved: in.Tenant.DevicesMoved(), rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
+	}
+	if r.Withheld == nil {
+		r.Withheld = graph.None
 	}
 	r.readModel()
 	// Entities come first, since a relationship needs both its ends in the graph that results.
@@ -239,7 +253,8 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 	for _, source := range r.derivedFrom[s.Name] {
 		s.Derived = s.Derived || r.types[source].Withheld > 0 || r.types[source].Derived
 	}
-	if err := r.writeFresh(ctx, s, r.Fresh.Sorted(ctx, s.Name)); err != nil {
+	kept, err := r.writeFresh(ctx, s, r.Fresh.Sorted(ctx, s.Name), true)
+	if err != nil {
 		return err
 	}
 	missing, gone, err := r.missing(ctx, s)
@@ -252,7 +267,12 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 	if err != nil {
 		return err
 	}
-	if n := int64(len(gone)); !s.KeepsAll() && r.Guard.Withholds(n, s.Before-s.OutOfScope-s.Released, s.Fresh) {
+	if s.Skipped {
+		s.Withheld, err = r.countStillWithheld(s)
+		if err != nil {
+			return err
+		}
+	} else if n := int64(len(gone)); !s.KeepsAll() && r.Guard.Withholds(n, s.Before-s.OutOfScope-s.Released, s.Fresh) {
 		s.Withheld = n
 	}
 	// Where rows tell only part of what is known, as with accounts that are made of sites, a missing row means nothing.
@@ -262,11 +282,17 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 		for key := range missing {
 			if keep(key) {
 				r.unread[key] = true
+			} else {
+				s.lost = true
 			}
 		}
-		if err := r.carry(ctx, s, keep); err != nil {
-			return err
+		if !kept {
+			if err := r.carry(ctx, s, graph.All(ctx, r.Last, s.Name), keep); err != nil {
+				return err
+			}
 		}
+	} else {
+		s.lost = len(missing) > 0
 	}
 	for d, err := range r.Draft.Digests(ctx, s.Name) {
 		if err != nil {
@@ -284,7 +310,11 @@ func (r *reconciler) missing(ctx context.Context, s *Type) (missing, gone map[st
 	if s.Before == 0 {
 		return nil, gone, nil
 	}
-	r.same[s.Name], err = graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) { gone[key] = true })
+	if s.Skipped {
+		gone, err = graph.SetOf(graph.Keys(ctx, r.Last, s.Name))
+	} else {
+		r.same[s.Name], err = graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) { gone[key] = true })
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -313,18 +343,25 @@ func (r *reconciler) missing(ctx context.Context, s *Type) (missing, gone map[st
 	return missing, gone, r.matchRekeyed(ctx, s.Name, gone)
 }
 
-// writeFresh writes the records that this run's rows made. Of a skipped type it writes none.
-func (r *reconciler) writeFresh(ctx context.Context, s *Type, records iter.Seq2[graph.Encoded, error]) error {
+// writeFresh writes the records that this run's rows made. Of a skipped type there are none: it is kept as it was, if that
+// can be done and whole says that all of it stays.
+func (r *reconciler) writeFresh(ctx context.Context, s *Type, records iter.Seq2[graph.Encoded, error], whole bool) (kept bool, err error) {
 	if s.Skipped {
-		records = func(func(graph.Encoded, error) bool) {}
+		records = graph.None
+		if whole && s.Before > 0 && r.Keep != nil {
+			if s.Records, kept, err = r.Keep(s.Name); kept || err != nil {
+				r.same[s.Name] = kept
+				return kept, err
+			}
+		}
 	}
 	n, err := r.Draft.Write(ctx, &s.Written, records)
 	s.Fresh, s.Records = n, n
-	return err
+	return false, err
 }
 
 // carry writes the type once more, together with those records of the last graph that keep wants.
-func (r *reconciler) carry(ctx context.Context, s *Type, keep func(key string) bool) error {
+func (r *reconciler) carry(ctx context.Context, s *Type, last iter.Seq2[graph.Encoded, error], keep func(key string) bool) error {
 	if s.Before == 0 {
 		return nil
 	}
@@ -334,8 +371,7 @@ func (r *reconciler) carry(ctx context.Context, s *Type, keep func(key string) b
 		}
 		return fresh, nil
 	}
-	carried := only(graph.All(ctx, r.Last, s.Name), keep)
-	merged := graph.Merge(ctx, graph.All(ctx, r.Draft, s.Name), carried, both)
+	merged := graph.Merge(ctx, graph.All(ctx, r.Draft, s.Name), only(last, keep), both)
 	n, err := r.Draft.Write(ctx, &s.Written, merged)
 	s.Records = n
 	return err

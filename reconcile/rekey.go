@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -100,6 +102,43 @@ func (r *reconciler) matchLocalUsers(ctx context.Context, gone map[string]bool) 
 	}
 	r.match(candidates)
 	return nil
+}
+
+// carryFollowing is carry for a type that was not read whole: where an end of a relationship has another key now, the
+// relationship goes with it, since no row said that it ended.
+func (r *reconciler) carryFollowing(ctx context.Context, s *Type, keep func(key string) bool) error {
+	last := graph.All(ctx, r.Last, s.Name)
+	if len(r.rekeyed) == 0 {
+		return r.carry(ctx, s, last, keep)
+	}
+	follows := graph.Filter(last, func(e graph.Encoded) bool {
+		from, to, _ := graph.RelationshipEnds(e.Key)
+		return !r.nodes.has(from) && r.rekeyed[from] != "" || !r.nodes.has(to) && r.rekeyed[to] != ""
+	})
+	moved, release, err := r.Sort(ctx, &s.Written, func(yield func(graph.Record, error) bool) {
+		for e, err := range follows {
+			var record graph.Record
+			if err == nil {
+				record, err = r.decode(e)
+			}
+			if err != nil {
+				yield(record, err)
+				return
+			}
+			record.Type = &s.Written
+			record.From, record.To = cmp.Or(r.rekeyed[record.From], record.From), cmp.Or(r.rekeyed[record.To], record.To)
+			record.Key = graph.RelationshipKey(record.From, s.Class, record.To)
+			if !yield(record, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	first := func(one, _ graph.Encoded) (graph.Encoded, error) { return one, nil }
+	err = r.carry(ctx, s, graph.Merge(ctx, last, moved, first), keep)
+	return errors.Join(err, release())
 }
 
 // match pairs each key before with one key now; no key now is taken twice.

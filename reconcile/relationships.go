@@ -12,11 +12,17 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 	start, end := r.types[s.From], r.types[s.To]
 	s.Incomplete = s.Incomplete || start.Incomplete || end.Incomplete
 	s.Derived = start.Withheld > 0 || end.Withheld > 0 || start.Derived || end.Derived
-	if err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end)); err != nil {
+	kept, err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end), !start.lost && !end.lost)
+	if err != nil || s.Before == 0 {
 		return err
 	}
-	if s.Before == 0 {
-		return nil
+	if s.Skipped {
+		if s.Withheld, err = r.countStillWithheld(s); err != nil {
+			return err
+		}
+	}
+	if kept {
+		return r.waitAll(ctx, s)
 	}
 	said, err := r.contradicted(ctx, s)
 	if err != nil {
@@ -26,7 +32,7 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 		if err := r.waitAll(ctx, s); err != nil {
 			return err
 		}
-		return r.carry(ctx, s, func(key string) bool { return r.hasEnds(key) && !said[key] })
+		return r.carryFollowing(ctx, s, func(key string) bool { return r.hasEnds(key) && !said[key] })
 	}
 	var gone, outOfScope int64
 	same, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
@@ -49,7 +55,7 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 		s.Withheld = gone
 	}
 	if s.Withheld > 0 || outOfScope > 0 {
-		return r.carry(ctx, s, func(key string) bool {
+		return r.carry(ctx, s, graph.All(ctx, r.Last, s.Name), func(key string) bool {
 			return r.hasEnds(key) && !said[key] && (r.isOutOfScope(s, key) || s.Withheld > 0 && !r.Accepted.Has(s.Name, key))
 		})
 	}

@@ -67,20 +67,46 @@ func (r *reconciler) waitAll(ctx context.Context, s *Type) error {
 	if !r.Accepted.hasAny(s.Name) {
 		return nil
 	}
-	_, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
+	missing := graph.Missing(ctx, r.Last, r.Draft, s.Name)
+	if s.Skipped {
+		missing = graph.Keys(ctx, r.Last, s.Name)
+	}
+	for key, err := range missing {
+		if err != nil {
+			return err
+		}
 		if r.hasEnds(key) {
 			r.wait(s, key)
 		}
-	})
-	return err
+	}
+	return nil
 }
 
 // Waits says whether an accepted record waits for another run. One that does not was released or is back, and is no
 // longer accepted.
 func (result *Result) Waits(k Key) bool { return result.reconciler.waiting[k.Key] }
 
-// WithheldKeys lists what of the last graph stays although this run's rows lack it: what the guard withheld, and
-// what is out of scope. It agrees with what is counted of both.
+// stillWithheld says whether the guard withheld a key of a skipped type when that was last read, and nobody accepted that it
+// goes.
+func (r *reconciler) stillWithheld(s *Type, k Key) bool {
+	return s != nil && s.Skipped && k.Type == s.Name && !k.OutOfScope && !r.Accepted.Has(k.Type, k.Key) && !r.isOutOfScope(s, k.Key) &&
+		(!s.Relationship || r.hasEnds(k.Key))
+}
+
+func (r *reconciler) countStillWithheld(s *Type) (n int64, err error) {
+	for k, err := range r.Withheld {
+		if err != nil {
+			return n, err
+		}
+		if r.stillWithheld(s, k) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// WithheldKeys lists what of the last graph stays although its list, when it was last read, lacked it: what the guard
+// withheld, and what is out of scope. It agrees with what is counted of both.
 func (result *Result) WithheldKeys(ctx context.Context) Keys {
 	r := result.reconciler
 	keys := func(s *Type) iter.Seq2[string, error] {
@@ -90,13 +116,14 @@ func (result *Result) WithheldKeys(ctx context.Context) Keys {
 		fresh := graph.Map(r.Fresh.Sorted(ctx, s.Name), func(e graph.Encoded) graph.KeyDigest { return e.KeyDigest })
 		return graph.MissingKeys(r.Draft.Digests(ctx, s.Name), fresh)
 	}
-	return r.list(keys, func(s *Type, key string) (k Key, listed bool) {
+	listed := r.list(keys, func(s *Type, key string) (k Key, listed bool) {
 		k = Key{Type: s.Name, Key: key, OutOfScope: r.isOutOfScope(s, key)}
 		if k.OutOfScope {
 			return k, s.OutOfScope > 0
 		}
-		return k, s.Withheld > 0 && r.rekeyed[key] == ""
+		return k, s.Withheld > 0 && !s.Skipped && r.rekeyed[key] == ""
 	})
+	return UnionOfKeys(listed, graph.Filter(r.Withheld, func(k Key) bool { return r.stillWithheld(r.types[k.Type], k) }))
 }
 
 // ReleasedKeys lists what went because somebody accepted that, and what is derived from it. It does not list the

@@ -16,7 +16,7 @@ import (
 // was not read whole.
 func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 	ownList := len(r.derivedFrom[s.Name]) == 0
-	if ownList && r.placedBy[s.Name] == nil || s.Before == 0 {
+	if ownList && r.placedBy[s.Name] == nil || s.Before == 0 || s.Skipped {
 		return nil
 	}
 	unrelated := make(map[string]bool)

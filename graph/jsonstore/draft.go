@@ -95,6 +95,31 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	return content.Records, nil
 }
 
+// Keep takes over a type that is as it was in a committed run of the same directory, and says how many records there are.
+// Its files are linked, and copied only where the file system has no hard links. The draft must not have the type yet.
+func (d *Draft) Keep(from *Run, typeName string) (int64, error) {
+	was := from.table(typeName)
+	if was == nil || d.table(typeName) != nil {
+		return 0, fmt.Errorf("keeping %s: the run %s does not have it, or the draft has it already", typeName, from.manifest.ID)
+	}
+	t := was.typ
+	paths := [][2]string{{indexPath(was.dir, t), indexPath(d.dir, t)}}
+	for n := range was.content.FileBytes {
+		paths = append(paths, [2]string{graphPath(was.dir, t, n+1), graphPath(d.dir, t, n+1)})
+	}
+	for _, path := range paths {
+		err := os.MkdirAll(filepath.Dir(path[1]), dirMode)
+		if err == nil {
+			err = linkOrCopy(path[0], path[1])
+		}
+		if err != nil {
+			return 0, fmt.Errorf("keeping %s: %w", typeName, err)
+		}
+	}
+	d.put(&table{dir: d.dir, typ: t, content: was.content})
+	return was.content.Records, nil
+}
+
 // take puts the files of a type that are below fresh into the place of those that the draft has.
 func (d *Draft) take(fresh string, before *table, content Content) error {
 	t := before.typ

@@ -122,13 +122,18 @@ func (s *Store) logChanges(r *Run) error {
 	if err := os.MkdirAll(filepath.Dir(to), dirMode); err != nil {
 		return err
 	}
-	if err := os.Link(from, to); err != nil {
-		// Some file systems have no hard links, and none reaches another file system.
-		if err := copyFile(from, to); err != nil {
-			return err
-		}
+	if err := linkOrCopy(from, to); err != nil {
+		return err
 	}
 	return syncDir(filepath.Dir(to))
+}
+
+// linkOrCopy makes a hard link, or a copy: some file systems have no hard links, and none reaches another file system.
+func linkOrCopy(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	return copyFile(from, to)
 }
 
 // copyFile makes a copy that is there whole or not at all.
