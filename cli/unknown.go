@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"s1graph/queries"
 	"s1graph/steps"
@@ -13,7 +14,11 @@ import (
 func (c *commands) tellUnknown(names []queries.Unknown) {
 	known := namesInGraph()
 	for _, u := range names {
-		c.complain(fmt.Sprintf("nothing in the database has the %s %s, so nothing matches it; %scheck the spelling", u.What, u.Name, suggestion(u.Name, known[u.What])))
+		advice := suggestion(u.Name, known[u.What]) + "check the spelling"
+		if slices.Contains(known[u.What], u.Name) {
+			advice = "it is spelled right, and the tenants in this database have none of it"
+		}
+		c.complain(fmt.Sprintf("nothing in the database has the %s %s, so nothing matches it; %s", u.What, u.Name, advice))
 	}
 }
 
