@@ -1,11 +1,10 @@
 package s1test_test
 
 import (
-	"bufio"
-	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -85,22 +84,23 @@ func TestInfectedMachinesOfTheStoryAreThoseWithThreatsThatAreNotMitigated(t *tes
 var believable = regexp.MustCompile(`^([\pL\pN _.,:@()\[\]/\\+&=#'*-]|<[^<>@ ]+@[^<>@ ]+>)*$`)
 
 func TestNoNameOfTheRecordedCompanyAttacks(t *testing.T) {
-	texts := regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	attack := regexp.MustCompile(`(?i)<script|\.\./|javascript:|detach delete|\$\{|\{\{|^"[=+@-]`)
+	attack := regexp.MustCompile(`(?i)<script|\.\./|javascript:|detach delete|\$\{|\{\{|^[=+@-]|\\u00[01]`)
 	for _, folder := range []string{"acme", "acme-next-day", "hostile"} {
 		files, err := filepath.Glob("../../testdata/recordings/" + folder + "/rows/*.jsonl")
 		require.NoError(t, err)
 		require.Len(t, files, 7)
-		attacks := 0
+		seen, attacks := map[string]bool{}, 0
 		for _, file := range files {
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
-			for lines := bufio.NewScanner(bytes.NewReader(content)); lines.Scan(); {
-				for _, text := range texts.FindAllString(lines.Text(), -1) {
-					if attack.MatchString(text) || !believable.MatchString(text[1:len(text)-1]) {
-						attacks++
-						assert.Equal(t, "hostile", folder, "%s: %s", file, text)
-					}
+			for i, text := range strings.Split(string(content), `"`) {
+				if i%2 == 0 || seen[text] { // what stands between two texts
+					continue
+				}
+				seen[text] = true
+				if attack.MatchString(text) || !believable.MatchString(text) {
+					attacks++
+					assert.Equal(t, "hostile", folder, "%s: %s", file, text)
 				}
 			}
 		}
