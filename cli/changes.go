@@ -44,13 +44,13 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 		if name == "displayName" && slices.Contains(c.Changed, "name") {
 			continue // it says the same
 		}
-		lines = append(lines, s.indented(s.property(c, name), 6))
+		lines = append(lines, s.indented(s.property(c, name, names), 6))
 	}
 	return lines
 }
 
 // briefly is a line of a change of an entity: its name and what changed.
-func (s *screen) briefly(c *graph.Change) string {
+func (s *screen) briefly(c *graph.Change, names *names) string {
 	mark := marks[c.Op]
 	line := s.paint(mark.colour, mark.sign+" "+cmp.Or(s.clip(c.DisplayName()), harmless.Text(c.Key)))
 	if c.Before != nil && c.After != nil {
@@ -63,11 +63,12 @@ func (s *screen) briefly(c *graph.Change) string {
 		const most = 3
 		var words []string
 		for _, name := range changed[:min(len(changed), most)] {
-			words = append(words, harmless.Text(name)+": "+s.readable(name, c.After.Get(name)))
+			now, label := names.place(c, name, c.After)
+			words = append(words, harmless.Text(label)+": "+cmp.Or(s.clip(now), s.readable(name, c.After.Get(name))))
 		}
 		switch {
 		case len(changed) == 1:
-			line += "  " + s.property(c, changed[0])
+			line += "  " + s.property(c, changed[0], names)
 		case len(changed) > most:
 			line += fmt.Sprintf("  %s and %d more", strings.Join(words, ", "), len(changed)-most)
 		case len(changed) > 0:
@@ -77,9 +78,18 @@ func (s *screen) briefly(c *graph.Change) string {
 	return s.indented(line, 2)
 }
 
-// property says how a property changed.
-func (s *screen) property(c *graph.Change, name string) string {
-	return fmt.Sprintf("%s: %s -> %s", harmless.Text(name), s.readable(name, c.Before.Get(name)), s.readable(name, c.After.Get(name)))
+// property says how a property changed. An account, site or group is called by its name, where the graph knows it.
+func (s *screen) property(c *graph.Change, name string, names *names) string {
+	before, label := names.place(c, name, c.Before)
+	after, labelAfter := names.place(c, name, c.After)
+	if before != "" && before == after { // as every site has a Default Group
+		before, after, label, labelAfter = "", "", name, name
+	}
+	if labelAfter != name {
+		label = labelAfter
+	}
+	return fmt.Sprintf("%s: %s -> %s", harmless.Text(label),
+		cmp.Or(s.clip(before), s.readable(name, c.Before.Get(name))), cmp.Or(s.clip(after), s.readable(name, c.After.Get(name))))
 }
 
 // title says which record it is: an entity by its name and key, a relationship by its ends.
@@ -212,7 +222,7 @@ func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
 	if kind.count > mostOfAnOp {
 		return nil
 	}
-	lines := []string{l.screen.briefly(&c)}
+	lines := []string{l.screen.briefly(&c, l.names)}
 	if l.verbose {
 		lines = l.screen.change(&c, l.names)
 	}

@@ -111,6 +111,32 @@ func TestDiffAsJSONIsALineForEachChangeAndEachTouch(t *testing.T) {
 	}, ops)
 }
 
+func TestAPlaceIsCalledByItsNameWhereTheGraphKnowsIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	place := func(kind, id, name string) map[string]any {
+		return map[string]any{"_key": "sentinelone_" + kind + ":" + id, "_type": "sentinelone_" + kind, "_class": []string{"Group"}, "displayName": name, "name": name}
+	}
+	places := []map[string]any{
+		place("account", "1", "Acme"), place("site", "20", "HQ"), place("site", "21", "Tokyo"),
+		place("group", "30", "Default Group"), place("group", "31", "Default Group"), place("group", "32", "Laptops"),
+	}
+	folder(t, "monday", append(places, agent("1", "A", "siteId", "20", "groupId", "30"), agent("2", "B", "accountId", "9", "groupId", "30")), nil)
+	folder(t, "tuesday", append(places, agent("1", "A", "siteId", "21", "groupId", "31"), agent("2", "B", "accountId", "1", "groupId", "32")), nil)
+	got := s1graph(t, "diff", "monday", "tuesday")
+	assert.Equal(t, `agent
+  ~ A  sentinelone_agent:1
+      groupId: 30 -> 31
+      site: HQ -> Tokyo
+  ~ B  sentinelone_agent:2
+      account: 9 -> Acme
+      group: Default Group -> Laptops
+
+TYPE   UPDATED
+agent        2
+`, got.stdout, "two groups of one name are told apart by their IDs")
+	assert.Contains(t, s1graph(t, "diff", "monday", "tuesday", "--json").stdout, `"siteId":"21"`)
+}
+
 func TestDiffOfEqualFoldersSaysSo(t *testing.T) {
 	twoDays(t)
 	assert.Equal(t, outcome{0, "The graphs are equal.\n", ""}, s1graph(t, "diff", "monday", "monday"))

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 
 	"s1graph/graph"
+	"s1graph/steps"
 )
 
 // names finds out what the entities at the ends of relationships are called.
@@ -49,3 +51,26 @@ func (n *names) find(key string) string {
 	}
 	return key
 }
+
+// place is what the account, site or group is called whose ID a property of a changed record holds, and how the property is
+// called then; "" and the property's own name where it holds none, or where nothing tells the name.
+func (n *names) place(c *graph.Change, property string, record *graph.Record) (name, label string) {
+	kind := placesOf()[c.Type.Name][property]
+	if kind == "" || record == nil {
+		return "", property
+	}
+	key := kind + ":" + record.Get(property).Text()
+	if name = n.of(key); name == key {
+		return "", property
+	}
+	return name, strings.TrimSuffix(property, "Id")
+}
+
+// placesOf has the types of the places whose IDs properties hold, by type and property.
+var placesOf = sync.OnceValue(func() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, d := range steps.Entities() {
+		all[d.Name] = map[string]string{d.Place.Account: "sentinelone_account", d.Place.Site: "sentinelone_site", d.Place.Group: "sentinelone_group"}
+	}
+	return all
+})
