@@ -38,8 +38,19 @@ type SiteLicenses struct {
 // ever was; else nothing is told of it.
 type ReadAt func(t *graph.Type, key string) (at time.Time, isKnown bool)
 
-// Heard is the ReadAt of a graph of which nothing else is known: it was read when the last of its agents was heard of.
+// Heard is the ReadAt of a graph of which nothing else is known: it was read when the last of its agents was heard of, and so were
+// the types that it has records of.
 func Heard(ctx context.Context, g graph.Snapshot) (ReadAt, error) {
+	isKnown := map[string]bool{}
+	for _, t := range g.Types() {
+		for _, err := range graph.Keys(ctx, g, t.Name) {
+			if err != nil {
+				return nil, err
+			}
+			isKnown[t.Name] = true
+			break
+		}
+	}
 	var last int64
 	for r, err := range graph.PickAll(ctx, g, entities.Agent.GraphType().Name, set("lastSeenOn")) {
 		if err != nil {
@@ -47,7 +58,7 @@ func Heard(ctx context.Context, g graph.Snapshot) (ReadAt, error) {
 		}
 		last = max(last, r.Get("lastSeenOn").Int64())
 	}
-	return func(*graph.Type, string) (time.Time, bool) { return time.UnixMilli(last), true }, nil
+	return func(t *graph.Type, _ string) (time.Time, bool) { return time.UnixMilli(last), isKnown[t.Name] }, nil
 }
 
 // Of counts a graph, in one pass. In memory it holds about 20 bytes a device.

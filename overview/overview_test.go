@@ -213,3 +213,13 @@ func TestWhatNeedsAttentionIsAFigure(t *testing.T) {
 		assert.LessOrEqual(t, n, 31, "%s: a bit each, of a number that JavaScript reckons bits with", name)
 	}
 }
+
+func TestAGraphOfWhichNothingElseIsKnownWasReadWhenItsLastAgentWasHeardOf(t *testing.T) {
+	g := storetest.NewSnapshot(steps.GraphTypes(), agent("1", properties{"lastSeenOn": ago(300 * day)}), agent("2", properties{"lastSeenOn": ago(315 * day)}))
+	readAt, err := overview.Heard(t.Context(), g)
+	require.NoError(t, err)
+	o, err := overview.Of(t.Context(), g, readAt)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, o.Figures["agentsSilent"])
+	assert.NotContains(t, o.Figures, "threatsOpen", "whether there are none, or they were not read, nobody knows")
+}

@@ -243,6 +243,8 @@ func withoutChanges(t *testing.T, browser context.Context) {
 	}
 	of := visualize.Instance{Graph: pc, Name: "x", Changes: changeLines(""), IsBaseline: func(typeName string) bool { return typeName == "sentinelone_agent" }}
 	p := open(t, browser, written(t, of), "")
+	of.Overview.Figures = map[string]int64{"agents": 1, "agentsInfected": 0, "agentsIsolated": 0}
+	assert.Equal(t, "Nothing: no agents infected, no agents isolated.", open(t, browser, written(t, of), "").text(`document.querySelector(".attention .empty").textContent`), "of threats nothing is known")
 	assert.Equal(t, []string{"Not compared: agents. This run was the first to read them as they are read now."}, p.list(".baselines"))
 }
 

@@ -55,7 +55,7 @@ function drawAttention(instance) {
       el("span", { class: "line" }, el("span", { class: "total" }, count(value)), delta(instance, f.name)),
       el("span", { class: "word" }, f.word), el("span", { class: "line" }, el("span", { class: "of" }, f.line), sparkline(instance, f.name))));
   return el("section", { class: "block attention" }, el("h2", {}, "Needs attention"),
-    tiles.length ? el("div", { class: "tiles" }, tiles) : el("p", { class: "empty" }, hidden.kinds.size || hidden.unchanged ? "Nothing that the filters let through." : "Nothing: no agent is infected, no critical threat is open, no device is unprotected."));
+    tiles.length ? el("div", { class: "tiles" }, tiles) : el("p", { class: "empty" }, hidden.kinds.size || hidden.unchanged ? "Nothing that the filters let through." : `Nothing: no ${all.filter(([, value]) => value !== undefined).map(([f]) => `${f.line} ${f.word}`).join(", no ")}.`));
 }
 
 // drawFleet draws all figures, a line for each kind of thing.
