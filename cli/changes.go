@@ -54,11 +54,12 @@ func (s *screen) briefly(c *graph.Change, names *names) string {
 	mark := marks[c.Op]
 	line := s.paint(mark.colour, mark.sign+" "+cmp.Or(s.clip(c.DisplayName()), harmless.Text(c.Key)))
 	if c.Before != nil && c.After != nil {
-		changed := slices.DeleteFunc(slices.Clone(c.Changed), func(name string) bool {
-			return name == "displayName" && slices.Contains(c.Changed, "name") // it says the same
-		})
-		if c.Op == graph.Rekeyed && slices.Contains(changed, "name") {
-			changed = []string{"name"} // which is most of what there is to a new key
+		changed := c.Changed
+		if name := c.After.Get("name"); slices.Contains(changed, "name") && name.Text() != "" {
+			changed = slices.DeleteFunc(slices.Clone(changed), func(other string) bool { // which says that it is called otherwise
+				v := c.After.Get(other)
+				return other != "name" && v.Kind() == graph.StringKind && strings.Contains(v.Text(), name.Text())
+			})
 		}
 		const most = 3
 		var words []string
@@ -173,8 +174,15 @@ func totalOf(counts map[string]graph.Counts) (total graph.Counts) {
 	return total
 }
 
+// typePrefix is what all types begin with, and people leave out.
+const typePrefix = "sentinelone_"
+
 // shortType is a type as people call it.
-func shortType(name string) string { return harmless.Text(strings.TrimPrefix(name, "sentinelone_")) }
+func shortType(name string) string { return harmless.Text(strings.TrimPrefix(name, typePrefix)) }
+
+func typeNames() []string {
+	return namesOf(steps.GraphTypes(), func(t *graph.Type) string { return t.Name })
+}
 
 func shortTypes(names []string) []string { return namesOf(names, shortType) }
 

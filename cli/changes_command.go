@@ -15,7 +15,6 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/queries"
-	"s1graph/steps"
 )
 
 func (c *commands) changes() *cli.Command {
@@ -94,8 +93,7 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error
 			return f, misuse("--since: %q must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z", given)
 		}
 	}
-	types := namesOf(steps.GraphTypes(), func(t *graph.Type) string { return t.Name })
-	if f.types, err = knownWords(ctx, "type", "type", types); err != nil {
+	if f.types, err = knownWords(ctx, "type", "type", typeNames()); err != nil {
 		return f, err
 	}
 	f.ops, err = knownWords(ctx, "op", "change", slices.Concat(changeOps, []string{string(graph.Rekeyed)}))
@@ -107,14 +105,20 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error
 	return f, err
 }
 
+// fullName is that of a type that is called by its short name, and else the word itself.
+func fullName(word string, known []string) string {
+	if full := typePrefix + word; slices.Contains(known, full) {
+		return full
+	}
+	return word
+}
+
 // knownWords are the values of a flag, which may be given by several flags, or by one with commas. what is what they are.
 func knownWords(ctx *cli.Context, flag, what string, known []string) ([]string, error) {
 	var all []string
 	for _, list := range ctx.StringSlice(flag) {
 		for word := range strings.SplitSeq(list, ",") {
-			if long := "sentinelone_" + word; slices.Contains(known, long) { // types have short names too
-				word = long
-			}
+			word = fullName(word, known)
 			if !slices.Contains(known, word) {
 				return nil, misuse("--%s: there is no %s %q; %sthe %ss are %s", flag, what, word, suggestion(word, known), what, strings.Join(known, ", "))
 			}

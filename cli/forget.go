@@ -17,7 +17,7 @@ func (c *commands) forget() *cli.Command {
 		ArgsUsage: "TYPE…",
 		Description: `Example, where the configuration has skip: [threats]:
 
-    s1graph forget sentinelone_threat --instance acme
+    s1graph forget threat --instance acme
 
 What runs leave out, and what the token may no longer read, stays in the graph as it was last read. This deletes
 such types, and the relationships that lead to them, from the graph files and from Neo4j. It lists what goes, and asks,
@@ -29,13 +29,14 @@ Neither the console nor its token is needed. Exit code 3: they are deleted, and 
 		}, settingFlags(config.Graph, config.Database, config.Sync, config.Logging)...),
 		Action: func(ctx *cli.Context) error {
 			if !ctx.Args().Present() {
-				return misuse("forget needs the types that are to go, such as sentinelone_threat")
+				return misuse("forget needs the types that are to go, such as threat")
 			}
 			settings, err := c.load(ctx, config.Sources{Local: true, Stores: true})
 			if err != nil {
 				return err
 			}
-			return c.forgetTypes(ctx, settings, ctx.Args().Slice())
+			names := namesOf(ctx.Args().Slice(), func(name string) string { return fullName(name, typeNames()) })
+			return c.forgetTypes(ctx, settings, names)
 		},
 	}
 }
@@ -49,12 +50,12 @@ func (c *commands) forgetTypes(ctx *cli.Context, settings *config.Config, names 
 		return err
 	}
 	if len(goes) == 0 {
-		c.out.line("The graph of %s has nothing of %s.", harmless.Text(settings.Instance), harmless.Text(strings.Join(names, ", ")))
+		c.out.line("The graph of %s has nothing of %s.", harmless.Text(settings.Instance), strings.Join(shortTypes(names), ", "))
 		return c.out.flush()
 	}
 	var rows [][]any
 	for _, t := range goes {
-		rows = append(rows, []any{t.Type, t.Records})
+		rows = append(rows, []any{shortType(t.Type), t.Records})
 	}
 	c.out.table([]string{"type", "number"}, rows)
 	if err := c.out.flush(); err != nil {

@@ -25,15 +25,15 @@ func TestForgetListsWhatGoesAndTakesYesForAYes(t *testing.T) {
 	who.width, who.stdin = 100, "no\n"
 	refused := who.s1graph(t, "forget", "sentinelone_threat")
 	assert.Equal(t, 2, refused.code)
-	assert.Regexp(t, `sentinelone_threat +│? *7`, refused.stdout)
+	assert.Regexp(t, `threat +│? *7`, refused.stdout)
 
 	who.stdin = "yes\n"
-	forgotten := who.s1graph(t, "forget", "sentinelone_threat")
+	forgotten := who.s1graph(t, "forget", "threat")
 	assert.Equal(t, 0, forgotten.code, forgotten.stderr)
 	assert.Contains(t, forgotten.stdout, "Forgotten. The graph is that of run 000002-")
-	again := who.s1graph(t, "forget", "sentinelone_threat")
+	again := who.s1graph(t, "forget", "threat")
 	assert.Equal(t, 0, again.code, again.stderr)
-	assert.Contains(t, again.stdout, "has nothing of sentinelone_threat")
+	assert.Contains(t, again.stdout, "has nothing of threat")
 }
 
 func TestForgetNeedsNoTokenAndTheDatabaseWhereThereIsOne(t *testing.T) {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -207,4 +208,57 @@ func TestWhereOnlyStdoutIsATerminalItIsToldThere(t *testing.T) {
 	_, screen, _ := strings.Cut(w.stdout.String(), "for 3s")
 	assert.Regexp(t, regexp.MustCompile(`^(\x1b\[0m)?\r\x1b\[K`), screen, "it is gone before the result is printed")
 	require.Contains(t, screen, "The graph is in")
+}
+
+func TestCheckTellsOfWhatItWaitsFor(t *testing.T) {
+	with, came, answer := stalled(t, small, "/system/status")
+	with.width, with.environment = 100, append(with.environment, "NO_COLOR=1")
+	w := with.watch(t, "check")
+	<-came
+	w.after(0)
+	_, seen := w.after(3 * time.Second)
+	assert.Regexp(t, `^\x1b\[Kno answer from 127\.0\.0\.1:\d+ for 3s$`, seen)
+	answer()
+	got := <-w.ended
+	w.ended <- got
+	assert.Zero(t, got.code)
+	assert.Contains(t, w.stdout.String(), "It works, with 1 warning.")
+}
+
+func TestADatabaseThatDoesNotAnswerIsToldOf(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	came, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for first := true; ; first = false {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer connection.Close()
+			if first {
+				close(came)
+			}
+		}
+	}()
+	t.Cleanup(func() { <-done })
+	t.Cleanup(func() { listener.Close() })
+	with := invocation{width: 100, environment: []string{"NO_COLOR=1", "NEO4J_URI=bolt://" + listener.Addr().String(), "NEO4J_PASSWORD=hunter2"}}
+	w := with.watch(t, "query", "--cypher", "RETURN 1")
+	<-came
+	w.after(0)
+	_, seen := w.after(3 * time.Second)
+	assert.Equal(t, "\x1b[Kconnecting to Neo4j at bolt://"+listener.Addr().String()+" for 3s", seen)
+}
+
+func TestAPollOnATerminalSaysWhenTheNextRunIs(t *testing.T) {
+	_, with := console(t, small)
+	with.width, with.environment = 100, append(with.environment, "NO_COLOR=1")
+	w := with.watch(t, "poll", "--interval", "30m", "--listen", "off")
+	seen := ""
+	for !strings.HasPrefix(seen, "\x1b[Knext run") { // the first is under way
+		_, seen = w.after(0)
+	}
+	assert.Regexp(t, `^\x1b\[Knext run of test in (29|30|31)m\d+s$`, seen)
 }

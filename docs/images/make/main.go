@@ -69,7 +69,7 @@ func run(ctx context.Context) error {
 	if err := chromium.Prefer(tab, "light"); err != nil {
 		return err
 	}
-	if err := picture(tab, "docs/images/run.png", terminal, "", 866, 800, "true"); err != nil {
+	if err := picture(tab, "docs/images/run.png", terminal, "", 866, 890, "true"); err != nil {
 		return err
 	}
 	page := filepath.Join(dir, "graph.html")
@@ -112,19 +112,17 @@ func picture(tab context.Context, output, file, at string, width, height int64, 
 	return os.WriteFile(output, png, 0o644)
 }
 
-// mostLines of the output are shown.
-const mostLines = 46
+// leftOut is what the picture leaves out: all changes but those of agents.
+var leftOut = regexp.MustCompile("(?s)\n\x1b\\[1mapplication\x1b.*\n\n(s1graph changes )")
 
 func terminalPage(output string) string {
-	lines := strings.Split(strings.TrimRight(output, "\n"), "\n")
-	shown := strings.Join(lines[:min(len(lines), mostLines)], "\n")
+	shown := leftOut.ReplaceAllString(strings.TrimRight(output, "\n"), "\n\x1b[2m…\x1b[0m\n\n$1")
 	return `<!DOCTYPE html><meta charset="utf-8"><style>
 body { margin: 0; background: #171b21; color: #d7dde4; overflow: hidden; }
 pre { margin: 22px 26px; width: 104ch; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.36 "DejaVu Sans Mono", monospace; }
 p { margin: 0 0 14px; color: #8b96a3; }
 b { color: #fff } i { font-style: normal; color: #8b96a3 }
 .c31 { color: #f28b84 } .c32 { color: #66cd97 } .c33 { color: #e0b552 } .c34 { color: #82a8ff }
-body::after { content: ""; position: fixed; left: 0; right: 0; bottom: 0; height: 70px; background: linear-gradient(transparent, #171b21); }
 </style><pre><p>$ s1graph run --replay testdata/recordings/acme-next-day --instance acme</p>` + colours(shown) + `</pre>`
 }
 
