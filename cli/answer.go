@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -34,6 +35,35 @@ func (c *commands) answer(ctx *cli.Context) answer {
 		return &csvAnswer{screen: c.out, to: csv.NewWriter(c.out)}
 	}
 	return &tableAnswer{screen: c.out}
+}
+
+// firstRows ends a statement with errEnough behind so many rows, if they are not 0.
+type firstRows struct {
+	answer
+	most int64
+}
+
+var errEnough = errors.New("there are enough rows")
+
+func (f *firstRows) Row(values []any) error {
+	if f.most > 0 && int64(f.count()) == f.most {
+		return errEnough
+	}
+	return f.answer.Row(values)
+}
+
+// limitFlag is the flag that says how many of something are printed at most; byDefault is how many that are without it.
+func limitFlag(of, byDefault string) cli.Flag {
+	return &cli.Int64Flag{Name: "limit", Usage: "at most this `NUMBER` of " + of + "; 0: all", DefaultText: byDefault}
+}
+
+// limitOf is what the flag says; 0: all.
+func limitOf(ctx *cli.Context) (int64, error) {
+	limit := ctx.Int64("limit")
+	if limit < 0 {
+		return 0, misuse("--limit must be 0 or greater")
+	}
+	return limit, nil
 }
 
 // jsonAnswer prints an object a row, with its members in the order of the columns.

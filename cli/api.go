@@ -34,7 +34,7 @@ Only GET requests are sent, and only to paths below the API's own. Registration 
 passphrases and API tokens are printed as ***.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "query", Usage: "filter as `NAME=VALUE`; may be given several times"},
-			&cli.Int64Flag{Name: "limit", Usage: "end after this `NUMBER` of objects; 0: all"},
+			limitFlag("objects", "all"),
 		}, settingFlags(config.Console, config.Logging)...),
 		Action: func(ctx *cli.Context) error {
 			if ctx.NArg() != 1 {
@@ -44,8 +44,8 @@ passphrases and API tokens are printed as ***.`,
 			if err != nil {
 				return err
 			}
-			if ctx.Int64("limit") < 0 {
-				return misuse("--limit must be 0 or greater")
+			if _, err := limitOf(ctx); err != nil {
+				return err
 			}
 			settings, err := c.load(ctx, config.Sources{})
 			if err != nil {

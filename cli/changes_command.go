@@ -21,12 +21,13 @@ func (c *commands) changes() *cli.Command {
 	return &cli.Command{
 		Name:  "changes",
 		Usage: "say what the past runs changed",
-		Description: `Examples: the last day, agents that went away this week, all that is kept, for another program, and how many changes
-there were in all instances of the configuration file, a row each:
+		Description: `Examples: the last day, agents that went away this week, all that is kept, for another program, the newest 20, and how
+many changes there were in all instances of the configuration file, a row each:
 
     s1graph changes --since 24h
     s1graph changes --since 7d --type agent --op deleted
     s1graph changes --json
+    s1graph changes --limit 20
     s1graph changes --all --since 24h
 
 The newest stand last. It can be asked while a run is under way. How long changes are kept is set by changesKept in
@@ -36,6 +37,7 @@ the configuration file.`,
 			&cli.StringFlag{Name: "since", Usage: "of the runs that started since `TIME` alone: so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z; days begin at midnight UTC"},
 			&cli.StringSliceFlag{Name: "type", Usage: "changes of this `TYPE` alone, such as agent or sentinelone_agent; may be given several times"},
 			&cli.StringSliceFlag{Name: "op", Usage: "changes of this `KIND` alone: created, updated, deleted or renamed; may be given several times"},
+			limitFlag("changes, the newest", "all"),
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each change, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
 		Action: func(ctx *cli.Context) error {
@@ -43,12 +45,21 @@ the configuration file.`,
 			if err != nil {
 				return err
 			}
+			limit, err := limitOf(ctx)
+			if err != nil {
+				return err
+			}
 			if ctx.Bool("all") {
+				if ctx.IsSet("limit") {
+					return misuse("--all and --limit contradict each other: give one of them")
+				}
 				return c.rowOfEach(ctx, []string{"runs", "created", "updated", "deleted", "renamed", "latest"}, 5, func(settings *config.Config) ([]any, error) {
 					return wanted.row(ctx.Context, settings.Dir)
 				})
 			}
-			return c.ofFolder(func(ctx *cli.Context, settings *config.Config) error { return c.printLog(ctx, settings.Dir, wanted) })(ctx)
+			return c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
+				return c.printLog(ctx, settings.Dir, wanted, limit)
+			})(ctx)
 		},
 	}
 }
@@ -197,14 +208,32 @@ func (f changeFilter) row(ctx context.Context, dir string) ([]any, error) {
 	return cells, damage
 }
 
-func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter) error {
+func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter, limit int64) error {
 	print := c.out.loggedChanges(namesIn(ctx.Context, dir))
 	if ctx.Bool("json") {
 		print = c.out.loggedJSON
 	}
-	all, damage, err := wanted.each(ctx.Context, dir, print)
+	older := int64(0) // than those that are printed
+	if limit > 0 {
+		counted, _, err := wanted.each(ctx.Context, dir, func(*jsonstore.LoggedRun, *graph.ChangeLine) error { return nil })
+		if err != nil {
+			return err
+		}
+		older = max(0, counted.changes()-limit)
+	}
+	left := older
+	all, damage, err := wanted.each(ctx.Context, dir, func(run *jsonstore.LoggedRun, line *graph.ChangeLine) error {
+		if left > 0 {
+			left--
+			return nil
+		}
+		return print(run, line)
+	})
 	if err != nil {
 		return err
+	}
+	if older > 0 {
+		c.complain(fmt.Sprintf("these are the newest %d of %d changes", all.changes()-older, all.changes()))
 	}
 	if c.out.isTerminal() && !ctx.Bool("json") {
 		c.out.sentence("%s", conclusionOfLog(all.changes(), all.runs, all.kept))

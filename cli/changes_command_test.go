@@ -88,6 +88,19 @@ group_has_agent
 	assert.Equal(t, got.stdout+"\nChanges: 3, made by 2 of the 2 runs whose changes are kept.\n", terminal.stdout)
 }
 
+func TestTheNewestChangesCanBeAskedFor(t *testing.T) {
+	runsOf(t, []graph.Change{gone("1", "OLD"), gone("2", "OLDER")}, []graph.Change{upgrade("2", "PC")})
+	got := s1graph(t, "changes", "--instance", "test", "--limit", "2", "--json")
+	assert.Equal(t, 2, strings.Count(got.stdout, "\n"))
+	assert.NotContains(t, got.stdout, "sentinelone_agent:1")
+	assert.Equal(t, "s1graph: these are the newest 2 of 3 changes\n", got.stderr)
+	all := s1graph(t, "changes", "--instance", "test")
+	for _, limit := range []string{"3", "4", "0"} {
+		assert.Equal(t, all, s1graph(t, "changes", "--instance", "test", "--limit", limit))
+	}
+	assert.Equal(t, outcome{2, "", "s1graph: --limit must be 0 or greater\n"}, s1graph(t, "changes", "--instance", "test", "--limit", "-1"))
+}
+
 func TestChangesAsJSONSayTheirRun(t *testing.T) {
 	started := runsOf(t, []graph.Change{gone("1", "OLD")}, []graph.Change{upgrade("2", "PC")})
 	got := s1graph(t, "changes", "--instance", "test", "--json")

@@ -34,6 +34,9 @@ type Process struct {
 	// Ticks tell the time several times a second, so that who waits is told what for. Nil: the system's clock does.
 	Ticks <-chan time.Time
 
+	// Open opens a file as the system does, and does not wait until it is closed; nil: ask the system.
+	Open func(path string) error
+
 	// Width says how many columns the terminal behind a writer has; 0: it is none. Nil: ask the system.
 	Width func(io.Writer) int
 }

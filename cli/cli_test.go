@@ -35,6 +35,7 @@ type invocation struct {
 	stdout      io.Writer
 	stderr      io.Writer
 	stdin       string
+	open        func(path string) error
 	ctx         context.Context     // nil: the test's
 	ticks       <-chan time.Time    // nil: none comes
 	widths      func(io.Writer) int // of what is told apart by more than width; nil: width says it
@@ -56,6 +57,7 @@ func (i invocation) s1graph(t *testing.T, args ...string) outcome {
 		Stderr:      &stderr,
 		Version:     "v1.2.3",
 		Ticks:       i.ticks,
+		Open:        i.open,
 		Width:       func(io.Writer) int { return i.width },
 	}
 	if i.ticks == nil {

@@ -34,6 +34,7 @@ CSV and JSON the compliant ones too. What is demanded stands under posture in th
 evaluates anew; nothing is asked of the console here.`,
 		Flags: append([]cli.Flag{
 			allFlag(),
+			limitFlag("devices", "all"),
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each device, a line each", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "csv", Usage: "print CSV, in which no spreadsheet finds a formula", DisableDefaultText: true},
 		}, folderFlags()...),
@@ -41,7 +42,13 @@ evaluates anew; nothing is asked of the console here.`,
 			if ctx.Bool("json") && ctx.Bool("csv") {
 				return misuse("--json and --csv exclude each other: give one of them")
 			}
+			if _, err := limitOf(ctx); err != nil {
+				return err
+			}
 			if ctx.Bool("all") {
+				if ctx.IsSet("limit") {
+					return misuse("--all and --limit contradict each other: give one of them")
+				}
 				return c.rowOfEach(ctx, []string{"devices", "compliant", "nonCompliant", "reason", "percent", "at"}, 4, postureRow)
 			}
 			return c.ofFolder(c.onePosture)(ctx)
@@ -70,7 +77,14 @@ func (c *commands) onePosture(ctx *cli.Context, settings *config.Config) error {
 	if err := c.printUnevaluated(ctx.Context, settings, run); err != nil {
 		return err
 	}
-	devices := func(all bool) ([]device, error) { return devicesOf(ctx.Context, run, all) }
+	devices := func(all bool) ([]device, error) {
+		devices, err := devicesOf(ctx.Context, run, all)
+		if limit := int(ctx.Int64("limit")); limit > 0 && len(devices) > limit {
+			c.complain(fmt.Sprintf("these are the first %d of %s", limit, plural(len(devices), "device")))
+			devices = devices[:limit]
+		}
+		return devices, err
+	}
 	if ctx.Bool("json") || ctx.Bool("csv") {
 		err = c.printDevices(ctx, devices)
 	} else {

@@ -76,6 +76,17 @@ zeta                    activeThreats is 2; infected is true
 	assert.Equal(t, outcome{0, "Of 1 device, 1 is compliant (100 %) and 0 are not, as of 2026-11-22T12:00:00Z.\n", ""}, s1graph(t, "posture", "--instance", "test"))
 }
 
+func TestTheFirstDevicesOfPostureCanBeAskedFor(t *testing.T) {
+	evaluatedAs(t, threeVerdicts...)
+	got := s1graph(t, "posture", "--instance", "test", "--limit", "1")
+	assert.Contains(t, got.stdout, "Of 3 devices, 1 is compliant")
+	assert.Contains(t, got.stdout, "AARDVARK")
+	assert.NotContains(t, got.stdout, "Beta")
+	assert.Equal(t, "s1graph: these are the first 1 of 2 devices\n", got.stderr)
+	assert.Equal(t, 2, strings.Count(s1graph(t, "posture", "--instance", "test", "--limit", "2", "--json").stdout, "\n"))
+	assert.Equal(t, outcome{2, "", "s1graph: --all and --limit contradict each other: give one of them\n"}, s1graph(t, "posture", "--all", "--limit", "1"))
+}
+
 func TestPostureKnowsTheSitesAndOwnersOfDevices(t *testing.T) {
 	_, who := console(t, small)
 	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`posture: [{lastSyncedInterval: 24, activeThreats: 0}]`), 0o600))

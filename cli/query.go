@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +34,7 @@ func (c *commands) query() *cli.Command {
     s1graph query
     s1graph query silent-agents --param days=30 --scope acme
     s1graph query --cypher 'MATCH (d:Device) RETURN d.osType AS os, count(*) AS devices'
+    s1graph query --file devices.cypher --limit 20
 
 Statements only read: the server refuses one that writes. The database is that of run --store neo4j; its
 password is in the variable ` + config.PasswordVariable + ` or in a file.`,
@@ -36,6 +42,8 @@ password is in the variable ` + config.PasswordVariable + ` or in a file.`,
 			&cli.StringSliceFlag{Name: "param", Usage: "parameter of the query, as `NAME=VALUE`; may be given several times"},
 			&cli.StringFlag{Name: "scope", Aliases: []string{"instance"}, Usage: "ask of this `INSTANCE` alone, which is the parameter scope; all: of all", DefaultText: "all"},
 			&cli.StringFlag{Name: "cypher", Usage: "run this `STATEMENT` instead of a saved query; a parameter's value is read as JSON, else as a text"},
+			&cli.StringFlag{Name: "file", Usage: "as --cypher, with the statement that stands in this `FILE`; - is stdin"},
+			limitFlag("rows; of a saved query it is the parameter limit", "100 of a saved query"),
 			&cli.BoolFlag{Name: "show", Usage: "print the query with its parameters, to paste into Neo4j Browser, and do not run it", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each row, a line each", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "csv", Usage: "print CSV, in which no spreadsheet finds a formula", DisableDefaultText: true},
@@ -44,14 +52,14 @@ password is in the variable ` + config.PasswordVariable + ` or in a file.`,
 			switch {
 			case ctx.NArg() > 1:
 				return misuse("query takes one saved query, not %q too; s1graph query lists them", ctx.Args().Get(1))
-			case ctx.NArg() == 1 && ctx.IsSet("cypher"):
-				return misuse("query takes a saved query or --cypher, not both")
+			case ctx.NArg() == 1 && (ctx.IsSet("cypher") || ctx.IsSet("file")), ctx.IsSet("cypher") && ctx.IsSet("file"):
+				return misuse("query takes a saved query, --cypher or --file, and no two of them")
 			case ctx.Bool("json") && ctx.Bool("csv"):
 				return misuse("--json and --csv contradict each other: give one of them")
-			case ctx.NArg() == 0 && !ctx.IsSet("cypher"):
+			case ctx.NArg() == 0 && !ctx.IsSet("cypher") && !ctx.IsSet("file"):
 				return c.listQuestions(ctx)
 			}
-			s, err := newStatement(ctx)
+			s, err := c.newStatement(ctx)
 			if err != nil {
 				return err
 			}
@@ -64,7 +72,7 @@ password is in the variable ` + config.PasswordVariable + ` or in a file.`,
 }
 
 func (c *commands) listQuestions(ctx *cli.Context) error {
-	for _, flag := range []string{"param", "scope", "show", "json", "csv"} {
+	for _, flag := range []string{"param", "scope", "limit", "show", "json", "csv"} {
 		if ctx.IsSet(flag) {
 			return misuse("--%s needs a saved query, such as: s1graph query silent-agents --%s …; s1graph query lists them", flag, flag)
 		}
@@ -83,15 +91,21 @@ type statement struct {
 	question  queries.Question // the zero Question where it is one's own
 	cypher    string
 	arguments map[string]any
+	most      int64 // rows that are printed of one's own; 0: all
 }
 
-func newStatement(ctx *cli.Context) (*statement, error) {
+func (c *commands) newStatement(ctx *cli.Context) (*statement, error) {
 	given, err := givenParameters(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if ctx.IsSet("cypher") {
-		s := &statement{cypher: ctx.String("cypher"), arguments: map[string]any{"scope": nil}}
+	if ctx.IsSet("cypher") || ctx.IsSet("file") {
+		s := &statement{cypher: ctx.String("cypher"), arguments: map[string]any{"scope": nil}, most: ctx.Int64("limit")}
+		if ctx.IsSet("file") {
+			if s.cypher, err = c.readStatement(ctx.String("file")); err != nil {
+				return nil, misuse("--file: %w", err)
+			}
+		}
 		for name, text := range given {
 			s.arguments[name] = anyValue(text)
 		}
@@ -109,7 +123,25 @@ func newStatement(ctx *cli.Context) (*statement, error) {
 	if err != nil {
 		return nil, misuse("--param %s", strings.ReplaceAll(err.Error(), "\n", "; --param "))
 	}
-	return &statement{q, q.Cypher, arguments}, nil
+	return &statement{question: q, cypher: q.Cypher, arguments: arguments}, nil
+}
+
+// readStatement reads a statement from a file, or from stdin if that is called -.
+func (c *commands) readStatement(path string) (string, error) {
+	from := c.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		from = f
+	}
+	content, err := io.ReadAll(io.LimitReader(from, 1<<20))
+	if err == nil && len(bytes.TrimSpace(content)) == 0 {
+		err = fmt.Errorf("there is no statement in %s", path)
+	}
+	return strings.TrimPrefix(string(content), "\ufeff"), err
 }
 
 func givenParameters(ctx *cli.Context) (map[string]string, error) {
@@ -123,6 +155,16 @@ func givenParameters(ctx *cli.Context) (map[string]string, error) {
 			return nil, misuse("--param %s is given twice", name)
 		}
 		given[name] = value
+	}
+	limit, err := limitOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.IsSet("limit") {
+		if _, twice := given["limit"]; twice {
+			return nil, misuse("--limit and --param limit are the same: give one of them")
+		}
+		given["limit"] = strconv.FormatInt(cmp.Or(limit, math.MaxInt64), 10)
 	}
 	if ctx.IsSet("scope") {
 		if _, twice := given["scope"]; twice {
@@ -202,8 +244,11 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 	}
 	answer := c.answer(ctx)
 	over := pause.Tell(ctx.Context, pause.Wait{What: "no answer from Neo4j"})
-	unknown, err := database.ReadNoting(ctx.Context, s.cypher, s.arguments, answer)
+	unknown, err := database.ReadNoting(ctx.Context, s.cypher, s.arguments, &firstRows{answer, s.most})
 	over()
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
 	if err == nil && answer.count() == 0 && s.question.Name == "noncompliant-devices" {
 		err = policiesIn(ctx.Context, database, s.arguments["scope"])
 	}
@@ -217,7 +262,7 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 		return err
 	}
 	if limit, limited := s.arguments["limit"].(int64); limited && int64(answer.count()) == limit {
-		c.complain(fmt.Sprintf("these are the first %d rows, and there may be more: --param limit=%d shows them", limit, max(10*limit, 100)))
+		c.complain(fmt.Sprintf("these are the first %d rows, and there may be more: --limit %d shows them", limit, max(10*limit, 100)))
 	}
 	return c.out.flush()
 }

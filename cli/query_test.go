@@ -203,6 +203,24 @@ func TestAWriteIsRefusedByTheServer(t *testing.T) {
 		with.s1graph(t, "query", "--json", "--scope", scope, "--cypher", "MATCH (d:Device {_scope: $scope}) RETURN collect(d.name) AS names"))
 }
 
+func TestAStatementCanStandInAFileAndItsRowsBeLimited(t *testing.T) {
+	with, _ := inNeo4j(t)
+	const three = "UNWIND [1, 2, 3] AS n\nRETURN n // as many as there are\n"
+	require.NoError(t, os.WriteFile("three.cypher", []byte("\ufeff"+three), 0o600))
+	want := with.s1graph(t, "query", "--json", "--cypher", three)
+	require.Equal(t, outcome{0, "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n", ""}, want)
+	assert.Equal(t, want, with.s1graph(t, "query", "--json", "--file", "three.cypher"))
+	assert.Equal(t, want, with.s1graph(t, "query", "--json", "--limit", "0", "--file", "three.cypher"))
+	assert.Equal(t, outcome{0, "{\"n\":1}\n{\"n\":2}\n", "s1graph: these are the first 2 rows, and there may be more: --limit 100 shows them\n"},
+		with.s1graph(t, "query", "--json", "--limit", "2", "--file", "three.cypher"))
+	with.stdin = three
+	assert.Equal(t, want, with.s1graph(t, "query", "--json", "--file", "-"))
+}
+
+func TestALimitIsTheParameterOfASavedQuery(t *testing.T) {
+	assert.Contains(t, s1graph(t, "query", "silent-agents", "--limit", "7", "--show").stdout, ":param limit => 7;\n")
+}
+
 func TestAStatementOfOnesOwnTakesParametersAndGivesAnyValue(t *testing.T) {
 	with, scope := inNeo4j(t, entity("sentinelone_device", "1", "LAPTOP", nil))
 	got := with.s1graph(t, "query", "--json", "--param", "whole=30", "--param", `list=["a", "b"]`, "--param", "text=a=b", "--param", "quoted=\"30\"", "--param", "yes=true", "--param", "none=null",
@@ -389,7 +407,12 @@ func TestWrongUsageOfQueryEndsWithWhatToDo(t *testing.T) {
 	}{
 		{[]string{"silent-agnets"}, `there is no saved query "silent-agnets"; did you mean silent-agents? s1graph query lists them`},
 		{[]string{"silent-agents", "license-use"}, `query takes one saved query, not "license-use" too; s1graph query lists them`},
-		{[]string{"silent-agents", "--cypher", "RETURN 1"}, `query takes a saved query or --cypher, not both`},
+		{[]string{"silent-agents", "--cypher", "RETURN 1"}, `query takes a saved query, --cypher or --file, and no two of them`},
+		{[]string{"--cypher", "RETURN 1", "--file", "some.cypher"}, `query takes a saved query, --cypher or --file, and no two of them`},
+		{[]string{"--file", "nowhere.cypher"}, `--file: open nowhere.cypher: no such file or directory`},
+		{[]string{"--file", "-"}, `--file: there is no statement in -`},
+		{[]string{"silent-agents", "--limit", "3", "--param", "limit=2"}, `--limit and --param limit are the same: give one of them`},
+		{[]string{"silent-agents", "--limit", "-1"}, `--limit must be 0 or greater`},
 		{[]string{"silent-agents", "--json", "--csv"}, `--json and --csv contradict each other: give one of them`},
 		{[]string{"--json"}, `--json needs a saved query, such as: s1graph query silent-agents --json …; s1graph query lists them`},
 		{[]string{"silent-agents", "--param", "days"}, `--param must be NAME=VALUE, such as days=30`},

@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -33,7 +35,7 @@ it as you keep the graph.
 
 Examples: of one instance, and of all instances of the configuration file in one page:
 
-    s1graph visualize --instance acme
+    s1graph visualize --instance acme --open
     s1graph visualize --all
 
 and of copies of graph folders:
@@ -42,8 +44,12 @@ and of copies of graph folders:
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "one page for all instances of the configuration file", DisableDefaultText: true},
 			&cli.StringFlag{Name: "output", Usage: "write to `FILE`; - is stdout", Value: "graph.html"},
+			&cli.BoolFlag{Name: "open", Usage: "open the page in a browser", DisableDefaultText: true},
 		}, settingFlags(config.Graph)...),
 		Action: func(ctx *cli.Context) error {
+			if ctx.Bool("open") && ctx.String("output") == "-" {
+				return misuse("--open needs a file, and --output - writes none: leave one of them out")
+			}
 			var shown []visualize.Instance
 			fault := c.openGraphs(ctx, func(of visualize.Instance, err error) error {
 				if err == nil {
@@ -184,14 +190,41 @@ func (c *commands) writePage(ctx *cli.Context, page visualize.Page) error {
 	if n := len(page.Instances); n > 1 {
 		of = fmt.Sprintf("%d instances, ", n)
 	}
-	c.out.line("%s is written: %s%d entities, %d relationships, %.1f MB. Open it in a browser.", harmless.Text(output), of, report.Entities, report.Relationships, float64(size)/1e6)
+	next := " Open it in a browser."
+	if ctx.Bool("open") {
+		next = ""
+	}
+	c.out.line("%s is written: %s%d entities, %d relationships, %.1f MB.%s", harmless.Text(output), of, report.Entities, report.Relationships, float64(size)/1e6, next)
 	if report.Dangling > 0 {
 		c.out.line("Left out: %d relationships with an end that the graph does not have.", report.Dangling)
 	}
 	if report.NoDetails {
 		c.out.line("Left out: the properties of relationships, of which there are more than %d.", visualize.DefaultMostDetails)
 	}
+	if ctx.Bool("open") {
+		if err := c.show(output); err != nil {
+			return &ending{failed, fmt.Errorf("%s was not opened: %w; open it in a browser yourself", output, err)}
+		}
+	}
 	return c.out.flush()
+}
+
+// show opens a file with the program that the system has for it, and does not wait for that.
+func (c *commands) show(path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if c.Open != nil {
+		return c.Open(path)
+	}
+	switch runtime.GOOS {
+	case "windows":
+		return exec.Command("rundll32", "url.dll,FileProtocolHandler", path).Start() // what start does, without a shell
+	case "darwin":
+		return exec.Command("open", path).Start()
+	}
+	return exec.Command("xdg-open", path).Start()
 }
 
 // adviseDamage says how to go on where a run is damaged.

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,4 +109,27 @@ func TestVisualizeWritesOnePageOfAllInstances(t *testing.T) {
 	assert.Contains(t, got.stderr, "--instance: must be given: s1graph.yaml has the instances acme, globex; --all means all of them")
 	assert.Equal(t, 2, s1graph(t, "visualize", "--all", "--instance", "acme").code)
 	assert.Equal(t, 2, s1graph(t, "visualize", "--all", ".s1graph/acme").code)
+}
+
+func TestThePageIsOpenedInABrowserWhereThatIsAskedFor(t *testing.T) {
+	twoDays(t)
+	var opened []string
+	with := invocation{open: func(path string) error { opened = append(opened, path); return nil }}
+	require.Zero(t, with.s1graph(t, "visualize", "monday").code)
+	assert.Empty(t, opened)
+	got := with.s1graph(t, "visualize", "monday", "--open", "--output", "some.html")
+	require.Zero(t, got.code)
+	assert.NotContains(t, got.stdout, "Open it")
+	absolute, err := filepath.Abs("some.html")
+	require.NoError(t, err)
+	assert.Equal(t, []string{absolute}, opened)
+
+	with.open = func(string) error { return errors.New("no such program") }
+	got = with.s1graph(t, "visualize", "monday", "--open")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.stderr, "s1graph: graph.html was not opened: no such program; open it in a browser yourself\n")
+	assert.FileExists(t, "graph.html")
+	t.Setenv("PATH", "/nowhere")
+	assert.Equal(t, 1, s1graph(t, "visualize", "monday", "--open").code, "there is no program that opens it")
+	assert.Equal(t, outcome{2, "", "s1graph: --open needs a file, and --output - writes none: leave one of them out\n"}, s1graph(t, "visualize", "monday", "--open", "--output", "-"))
 }
