@@ -223,7 +223,7 @@ function filtersOf(kind, columns) {
 
 function fillSelect(select, title, options, chosen) {
   select.replaceChildren(el("option", { value: "" }, `${title}: any`), ...options.filter(([value, , n]) => n > 0 || value === chosen).map(([value, text, n]) =>
-    el("option", { value, selected: value === chosen }, `${visible(text).replaceAll("_", " ")} (${count(n)})`)));
+    el("option", { value, selected: value === chosen }, `${visible(text.length > 60 ? text.slice(0, 59) + "…" : text).replaceAll("_", " ")} (${count(n)})`)));
   select.value = chosen;
 }
 

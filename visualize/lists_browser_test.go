@@ -339,6 +339,9 @@ func fits(t *testing.T, browser context.Context) {
 			"severity": "critical", "open": true, "mitigationStatus": "not_mitigated", "incidentStatus": "in_progress", "siteName": "Berlin Headquarters", "groupName": "Workstations", "identifiedAt": of.At.UnixMilli(),
 		})
 		entities = append(entities, agent, device, user, application)
+		if i == 0 {
+			threat["groupName"] = strings.Repeat("x", 3000)
+		}
 		if i < 9 {
 			relationships = append(relationships, relationship("sentinelone_group_has_agent", "HAS", group, agent, nil))
 		}
