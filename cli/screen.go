@@ -22,10 +22,10 @@ import (
 // writes the rest. After a fault nothing more is written, and flush tells of it.
 type screen struct {
 	to       *bufio.Writer
-	progress *progress  // what is told of what is waited for; nil: nothing is
-	columns  func() int // of the terminal now; 0: no terminal
-	width    int        // in columns, as it was at first; 0: no terminal
-	colours  bool       // never without a width
+	progress *progress // what is told of what is waited for; nil: nothing is
+	terminal bool
+	columns  func() int // of the terminal, which may become wider or narrower; of what is none, 0
+	colours  bool       // never without a terminal
 	live     bool       // nothing is kept back: someone may be watching
 }
 
@@ -61,9 +61,9 @@ func (c *commands) screen(w io.Writer) *screen {
 	if width == nil {
 		width = terminalWidth
 	}
-	s := &screen{to: bufio.NewWriterSize(pipe{w}, 64<<10), width: width(w), columns: func() int { return width(w) }}
+	s := &screen{to: bufio.NewWriterSize(pipe{w}, 64<<10), terminal: width(w) > 0, columns: func() int { return width(w) }}
 	s.live = s.isTerminal()
-	s.colours = s.width > 0 && c.variable("NO_COLOR") == "" && c.variable("TERM") != "dumb"
+	s.colours = s.isTerminal() && c.variable("NO_COLOR") == "" && c.variable("TERM") != "dumb"
 	return s
 }
 
@@ -104,7 +104,7 @@ func (c *commands) variable(name string) string {
 	return value
 }
 
-func (s *screen) isTerminal() bool { return s.width > 0 }
+func (s *screen) isTerminal() bool { return s.terminal }
 
 // colour is what a word is painted with.
 type colour string

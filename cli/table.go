@@ -114,7 +114,7 @@ func (s *screen) columnWidths(header []string, rows [][]string) (widths []int, f
 	if !s.isTerminal() {
 		return wanted, true
 	}
-	room := s.width - border*len(header) - 1
+	room := s.columns() - border*len(header) - 1
 	if widths, fits = narrowed(wanted, least, room); !fits {
 		for i := range least {
 			least[i] = min(least[i], longestWord)
@@ -153,7 +153,7 @@ func (s *screen) blocks(header []string, rows [][]string) {
 	for _, name := range header {
 		widest = max(widest, text.StringWidth(name))
 	}
-	beside := min(widest, s.width/3) + len("  ")
+	beside := min(widest, s.columns()/3) + len("  ")
 	for i, row := range rows {
 		if i > 0 {
 			s.line("")
@@ -193,7 +193,7 @@ func (s *screen) wrap(t string, beside int) string {
 	if !s.isTerminal() {
 		return t
 	}
-	return wrapped(t, max(20, s.width-beside))
+	return wrapped(t, max(20, s.columns()-beside))
 }
 
 // wrapped breaks the lines of a text between words, and words that are longer than a line. go-pretty has such functions, but

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,20 @@ state     waits
 `)
 	on.width = 200
 	assert.Contains(t, on.s1graph(t, "alerts", "list", "--instance", "test").stdout, "│ failed │ soc  │ high     │ agent gone │ DC01 is gone │")
+}
+
+func TestATableIsAsWideAsTheTerminalIsWhenItIsPrinted(t *testing.T) {
+	queueOfLongTexts(t)
+	asked := 0
+	on := invocation{environment: []string{"NO_COLOR=1"}, widths: func(io.Writer) int {
+		if asked++; asked <= 2 { // when the command begins
+			return 200
+		}
+		return 60
+	}}
+	got := on.s1graph(t, "alerts", "list", "--instance", "test").stdout
+	assert.Contains(t, got, "DC01 is gone")
+	assert.LessOrEqual(t, widest(got), 60)
 }
 
 func TestWithoutATerminalNothingIsCutOrWrapped(t *testing.T) {

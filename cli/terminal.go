@@ -29,7 +29,7 @@ func (c *commands) terminal(ctx context.Context) *terminal {
 		io.Reader
 		io.Writer
 	}{keys, c.err}, ""), keys, c.err}
-	_ = t.SetSize(c.err.width, 24) // of which the height does not matter
+	_ = t.SetSize(c.err.columns(), 24) // of which the height does not matter
 	return t
 }
 

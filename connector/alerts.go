@@ -14,6 +14,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/pause"
 	"s1graph/posture"
 	"s1graph/reconcile"
 	"s1graph/steps"
@@ -114,6 +115,7 @@ func (e *evaluator) apply(ctx context.Context, run committed) {
 		e.behind = append(e.behind, id)
 		return
 	}
+	defer pause.Tell(ctx, pause.Wait{What: "evaluating the rules of alerts"})()
 	if err := e.evaluate(ctx, run.Run, &run.summary, run.Manifest().Previous != ""); err != nil {
 		e.behind = []string{id}
 		e.complain(ctx, err)

@@ -146,6 +146,7 @@ func (r *run) do(ctx context.Context) error {
 
 // openLast opens the last committed run, and refuses to go on where it is of something else than this run reads.
 func (r *run) openLast(ctx context.Context) (err error) {
+	defer pause.Tell(ctx, pause.Wait{What: "reading the last run"})()
 	r.last, err = openLast(ctx, r.store)
 	if err != nil {
 		return err

@@ -206,6 +206,7 @@ func (o *Outbox) open(ctx context.Context, readOnly bool) (*file, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, ErrInUse)
 	defer cancel()
+	defer pause.Tell(ctx, pause.Wait{What: "another process has alerts.db"})()
 	for {
 		f := &file{}
 		var info os.FileInfo
