@@ -321,8 +321,14 @@ func noncompliantDevices(reason string) func([]*known) []row {
 				if !evaluated || len(reasons) == 0 || !strings.Contains(strings.Join(reasons, "\n"), reason) {
 					continue
 				}
+				var sites []*entity
+				for _, a := range d.in["sentinelone_agent_protects_device"] {
+					if site, _ := placeOf(a); site != nil {
+						sites = append(sites, site)
+					}
+				}
 				rows = append(rows, row{
-					[]any{d.any("name"), list(reasons...), d.any("osName"), owners(d), at(d.int("lastSeenOn")), g.scope},
+					[]any{d.any("name"), list(reasons...), d.any("osName"), owners(d), names(sites, "name"), at(d.int("lastSeenOn")), g.scope},
 					[]any{desc{int64(len(reasons))}, d.any("name"), d.Key, g.scope},
 				})
 			}

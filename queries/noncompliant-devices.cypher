@@ -13,6 +13,7 @@
 //   reasons   Why it is not compliant.
 //   os        Its operating system.
 //   owners    Who owns it.
+//   sites     Sites of the agents that protect it.
 //   lastSeen  When it was last heard of.
 //   scope     Instance.
 
@@ -24,6 +25,7 @@ RETURN d.name AS device,
        d.nonCompliantReasons AS reasons,
        d.osName AS os,
        COLLECT { MATCH (u:User)-[:OWNS]->(d) RETURN u.name ORDER BY u.name } AS owners,
+       COLLECT { MATCH (s:Site)-[:HAS]->(:Group)-[:HAS]->(:HostAgent)-[:PROTECTS]->(d) RETURN DISTINCT s.name AS site ORDER BY site } AS sites,
        CASE WHEN d.lastSeenOn > 0 THEN datetime({epochMillis: d.lastSeenOn}) END AS lastSeen,
        d._scope AS scope
 ORDER BY size(reasons) DESC, device, d._key, scope
