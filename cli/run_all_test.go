@@ -171,3 +171,19 @@ func TestCheckAllHasARowForEachTenantAndSaysWhatToDo(t *testing.T) {
 		assert.NotEmpty(t, of.Findings)
 	}
 }
+
+func TestTheScreensOfSeveralTenantsAreThoseThatWereLookedAt(t *testing.T) {
+	for _, width := range []int{80, 200} {
+		acme, initech := provider(t, "acme", "globex", "initech")
+		file, err := os.ReadFile("s1graph.yaml")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile("s1graph.yaml", append(file, "posture: [{infected: false, firewallEnabled: true}]\n"...), 0o600))
+		initech.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(403)})
+		on := invocation{width: width, environment: []string{"NO_COLOR=1"}}
+		looksAs(t, "run-all-first", width, on.s1graph(t, "run", "--all"))
+		acme.SetDay(1)
+		for _, command := range []string{"run", "check", "overview", "posture", "changes"} {
+			looksAs(t, command+"-all", width, on.s1graph(t, command, "--all"))
+		}
+	}
+}
