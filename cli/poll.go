@@ -24,11 +24,11 @@ and all instances of a configuration file, each on its own interval and into its
 
     s1graph poll --config s1graph.yaml
 
-Each instance is read at once and then on its interval. A run that fails is tried again after a minute, two,
+Each instance is read at once and then on its interval: the steps that are due (every), applications every 6 hours. A run that fails is tried again after a minute, two,
 four…, and the last graph stands; a run that takes longer than the interval makes the next one be skipped. The
-store is verified with the first run and once a day.
+store is verified once a day.
 
-SIGHUP: run now. SIGTERM or Ctrl-C: end; what is under way commits nothing, or is done within 30 seconds. The same
+SIGHUP: run now, and read all. SIGTERM or Ctrl-C: end; what is under way commits nothing, or is done within 30 seconds. The same
 again: end at once.
 
 The address of --listen serves /healthz, /readyz, /metrics (for Prometheus) and /status (JSON). It is ready when each

@@ -58,7 +58,11 @@ func (r *report) stepsTable() {
 	colours := map[string]colour{"ok": green, "failed": red, "refused": red, "unavailable": yellow, "skipped": faint}
 	var rows []counted
 	for _, step := range r.summary.Steps {
-		rows = append(rows, counted{[]any{step.ID, r.paint(colours[step.State], step.State), seconds(step.Seconds)}, []int64{step.Requests, step.Entities, step.Relationships}})
+		state := step.State
+		if at := step.LastReadAt; !at.IsZero() && (state == string(steps.Skipped) || state == string(steps.Unavailable)) {
+			state += ", last read " + at.Local().Format("2006-01-02 15:04")
+		}
+		rows = append(rows, counted{[]any{step.ID, r.paint(colours[step.State], state), seconds(step.Seconds)}, []int64{step.Requests, step.Entities, step.Relationships}})
 	}
 	r.countedTable([]string{"step", "state", "seconds", "requests", "entities", "relationships"}, rows)
 }

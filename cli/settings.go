@@ -36,7 +36,7 @@ func settingFlag(s config.Setting) cli.Flag {
 	switch s.Kind {
 	case config.Flag:
 		return &cli.BoolFlag{Name: s.FlagName(), Usage: usage, Category: category, DisableDefaultText: true}
-	case config.List, config.Rates:
+	case config.List, config.Rates, config.Intervals:
 		return &cli.StringSliceFlag{Name: s.FlagName(), Usage: usage, Category: category}
 	}
 	return &cli.StringFlag{Name: s.FlagName(), Usage: usage, Category: category, DefaultText: s.Default}
@@ -62,7 +62,7 @@ func (c *commands) complete(ctx *cli.Context, sources config.Sources) config.Sou
 		case !ctx.IsSet(name):
 		case s.Kind == config.Flag:
 			given[s.Key] = strconv.FormatBool(ctx.Bool(name))
-		case s.Kind == config.List || s.Kind == config.Rates:
+		case s.Kind == config.List || s.Kind == config.Rates || s.Kind == config.Intervals:
 			given[s.Key] = strings.Join(ctx.StringSlice(name), ",")
 		default:
 			given[s.Key] = ctx.String(name)

@@ -27,10 +27,11 @@ type Config struct {
 	Description    string
 	Interval       Schedule // when it is polled
 
-	Store        string   // json, or neo4j, which means both
-	Dir          string   // folder of the instance
-	Applications string   // auto, installed, inventory or off
-	Skip         []string // IDs of steps
+	Store        string                   // json, or neo4j, which means both
+	Dir          string                   // folder of the instance
+	Applications string                   // auto, installed, inventory or off
+	Skip         []string                 // IDs of steps
+	Every        map[string]time.Duration // how often polls read a step, by its ID; what is not there has the step's own default
 
 	DeletionGuard DeletionGuard
 	RunDeadline   time.Duration // for one run as a whole; 0: there is none

@@ -648,3 +648,28 @@ func TestFlagsAndVariablesAreCalledAfterTheWordsOfAKey(t *testing.T) {
 		assert.Equal(t, want, names[key], key)
 	}
 }
+
+func TestHowOftenStepsAreReadIsSaidByStep(t *testing.T) {
+	every := map[string]time.Duration{"agents": 15 * time.Minute, "threats": 0, "applications": 48 * time.Hour}
+	const text = "agents=15m,threats=0s,applications=2d"
+	folder(t, map[string]string{"token": "abc", "s1graph.yaml": "every: {agents: 15m, threats: 0s, applications: 2d}"})
+	for name, say := range map[string]func(*config.Sources){
+		"a flag":     func(s *config.Sources) { s.Flags["every"] = text },
+		"a variable": func(s *config.Sources) { s.Environment = append(s.Environment, "S1GRAPH_EVERY="+text) },
+		"the file":   func(s *config.Sources) { s.File = "s1graph.yaml" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := config.Load(sources(say))
+			require.NoError(t, err)
+			assert.Equal(t, every, c.Every)
+		})
+	}
+	for text, fault := range map[string]string{
+		"agents":        "agents: must be how long, such as 15m or 6h, or 0s for every poll",
+		"agents=-5m":    `agents: must be how long, such as 15m or 6h, or 0s for every poll, not "-5m"`,
+		"computers=15m": `must be accounts, sites, groups, agents, threats or applications, not "computers"`,
+	} {
+		_, err := config.Load(sources(func(s *config.Sources) { s.Flags["every"] = text }))
+		assert.ErrorContains(t, err, fault)
+	}
+}

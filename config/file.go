@@ -287,7 +287,9 @@ func content(kind Kind, node ast.Node) (string, bool) {
 	case List:
 		return items(node)
 	case Rates:
-		return pairs(node)
+		return pairs(node, Number)
+	case Intervals:
+		return pairs(node, Duration)
 	}
 	switch n := node.(type) {
 	case *ast.StringNode:
@@ -322,14 +324,14 @@ func items(node ast.Node) (string, bool) {
 	return strings.Join(list, ","), true
 }
 
-func pairs(node ast.Node) (string, bool) {
+func pairs(node ast.Node, of Kind) (string, bool) {
 	mapping, ok := node.(ast.MapNode)
 	if !ok {
 		return "", false
 	}
 	var list []string
 	for entries := mapping.MapRange(); entries.Next(); {
-		number, ok := content(Number, entries.Value())
+		number, ok := content(of, entries.Value())
 		if !ok {
 			return "", false
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"net/url"
 	"os"
@@ -290,6 +291,11 @@ func (l *loader) checkRest() {
 	for _, step := range l.config.Skip {
 		if !slices.Contains(l.sources.Steps, step) {
 			l.fault(l.places["skip"], "%v", must(alternatives(l.sources.Steps), step))
+		}
+	}
+	for _, step := range slices.Sorted(maps.Keys(l.config.Every)) {
+		if !slices.Contains(l.sources.Steps, step) {
+			l.fault(l.places["every"], "%v", must(alternatives(l.sources.Steps), step))
 		}
 	}
 	if l.config.TagAccountName && l.config.AccountName == "" {

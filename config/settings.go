@@ -182,6 +182,10 @@ var settings = []Setting{
 		Default: "DISABLED",
 		apply:   schedule},
 
+	{Key: "every", Kind: Intervals, Group: Polling,
+		Doc:   "how often polls read a step: `STEP=DURATION`, such as applications=12h,agents=15m; 0s: with every poll",
+		apply: intervals(func(d *draft) *map[string]time.Duration { return &d.Every })},
+
 	{Key: "listen", Kind: Text, Group: Serving,
 		Doc:     "`ADDRESS` of /healthz, /readyz, /metrics and /status, which ask for no password; or off",
 		Default: "127.0.0.1:8338",

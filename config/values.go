@@ -24,6 +24,7 @@ const (
 	Duration       // 90s, 1h30m
 	List           // in the file a list; elsewhere joined with commas
 	Schedules      // in the file a string, as ParseSchedule reads it
+	Intervals      // in the file a map from step to duration; elsewhere applications=6h,agents=15m
 	Rates          // in the file a map from path to number; elsewhere /agents=25,/threats=10
 )
 
@@ -40,6 +41,8 @@ func (k Kind) expected() string {
 		return "a duration with its unit, such as 60s, 5m or 30d"
 	case Schedules:
 		return "a time with its unit, such as 30m, a cron expression such as 0 */2 * * *, or DISABLED"
+	case Intervals:
+		return "a map from step to duration, such as {applications: 6h}"
 	case List:
 		return "a list, such as [1, 2]"
 	default:
@@ -200,6 +203,22 @@ func rates(field func(*draft) *map[string]float64) func(*draft, string) error {
 			limits[path] = rate
 		}
 		*field(d) = limits
+		return nil
+	}
+}
+
+func intervals(field func(*draft) *map[string]time.Duration) func(*draft, string) error {
+	return func(d *draft, text string) error {
+		every := map[string]time.Duration{}
+		for item := range strings.SplitSeq(text, ",") {
+			step, duration, _ := strings.Cut(strings.TrimSpace(item), "=")
+			interval, err := parseDuration(duration)
+			if err != nil || interval < 0 {
+				return fmt.Errorf("%s: %w", step, must("how long, such as 15m or 6h, or 0s for every poll", duration))
+			}
+			every[step] = interval
+		}
+		*field(d) = every
 		return nil
 	}
 }

@@ -78,6 +78,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	r.agentsReadAt()
 	r.noteSteps()
 	r.noteReadings(in)
+	r.noteVerified()
 	r.summary.Notices = append(r.summary.Notices, r.summary.Unread(r.summary.StartedAt)...)
 	r.state.Policies = posture.Hash(r.config.Posture)
 	r.summary.DanglingRelationships = outcome.Dangling
@@ -114,6 +115,9 @@ func (r *run) noteSteps() {
 			r.state.ReadAt[id], r.summary.Steps[i].LastReadAt = at, at
 		}
 		said := slices.Contains(r.last.state.Unavailable, id)
+		if said && r.resting[id] {
+			r.summary.Steps[i].State = string(steps.Unavailable)
+		}
 		if result.State == steps.Unavailable && !said {
 			kept := "nothing is known of it"
 			if !at.IsZero() {

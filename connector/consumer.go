@@ -2,7 +2,9 @@ package connector
 
 import (
 	"context"
+	"time"
 
+	"s1graph/config"
 	"s1graph/graph/jsonstore"
 )
 
@@ -36,6 +38,9 @@ type graphStore interface {
 
 	// holds says whether the store is known to hold the graph of a run and nothing else.
 	holds(runID string) bool
+
+	// verified says whether it was compared with what it really holds when it was last asked to hold a run.
+	verified() bool
 }
 
 // committed is a run that was just committed.
@@ -98,6 +103,27 @@ func (r *run) take(c consumer) {
 	if result.behind && r.summary.Status == Complete {
 		r.summary.Status = Partial
 	}
+}
+
+// noteVerified leaves for the next run when the stores were last verified. What is verified while this run is applied it
+// cannot know yet.
+func (r *run) noteVerified() {
+	r.state.VerifiedAt = r.last.state.VerifiedAt
+	for _, c := range r.consumers {
+		if store, isStore := c.(graphStore); isStore && store.verified() {
+			r.state.VerifiedAt = r.summary.StartedAt
+		}
+	}
+}
+
+// VerifiedAt is when the stores of an instance were last verified, as far as its last run knows; zero where it does not.
+func VerifiedAt(c *config.Config) time.Time {
+	run, err := jsonstore.OpenLast(c.Dir)
+	if err != nil {
+		return time.Time{}
+	}
+	was, _ := stateOf(run) // who cannot read it verifies
+	return was.VerifiedAt
 }
 
 // isStored says whether this run writes to stores, and all of them hold the graph of a run.

@@ -51,6 +51,7 @@ type neo4j struct {
 
 	isReadBack bool // the last run is what the database held, or less where somebody edited that
 	applied    bool // it was asked to apply the run of this run
+	isVerified bool // it was compared with what it really holds, and holds what it should
 	result     StoreResult
 	err        error  // of the last time that it was opened or asked to apply
 	keep       string // ID of the run that it holds
@@ -139,6 +140,8 @@ func (n *neo4j) apply(ctx context.Context, run committed) {
 // holds says whether the database is known to hold a run and nothing else.
 func (n *neo4j) holds(runID string) bool { return n.keep == runID && !n.result.Behind }
 
+func (n *neo4j) verified() bool { return n.isVerified }
+
 func (n *neo4j) needs() []string { return []string{n.keep} }
 
 func (n *neo4j) report() report {
@@ -169,6 +172,7 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	n.result.Rows += result.Rows
 	n.err = err
 	n.result.Behind, n.result.Error = err != nil || len(result.Withheld) > 0, ""
+	n.isVerified = n.config.verify && !n.result.Behind
 	n.keep = cmp.Or(result.Run, n.keep)
 	if err != nil {
 		n.result.Error = err.Error()

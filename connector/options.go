@@ -22,6 +22,7 @@ type Options struct {
 	DryRun          bool     // fetch and diff, commit nothing
 	AllowMassDelete bool     // let the deletion guard pass what it would withhold
 	Only            []string // IDs of the steps to run; empty: all but Config.Skip
+	Due             bool     // read what is due by its interval (EveryOf), and leave the rest as it is
 	Verify          bool     // compare Neo4j with what it really holds, and heal it
 	Unattended      bool     // nobody is there who could put Neo4j's configuration right: the run goes on without it
 	Record          string   // folder to write a recording to

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"time"
@@ -43,7 +44,7 @@ func readAt(s *state, outside reconcile.KeySet, of *Summary) overview.ReadAt {
 		case t.Name == agentType:
 			return s.AgentsReadAt, s.Established[t.Name]
 		}
-		return of.StartedAt, s.Established[t.Name]
+		return cmp.Or(s.ReadAt[t.Step], of.StartedAt), s.Established[t.Name]
 	}
 }
 

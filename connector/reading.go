@@ -49,30 +49,36 @@ func (s *state) seenWith(stepID string) []steps.Scope {
 // compareReadings looks, for each step, whether this run reads otherwise than the step was last read, and says so of the
 // steps that it reads.
 func (r *run) compareReadings(in *steps.Input) {
-	var doubted, narrower, wider bool
+	wider := make(map[string]bool)
 	for _, step := range steps.All() {
 		was, with := r.last.state.readingOf(step.ID)
 		isDoubted := in.Scope.Fingerprint != with.Scope.Fingerprint
 		isNarrower := slices.ContainsFunc(r.last.state.seenWith(step.ID), func(s steps.Scope) bool { return !in.Scope.Covers(s, in.AccountBefore) })
-		isWider := !with.Scope.Covers(in.Scope, in.AccountBefore)
-		r.doubted[step.ID] = isDoubted
-		r.last.narrowed[step.ID] = isNarrower
+		r.doubted[step.ID], r.last.narrowed[step.ID] = isDoubted, isNarrower
 		r.last.retagged[step.ID] = with.Tag != r.state.Tag
-		if isWider || was.Baseline || was.Asks != "" && was.Asks != step.Asks() {
-			r.last.baseline[step.ID] = true
-		}
-		if !r.skips(step.ID) {
-			doubted, narrower, wider = doubted || isDoubted, narrower || isNarrower, wider || isWider
-		}
+		wider[step.ID] = !with.Scope.Covers(in.Scope, in.AccountBefore)
+		r.last.baseline[step.ID] = wider[step.ID] || was.Baseline || was.Asks != "" && was.Asks != step.Asks()
 	}
-	if doubted {
+	damaged := r.last.damagedSteps()
+	r.findDue(in, func(step steps.Step) bool {
+		id := step.ID
+		_, with := r.last.state.readingOf(id)
+		source := r.config.Applications
+		return r.doubted[id] || r.last.retagged[id] || r.last.baseline[id] || r.last.restored || slices.Contains(damaged, id) ||
+			r.last.isMappedOtherwise(step) || !with.Scope.SeesTheSame(in.Scope) ||
+			id == "applications" && isSource(source) && source != r.last.source()
+	})
+	isRead := func(is map[string]bool) bool {
+		return slices.ContainsFunc(steps.All(), func(step steps.Step) bool { return is[step.ID] && !r.skips(step.ID) })
+	}
+	if isRead(r.doubted) {
 		r.notice("This run may see another part of the tenant than the last one: the token, its user or its role changed, or the console told only one of the two runs what the token may see. Nothing was deleted; the next run deletes again what is gone.")
 	}
-	if narrower {
+	if isRead(r.last.narrowed) {
 		r.summary.Status = Partial
 		r.notice("This run sees less of the tenant than the last one: what is out of scope is kept as it was.")
 	}
-	if wider {
+	if isRead(wider) {
 		r.notice("This run sees more of the tenant than the last one: what it finds is a baseline, and no change is reported.")
 	}
 }

@@ -35,6 +35,8 @@ type state struct {
 	Unavailable []string             `json:"unavailable,omitempty"`
 	Steps       map[string]reading   `json:"steps,omitempty"` // by ID
 
+	VerifiedAt time.Time `json:"verifiedAt,omitzero"` // when Neo4j was last compared with what it really holds, before this run was committed
+
 	Policies string `json:"policies,omitempty"` // hash of what posture demanded; "" where it demanded nothing
 
 	Tag string `json:"tag,omitempty"` // the account name on every entity

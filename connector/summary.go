@@ -35,6 +35,9 @@ type Summary struct {
 	FinishedAt time.Time `json:"finishedAt"`
 	Status     Status    `json:"status"`
 
+	// NothingDue says that the run was to read what is due and nothing was, so that it committed nothing.
+	NothingDue bool `json:"nothingDue,omitempty"`
+
 	Steps []StepResult `json:"steps"`
 
 	// IncompleteTypes are the types of which nothing was deleted, because not all of it was read. Sorted.

@@ -70,6 +70,7 @@ type run struct {
 	state        state
 	results      []steps.Result
 	counted      map[string]int64 // figures of the overview that are found on the way, by name
+	resting      map[string]bool  // by step: it is not due, and left out
 	doubted      map[string]bool  // by step: the console did not tell what the token may see, now or when it was last read, and another one asked
 	mixed        bool             // while the steps ran, what the token may see changed, or the token did and sees something else
 }
@@ -86,7 +87,7 @@ func newRun(o Options) *run {
 	if clock == nil {
 		clock = time.Now
 	}
-	return &run{o: o, config: o.Config, clock: clock, doubted: make(map[string]bool), counted: map[string]int64{overview.ThreatsReopened: 0}, summary: Summary{
+	return &run{o: o, config: o.Config, clock: clock, resting: make(map[string]bool), doubted: make(map[string]bool), counted: map[string]int64{overview.ThreatsReopened: 0}, summary: Summary{
 		Instance:          o.Config.Instance,
 		Status:            Complete,
 		Steps:             []StepResult{},
@@ -129,6 +130,10 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	err = errors.Join(r.fill(ctx, draft), r.closeRecorder())
+	if errors.Is(err, errNothingDue) {
+		r.summary.NothingDue, err = true, nil
+		return draft.Abort()
+	}
 	if err != nil || r.o.DryRun {
 		return errors.Join(err, draft.Abort())
 	}
@@ -179,6 +184,9 @@ func (r *run) fill(ctx context.Context, draft *jsonstore.Draft) error {
 	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(steps.All(), func(step steps.Step) bool { return !r.skips(step.ID) }) && r.o.Due {
+		return errNothingDue
+	}
 	fresh, err := sorter.New(sorter.Config{Dir: r.store.TempDir(), Types: steps.GraphTypes()})
 	if err != nil {
 		return err
@@ -227,6 +235,7 @@ func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorte
 	results, err := steps.Run(ctx, in, steps.Plan{
 		Steps:    steps.All(),
 		Skip:     r.skips,
+		Rests:    func(id string) bool { return r.resting[id] },
 		Sorter:   fresh,
 		Tags:     tags,
 		Progress: r.o.Progress,
@@ -247,13 +256,6 @@ func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorte
 		err = fmt.Errorf("no step could be read, so nothing is committed: %w", errors.Join(faults...))
 	}
 	return err
-}
-
-func (r *run) skips(id string) bool {
-	if len(r.o.Only) > 0 {
-		return !slices.Contains(r.o.Only, id)
-	}
-	return leavesOut(r.config, id)
 }
 
 // leavesOut says whether a configuration leaves a step out.

@@ -19,8 +19,8 @@ import (
 	"s1graph/s1"
 )
 
-// verifyEvery is how often a store is compared with what it really holds. The first run of a service does it too:
-// who knows what was done to the store while nobody looked.
+// verifyEvery is how often a store is compared with what it really holds; the last run says when that was, also one of a
+// service before this one.
 const verifyEvery = 24 * time.Hour
 
 // instance is one tenant that is polled. One goroutine does so; the others look at how it is doing.
@@ -31,6 +31,7 @@ type instance struct {
 	limiter  *s1.Limiter
 	alerting alerting
 	runNow   chan struct{} // holds a value where a run was asked for while none was under way
+	asked    bool          // the run that is to begin was asked for, and reads all
 	verified time.Time     // when the store was last compared whole
 
 	mu     sync.Mutex
@@ -74,6 +75,7 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 	// Where the last committed run cannot be read, it is as if there were none: the next run has its own means to find
 	// out.
 	i.status.good, _ = connector.ReadSummary(settings.Dir)
+	i.verified = connector.VerifiedAt(settings)
 	return i, nil
 }
 
@@ -92,7 +94,7 @@ func (i *instance) poll(ctx context.Context) {
 		due = i.dueAfter(due, started)
 		next = due.Add(i.jitter(due, i.settings.Interval.Next(due)))
 		tries++
-		if ended.how == committed {
+		if ended.how == committed || ended.how == nothingDue {
 			tries = 0
 		} else {
 			next = i.sooner(next, tries)
@@ -121,6 +123,7 @@ func (i *instance) wait(ctx context.Context, at time.Time) bool {
 		case <-i.runNow:
 			over()
 			i.log.Info("run now")
+			i.asked = true
 			return ctx.Err() == nil
 		case <-i.service.After(min(left, looksAtClock)):
 			over()
@@ -201,6 +204,7 @@ type how int
 
 const (
 	committed   how = iota
+	nothingDue      // nothing was committed, and that is no failure
 	failed          // nothing was committed
 	locked          // another process runs the instance
 	interrupted     // since the service ends
@@ -212,6 +216,7 @@ func (i *instance) run(ctx context.Context) ended {
 		s.activity, s.next = queued, time.Time{}
 		select {
 		case <-i.runNow: // was asked for when it was time anyway
+			i.asked = true
 		default:
 		}
 	})
@@ -224,12 +229,15 @@ func (i *instance) run(ctx context.Context) ended {
 	started := i.service.Now()
 	i.change(func(s *status) { s.activity, s.since, s.progress = running, started, nil })
 	verify := i.settings.HasNeo4j() && started.Sub(i.verified).Abs() >= verifyEvery
-	summary, err := i.sync(ctx, verify)
-	if err == nil && verify && !isBehind(summary) {
+	summary, err := i.sync(ctx, verify, !i.asked)
+	i.asked = false
+	if err == nil && verify && !isBehind(summary) && !summary.NothingDue {
 		i.verified = started
 	}
 	e := ended{summary: summary, err: err, took: i.service.Now().Sub(started)}
 	switch {
+	case err == nil && summary.NothingDue:
+		e.how = nothingDue
 	case err != nil && ctx.Err() != nil:
 		e.how = interrupted
 	case connector.IsLocked(err):
@@ -247,7 +255,7 @@ func isBehind(summary connector.Summary) bool {
 }
 
 // sync calls Config.Sync. A panic in it is an error as others are, but that the stack is logged.
-func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Summary, err error) {
+func (i *instance) sync(ctx context.Context, verify, due bool) (summary connector.Summary, err error) {
 	started := i.service.Now().UTC()
 	panicked := false
 	defer func() {
@@ -273,7 +281,7 @@ func (i *instance) sync(ctx context.Context, verify bool) (summary connector.Sum
 	}()
 	observed := s1.WithObserver(ctx, func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
 	return i.service.Sync(observed, connector.Options{
-		Config: i.settings, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.engine,
+		Config: i.settings, Due: due, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.engine,
 		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
 	})
 }
@@ -309,6 +317,9 @@ func (i *instance) progress(e connector.Event) {
 func (i *instance) note(e ended) {
 	switch e.how {
 	case interrupted:
+	case nothingDue:
+		i.service.metrics.notDue.WithLabelValues(i.settings.Instance).Inc()
+		i.change(func(s *status) { s.failedInRow = 0 })
 	case locked:
 		i.skip(1)
 	case failed:
@@ -331,6 +342,10 @@ func (i *instance) logRun(e ended, next time.Time) {
 	if e.how == locked {
 		// Somebody runs it by hand: the graph is being brought up to date, and nothing has failed.
 		i.log.Warn("run skipped: another process runs the instance", "reason", e.err.Error(), "next", next)
+		return
+	}
+	if e.how == nothingDue {
+		i.log.Info("nothing is due", "seconds", e.took.Seconds(), "next", next)
 		return
 	}
 	s := e.summary

@@ -20,8 +20,8 @@ import (
 // of labels come from the configuration, the data model and the API description, so that there are few; nothing that
 // was written in a tenant is among them.
 type metrics struct {
-	registry                                                   *prometheus.Registry
-	runs, skipped, requests, retries, changes, alerts, movedOn *prometheus.CounterVec
+	registry                                                           *prometheus.Registry
+	runs, skipped, notDue, requests, retries, changes, alerts, movedOn *prometheus.CounterVec
 }
 
 func newMetrics(version string) *metrics {
@@ -33,6 +33,7 @@ func newMetrics(version string) *metrics {
 	}
 	m.runs = counter("s1graph_runs_total", "Runs by how they ended: complete, partial or failed.", "status")
 	m.skipped = counter("s1graph_runs_skipped_total", "Runs that were due and were skipped, since the one before was still under way or another process ran the instance.")
+	m.notDue = counter("s1graph_polls_nothing_due_total", "Polls at which no step was due, so that nothing was committed.")
 	m.requests = counter("s1graph_requests_total", "Requests to the Management API by path and status, none being no whole answer.", "path", "status")
 	m.retries = counter("s1graph_request_retries_total", "Requests that were sent again, by path and the status that made it necessary.", "path", "status")
 	m.changes = counter("s1graph_changes_total", "Changes by type and kind. Those of a baseline count as created, updated or deleted too.", "type", "kind")
@@ -97,6 +98,7 @@ func (m *metrics) watch(s *Service) {
 			m.runs.WithLabelValues(i.settings.Instance, string(status))
 		}
 		m.skipped.WithLabelValues(i.settings.Instance)
+		m.notDue.WithLabelValues(i.settings.Instance)
 		for _, consumer := range []string{"alerts", "neo4j"} {
 			m.movedOn.WithLabelValues(i.settings.Instance, consumer)
 		}
@@ -136,6 +138,9 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 	for _, step := range state.good.Steps {
 		tell("s1graph_step_state", "1 for the state that a step of the last good run ended in: ok, failed, refused, unavailable or skipped.", 1,
 			"step", step.ID, "state", step.State)
+		if at := step.LastReadAt; !at.IsZero() {
+			tell("s1graph_step_read_age_seconds", "Seconds since a step was last read whole, by this run or an earlier one.", now.Sub(at).Seconds(), "step", step.ID)
+		}
 	}
 	for name, n := range state.good.WithheldDeletions {
 		tell("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", float64(n), "type", name)

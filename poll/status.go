@@ -55,6 +55,8 @@ type GoodRun struct {
 	Status     connector.Status `json:"status"`
 	StartedAt  time.Time        `json:"startedAt"`
 	FinishedAt time.Time        `json:"finishedAt"`
+
+	LastRead map[string]time.Time `json:"lastRead,omitempty"` // by step: when it was last read whole, by this run or an earlier one
 }
 
 // Status is how the service is doing now.
@@ -86,7 +88,12 @@ func (i *instance) describe(now time.Time) InstanceStatus {
 		d.LastRun = &state.last
 	}
 	if good := state.good; good.Run != "" {
-		d.LastGoodRun = &GoodRun{good.Run, good.Status, good.StartedAt, good.FinishedAt}
+		d.LastGoodRun = &GoodRun{good.Run, good.Status, good.StartedAt, good.FinishedAt, make(map[string]time.Time)}
+		for _, step := range good.Steps {
+			if !step.LastReadAt.IsZero() {
+				d.LastGoodRun.LastRead[step.ID] = step.LastReadAt
+			}
+		}
 	}
 	return d
 }
@@ -95,7 +102,11 @@ func (i *instance) describe(now time.Time) InstanceStatus {
 // service before this one, and not while three times have come at which there should have been another one.
 func (i *instance) unready(s status, now time.Time) string {
 	var reason string
-	switch late := i.settings.Interval.Nth(s.good.FinishedAt, 3); {
+	late := i.settings.Interval.Nth(s.good.FinishedAt, 3)
+	if rests := s.good.FinishedAt.Add(3 * connector.ShortestOf(i.settings)); rests.After(late) { // polls between commit nothing
+		late = rests
+	}
+	switch {
 	case s.good.FinishedAt.IsZero():
 		reason = "no run was committed yet"
 	case s.good.FinishedAt.After(now.Add(24 * time.Hour)):

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -39,6 +40,7 @@ var applications = Step{
 	ID:        "applications",
 	Name:      "Applications",
 	DependsOn: []string{"agents"},
+	Every:     6 * time.Hour,
 	Lists:     []List{installedList},
 	Types:     []*model.Description{entities.Application.Description(), relationships.DeviceHasApplication.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {

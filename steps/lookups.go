@@ -142,6 +142,14 @@ func (l *lookups) device(agentID, uuid string) string {
 	return l.agents[agentID].device
 }
 
+// forgetAgents forgets what Seed told of agents, since they are read now.
+func (l *lookups) forgetAgents() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.agents)
+	clear(l.agentOfUUID)
+}
+
 func (l *lookups) addMoved(agentIDs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

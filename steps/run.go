@@ -20,6 +20,7 @@ import (
 type Plan struct {
 	Steps    []Step
 	Skip     func(stepID string) bool
+	Rests    func(stepID string) bool // of a skipped step whether it may be read if another one turns out to need it; nil: none
 	Sorter   *sorter.Sorter
 	Tags     []graph.Property // put on every entity
 	Progress func(Progress)   // called from several goroutines, one call at a time
@@ -51,9 +52,20 @@ type Result struct {
 // Run runs the steps, each as soon as those that it depends on have ended, however they ended. What
 // bounds the load is the client: a bounded pool of steps that wait for each other would deadlock.
 //
-// The results are in the order of plan.Steps. The error is what makes all steps pointless: the context
+// A step that rests is read after them where what they read turns out to need it. The results are in the order of
+// plan.Steps. The error is what makes all steps pointless: the context
 // was cancelled, the token was refused, or records could not be kept.
 func Run(ctx context.Context, in *Input, plan Plan) ([]Result, error) {
+	in.wanted.rests = plan.Rests
+	results, err := runAll(ctx, in, plan)
+	if err == nil {
+		err = in.readWanted(ctx, plan, results)
+	}
+	return results, err
+}
+
+// runAll runs the steps of a plan.
+func runAll(ctx context.Context, in *Input, plan Plan) ([]Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done := make(map[string]chan struct{}, len(plan.Steps))
@@ -73,7 +85,9 @@ func Run(ctx context.Context, in *Input, plan Plan) ([]Result, error) {
 		running.Go(func() {
 			defer close(done[step.ID])
 			for _, id := range step.DependsOn {
-				<-done[id]
+				if done[id] != nil { // else it ended before
+					<-done[id]
+				}
 			}
 			result, err := runStep(ctx, in, step, plan, report)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"s1graph/graph"
 	"s1graph/model"
@@ -22,6 +23,12 @@ type Step struct {
 	ID        string // such as agents; also the name of its folder among the graph files
 	Name      string // such as Agents, for people
 	DependsOn []string
+
+	// Every is how often polls read it where the configuration does not say that; 0: each of them does.
+	Every time.Duration
+
+	// ReadAlone says that polls read it without those that it depends on, where these are not due.
+	ReadAlone bool
 
 	// Lists are what Run reads of the console.
 	Lists []List
@@ -99,6 +106,7 @@ type Input struct {
 	// then hold what /sites says of them, and must not lose what is known from before.
 	AccountsOfSites bool
 
+	wanted         *wanted
 	lists          []List // of all steps, with those that stand in for others
 	lookups        lookups
 	listed         listed
@@ -109,7 +117,7 @@ type Input struct {
 
 // NewInput makes an Input ready to use of what the connector knows.
 func NewInput(ctx context.Context, in Input) (*Input, error) {
-	in.lookups = newLookups()
+	in.lookups, in.wanted = newLookups(), new(wanted)
 	in.types = graph.TypesByName(in.Last)
 	in.model = make(map[string]*model.Description)
 	for _, d := range Model() {
