@@ -243,9 +243,9 @@ func (w *waiting) left(now time.Time) time.Duration { return w.Lasts - now.Sub(w
 func (w *waiting) words(now time.Time) string {
 	words := harmless.Text(w.What)
 	if w.Lasts > 0 {
-		words += " in " + inSeconds((max(0, w.left(now)) + time.Second - 1).Truncate(time.Second))
+		words += " in " + inSeconds(max(0, w.left(now)))
 	} else {
-		words += " for " + inSeconds(now.Sub(w.began))
+		words += " for " + inSeconds(now.Sub(w.began).Truncate(time.Second))
 	}
 	if w.Why != "" {
 		words += ": " + harmless.Text(w.Why)
@@ -271,5 +271,5 @@ func (s *stepProgress) words(now time.Time) string {
 	return words
 }
 
-// inSeconds is a time in whole seconds, such as 1m5s.
-func inSeconds(d time.Duration) string { return d.Round(time.Second).String() }
+// inSeconds is a time in whole seconds, the last of which has begun, such as 1m5s.
+func inSeconds(d time.Duration) string { return (d + time.Second - 1).Truncate(time.Second).String() }

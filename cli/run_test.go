@@ -149,6 +149,9 @@ func TestABusyDayIsListedWithWhatChanged(t *testing.T) {
 	got := with.s1graph(t, "run")
 	require.Zero(t, got.code, got.stderr)
 	assert.Regexp(t, `(?m)^agent\n(  [+~>] .*\n|  … and .*\n)+  - \S+\n`, got.stdout)
+	verbose := with.s1graph(t, "run", "--dry-run", "--verbose").stdout
+	assert.Regexp(t, `(?m)^STEP +STATE +SECONDS +REQUESTS +ENTITIES +RELATIONSHIPS$`, verbose)
+	assert.Regexp(t, `(?m)^agents +ok +\d+\.\d +\d+ +\d+ +\d+$`, verbose)
 	all := with.s1graph(t, "changes", "--type", "agent").stdout // of each change a run prints a line
 	for _, id := range server.Plan(1).IDs(s1test.AgentNew) {
 		assert.Regexp(t, `(?m)^  \+ \S+  sentinelone_agent:`+id+`$`, all)
