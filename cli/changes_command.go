@@ -201,6 +201,11 @@ func (f changeFilter) row(ctx context.Context, dir string) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if all.kept == 0 { // which is no count where there is no run either
+		if _, err := lastRunIn(dir); err != nil {
+			return nil, err
+		}
+	}
 	cells := []any{int64(all.runs), all.byOp[graph.Created], all.byOp[graph.Updated], all.byOp[graph.Deleted], all.byOp[graph.Rekeyed], nil}
 	if all.runs > 0 {
 		cells[5] = all.latest
