@@ -19,6 +19,7 @@ import (
 var allowed = map[string][]string{
 	"harmless":         {},
 	"pause":            {},
+	"plural":           {},
 	"token":            {},
 	"s1":               {"pause", "token"},
 	"s1/replay":        {"s1"},
@@ -30,7 +31,7 @@ var allowed = map[string][]string{
 	"model":            {"s1", "graph"},
 	"entities":         {"s1", "graph", "model"},
 	"relationships":    {"s1", "graph", "model", "entities"},
-	"steps":            {"s1", "graph", "graph/sorter", "model", "entities", "relationships"},
+	"steps":            {"plural", "s1", "graph", "graph/sorter", "model", "entities", "relationships"},
 	"reconcile":        {"graph", "model", "entities"},
 	"queries":          {},
 	"docs":             {"graph", "model", "entities", "steps", "queries", "alerts", "alerts/delivery"},
@@ -39,13 +40,13 @@ var allowed = map[string][]string{
 	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox", "harmless"},
 	"alerts/delivery":  {"config", "alerts/outbox", "pause", "harmless"},
 	"alerts/outbox":    {"pause"},
-	"connector":        {"s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "pause"},
+	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "pause"},
 	"poll":             {"s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps", "overview"},
-	"check":            {"s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
+	"check":            {"plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
 		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture", "overview",
-		"alerts", "alerts/delivery", "alerts/outbox", "poll", "check", "visualize", "harmless", "pause",
+		"alerts", "alerts/delivery", "alerts/outbox", "poll", "check", "visualize", "harmless", "plural", "pause",
 	},
 	"": {"cli"},
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"s1graph/config"
+	"s1graph/plural"
 	"s1graph/s1"
 )
 
@@ -95,12 +96,12 @@ func (c *checker) rateLimits(a answers) {
 	n := c.tooMany.Load()
 	for _, l := range a.lists {
 		if kindOf(l.err) == limited {
-			c.fault(subject, fmt.Sprintf("the console refused %d requests as too many, and %s went without an answer", n, l.Path), others)
+			c.fault(subject, fmt.Sprintf("the console refused %s as too many, and %s went without an answer", plural.Of(n, "request"), l.Path), others)
 			return
 		}
 	}
 	if n > 0 {
-		c.warn(subject, fmt.Sprintf("the console refused %d requests as too many", n), others)
+		c.warn(subject, fmt.Sprintf("the console refused %s as too many", plural.Of(n, "request")), others)
 		return
 	}
 	c.ok(subject, "none met")

@@ -135,7 +135,7 @@ func TestAFaultSaysWhatToDo(t *testing.T) {
 		}, "list /agents", check.Warning, "scope looks too narrow"},
 		"too many requests": {func(s *s1test.Server, _ *check.Options) {
 			s.Break(s1test.Fault{Path: "/groups", Times: 1, Effect: s1test.TooManyRequests("0")})
-		}, "rate limits", check.Warning, "refused 1 requests"},
+		}, "rate limits", check.Warning, "refused 1 request"},
 		"a clock that is wrong": {func(_ *s1test.Server, o *check.Options) {
 			o.Clock = func() time.Time { return time.Now().Add(7 * time.Minute) }
 		}, "clock", check.Warning, "7m"},

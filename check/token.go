@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"s1graph/plural"
 	"s1graph/s1"
 )
 
@@ -130,7 +131,7 @@ func (c *checker) expiry(user s1.User) {
 
 func inDays(d time.Duration) string {
 	if d < 48*time.Hour {
-		return fmt.Sprintf("%d hours", int(d.Hours()))
+		return plural.Of(int(d.Hours()), "hour")
 	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	return plural.Of(int(d.Hours()/24), "day")
 }

@@ -15,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/harmless"
+	"s1graph/plural"
 )
 
 func (c *commands) alerts() *cli.Command {
@@ -94,7 +95,7 @@ They keep their IDs. s1graph poll sends them within half a minute; without it, t
 				if n == 1 {
 					wait = "waits"
 				}
-				return plural(n, "alert") + " " + wait + " again: s1graph poll, or the next s1graph run, sends what waits."
+				return plural.Of(n, "alert") + " " + wait + " again: s1graph poll, or the next s1graph run, sends what waits."
 			})
 		}),
 	}
@@ -118,7 +119,7 @@ It asks first, unless --yes is given. Failed alerts that are older than deadAler
 		}, folderFlags()...),
 		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			return c.changeDead(ctx, settings, "They will never be sent. Type yes to drop them:", (*outbox.Tx).Drop, func(n int) string {
-				return plural(n, "alert") + " dropped."
+				return plural.Of(n, "alert") + " dropped."
 			})
 		}),
 	}
@@ -210,9 +211,9 @@ func conclusionOfAlerts(listed, dead int) string {
 	case listed == 0:
 		return "No such alerts: all have been delivered."
 	case dead > 0:
-		return plural(dead, "alert") + " of " + plural(listed, "alert") + " failed; s1graph alerts retry sends them again."
+		return plural.Of(dead, "alert") + " of " + plural.Of(listed, "alert") + " failed; s1graph alerts retry sends them again."
 	}
-	return plural(listed, "alert") + " not delivered yet."
+	return plural.Of(listed, "alert") + " not delivered yet."
 }
 
 // listedAlert is an alert as --json prints it.

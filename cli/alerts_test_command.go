@@ -15,6 +15,7 @@ import (
 	"s1graph/graph/jsonstore"
 	"s1graph/harmless"
 	"s1graph/pause"
+	"s1graph/plural"
 )
 
 // alertsTest shows what a rule would have said.
@@ -128,7 +129,7 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 				return err
 			}
 		}
-		c.out.line("\n%s sent.", plural(len(messages), "message"))
+		c.out.line("\n%s sent.", plural.Of(len(messages), "message"))
 	}
 	return c.out.flush()
 }

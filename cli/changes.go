@@ -10,6 +10,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/harmless"
+	"s1graph/plural"
 	"s1graph/steps"
 )
 
@@ -38,7 +39,7 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 	const most = 12
 	for i, name := range c.Changed {
 		if i == most {
-			lines = append(lines, fmt.Sprintf("      … and %d more properties", len(c.Changed)-most))
+			lines = append(lines, fmt.Sprintf("      … and %s", plural.Of(len(c.Changed)-most, "more property")))
 			break
 		}
 		if name == "displayName" && slices.Contains(c.Changed, "name") {
@@ -157,7 +158,7 @@ func (s *screen) countsTable(counts map[string]graph.Counts) {
 		if len(rows) == 0 {
 			nothing = "Nothing changed. "
 		}
-		s.sentence("%sOnly volatile properties, such as last seen, changed in %s.", nothing, plural(int(touched), "record"))
+		s.sentence("%sOnly volatile properties, such as last seen, changed in %s.", nothing, plural.Of(int(touched), "record"))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/plural"
 	"s1graph/queries"
 )
 
@@ -238,7 +239,7 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter, l
 		return err
 	}
 	if older > 0 {
-		c.complain(fmt.Sprintf("these are the newest %d of %d changes", all.changes()-older, all.changes()))
+		c.complain(fmt.Sprintf("printed: the newest %d of %d changes", all.changes()-older, all.changes()))
 	}
 	if c.out.isTerminal() && !ctx.Bool("json") {
 		c.out.sentence("%s", conclusionOfLog(all.changes(), all.runs, all.kept))
@@ -249,9 +250,9 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter, l
 func conclusionOfLog(changes int64, runs, kept int) string {
 	switch {
 	case changes > 0:
-		return fmt.Sprintf("\nChanges: %d, made by %d of the %d runs whose changes are kept.", changes, runs, kept)
+		return fmt.Sprintf("\n%s in %s, of %d whose changes are kept.", plural.Of(changes, "change"), plural.Of(runs, "run"), kept)
 	case kept > 0:
-		return fmt.Sprintf("No such changes in the %d runs whose changes are kept.", kept)
+		return fmt.Sprintf("No such changes in the %s whose changes are kept.", plural.Of(kept, "run"))
 	}
 	return "No changes are kept: no run has found any yet, or they are older than changesKept."
 }

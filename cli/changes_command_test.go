@@ -85,7 +85,7 @@ group_has_agent
 `, started[0].Format(time.RFC3339), runs[0].ID, started[2].Format(time.RFC3339), runs[1].ID), ""}, got)
 
 	terminal := invocation{width: 100, environment: []string{"TERM=dumb"}}.s1graph(t, "changes", "--instance", "test")
-	assert.Equal(t, got.stdout+"\nChanges: 3, made by 2 of the 2 runs whose changes are kept.\n", terminal.stdout)
+	assert.Equal(t, got.stdout+"\n3 changes in 2 runs, of 2 whose changes are kept.\n", terminal.stdout)
 }
 
 func TestTheNewestChangesCanBeAskedFor(t *testing.T) {
@@ -93,7 +93,7 @@ func TestTheNewestChangesCanBeAskedFor(t *testing.T) {
 	got := s1graph(t, "changes", "--instance", "test", "--limit", "2", "--json")
 	assert.Equal(t, 2, strings.Count(got.stdout, "\n"))
 	assert.NotContains(t, got.stdout, "sentinelone_agent:1")
-	assert.Equal(t, "s1graph: these are the newest 2 of 3 changes\n", got.stderr)
+	assert.Equal(t, "s1graph: printed: the newest 2 of 3 changes\n", got.stderr)
 	all := s1graph(t, "changes", "--instance", "test")
 	for _, limit := range []string{"3", "4", "0"} {
 		assert.Equal(t, all, s1graph(t, "changes", "--instance", "test", "--limit", limit))
@@ -189,7 +189,7 @@ func TestWhereNothingChangedAPipeGetsNothing(t *testing.T) {
 	runsOf(t, nil, []graph.Change{gone("1", "A")})
 	assert.Equal(t, outcome{}, s1graph(t, "changes", "--instance", "test", "--since", "1m"))
 	assert.Equal(t, outcome{}, s1graph(t, "changes", "--instance", "test", "--since", "1m", "--json"))
-	assert.Equal(t, "No such changes in the 1 runs whose changes are kept.\n",
+	assert.Equal(t, "No such changes in the 1 run whose changes are kept.\n",
 		invocation{width: 80}.s1graph(t, "changes", "--instance", "test", "--since", "1m").stdout)
 	runsOf(t, nil)
 	assert.Equal(t, "No changes are kept: no run has found any yet, or they are older than\nchangesKept.\n",

@@ -11,6 +11,7 @@ import (
 	"s1graph/check"
 	"s1graph/config"
 	"s1graph/harmless"
+	"s1graph/plural"
 )
 
 func (c *commands) check() *cli.Command {
@@ -119,16 +120,9 @@ func summaryOf(faults, warnings int) string {
 	case faults == 0 && warnings == 0:
 		return "All is well."
 	case faults == 0:
-		return fmt.Sprintf("It works, with %s.", plural(warnings, "warning"))
+		return fmt.Sprintf("It works, with %s.", plural.Of(warnings, "warning"))
 	case warnings == 0:
-		return fmt.Sprintf("It does not work: %s.", plural(faults, "fault"))
+		return fmt.Sprintf("It does not work: %s.", plural.Of(faults, "fault"))
 	}
-	return fmt.Sprintf("It does not work: %s and %s.", plural(faults, "fault"), plural(warnings, "warning"))
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("It does not work: %s and %s.", plural.Of(faults, "fault"), plural.Of(warnings, "warning"))
 }

@@ -125,7 +125,7 @@ func TestWithheldDeletionsPassOnceTheyAreAccepted(t *testing.T) {
 	mend = server.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(403)})
 	waiting := with.s1graph(t, "run")
 	assert.Equal(t, 3, waiting.code)
-	assert.Contains(t, waiting.stdout, "! 12 accepted deletions of sentinelone_threat wait for a run that reads all of that list.")
+	assert.Contains(t, waiting.stdout, "! Waiting for a run that reads all of their list: 12 accepted deletions of sentinelone_threat.")
 	assert.Regexp(t, `^Accepted before, and waiting for a run that reads these lists whole:\nTYPE +NUMBER +NAMES\nthreat +12 [^\n]*\n\nNothing is withheld`, with.s1graph(t, "accept-deletions").stdout)
 	mend()
 	server.Break(s1test.Fault{Path: "/threats", Effect: s1test.EmptyList()})

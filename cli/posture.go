@@ -16,6 +16,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph/jsonstore"
 	"s1graph/harmless"
+	"s1graph/plural"
 	"s1graph/posture"
 )
 
@@ -80,7 +81,7 @@ func (c *commands) onePosture(ctx *cli.Context, settings *config.Config) error {
 	devices := func(all bool) ([]device, error) {
 		devices, err := devicesOf(ctx.Context, run, all)
 		if limit := int(ctx.Int64("limit")); limit > 0 && len(devices) > limit {
-			c.complain(fmt.Sprintf("these are the first %d of %s", limit, plural(len(devices), "device")))
+			c.complain(fmt.Sprintf("printed: the first %d of %s", limit, plural.Of(len(devices), "device")))
 			devices = devices[:limit]
 		}
 		return devices, err
@@ -244,7 +245,7 @@ func (s *screen) printPosture(t tally, devices func(all bool) ([]device, error))
 		return nil
 	}
 	failing := t.devices - t.compliant
-	s.sentence("Of %s, %s compliant (%d %%) and %s not, as of %s.", plural(t.devices, "device"),
+	s.sentence("Of %s, %s compliant (%d %%) and %s not, as of %s.", plural.Of(t.devices, "device"),
 		s.paint(green, areOf(t.compliant)), t.percent(), s.paint(red, areOf(failing)), t.at.Format(time.RFC3339))
 	if failing == 0 {
 		return nil

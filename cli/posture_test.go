@@ -82,7 +82,7 @@ func TestTheFirstDevicesOfPostureCanBeAskedFor(t *testing.T) {
 	assert.Contains(t, got.stdout, "Of 3 devices, 1 is compliant")
 	assert.Contains(t, got.stdout, "AARDVARK")
 	assert.NotContains(t, got.stdout, "Beta")
-	assert.Equal(t, "s1graph: these are the first 1 of 2 devices\n", got.stderr)
+	assert.Equal(t, "s1graph: printed: the first 1 of 2 devices\n", got.stderr)
 	assert.Equal(t, 2, strings.Count(s1graph(t, "posture", "--instance", "test", "--limit", "2", "--json").stdout, "\n"))
 	assert.Equal(t, outcome{2, "", "s1graph: --all and --limit contradict each other: give one of them\n"}, s1graph(t, "posture", "--all", "--limit", "1"))
 }

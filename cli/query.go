@@ -21,6 +21,7 @@ import (
 	"s1graph/graph/neo4jstore"
 	"s1graph/harmless"
 	"s1graph/pause"
+	"s1graph/plural"
 	"s1graph/queries"
 )
 
@@ -262,7 +263,7 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 		return err
 	}
 	if limit, limited := s.arguments["limit"].(int64); limited && int64(answer.count()) == limit {
-		c.complain(fmt.Sprintf("these are the first %d rows, and there may be more: --limit %d shows them", limit, max(10*limit, 100)))
+		c.complain(fmt.Sprintf("printed: %s, and there may be more: --limit %d shows them", plural.Of(limit, "row"), max(10*limit, 100)))
 	}
 	return c.out.flush()
 }

@@ -128,7 +128,7 @@ SERVER,,,,,0,` + scope + `
 
 	few := with.s1graph(t, "query", "unprotected-devices", "--csv", "--scope", scope, "--param", "limit=1")
 	assert.Equal(t, 2, strings.Count(few.stdout, "\n"))
-	assert.Equal(t, "s1graph: these are the first 1 rows, and there may be more: --param limit=100 shows them\n", few.stderr)
+	assert.Equal(t, "s1graph: printed: 1 row, and there may be more: --limit 100 shows them\n", few.stderr)
 }
 
 func TestHostileNamesDoNoHarmInAnyForm(t *testing.T) {
@@ -211,7 +211,7 @@ func TestAStatementCanStandInAFileAndItsRowsBeLimited(t *testing.T) {
 	require.Equal(t, outcome{0, "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n", ""}, want)
 	assert.Equal(t, want, with.s1graph(t, "query", "--json", "--file", "three.cypher"))
 	assert.Equal(t, want, with.s1graph(t, "query", "--json", "--limit", "0", "--file", "three.cypher"))
-	assert.Equal(t, outcome{0, "{\"n\":1}\n{\"n\":2}\n", "s1graph: these are the first 2 rows, and there may be more: --limit 100 shows them\n"},
+	assert.Equal(t, outcome{0, "{\"n\":1}\n{\"n\":2}\n", "s1graph: printed: 2 rows, and there may be more: --limit 100 shows them\n"},
 		with.s1graph(t, "query", "--json", "--limit", "2", "--file", "three.cypher"))
 	with.stdin = three
 	assert.Equal(t, want, with.s1graph(t, "query", "--json", "--file", "-"))

@@ -10,6 +10,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/harmless"
+	"s1graph/plural"
 	"s1graph/steps"
 )
 
@@ -139,11 +140,11 @@ func (r *report) notices() (notices []string) {
 		notices = append(notices, fmt.Sprintf("Incomplete: %s. Nothing of them was deleted; a later run that reads all of it makes up for that.", strings.Join(shortTypes(types), ", ")))
 	}
 	for _, name := range sortedKeys(r.summary.WithheldDeletions) {
-		notices = append(notices, fmt.Sprintf("Withheld: %d deletions of %s, more than the deletion guard lets pass. If they are really gone, run%s with --allow-mass-delete, or let the next run pass with s1graph accept-deletions%s.", r.summary.WithheldDeletions[name], shortType(name), r.which, r.which))
+		notices = append(notices, fmt.Sprintf("Withheld: %s of %s, more than the deletion guard lets pass. If they are really gone, run%s with --allow-mass-delete, or let the next run pass with s1graph accept-deletions%s.", plural.Of(r.summary.WithheldDeletions[name], "deletion"), shortType(name), r.which, r.which))
 	}
 	notices = append(notices, r.summary.Notices...)
 	if n := r.summary.DanglingRelationships; n > 0 {
-		notices = append(notices, fmt.Sprintf("Left out: %d relationships with an end that the console does not list.", n))
+		notices = append(notices, fmt.Sprintf("Left out: %s with an end that the console does not list.", plural.Of(n, "relationship")))
 	}
 	return notices
 }
@@ -173,7 +174,7 @@ func (r *report) closing() string {
 	where := "The graph is in " + folder
 	for _, store := range r.summary.Stores {
 		if !store.Behind {
-			where += fmt.Sprintf(" and in %s (%s written, %ss)", storeNames[store.Name], plural(int(store.Rows), "change"), seconds(store.Seconds))
+			where += fmt.Sprintf(" and in %s (%s written, %ss)", storeNames[store.Name], plural.Of(int(store.Rows), "change"), seconds(store.Seconds))
 		}
 	}
 	if r.summary.Status == connector.Partial {

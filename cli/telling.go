@@ -8,6 +8,7 @@ import (
 	"s1graph/alerts/delivery"
 	"s1graph/connector"
 	"s1graph/pause"
+	"s1graph/plural"
 )
 
 // syncAndTell makes a run, and tells people of what it found, unless that is of a tenant of the past, or of none.
@@ -51,6 +52,6 @@ func deliver(ctx context.Context, deliverer *delivery.Deliverer, summary *connec
 	case err != nil:
 		summary.Notices = append(summary.Notices, "Alerts could not be delivered, and wait: "+err.Error()+".")
 	case left > 0:
-		summary.Notices = append(summary.Notices, plural(left, "alert")+" could not be delivered yet: the next run or poll tries again, and s1graph alerts list shows why.")
+		summary.Notices = append(summary.Notices, plural.Of(left, "alert")+" could not be delivered yet: the next run or poll tries again, and s1graph alerts list shows why.")
 	}
 }

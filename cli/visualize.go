@@ -22,6 +22,7 @@ import (
 	"s1graph/harmless"
 	"s1graph/overview"
 	"s1graph/pause"
+	"s1graph/plural"
 	"s1graph/visualize"
 )
 
@@ -194,9 +195,9 @@ func (c *commands) writePage(ctx *cli.Context, page visualize.Page) error {
 	if ctx.Bool("open") {
 		next = ""
 	}
-	c.out.line("%s is written: %s%d entities, %d relationships, %.1f MB.%s", harmless.Text(output), of, report.Entities, report.Relationships, float64(size)/1e6, next)
+	c.out.line("%s is written: %s%s, %s, %.1f MB.%s", harmless.Text(output), of, plural.Of(report.Entities, "entity"), plural.Of(report.Relationships, "relationship"), float64(size)/1e6, next)
 	if report.Dangling > 0 {
-		c.out.line("Left out: %d relationships with an end that the graph does not have.", report.Dangling)
+		c.out.line("Left out: %s with an end that the graph does not have.", plural.Of(report.Dangling, "relationship"))
 	}
 	if report.NoDetails {
 		c.out.line("Left out: the properties of relationships, of which there are more than %d.", visualize.DefaultMostDetails)

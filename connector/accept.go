@@ -15,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/plural"
 	"s1graph/reconcile"
 	"s1graph/steps"
 )
@@ -200,7 +201,7 @@ func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reco
 		return err
 	}
 	for _, t := range types {
-		r.notice("%d accepted deletions of %s wait for a run that reads all of that list.", t.Number, t.Type)
+		r.notice("Waiting for a run that reads all of their list: %s of %s.", plural.Of(t.Number, "accepted deletion"), t.Type)
 	}
 	r.state.Taken = r.accepted.taken
 	err = errors.Join(

@@ -304,7 +304,7 @@ func TestWhatWasAcceptedWaitsUntilItsListIsReadWhole(t *testing.T) {
 				require.NoError(t, result.err)
 				assert.Len(t, ofType(c.graph(), "sentinelone_agent"), 190, "the other part passes")
 				assert.Equal(t, threats, ofType(c.graph(), "sentinelone_threat"))
-				assert.Contains(t, strings.Join(result.Notices, "\n"), "60 accepted deletions of sentinelone_threat wait for a run that reads all of that list")
+				assert.Contains(t, strings.Join(result.Notices, "\n"), "Waiting for a run that reads all of their list: 60 accepted deletions of sentinelone_threat.")
 				withheld, err := connector.ReadWithheld(c.options().Config)
 				require.NoError(t, err)
 				require.Len(t, withheld.Waiting, 1)
@@ -435,7 +435,7 @@ func TestWhatAnEarlierVersionAcceptedIsVoidAndSaidSo(t *testing.T) {
 	result := c.sync()
 	require.NoError(t, result.err)
 	assert.EqualValues(t, 60, result.WithheldDeletions["sentinelone_threat"])
-	assert.Contains(t, strings.Join(result.Notices, "\n"), "say s1graph accept-deletions again")
+	assert.Contains(t, strings.Join(result.Notices, "\n"), "run s1graph accept-deletions again")
 	assert.NoFileExists(t, accepted)
 }
 

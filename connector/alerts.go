@@ -15,6 +15,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/pause"
+	"s1graph/plural"
 	"s1graph/posture"
 	"s1graph/reconcile"
 	"s1graph/steps"
@@ -71,7 +72,7 @@ func (e *evaluator) catchUp(ctx context.Context, last *jsonstore.Run) {
 	var missed []string
 	if len(behind) > 0 && evaluated != "" {
 		if n := jsonstore.Between(evaluated, behind[0].Manifest().ID); n > 0 {
-			missed = append(missed, fmt.Sprintf("Alerts did not see %d runs, those after %s and before %s, which are no longer kept: s1graph changes shows what they changed.", n, evaluated, behind[0].Manifest().ID))
+			missed = append(missed, fmt.Sprintf("Alerts did not see %s after %s and before %s, no longer kept: s1graph changes shows what was changed.", plural.Of(n, "run"), evaluated, behind[0].Manifest().ID))
 		}
 	}
 	for i, run := range behind {

@@ -1,6 +1,10 @@
 package connector
 
-import "time"
+import (
+	"time"
+
+	"s1graph/plural"
+)
 
 // tolerated is how far in the future a stored time may lie: clocks differ, and are put right.
 const tolerated = 24 * time.Hour
@@ -35,8 +39,8 @@ func (r *run) doubtClock() time.Time {
 	case gap < 0: // it was wrong, and is right
 		return time.Time{}
 	case since.IsZero() && gap > leap:
-		r.notice("This run began %d days after the last one. In case the clock is wrong, nothing is deleted for its age until %s. Set the clock if it is wrong.",
-			int(gap.Hours()/24), now.Add(leap).Format(time.DateOnly))
+		r.notice("This run began %s after the last one. In case the clock is wrong, nothing is deleted for its age until %s. Set the clock if it is wrong.",
+			plural.Of(int(gap.Hours()/24), "day"), now.Add(leap).Format(time.DateOnly))
 		return now
 	case now.Sub(since) > leap:
 		return time.Time{}

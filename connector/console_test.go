@@ -105,7 +105,7 @@ func TestConsoleThatSendsWhatIsNoRowLosesNothingByIt(t *testing.T) {
 			result := c.sync()
 			require.NoError(t, result.err)
 			assert.Equal(t, "failed", result.step("agents").State)
-			assert.Contains(t, result.step("agents").Error, "/agents returned 1 rows that are not objects or have no ID")
+			assert.Contains(t, result.step("agents").Error, "/agents returned rows that are not objects or have no ID (1)")
 			assertSame(t, before, c.graph())
 			mend()
 			c.mustSync()

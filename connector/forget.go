@@ -136,7 +136,7 @@ func (r *run) copyWithout(ctx context.Context, draft *jsonstore.Draft, goes []Ty
 			delete(counts, t.Type)
 		}
 		delete(r.summary.KeptOutsideSince, t.Type)
-		r.notice("%d of %s were deleted.", t.Records, t.Type)
+		r.notice("Deleted: %d of %s.", t.Records, t.Type)
 		released = reconcile.UnionOfKeys(released, graph.Map(graph.Keys(ctx, r.last, t.Type), func(key string) reconcile.Key {
 			return reconcile.Key{Type: t.Type, Key: key}
 		}))

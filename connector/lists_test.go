@@ -159,7 +159,7 @@ func TestConsoleWithABadApplicationGivesTheOthers(t *testing.T) {
 			require.NoError(t, result.err)
 			step := result.step("applications")
 			assert.Equal(t, "failed", step.State)
-			assert.Contains(t, step.Error, "1 applications of the inventory could not be read, and the rest was: application \""+bad.Load().(string)+"\" of ")
+			assert.Contains(t, step.Error, "1 application of the inventory could not be read, and the rest was: application \""+bad.Load().(string)+"\" of ")
 			assert.Equal(t, applicationTypes, result.IncompleteTypes)
 			for key, line := range only(right, "sentinelone_application") {
 				isBad := strings.Contains(line, `"name":"`+bad.Load().(string)+`"`)

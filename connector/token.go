@@ -98,7 +98,7 @@ func (r *run) settleScope(ctx context.Context, in *steps.Input) error {
 		r.notice("It lists accounts, sites or groups that the last run did not: what it finds is a baseline, and no change is reported.")
 	}
 	if n := in.Left(); n > 0 {
-		r.notice("The console does not say what the token may see, and no longer lists %d accounts, sites and groups: they are kept, with everything below them. If they are really gone, run s1graph accept-deletions --out-of-scope.", n)
+		r.notice("The console does not say what the token may see, and no longer lists accounts, sites and groups (%d): they are kept, with everything below them. If they are really gone, run s1graph accept-deletions --out-of-scope.", n)
 	}
 	return nil
 }

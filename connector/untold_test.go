@@ -296,7 +296,7 @@ func TestConsoleThatDoesNotTellTheScopeKeepsWhatLeftItsListsUntilItIsAccepted(t 
 
 			result := c.mustSync()
 
-			requireNotice(t, result, "The console does not say what the token may see, and lists ")
+			requireNotice(t, result, "The console does not say what the token may see, and no longer lists ")
 			assert.NotContains(t, c.graph(), gone, "what is inside is evaluated like any other")
 			expected, after := maps.Clone(before), c.graph()
 			maps.DeleteFunc(expected, func(key, _ string) bool { return after[key] == "" && strings.Contains(key, gone) })
@@ -343,7 +343,7 @@ func TestConsoleThatDoesNotTellTheScopeIsLookedAtOnceMoreWhenAllIsRead(t *testin
 			requireNotice(t, result, "During this run /sites or /groups became shorter")
 			assertSame(t, before, c.graph())
 			next := c.mustSync()
-			requireNotice(t, next, "The console does not say what the token may see, and lists ")
+			requireNotice(t, next, "The console does not say what the token may see, and no longer lists ")
 			assertSame(t, before, c.graph())
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/model"
+	"s1graph/plural"
 	"s1graph/relationships"
 	"s1graph/s1"
 )
@@ -81,7 +82,7 @@ func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 			question.filters, question.chains = url.Values{"agentUuid__contains": {strings.Join(some, ",")}}, nil
 			question.name, question.among = "?"+some[0], newAmong(l.rows())
 			if err := question.collect(ctx, in, out); err != nil {
-				return fmt.Errorf("asking for the applications of %d agents that the list lacks: %w", len(some), err)
+				return fmt.Errorf("asking for the applications of %s that the list lacks: %w", plural.Of(len(some), "agent"), err)
 			}
 		}
 		return nil

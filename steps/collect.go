@@ -13,6 +13,7 @@ import (
 	"github.com/sourcegraph/conc/pool"
 
 	"s1graph/graph"
+	"s1graph/plural"
 	"s1graph/s1"
 )
 
@@ -118,8 +119,8 @@ func (l *list[T]) readAgain(ctx context.Context, in *Input, out *Emitter, filter
 	}
 	whole, err := l.isWhole(ctx, in, out, filters, before)
 	if err == nil && !whole {
-		err = fmt.Errorf("%s returned %d of %d rows; nothing was deleted; run again",
-			l.Path, l.distinct(out), before)
+		err = fmt.Errorf("%s returned %d of %s; nothing was deleted; run again",
+			l.Path, l.distinct(out), plural.Of(before, "row"))
 	}
 	return err
 }
@@ -142,7 +143,7 @@ func (l *list[T]) isWhole(ctx context.Context, in *Input, out *Emitter, filters 
 // checkReadable refuses a list that had rows of which nothing can be said.
 func (l *list[T]) checkReadable(out *Emitter) error {
 	if n := out.unreadable(l.title()); n > 0 {
-		return fmt.Errorf("%s returned %d rows that are not objects or have no ID; nothing of this list was deleted; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
+		return fmt.Errorf("%s returned rows that are not objects or have no ID (%d); nothing of this list was deleted; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
 	}
 	return nil
 }
@@ -183,7 +184,7 @@ func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, fi
 		return err
 	}
 	if more := l.distinct(out) - before; more > 0 {
-		return fmt.Errorf("the console does not say how many rows %s has, and reading it again returned %d new ones; nothing was deleted; run again", l.Path, more)
+		return fmt.Errorf("the console does not say how many rows %s has, and reading it again returned %s; nothing was deleted; run again", l.Path, plural.Of(more, "new one"))
 	}
 	out.note(fmt.Sprintf("The console does not say how many rows %s has (totalItems): it was read twice, and counts as whole since that gave nothing new.", l.Path))
 	return l.checkReadable(out)
@@ -305,7 +306,7 @@ func (l *list[T]) askForMissing(ctx context.Context, in *Input, out *Emitter, fi
 			return err
 		}
 		if lacked += int64(n - len(ids)); lacked > limit {
-			return fmt.Errorf("%s lacked at least %d rows that the console returns when asked for them by ID; nothing was deleted; run again", l.Path, lacked)
+			return fmt.Errorf("%s lacked rows that the console returns when asked for them by ID, at least %d; nothing was deleted; run again", l.Path, lacked)
 		}
 		if len(everywhere) == len(filters) {
 			return nil

@@ -14,6 +14,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/plural"
 	"s1graph/s1"
 )
 
@@ -94,7 +95,7 @@ func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.Inve
 	err := endpoints.collect(ctx, in, out)
 	if err == nil && app.ApplicationVendor == "" && app.EndpointsCount.Value > 0 && endpoints.distinct(out) == 0 {
 		// The console wants a vendor in the question, and this application has none.
-		err = fmt.Errorf("%s gave nothing where the inventory counts %d endpoints", s1.InventoryEndpoints.Path, app.EndpointsCount.Value)
+		err = fmt.Errorf("%s gave nothing where the inventory counts %s", s1.InventoryEndpoints.Path, plural.Of(int64(app.EndpointsCount.Value), "endpoint"))
 	}
 	if err != nil {
 		return fmt.Errorf("application %q of %q: %w", app.ApplicationName, app.ApplicationVendor, err)
@@ -141,5 +142,5 @@ func (b *badItems) err() error {
 	if more := len(b.errs) - most; more > 0 {
 		named += fmt.Sprintf("; and %d more", more)
 	}
-	return fmt.Errorf("%d applications of the inventory could not be read, and the rest was: %s", len(b.errs), named)
+	return fmt.Errorf("%s of the inventory could not be read, and the rest was: %s", plural.Of(len(b.errs), "application"), named)
 }
