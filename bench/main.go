@@ -37,6 +37,19 @@ var benches = []bench{
 	{"100k agents x 100 applications", s1test.Large(100_000, 100), 0},
 }
 
+// runs are what is measured of each, one after the other. What is due of the last two is what a poll reads while
+// applications rest, and while all but threats does.
+var runs = []struct {
+	name  string
+	flags []string
+	every string
+}{
+	{name: "first"},
+	{name: "unchanged"},
+	{name: "due: agents", flags: []string{"--due"}},
+	{name: "due: threats", flags: []string{"--due"}, every: "accounts=1h,sites=1h,groups=1h,agents=1h"},
+}
+
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -65,13 +78,13 @@ func run(names []string) error {
 		}
 		b.tenant.Latency = b.latency
 		server := httptest.NewServer(s1test.New(b.tenant))
-		for _, which := range []string{"first", "unchanged"} {
-			row, err := measure(program, filepath.Join(dir, "graph"), server.URL)
+		for _, r := range runs {
+			row, err := measure(program, append([]string{"--url", server.URL, "--dir", filepath.Join(dir, "graph")}, r.flags...), r.every)
 			if err != nil {
-				return fmt.Errorf("%s, %s run: %w", b.name, which, err)
+				return fmt.Errorf("%s, %s run: %w", b.name, r.name, err)
 			}
-			t.AppendRow(append(table.Row{b.name, which}, row...))
-			fmt.Fprintln(os.Stderr, b.name, which, row)
+			t.AppendRow(append(table.Row{b.name, r.name}, row...))
+			fmt.Fprintln(os.Stderr, b.name, r.name, row)
 		}
 		server.Close()
 		if err := os.RemoveAll(filepath.Join(dir, "graph")); err != nil {
@@ -83,9 +96,9 @@ func run(names []string) error {
 }
 
 // measure runs the program once.
-func measure(program, dir, url string) (table.Row, error) {
-	cmd := exec.Command(program, "run", "--json", "--url", url, "--dir", dir)
-	cmd.Env = append(os.Environ(), "SENTINELONE_TOKEN="+s1test.DefaultToken)
+func measure(program string, flags []string, every string) (table.Row, error) {
+	cmd := exec.Command(program, append([]string{"run", "--json"}, flags...)...)
+	cmd.Env = append(os.Environ(), "SENTINELONE_TOKEN="+s1test.DefaultToken, "S1GRAPH_EVERY="+every)
 	cmd.Stderr = os.Stderr
 	started := time.Now()
 	out, err := cmd.Output()

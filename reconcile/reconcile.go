@@ -114,6 +114,7 @@ type Type struct {
 	Released   int64 // records of the last graph that go because that was accepted
 	OutOfScope int64 // records of the last graph that stay because they are out of scope
 
+	unread  bool      // of an entity, whether some stay that this run's rows say nothing of
 	lost    bool      // of an entity, whether a key of the last graph is not in the one that results
 	subject model.End // of a relationship, the end that it is a fact about
 }
@@ -281,7 +282,7 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 		keep := func(key string) bool { return (all || r.outOfScope[key]) && !r.released[key] }
 		for key := range missing {
 			if keep(key) {
-				r.unread[key] = true
+				r.unread[key], s.unread = true, true
 			} else {
 				s.lost = true
 			}

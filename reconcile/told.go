@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"s1graph/entities"
 	"s1graph/graph"
 )
 
@@ -20,7 +21,8 @@ func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 		return nil
 	}
 	unrelated := make(map[string]bool)
-	if len(r.unread)+len(r.moved) > 0 || ownList && s.Failed { // or all was read that the last graph knew
+	isUnread := r.types[entities.Agent.GraphType().Name].unread || r.placedBy[s.Name] != nil && r.types[placing(r.placedBy[s.Name])].unread
+	if isUnread || len(r.moved) > 0 || ownList && s.Failed { // or all was read that the last graph knew
 		for d, err := range r.Draft.Digests(ctx, s.Name) {
 			if err != nil {
 				return err

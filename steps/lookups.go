@@ -232,11 +232,15 @@ func (in *Input) DevicesBefore(ctx context.Context, each func(agentID, deviceKey
 			each(idOf(from), to)
 		}
 	}
-	return in.lastRecords(ctx, entities.Device.GraphType().Name, func(r *graph.Record) {
-		for _, id := range r.Get("formerAgentIds").List() {
-			each(id, r.Key)
+	for device, err := range graph.PickAll(ctx, in.Last, entities.Device.GraphType().Name, map[string]bool{"formerAgentIds": true}) {
+		if err != nil {
+			return err
 		}
-	})
+		for _, id := range device.Get("formerAgentIds").List() {
+			each(id, device.Key)
+		}
+	}
+	return nil
 }
 
 // AccountBefore returns the ID of the account that a site had in the last graph, or "".
@@ -284,11 +288,15 @@ func seedAgents(ctx context.Context, in *Input) error {
 	if err != nil {
 		return err
 	}
-	return in.lastRecords(ctx, entities.Agent.GraphType().Name, func(r *graph.Record) {
-		in.lookups.mu.Lock()
-		defer in.lookups.mu.Unlock()
-		in.lookups.addUUID(strings.Clone(r.Get("uuid").Text()), strings.Clone(idOf(r.Key)))
-	})
+	in.lookups.mu.Lock()
+	defer in.lookups.mu.Unlock()
+	for agent, err := range graph.PickAll(ctx, in.Last, entities.Agent.GraphType().Name, map[string]bool{"uuid": true}) {
+		if err != nil {
+			return err
+		}
+		in.lookups.addUUID(strings.Clone(agent.Get("uuid").Text()), strings.Clone(idOf(agent.Key)))
+	}
+	return nil
 }
 
 // lastRecords calls each with every record of a type in the last graph.
