@@ -113,7 +113,7 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 	}
 	var rows [][]any
 	for _, m := range messages {
-		rows = append(rows, []any{harmless.Text(m.Destination), m.Severity, harmless.Text(m.Title), harmless.Text(m.Text)})
+		rows = append(rows, []any{harmless.Text(m.Destination), m.Severity, harmless.Text(m.Title), c.out.lines(m.Text)})
 	}
 	c.out.table([]string{"to", "severity", "title", "text"}, rows)
 	if send {

@@ -41,3 +41,27 @@ alerts:
 	assert.Equal(t, 2, got.code)
 	assert.Contains(t, got.stderr, "did you mean agent gone?")
 }
+
+func TestTheTextOfAnAlertIsOneLineInAPipeAndItsLinesOnATerminal(t *testing.T) {
+	server, with := console(t, s1test.Tenant{Seed: 3, Agents: 60, Groups: 4, Sites: 2, Changes: 2})
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte(`
+alerts:
+  destinations:
+    chat: {url: "slack://xoxb:123456789012-1234567890123-4mt0t4l1yf3k3t0k3nabcdef@C0123456789"}
+  rules:
+    - use: new device
+`), 0o600))
+	for day := range 2 { // as an instance without alerts, so that nothing is sent
+		server.SetDay(day)
+		require.Zero(t, with.s1graph(t, "run", "--config", os.DevNull, "--dir", "data").code)
+	}
+
+	piped := with.s1graph(t, "alerts", "test", "new device", "--dir", "data")
+	require.Zero(t, piped.code, piped.stderr)
+	assert.Regexp(t, `(?m)Severity: info; Tenant: test.*; When: .*Device: `, piped.stdout)
+	with.width = 120
+	shown := with.s1graph(t, "alerts", "test", "new device", "--dir", "data")
+	require.Zero(t, shown.code, shown.stderr)
+	assert.Regexp(t, `Tenant: test[^\n;]*\n[^\n]*When: `, shown.stdout)
+	assert.NotContains(t, piped.stdout+shown.stdout, `\n`)
+}

@@ -123,7 +123,11 @@ func (r *report) graphTable() {
 // notices are what is odd, each with what to do about it.
 func (r *report) notices() (notices []string) {
 	for _, step := range r.summary.Steps {
-		if step.Error == "" || step.State == string(steps.Unavailable) { // of which a notice tells, once
+		if step.Error == "" || step.State == string(steps.Unavailable) || strings.Contains(r.summary.Error, step.Error) { // that is told once
+			continue
+		}
+		if strings.HasPrefix(step.Error, "not read: ") {
+			notices = append(notices, step.ID+" "+step.Error+".")
 			continue
 		}
 		what := "run again"

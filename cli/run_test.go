@@ -214,6 +214,17 @@ func TestJSONIsTheSummaryAndNothingElse(t *testing.T) {
 	assert.Regexp(t, `(?m)^s1graph: .*401.*look whether the token is whole.*$`, refused.stderr)
 }
 
+func TestATokenThatIsRefusedInTheMiddleIsToldOnceAndNoStepIsToBeRunAgain(t *testing.T) {
+	server, with := console(t, small)
+	server.Break(s1test.Fault{Path: "/sites", Effect: s1test.Status(http.StatusUnauthorized)})
+	got := with.s1graph(t, "run")
+	assert.Equal(t, 1, got.code)
+	assert.NotContains(t, got.stdout+got.stderr, "context canceled")
+	assert.NotContains(t, got.stdout+got.stderr, "run again")
+	assert.Contains(t, got.stdout, "! groups not read: the token was refused.\n")
+	assert.Equal(t, 1, strings.Count(got.stdout+got.stderr, "look whether the token is whole"), got.stdout+got.stderr)
+}
+
 func TestAPartialRunExitsWith3AndSaysWhatToDo(t *testing.T) {
 	server, with := console(t, small)
 	require.Zero(t, with.s1graph(t, "run").code)

@@ -255,6 +255,15 @@ var plainTable = table.Style{
 	Options: table.OptionsNoBordersAndSeparators,
 }
 
+// lines is a harmless text of several lines, which stand below each other on a terminal alone.
+func (s *screen) lines(t string) string {
+	between := "\n"
+	if !s.isTerminal() {
+		between = "; "
+	}
+	return strings.Join(namesOf(strings.Split(strings.TrimSpace(t), "\n"), harmless.Text), between)
+}
+
 // clip makes a text harmless, and on a terminal cuts one that is longer than a line can take.
 func (s *screen) clip(t string) string {
 	t = harmless.Text(t)

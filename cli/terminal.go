@@ -14,8 +14,8 @@ import (
 // terminal is where somebody types answers.
 type terminal struct {
 	*term.Terminal
-	keys *keyboard
-	out  io.Writer
+	fd  int
+	out io.Writer
 }
 
 // terminal is the one that a person sits before; nil where stdin or stderr is none.
@@ -24,19 +24,18 @@ func (c *commands) terminal(ctx context.Context) *terminal {
 	if !isFile || !term.IsTerminal(int(in.Fd())) || !c.err.isTerminal() {
 		return nil
 	}
-	keys := &keyboard{ctx: ctx, in: in}
 	t := &terminal{term.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{keys, c.err}, ""), keys, c.err}
+	}{&keyboard{ctx, in}, c.err}, ""), int(in.Fd()), c.err}
 	_ = t.SetSize(c.err.columns(), 24) // of which the height does not matter
 	return t
 }
 
-// keyboard is a file whose reader waits no longer than ctx lasts.
+// keyboard is what somebody types, whose reader waits no longer than ctx lasts.
 type keyboard struct {
 	ctx context.Context
-	in  *os.File
+	in  io.Reader
 }
 
 func (k *keyboard) Read(b []byte) (int, error) {
@@ -65,11 +64,11 @@ var errNoAnswer = errors.New("no answer was given")
 // with errNoAnswer. Whatever happens, the terminal is as it was before: it is changed before the question is seen, so that
 // nothing of a quick answer is shown, and no key makes a signal until the question is answered.
 func (t *terminal) ask(question, prompt string, secret bool) (answer string, err error) {
-	before, err := term.MakeRaw(int(t.keys.in.Fd()))
+	before, err := term.MakeRaw(t.fd)
 	if err != nil {
 		return "", fmt.Errorf("the terminal cannot be asked: %w", err)
 	}
-	defer func() { err = cmp.Or(err, term.Restore(int(t.keys.in.Fd()), before)) }()
+	defer func() { err = cmp.Or(err, term.Restore(t.fd, before)) }()
 	fmt.Fprintln(t, question)
 	if secret {
 		answer, err = t.ReadPassword(prompt)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -65,18 +66,20 @@ func (c *commands) canConfirm(ctx *cli.Context) error {
 	return nil
 }
 
-// confirm asks, unless --yes is given, and takes nothing but one word for a yes. done is what is not done else.
+// confirm asks, unless --yes is given, and takes nothing but one word for a yes. done is what is not done else. Ctrl-C
+// and Ctrl-D are a no.
 func (c *commands) confirm(ctx *cli.Context, question, yes, done string) error {
 	if err := c.canConfirm(ctx); err != nil || ctx.Bool("yes") {
 		return err
 	}
 	c.err.line("%s", question)
-	answer, err := bufio.NewReader(c.Stdin).ReadString('\n')
+	answer, err := bufio.NewReader(&keyboard{ctx.Context, c.Stdin}).ReadString('\n')
 	switch {
 	case strings.TrimSpace(answer) == yes:
 		return nil
 	case err != nil:
-		return err
+		c.err.line("") // behind what was typed
+		return &ending{failed, fmt.Errorf("interrupted: nothing was %s; run it again", done)}
 	}
 	return misuse("that was not %s: nothing was %s", yes, done)
 }

@@ -123,6 +123,9 @@ func runStep(ctx context.Context, in *Input, step Step, plan Plan, report func(P
 	}
 	result.Elapsed = time.Since(started)
 	if err := pointless(ctx, result.Err); err != nil {
+		if ctx.Err() != nil && errors.Is(result.Err, ctx.Err()) {
+			result.Err = cutShort(ctx)
+		}
 		return result, err
 	}
 	if result.State != OK && step.Seed != nil {
@@ -156,6 +159,20 @@ func pointless(ctx context.Context, err error) error {
 		return err
 	}
 	return nil
+}
+
+// cutShort is the error of a step that ended with the run, for a cause that was none of the step's.
+func cutShort(ctx context.Context) error {
+	var unkept *buildError
+	switch cause := context.Cause(ctx); {
+	case s1.IsUnauthorized(cause):
+		return errors.New("not read: the token was refused")
+	case errors.As(cause, &unkept):
+		return errors.New("not read: the records of another step could not be kept")
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return errors.New("not read: the run took too long")
+	}
+	return errors.New("not read: the run was interrupted")
 }
 
 func logResult(log *slog.Logger, r Result) {

@@ -119,8 +119,10 @@ func TestARefusedTokenEndsAllSteps(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}}
-	_, err := run(t, nowhere, []steps.Step{waits, step("a", &ran, unauthorized)})
+	results, err := run(t, nowhere, []steps.Step{waits, step("a", &ran, unauthorized)})
 	require.ErrorIs(t, err, unauthorized)
+	require.EqualError(t, results[0].Err, "not read: the token was refused")
+	require.ErrorIs(t, results[1].Err, unauthorized)
 }
 
 func TestAStepMayNotEmitWhatItDoesNotDeclare(t *testing.T) {
