@@ -60,10 +60,13 @@ func TestThePage(t *testing.T) {
 		"saves as CSV what is filtered, without formulas": savesCSV,
 		"knows state in search and on cards":              states,
 		"shows what weighs more first":                    weighs,
+		"counts the fleet, whatever changed":              ofTheFleet,
+		"marks the device of an infected agent":           infectedDevice,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, browser, small, "")) })
 	}
 	t.Run("says whether nothing changed or there was nothing to compare with", func(t *testing.T) { withoutChanges(t, browser) })
+	t.Run("shows what was reopened, and what is gone", func(t *testing.T) { reopens(t, browser) })
 	t.Run("shows several instances", func(t *testing.T) { several(t, browser) })
 	t.Run("fits at each width, in light and dark", func(t *testing.T) { fits(t, browser) })
 	t.Run("takes hostile names as text", func(t *testing.T) { hostile(t, browser) })

@@ -82,6 +82,7 @@ async function loadChanges() {
         if (number >= kind.count) kind.former[number - kind.count] = change;
         changeOf.set(change.id, change);
         changes.push(change);
+        markReopened(change);
       } else {
         const link = links[change.relationship];
         link.changeOf.set(pair(change.from ?? 0, change.to ?? 0), change);

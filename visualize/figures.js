@@ -1,23 +1,51 @@
 // Figures: how the fleet is. What each of them counts is said once, where the page is written: each entity comes with the
 // figures that it counts in, one bit each in the column _states.
 
-for (const kind of kinds) kind.figures = about.figures.filter((f) => f.type === kind.type);
 const figure = (name) => about.figures.find((f) => f.name === name);
+for (const kind of kinds) kind.figures = about.figures.filter((f) => f.type === kind.type);
+// That a threat was reopened is said by a change: its bit follows those that the entities come with.
+const reopened = { ...figure("threatsReopened"), type: "sentinelone_threat" };
+about.figures[about.figures.findIndex((f) => f.name === reopened.name)] = reopened;
+for (const kind of kinds) if (kind.type === reopened.type) kind.figures.push(reopened);
+
+function markReopened(change) {
+  const kind = kindOf(change.id), number = change.id - kind.base;
+  if (kind.type !== reopened.type || number >= kind.count || change.before?.open !== false || change.after?.open !== true) return;
+  const states = (kind.blocks[Math.floor(number / about.entitiesPerBlock)]._states ??= []);
+  states[number % about.entitiesPerBlock] |= 1 << kind.figures.indexOf(reopened);
+}
+
+// wordOf is what a figure is called beside others of its line, and phrase what it is called alone: infected agents.
+const wordOf = (f) => f.word || (f.name === "agents" ? "in service" : "");
+const thingsOf = (f) => (f.line === "threats" && f.word !== "open" && f !== reopened ? "open threats" : f.line);
+const phrase = (f) => (/ /.test(wordOf(f)) ? `${thingsOf(f)} ${wordOf(f)}` : `${wordOf(f)} ${thingsOf(f)}`.trim());
+
 const urgency = (name) => about.attention.indexOf(name); // -1: not urgent
 
 const countsIn = (id, name) => {
   const place = kindOf(id).figures.findIndex((f) => f.name === name);
-  return place >= 0 && Boolean((column(id, "_states") >> place) & 1);
+  return place < 0 ? figuresOf(id).some((f) => f.name === name) : Boolean((column(id, "_states") >> place) & 1);
 };
 
-// figuresOf are the figures that an entity counts in.
-const figuresOf = (id) => figuresIn(kindOf(id), column(id, "_states") ?? 0);
+// alsoOfDevice are the figures of agents that say as much of the device that the agent protects.
+const alsoOfDevice = ["agentsInfected", "agentsIsolated"].map(figure);
+
+// figuresOf are the figures that an entity counts in, and of a device those of its agents.
+function figuresOf(id) {
+  const kind = kindOf(id), own = figuresIn(kind, column(id, "_states") ?? 0);
+  if (kind.class !== "Device") return own;
+  const agents = [];
+  neighbours(id, (agent, link, place) => place < link.known && agents.push(agent), (link) => link.class === "PROTECTS");
+  return alsoOfDevice.filter((f) => agents.some((agent) => countsIn(agent, f.name))).concat(own);
+}
+
 const figuresIn = (kind, mask) => (mask ? kind.figures.filter((f, place) => (mask >> place) & 1) : []);
 
 // statesOf are those of them that say something beside what the entity's own properties do.
 function statesOf(id) {
-  return figuresOf(id).filter((f) => f.word && (f.line === "agents" || f.line === "devices") && f.name !== "agentsOnline");
+  return figuresOf(id).filter((f) => f.word && isState(f) && f.name !== "agentsOnline");
 }
+const isState = (f) => f.line === "agents" || f.line === "devices" || f === reopened;
 
 // mostUrgent is the most urgent figure that an entity counts in, or undefined.
 function mostUrgent(id) {

@@ -6,7 +6,8 @@ let lines = [], drawnFor = null;
 
 const isShownKind = (kind) => !hidden.kinds.has(kind.type);
 const isShownLink = (link) => !hidden.links.has(link.type);
-const accepts = (id) => isShownKind(kindOf(id)) && (!hidden.unchanged || changeOf.has(id));
+const isOnlyChanged = () => hidden.unchanged && current >= 0; // of all instances nothing is left out
+const accepts = (id) => isShownKind(kindOf(id)) && (!isOnlyChanged() || changeOf.has(id));
 
 function chip(text, title, n, isOn, set) {
   const button = el("button", { type: "button", class: "chip", "aria-pressed": String(isOn()), title, onclick: () => {
@@ -20,7 +21,7 @@ function chip(text, title, n, isOn, set) {
 }
 
 // shownCount is how many entities or relationships of a type the filters let through.
-const shownCount = (of) => (hidden.unchanged ? sum(of.changes) : of.count);
+const shownCount = (of) => (isOnlyChanged() ? sum(of.changes) : of.count);
 const sum = (ops) => Object.entries(ops ?? {}).reduce((n, [op, k]) => (op === "touched" ? n : n + k), 0);
 
 const setHidden = (set, type, isHidden) => (isHidden ? set.add(type) : set.delete(type));
@@ -52,9 +53,9 @@ const byClass = (members) => [...groupBy(members, (m) => m.class)];
 function drawFilters() {
   const things = byClass(inOrder.filter(isHere)).map(([name, members]) => classFilter(name, members, hidden.kinds, new Set(members.map((m) => m.type)).size === 1 ? label(members[0]) : name));
   const joins = byClass(links.filter(isHere)).map(([name, members]) => classFilter(name, members, hidden.links, name));
-  const isChanged = changes.length + links.reduce((n, l) => n + sum(l.changes), 0) !== 0;
+  const isChanged = current >= 0 && changes.length + links.reduce((n, l) => n + sum(l.changes), 0) !== 0;
   const changed = isChanged
-    ? chip("Changed only", "Leave out of lists, counts and search, and dim in the picture, what the last run did not change", undefined, () => hidden.unchanged, (on) => (hidden.unchanged = on)) : null;
+    ? chip("Changed only", "Leave out of lists, types and search, and dim in the picture, what the last run did not change", undefined, () => hidden.unchanged, (on) => (hidden.unchanged = on)) : null;
   if (changed) {
     changed.classList.add("only");
     changed.dataset.class = "changed";

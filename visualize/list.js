@@ -9,7 +9,7 @@ function columnsOf(kind) {
   const ids = Array.from({ length: kind.total }, (_, i) => kind.base + i);
   const of = (name, title, shape, valueOf) => ({ name, title, shape, values: ids.map(valueOf) });
   const columns = [of("name", "Name", "main", nameOf)];
-  if (kind.figures.some((f) => f.line === "agents" || f.line === "devices")) columns.push(of("state", "State", "states", statesOf));
+  if (kind.figures.some(isState)) columns.push(of("state", "State", "states", statesOf));
   for (const declared of kind.list) {
     const isFilter = declared.startsWith("?"), name = declared.replace("?", ""), target = name.replace("#", "");
     const path = kinds.some((k) => k.type === target) ? pathTo(kind, target) : undefined;
@@ -129,7 +129,7 @@ function matching(kind, columns, params, without) {
   const numbers = [];
   for (let number = 0; number < kind.total; number++) {
     const id = kind.base + number;
-    if (hidden.unchanged && !changeOf.has(id)) continue;
+    if (isOnlyChanged() && !changeOf.has(id)) continue;
     if (is && !countsIn(id, is)) continue;
     if (!chosen.every(([texts, value]) => texts[number].includes(value))) continue;
     if (words.length && !words.every((word) => lineOf(id).includes(word))) continue;
@@ -144,7 +144,7 @@ async function showList(kind, params) {
   await loadList(kind);
   if (location.hash !== address) return;
   const columns = columnsOf(kind), filled = columns.filter((c) => !c.isFilter && (c.shape === "main" || !c.isEmpty));
-  const total = el("span", { class: "count" }), sub = el("p", { class: "sub" }), tools = el("div", { class: "tools", role: "group", "aria-label": "Filters of the list" });
+  const total = el("span", { class: "count" }), sub = el("p", { class: "sub" }, `${kind.type} · class ${kind.class}`), tools = el("div", { class: "tools", role: "group", "aria-label": "Filters of the list" });
   const body = el("tbody", { role: "rowgroup" }), head = el("tr", { role: "row" }), rest = el("button", { type: "button", class: "more" }), none = el("p", { class: "empty" });
   let shown = [];
   const set = (name, value) => {
@@ -180,8 +180,7 @@ async function showList(kind, params) {
     const sort = params.get("sort") ?? defaultSort(columns);
     shown = sorted(kind, columns, sort, matching(kind, columns, params));
     const there = shown.filter((number) => number < kind.count).length;
-    total.textContent = there === kind.count ? count(there) : `${count(there)} of ${count(kind.count)}`;
-    sub.textContent = `${kind.type} · class ${kind.class}${shown.length > there ? ` · ${count(shown.length - there)} deleted in the last run` : ""}`;
+    total.textContent = (there === kind.count ? count(there) : `${count(there)} of ${count(kind.count)}`) + (shown.length > there ? ` + ${count(shown.length - there)} deleted` : "");
     for (const { name, title, options, select } of selects) {
       const chosen = params.get(name) ?? "";
       if (changed !== name || !chosen) fillSelect(select, title, options(matching(kind, columns, params, name)), chosen);
@@ -209,15 +208,16 @@ const shownAtOnce = (kind) => kind.total < 20_000;
 
 const paramsText = (params) => [...params].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
 
-// filtersOf are what a list can be narrowed by: options gives, for the numbers of entities, each choice with how many have it.
+// filtersOf are what a list can be narrowed by: options gives, for the numbers of entities, each choice with how many have it,
+// those that are gone left out, as in the heading.
 function filtersOf(kind, columns) {
   const filters = columns.filter((c) => c.choices).map((c) => ({ name: filterOf(c), title: c.title, options: (numbers) => {
     const counts = new Map(c.choices.map((choice) => [choice, 0]));
-    for (const number of numbers) for (const text of c.texts[number]) counts.set(text, counts.get(text) + 1);
+    for (const number of numbers) if (number < kind.count || c.shape === "change") for (const text of c.texts[number]) counts.set(text, counts.get(text) + 1);
     return [...counts].map(([text, n]) => [text, text, n]);
   } }));
-  const figures = kind.figures.filter((f) => f.word);
-  if (figures.length) filters.unshift({ name: "is", title: "State", options: (numbers) => figures.map((f) => [f.name, f.word, numbers.filter((number) => countsIn(kind.base + number, f.name)).length]) });
+  const figures = (kind.class === "Device" ? alsoOfDevice : []).concat(kind.figures.filter(wordOf));
+  if (figures.length) filters.unshift({ name: "is", title: "State", options: (numbers) => figures.map((f) => [f.name, thingsOf(f) === "open threats" ? `open, ${f.word}` : wordOf(f), numbers.filter((number) => countsIn(kind.base + number, f.name)).length]) });
   return filters;
 }
 

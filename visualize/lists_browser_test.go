@@ -149,7 +149,7 @@ func narrows(t *testing.T, p *tab) {
 	p.click("[data-type=sentinelone_agent]")
 	p.untilList(names, "PC-1", "PC-2", formula, "PC-10") // what is urgent first
 	assert.Equal(t, "Agents 4", p.text(`document.querySelector("main h1").textContent`))
-	assert.Equal(t, []string{"State: any", "infected (1)", "isolated (1)", "online (4)"}, p.list("[data-filter=is] option"))
+	assert.Equal(t, []string{"State: any", "in service (4)", "infected (1)", "isolated (1)", "online (4)"}, p.list("[data-filter=is] option"))
 	choose(p, "siteName", "Paris")
 	p.untilList(names, "PC-2", "PC-10")
 	assert.Equal(t, "Agents 2 of 4", p.text(`document.querySelector("main h1").textContent`), "counts follow the filters")
@@ -219,7 +219,7 @@ func states(t *testing.T, p *tab) {
 	p.click("#results [data-class=HostAgent]")
 	p.until(`document.querySelector("aside dl")`)
 	assert.True(t, p.is(`document.querySelector(".card.focus.alarm .state.alarm").textContent === "infected"`), "an infected agent looks infected")
-	assert.False(t, p.is(`Boolean(document.querySelector(".card[data-class=Device].alarm"))`))
+	assert.True(t, p.is(`Boolean(document.querySelector(".card[data-class=Device].alarm .state.alarm"))`), "and so does its device")
 }
 
 func weighs(t *testing.T, p *tab) {
@@ -244,7 +244,7 @@ func withoutChanges(t *testing.T, browser context.Context) {
 	of := visualize.Instance{Graph: pc, Name: "x", Changes: changeLines(""), IsBaseline: func(typeName string) bool { return typeName == "sentinelone_agent" }}
 	p := open(t, browser, written(t, of), "")
 	of.Overview.Figures = map[string]int64{"agents": 1, "agentsInfected": 0, "agentsIsolated": 0}
-	assert.Equal(t, "Nothing: no agents infected, no agents isolated.", open(t, browser, written(t, of), "").text(`document.querySelector(".attention .empty").textContent`), "of threats nothing is known")
+	assert.Equal(t, "Nothing: no infected agents, no isolated agents.", open(t, browser, written(t, of), "").text(`document.querySelector(".attention .empty").textContent`), "of threats nothing is known")
 	assert.Equal(t, []string{"Not compared: agents. This run was the first to read them as they are read now."}, p.list(".baselines"))
 }
 

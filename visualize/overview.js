@@ -30,20 +30,15 @@ function showOverview() {
   if (things) draw(picture);
 }
 
-// valueOfFigure is what a figure comes to, by the filters; undefined where it is not known, or its type is left out.
-function valueOfFigure(instance, f) {
-  const value = instance.figures?.[f.name];
-  if (value === undefined || hidden.kinds.has(f.type)) return undefined;
-  if (!hidden.unchanged || !f.type) return value;
-  return changes.filter((c) => isHere(kindOf(c.id)) && countsIn(c.id, f.name)).length;
-}
+// valueOfFigure is what a figure comes to; undefined where it is not known, or its type is left out. It is that of the whole
+// fleet, whatever changed: beside it stands how it was before.
+const valueOfFigure = (instance, f) => (hidden.kinds.has(f.type) ? undefined : instance.figures?.[f.name]);
 
 // figureLink leads to the list of what a figure counts; where nothing is counted, it is no link.
 function figureLink(instance, f, value, attributes, ...children) {
   const type = f.line === "licenses" ? "sentinelone_site" : f.type;
   const kind = kinds.find((k) => about.instances[k.instance] === instance && k.type === type);
-  if (f.name === "threatsReopened" && value) return el("a", { ...attributes, href: addressOf(about.instances.indexOf(instance), "changes"), title: f.doc, "data-figure": f.name }, children);
-  if (kind && value) return el("a", { ...attributes, href: listHref(kind, f.word && f.type ? { is: f.name } : {}), title: f.doc, "data-figure": f.name }, children);
+  if (kind && value) return el("a", { ...attributes, href: listHref(kind, wordOf(f) && f.type ? { is: f.name } : {}), title: f.doc, "data-figure": f.name }, children);
   return el("span", { ...attributes, title: f.doc, "data-figure": f.name }, children);
 }
 
@@ -53,9 +48,9 @@ function drawAttention(instance) {
   const tiles = all.filter(([, value]) => value > 0).map(([f, value]) =>
     figureLink(instance, f, value, { class: "tile" + (urgency(f.name) < 3 ? " alarm" : "") },
       el("span", { class: "line" }, el("span", { class: "total" }, count(value)), delta(instance, f.name)),
-      el("span", { class: "word" }, f.word), el("span", { class: "line" }, el("span", { class: "of" }, f.line), sparkline(instance, f.name))));
+      el("span", { class: "word" }, f.word), el("span", { class: "line" }, el("span", { class: "of" }, thingsOf(f)), sparkline(instance, f.name))));
   return el("section", { class: "block attention" }, el("h2", {}, "Needs attention"),
-    tiles.length ? el("div", { class: "tiles" }, tiles) : el("p", { class: "empty" }, hidden.kinds.size || hidden.unchanged ? "Nothing that the filters let through." : `Nothing: no ${all.filter(([, value]) => value !== undefined).map(([f]) => `${f.line} ${f.word}`).join(", no ")}.`));
+    tiles.length ? el("div", { class: "tiles" }, tiles) : el("p", { class: "empty" }, hidden.kinds.size ? "Nothing that the filters let through." : `Nothing: no ${all.filter(([, value]) => value !== undefined).map(([f]) => phrase(f)).join(", no ")}.`));
 }
 
 // drawFleet draws all figures, a line for each kind of thing.
@@ -67,7 +62,7 @@ function drawFleet(instance) {
     const row = rows.get(f.line) ?? { figures: [], trend: sparkline(instance, f.name) }; // of the first figure: the others are parts of it
     rows.set(f.line, row);
     if (f.word) row.figures.push(figureLink(instance, f, value, { class: "figure" }, el("span", { class: "total" }, count(value)), " ", f.word, delta(instance, f.name)));
-    else row.total = figureLink(instance, f, value, { class: "total" }, count(value), delta(instance, f.name));
+    else row.total = figureLink(instance, f, value, { class: "total" }, count(value), wordOf(f) && el("span", { class: "of" }, " " + wordOf(f)), delta(instance, f.name));
   }
   if (!rows.size) return "";
   return el("section", { class: "block fleet" }, el("h2", {}, "The fleet"), el("dl", {}, [...rows].map(([line, { total, trend, figures }]) =>
@@ -101,7 +96,7 @@ function baselines() {
 
 // showInstances has a row for each instance, those first that have most that is urgent.
 function showInstances() {
-  const shown = ["agents", ...about.attention, "threatsOpen"].map(figure).filter((f) => about.instances.some((i) => i.figures?.[f.name] > 0));
+  const shown = ["agents", ...about.attention, "threatsOpen"].map(figure).filter((f) => !hidden.kinds.has(f.type) && about.instances.some((i) => i.figures?.[f.name] > 0));
   const urgent = (i) => about.attention.map((name) => i.figures?.[name] ?? 0);
   const order = about.instances.map((instance, place) => ({ instance, place })).sort((a, b) => {
     const [x, y] = [urgent(a.instance), urgent(b.instance)];
@@ -111,12 +106,12 @@ function showInstances() {
   main.replaceChildren(
     el("div", { class: "intro" }, el("h1", {}, "All instances"), el("p", {}, plural(about.instances.length, "instance"))),
     el("div", { class: "across" }, el("table", { class: "table instances" },
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Instance"), shown.map((f) => el("th", { scope: "col", class: "as-number", title: f.doc }, `${f.line} ${f.word}`)), el("th", { scope: "col" }, "As of"))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Instance"), shown.map((f) => el("th", { scope: "col", class: "as-number", title: f.doc }, phrase(f))), el("th", { scope: "col" }, "As of"))),
       el("tbody", {}, order.map(({ instance, place }) => el("tr", { class: "row", "data-instance": instance.name },
         el("td", { class: "main" }, el("a", { class: "name", href: addressOf(place, "") }, el("bdi", {}, visible(instance.name)))),
         shown.map((f) => {
           const value = instance.figures?.[f.name];
-          return el("td", { class: "as-number" + (value && urgency(f.name) >= 0 && urgency(f.name) < 3 ? " alarm" : ""), "data-label": `${f.line} ${f.word}` },
+          return el("td", { class: "as-number" + (value && urgency(f.name) >= 0 && urgency(f.name) < 3 ? " alarm" : ""), "data-label": phrase(f) },
             value === undefined ? el("span", { class: "unknown" }, "unknown") : figureLink(instance, f, value, {}, count(value)), delta(instance, f.name));
         }),
         el("td", { "data-label": "As of" }, instance.at ? when(instance.at) : "unknown")))))));

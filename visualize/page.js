@@ -12,7 +12,7 @@ function show() {
   if (current !== before) drawFilters();
   drawTop();
   const address = decode(raw);
-  document.body.classList.toggle("only-changed", hidden.unchanged);
+  document.body.classList.toggle("only-changed", isOnlyChanged());
   panel.hidden = true;
   panel.replaceChildren();
   lines = [];
@@ -62,7 +62,7 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Escape") {
     const menu = document.querySelector("details.types[open]");
     if (menu) menu.open = false;
-    else if (isTyping && event.target.value) (event.target.value = ""), event.target.dispatchEvent(new Event("input"));
+    else if (isTyping && event.target.value) (event.target.value = ""), event.target.dispatchEvent(new Event(event.target.matches("select") ? "change" : "input"));
     else location.hash = current < 0 || about.instances.length === 1 || location.hash === addressOf(current, "") ? "" : addressOf(current, "");
   } else if (event.key.startsWith("Arrow") && !isTyping && !event.target.closest(".menu, [role=tablist], aside")) {
     if (move(event.key)) event.preventDefault();

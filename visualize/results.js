@@ -17,7 +17,7 @@ function drawResults() {
   const shown = found.slice(0, mostResults);
   results.replaceChildren(...shown.map(({ id }, i) => option(id, i, query)));
   if (!shown.length) {
-    const narrowed = hidden.kinds.size || hidden.unchanged;
+    const narrowed = hidden.kinds.size || isOnlyChanged();
     results.append(el("p", { class: "empty" }, `Nothing is called “${visible(query)}”, or has such an address, user or hash.`, narrowed ? " The filters leave some out." : ""));
   } else if (total > shown.length) {
     results.append(el("p", { class: "rest" }, `${count(shown.length)} of ${isMore ? "more than " : ""}${count(total)}. Type more to see the others.`));
