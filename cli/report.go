@@ -27,6 +27,11 @@ type report struct {
 }
 
 func (r *report) print() {
+	if r.summary.NothingDue {
+		r.sentence("No step is due: nothing was read, and the last graph stands.")
+		r.printNotices()
+		return
+	}
 	if r.tellsOfSteps() {
 		r.stepsTable()
 		r.line("")

@@ -394,3 +394,12 @@ func TestWarningsOfTheConfigurationAreTold(t *testing.T) {
 	got := with.s1graph(t, "run", "--only", "accounts")
 	assert.Contains(t, got.stderr, "s1graph: warning: s1graph.yaml:1:12: posture[0].is_active: write isActive: the old spelling is read for now\n")
 }
+
+func TestARunOfWhatIsDueSaysWhereNothingIs(t *testing.T) {
+	_, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	with.environment = append(with.environment, "S1GRAPH_EVERY=accounts=1h,sites=1h,groups=1h,agents=1h,threats=1h")
+	got := with.s1graph(t, "run", "--due")
+	assert.Zero(t, got.code, got.stderr)
+	assert.Equal(t, "No step is due: nothing was read, and the last graph stands.\n", got.stdout)
+}

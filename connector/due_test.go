@@ -16,6 +16,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 var morning = time.Date(2026, 11, 29, 6, 0, 0, 0, time.UTC)
@@ -40,13 +41,23 @@ func (o outcome) read() []string {
 }
 
 var (
-	everything  = []string{"accounts", "sites", "groups", "agents", "threats", "applications"}
+	everything  = stepsOf(func(steps.Step) bool { return true })
 	withAgents  = []string{"accounts", "sites", "groups", "agents", "threats"}
 	threatsOnly = []string{"threats"}
 
 	// seldom reads threats with every poll and the rest seldom.
 	seldom = map[string]time.Duration{"accounts": time.Hour, "sites": time.Hour, "groups": time.Hour, "agents": 15 * time.Minute, "applications": 6 * time.Hour}
 )
+
+// stepsOf are the IDs of the steps that are meant.
+func stepsOf(isMeant func(steps.Step) bool) (ids []string) {
+	for _, step := range steps.All() {
+		if isMeant(step) {
+			ids = append(ids, step.ID)
+		}
+	}
+	return ids
+}
 
 func TestAPollReadsTheStepsThatAreDue(t *testing.T) {
 	t.Parallel()
@@ -55,7 +66,7 @@ func TestAPollReadsTheStepsThatAreDue(t *testing.T) {
 		polls map[time.Duration][]string
 	}{
 		"by default applications are read every six hours": {nil, map[time.Duration][]string{
-			0: everything, 5 * time.Minute: withAgents, 5 * time.Hour: withAgents, 6*time.Hour - time.Minute: everything, 6 * time.Hour: withAgents,
+			0: everything, 5 * time.Minute: withAgents, 5 * time.Hour: withAgents, 6*time.Hour - time.Minute: stepsOf(func(step steps.Step) bool { return step.Every <= 6*time.Hour }), 6 * time.Hour: withAgents,
 		}},
 		"agents every quarter of an hour, within half an interval": {seldom, map[time.Duration][]string{
 			0: everything, 5 * time.Minute: threatsOnly, 10 * time.Minute: threatsOnly,
@@ -177,6 +188,16 @@ func TestWhatIsDamagedIsDue(t *testing.T) {
 	assertSame(t, c.clean(), c.graph())
 }
 
+// Where /user does not tell what the token may see, the lists that show it are read with every poll.
+func TestTheListsThatShowTheScopeAreDueWithEveryPoll(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, spread())
+	c.Break(s1test.Fault{Path: "/user", Effect: s1test.Status(403)})
+	c.mustSync(polled(0, seldom))
+	assert.Equal(t, []string{"accounts", "sites", "groups", "threats"}, c.mustSync(polled(5*time.Minute, seldom)).read())
+	assertSame(t, c.clean(), c.graph())
+}
+
 // Two requests besides /user: whoever waits for a threat pays for the threats alone.
 func TestAThreatIsFoundForAFewRequests(t *testing.T) {
 	t.Parallel()
@@ -203,7 +224,22 @@ func TestAThreatIsFoundForAFewRequests(t *testing.T) {
 // A new threat is on an agent that nobody has read yet: the agents are read in the same run.
 func TestAThreatOfAnUnknownAgentHasAgentsRead(t *testing.T) {
 	t.Parallel()
-	c := newConsole(t, spread())
+	for name, adjust := range map[string]func(c *console){
+		"by its ID":   func(*console) {},
+		"by its UUID": func(c *console) { c.Break(s1test.ThreatsWithoutAgentIDs()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, spread())
+			adjust(c)
+			c.findThreatsOfAgents(t)
+		})
+	}
+}
+
+// findThreatsOfAgents polls a console on which threats and agents appear together.
+func (c *console) findThreatsOfAgents(t *testing.T) {
+	t.Helper()
 	hidden := []string{c.AgentID(0), c.AgentID(1), c.AgentID(2), c.AgentID(3), c.AgentID(4), c.AgentID(5), c.AgentID(6), c.AgentID(7)}
 	agents := c.Break(s1test.Fault{Path: "/agents", Effect: s1test.MissingRows(hidden...)})
 	var ids []string
