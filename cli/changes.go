@@ -10,6 +10,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/harmless"
+	"s1graph/overview"
 	"s1graph/plural"
 	"s1graph/steps"
 )
@@ -37,7 +38,7 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 		return lines
 	}
 	const most = 12
-	for i, name := range c.Changed {
+	for i, name := range overview.ByWeight(c.Changed) {
 		if i == most {
 			lines = append(lines, fmt.Sprintf("      … and %s", plural.Of(len(c.Changed)-most, "more property")))
 			break
@@ -55,37 +56,39 @@ func (s *screen) briefly(c *graph.Change, names *names) string {
 	mark := marks[c.Op]
 	line := s.paint(mark.colour, mark.sign+" "+cmp.Or(s.clip(c.DisplayName()), harmless.Text(c.Key)))
 	if c.Before != nil && c.After != nil {
-		changed := c.Changed
+		changed := overview.ByWeight(c.Changed)
 		if name := c.After.Get("name"); slices.Contains(changed, "name") && name.Text() != "" {
-			changed = slices.DeleteFunc(slices.Clone(changed), func(other string) bool { // which says that it is called otherwise
+			changed = slices.DeleteFunc(changed, func(other string) bool { // which says that it is called otherwise
 				v := c.After.Get(other)
 				return other != "name" && v.Kind() == graph.StringKind && strings.Contains(v.Text(), name.Text())
 			})
 		}
-		const most = 3
+		const most = 2
 		var words []string
 		for _, name := range changed[:min(len(changed), most)] {
-			now, label := names.place(c, name, c.After)
-			words = append(words, harmless.Text(label)+": "+cmp.Or(s.clip(now), s.readable(name, c.After.Get(name))))
+			words = append(words, s.property(c, name, names))
 		}
-		switch {
-		case len(changed) == 1:
-			line += "  " + s.property(c, changed[0], names)
-		case len(changed) > most:
-			line += fmt.Sprintf("  %s and %d more", strings.Join(words, ", "), len(changed)-most)
-		case len(changed) > 0:
-			line += "  " + strings.Join(words, ", ")
+		line += "  " + strings.Join(words, ", ")
+		if len(changed) > most {
+			line += fmt.Sprintf(" and %d more", len(changed)-most)
 		}
 	}
-	return s.indented(line, 2)
+	return s.indented(strings.TrimRight(line, " "), 2)
 }
 
-// property says how a property changed. An account, site or group is called by its name, where the graph knows it.
+// property says how a property changed. An account, site or group is called by its name, where the graph knows it, and groups of
+// one name by that of their site too: every site has a Default Group.
 func (s *screen) property(c *graph.Change, name string, names *names) string {
 	before, label := names.place(c, name, c.Before)
 	after, labelAfter := names.place(c, name, c.After)
-	if before != "" && before == after { // as every site has a Default Group
-		before, after, label, labelAfter = "", "", name, name
+	if before != "" && before == after {
+		from, _ := names.place(c, "siteId", c.Before)
+		to, _ := names.place(c, "siteId", c.After)
+		if from == to || from == "" || to == "" {
+			before, after, label, labelAfter = "", "", name, name
+		} else {
+			before, after = from+" / "+before, to+" / "+after
+		}
 	}
 	if labelAfter != name {
 		label = labelAfter
@@ -187,8 +190,8 @@ func typeNames() []string {
 
 func shortTypes(names []string) []string { return namesOf(names, shortType) }
 
-// changeList keeps what is printed of a run's changes when it is over: of each operation on each type of entities the first,
-// as a tenant may change as a whole. Of relationships the table has the numbers.
+// changeList keeps what is printed of a run's changes when it is over: of each type of entities the weightiest, as a tenant may
+// change as a whole. Of relationships the table has the numbers.
 type changeList struct {
 	ctx     context.Context
 	screen  *screen
@@ -203,17 +206,18 @@ type typeChanges struct {
 	kinds []*changeKind // in the order in which they came
 }
 
-// changeKind are the changes that changed the same properties.
+// changeKind are the changes of one weight that changed the same properties.
 type changeKind struct {
 	op      graph.Op
+	weight  int
 	changed []string
 	count   int
 	first   [][]string // lines of the first changes
 }
 
 const (
-	mostOfAnOp = 5
-	mostKinds  = 100 // of a type are told apart
+	mostOfAType = 10
+	mostKinds   = 100 // of a type are told apart by what changed
 )
 
 func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
@@ -228,7 +232,7 @@ func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
 	}
 	kind := l.types[len(l.types)-1].kind(&c)
 	kind.count++
-	if kind.count > mostOfAnOp {
+	if kind.count > mostOfAType {
 		return nil
 	}
 	lines := []string{l.screen.briefly(&c, l.names)}
@@ -240,37 +244,46 @@ func (l *changeList) add(c graph.Change, before, after graph.Snapshot) error {
 }
 
 func (t *typeChanges) kind(c *graph.Change) *changeKind {
+	weight := overview.Weight(c)
 	isOfKind := func(k *changeKind) bool {
-		return k.op == c.Op && (slices.Equal(k.changed, c.Changed) || len(t.kinds) >= mostKinds)
+		return k.op == c.Op && k.weight == weight && (slices.Equal(k.changed, c.Changed) || len(t.kinds) >= mostKinds)
 	}
 	if i := slices.IndexFunc(t.kinds, isOfKind); i >= 0 {
 		return t.kinds[i]
 	}
-	kind := &changeKind{op: c.Op, changed: c.Changed}
+	kind := &changeKind{op: c.Op, weight: weight, changed: c.Changed}
 	t.kinds = append(t.kinds, kind)
 	return kind
 }
 
-// print prints the list, and says whether there are any. What changed in few comes first: an infection is not to be looked
-// for among upgrades.
+// weight is that of the weightiest change.
+func (t *typeChanges) weight() (most int) {
+	for _, k := range t.kinds {
+		most = max(most, k.weight)
+	}
+	return most
+}
+
+// print prints the list, and says whether there are any. The weightiest comes first, and of equal weight what is rare.
 func (l *changeList) print() bool {
+	slices.SortStableFunc(l.types, func(a, b *typeChanges) int { return cmp.Compare(b.weight(), a.weight()) })
 	for _, t := range l.types {
 		l.screen.line("\n%s", l.screen.paint(bold, shortType(t.name)))
-		slices.SortStableFunc(t.kinds, func(a, b *changeKind) int { return cmp.Compare(a.count, b.count) })
-		for _, op := range []graph.Op{graph.Created, graph.Updated, graph.Rekeyed, graph.Deleted} {
-			count, printed := 0, 0
-			for _, kind := range t.kinds {
-				if kind.op != op {
-					continue
-				}
-				count += kind.count
-				for _, lines := range kind.first[:min(len(kind.first), mostOfAnOp-printed)] {
-					l.screen.line("%s", strings.Join(lines, "\n"))
-					printed++
-				}
+		slices.SortStableFunc(t.kinds, func(a, b *changeKind) int {
+			return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.count, b.count))
+		})
+		printed, more := 0, map[graph.Op]int{}
+		for _, kind := range t.kinds {
+			shown := kind.first[:min(len(kind.first), mostOfAType-printed)]
+			for _, lines := range shown {
+				l.screen.line("%s", strings.Join(lines, "\n"))
 			}
-			if more := count - printed; more > 0 {
-				l.screen.line("  … and %d more %s", more, opWords[op])
+			printed += len(shown)
+			more[kind.op] += kind.count - len(shown)
+		}
+		for _, op := range []graph.Op{graph.Created, graph.Updated, graph.Rekeyed, graph.Deleted} {
+			if more[op] > 0 {
+				l.screen.line("  … and %d more %s", more[op], opWords[op])
 			}
 		}
 	}

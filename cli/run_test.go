@@ -148,7 +148,9 @@ func TestABusyDayIsListedWithWhatChanged(t *testing.T) {
 
 	got := with.s1graph(t, "run")
 	require.Zero(t, got.code, got.stderr)
-	assert.Regexp(t, `(?m)^agent\n(  [+~>] .*\n|  … and .*\n)+  - \S+\n`, got.stdout)
+	assert.Regexp(t, `(?m)^agent\n(  ~ \S+  infected: false -> true.*\n){2}(  ~ \S+  networkStatus: connected -> disconnected.*\n){2}(  ~ \S+  mitigationMode: protect -> detect.*\n){2}`, got.stdout)
+	assert.Regexp(t, `(?m)^device\n(  ~ \S+  malwareProtected: true -> false.*\n){4}`, got.stdout)
+	assert.Regexp(t, `(?s)\nagent\n.*\nthreat\n.*\ndevice\n.*\nuser\n.*\nsite\n`, got.stdout, "the type of the weightiest change comes first")
 	verbose := with.s1graph(t, "run", "--dry-run", "--verbose").stdout
 	assert.Regexp(t, `(?m)^STEP +STATE +SECONDS +REQUESTS +ENTITIES +RELATIONSHIPS$`, verbose)
 	assert.Regexp(t, `(?m)^agents +ok +\d+\.\d +\d+ +\d+ +\d+$`, verbose)
@@ -176,19 +178,34 @@ func changesOf(stdout string) string {
 	return strings.Join(lines[:len(lines)-1], "\n")
 }
 
-func TestMoreChangesThanAPersonReadsAreCounted(t *testing.T) {
+func TestMoreChangesThanAPersonReadsAreCountedAndWeighLessThanThoseListed(t *testing.T) {
 	tenant := small
-	tenant.Agents, tenant.Changes, tenant.ApplicationsPerAgent = 300, 15, 0
+	tenant.Agents, tenant.Changes, tenant.ApplicationsPerAgent = 300, 8, 0
 	server, with := console(t, tenant)
 	require.Zero(t, with.s1graph(t, "run").code)
 	server.SetDay(1)
 	got := with.s1graph(t, "run")
 	require.Zero(t, got.code, got.stdout)
-	agents := regexp.MustCompile(`(?m)^agent\n((?:  .*\n)+)`).FindStringSubmatch(got.stdout)
-	require.NotNil(t, agents)
-	assert.Len(t, regexp.MustCompile(`(?m)^  \+ `).FindAllString(agents[1], -1), 5)
-	assert.Contains(t, agents[1], "  … and 10 more created\n")
+	// Ten of a type are listed: the eight that were infected, and two of the eight that were isolated.
+	assert.Regexp(t, `(?m)^agent\n(  ~ \S+  infected: false -> true.*\n){8}(  ~ \S+  networkStatus: connected -> disconnected.*\n){2}  … and 8 more created\n  … and \d+ more updated\n  … and 8 more deleted\n`, got.stdout)
 	assert.Contains(t, got.stdout, "s1graph changes --dir .s1graph/test lists all changes.\n")
+}
+
+func TestAMoveBetweenSitesIsToldByTheirNames(t *testing.T) {
+	tenant := small
+	tenant.Sites, tenant.Groups, tenant.Changes = 6, 12, 1
+	server, with := console(t, tenant)
+	require.Zero(t, with.s1graph(t, "run").code)
+	server.SetDay(1)
+	require.NotEmpty(t, server.Plan(1).IDs(s1test.AgentMovedSite))
+	require.Zero(t, with.s1graph(t, "run").code)
+	all := with.s1graph(t, "changes", "--type", "agent").stdout
+	for _, id := range server.Plan(1).IDs(s1test.AgentMovedSite) {
+		moved := regexp.MustCompile(`(?m)^  ~ \S+  sentinelone_agent:` + id + `\n((?:      .*\n)*)`).FindStringSubmatch(all)
+		require.NotNil(t, moved, all)
+		assert.Regexp(t, `^      site: [A-Z].* -> [A-Z].*\n      group: [A-Z].* -> [A-Z].*\n`, moved[1])
+	}
+	assert.NotContains(t, all, "groupId")
 }
 
 func TestJSONIsTheSummaryAndNothingElse(t *testing.T) {
