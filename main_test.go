@@ -100,7 +100,7 @@ func TestASignalInTheMiddleOfARunLeavesNothingBehind(t *testing.T) {
 		<-reached
 		require.NoError(t, c.Process.Signal(signal))
 		assert.Equal(t, 1, exitCode(t, c, c.Wait()))
-		assert.Equal(t, "s1graph: interrupted: nothing was committed, and the last graph stands; run it again\n", stderr.String())
+		assert.Equal(t, "s1graph: interrupted: nothing was committed; run it again\n", stderr.String())
 		assert.NoFileExists(t, filepath.Join(c.Dir, ".s1graph", "127.0.0.1", "current"))
 	}
 }

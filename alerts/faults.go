@@ -42,5 +42,5 @@ func (s *schema) explain(field string) string {
 		}
 	}
 	known := slices.Sorted(maps.Keys(s.structs[in]))
-	return fmt.Sprintf("%s is no property of %s%s", field, s.names[in], orRather(field, known))
+	return fmt.Sprintf("%s has no property %s%s", s.names[in], field, orRather(field, known))
 }

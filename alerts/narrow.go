@@ -56,7 +56,7 @@ func (c *condition) narrow(tree ast.Expr) (faults []string) {
 			for field, known := range known {
 				for _, word := range compared(e, func(e ast.Expr) bool { return c.isField(e, field) }) {
 					if !slices.Contains(known, word) {
-						faults = append(faults, fmt.Sprintf("%q is no %s%s", word, field, orRather(word, known)))
+						faults = append(faults, fmt.Sprintf("there is no %s %q%s", field, word, orRather(word, known)))
 					}
 				}
 			}

@@ -41,12 +41,12 @@ func TestWhatIsWrongWithARuleIsToldWithItsPlaceAndWhatWasPerhapsMeant(t *testing
 		where string
 		says  []string
 	}{
-		"an unknown property":                 {config.Rule{When: agents + `change.before.mitigationmode == "protect"`}, "when", []string{"mitigationmode is no property of sentinelone_agent", "did you mean mitigationMode?", "character 52"}},
-		"another type's property":             {config.Rule{When: agents + `change.after.riskLevel == "high"`}, "when", []string{"riskLevel is no property of sentinelone_agent"}},
-		"an unknown property of what is near": {config.Rule{When: agents + `change.device.serialNumber == "x"`}, "when", []string{"serialNumber is no property of sentinelone_device"}},
-		"an unknown type":                     {config.Rule{When: `change.type == "sentinelone_agnt"`}, "when", []string{`"sentinelone_agnt" is no type: did you mean sentinelone_agent?`}},
-		"a relationship's state":              {config.Rule{When: `entity.type == "sentinelone_user_owns_device"`}, "when", []string{"is no type"}},
-		"an unknown operation":                {config.Rule{When: `change.op in ["create", "updated"]`}, "when", []string{`"create" is no op: did you mean created?`}},
+		"an unknown property":                 {config.Rule{When: agents + `change.before.mitigationmode == "protect"`}, "when", []string{"sentinelone_agent has no property mitigationmode", "did you mean mitigationMode?", "character 52"}},
+		"another type's property":             {config.Rule{When: agents + `change.after.riskLevel == "high"`}, "when", []string{"sentinelone_agent has no property riskLevel"}},
+		"an unknown property of what is near": {config.Rule{When: agents + `change.device.serialNumber == "x"`}, "when", []string{"sentinelone_device has no property serialNumber"}},
+		"an unknown type":                     {config.Rule{When: `change.type == "sentinelone_agnt"`}, "when", []string{`there is no type "sentinelone_agnt": did you mean sentinelone_agent?`}},
+		"a relationship's state":              {config.Rule{When: `entity.type == "sentinelone_user_owns_device"`}, "when", []string{"there is no type"}},
+		"an unknown operation":                {config.Rule{When: `change.op in ["create", "updated"]`}, "when", []string{`there is no op "create": did you mean created?`}},
 		"a wrong type":                        {config.Rule{When: agents + `change.after.infected == "yes"`}, "when", []string{"no matching overload"}},
 		"an answer that is no yes or no":      {config.Rule{When: agents[:len(agents)-4] + ` ? change.after.activeThreats : 0`}, "when", []string{"must be true or false, and is of the type int"}},
 		"no variable at all":                  {config.Rule{When: `1 == 1`}, "when", []string{"must look at change", "entity", "run"}},
@@ -60,8 +60,8 @@ func TestWhatIsWrongWithARuleIsToldWithItsPlaceAndWhatWasPerhapsMeant(t *testing
 		"the end of what has none":            {config.Rule{Use: "agent gone", Ended: new(true)}, "ended", []string{"only a state ends"}},
 		"a broken template":                   {config.Rule{Use: "agent gone", Title: "{{.Name"}, "title", []string{"must be a template"}},
 		"a template of nothing":               {config.Rule{Use: "agent gone", Title: "{{.Afetr.displayName}}"}, "title", []string{"did you mean After?"}},
-		"a template of no property":           {config.Rule{Use: "agent gone", Text: "{{.Before.displayNam}}"}, "text", []string{"displayNam is no property of .Before", "displayName"}},
-		"a template within another":           {config.Rule{Use: "agent gone", Text: "{{with .Owner}}{{$.Device.nam}}{{end}}"}, "text", []string{"nam is no property of .Device"}},
+		"a template of no property":           {config.Rule{Use: "agent gone", Text: "{{.Before.displayNam}}"}, "text", []string{".Before has no property displayNam", "displayName"}},
+		"a template within another":           {config.Rule{Use: "agent gone", Text: "{{with .Owner}}{{$.Device.nam}}{{end}}"}, "text", []string{".Device has no property nam"}},
 		"a change's word for a state":         {config.Rule{Use: "agent silent", Title: "{{.After.displayName}}"}, "title", []string{".After is not known in this rule's texts"}},
 	} {
 		t.Run(name, func(t *testing.T) {

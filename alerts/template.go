@@ -203,7 +203,7 @@ func (w *walker) check(names []string) {
 		w.problems = append(w.problems, fmt.Sprintf(".%s is a word, and has no %s", names[0], names[1]))
 	case r.properties != nil && len(names) == 2:
 		if _, found := r.properties[names[1]]; !found {
-			w.problems = append(w.problems, fmt.Sprintf("%s is no property of .%s%s", names[1], names[0], orRather(names[1], slices.Sorted(maps.Keys(r.properties)))))
+			w.problems = append(w.problems, fmt.Sprintf(".%s has no property %s%s", names[0], names[1], orRather(names[1], slices.Sorted(maps.Keys(r.properties)))))
 		}
 	case len(names) > 2:
 		w.problems = append(w.problems, fmt.Sprintf(".%s is a word, and has no %s", strings.Join(names[:2], "."), names[2]))

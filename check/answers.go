@@ -24,13 +24,13 @@ func (c *checker) client() (*s1.Client, error) {
 }
 
 // errTooLong is the error of a wait that nobody who sits before the screen is asked for.
-var errTooLong = errors.New("no answer in time")
+var errTooLong = errors.New("gave up")
 
 // shortly waits as the client asks for, but not for long: somebody sits before the screen.
 func (c *checker) shortly(ctx context.Context, d time.Duration) error {
 	const patience = 5 * time.Second
 	if d > patience {
-		return fmt.Errorf("%w, as the next try would be in %s", errTooLong, d.Round(time.Second))
+		return fmt.Errorf("%w: the next try would only be in %s", errTooLong, d.Round(time.Second))
 	}
 	return c.Sleep(ctx, d)
 }

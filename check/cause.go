@@ -104,5 +104,5 @@ func (c *checker) rateLimits(a answers) {
 		c.warn(subject, fmt.Sprintf("the console refused %s as too many", plural.Of(n, "request")), others)
 		return
 	}
-	c.ok(subject, "none met")
+	c.ok(subject, "none hit")
 }

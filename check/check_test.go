@@ -126,7 +126,7 @@ func TestAFaultSaysWhatToDo(t *testing.T) {
 		}, "list /threats", check.Fault, "404"},
 		"a list that the licence lacks": {func(s *s1test.Server, _ *check.Options) {
 			s.Break(s1test.Fault{Path: "/threats", Effect: s1test.Refused(s1test.NotLicensed)})
-		}, "list /threats", check.Warning, "which is no fault"},
+		}, "list /threats", check.Warning, "which is not a fault"},
 		"accounts that are refused to a token of the tenant": {func(s *s1test.Server, _ *check.Options) {
 			s.Break(s1test.Fault{Path: "/accounts", Effect: s1test.Refused("")})
 		}, "list /accounts", check.Fault, "403"},
@@ -147,7 +147,7 @@ func TestAFaultSaysWhatToDo(t *testing.T) {
 			file := filepath.Dir(o.Config.Dir) + "/file"
 			_ = os.WriteFile(file, nil, 0o600)
 			o.Config.Dir = file
-		}, "directory", check.Fault, "is no folder"},
+		}, "directory", check.Fault, "is not a folder"},
 		"a destination that is not reached": {func(_ *s1test.Server, o *check.Options) {
 			o.Config.Alerts = &config.Alerts{Destinations: []config.Destination{{Name: "soc"}}}
 			o.Reach = func(context.Context, config.Destination) error { return errors.New("connection refused") }

@@ -130,7 +130,7 @@ func (c *checker) connection(ctx context.Context) bool {
 // certificate says until when the console's certificate holds.
 func (c *checker) certificate(state *tls.ConnectionState) {
 	if state == nil {
-		c.warn("TLS", "the connection is not encrypted, which is for this machine alone", "use the console's https address")
+		c.warn("TLS", "the connection is not encrypted, which is acceptable only on this machine", "use the console's https address")
 		return
 	}
 	detail := tls.VersionName(state.Version)

@@ -191,7 +191,7 @@ var states = map[string]state{
 	"applications in neither place": {cause: func(t *testing.T, s *s1test.Server, o *check.Options) {
 		at("/installed-applications", s1test.Status(404))(t, s, o)
 		at("/application-management/inventory", s1test.Status(404))(t, s, o)
-	}, warnings: []string{"list /application-management/inventory"}, says: "which is no fault", never: []string{support, version}},
+	}, warnings: []string{"list /application-management/inventory"}, says: "which is not a fault", never: []string{support, version}},
 	"applications refused in the first place": {cause: at("/installed-applications", s1test.Status(403))},
 	"no count": {cause: all(s1test.NoTotal())},
 
@@ -258,7 +258,7 @@ var states = map[string]state{
 		file := filepath.Dir(o.Config.Dir) + "/file"
 		_ = os.WriteFile(file, nil, 0o600)
 		o.Config.Dir = file + "/below"
-	}, faults: []string{"directory"}, says: "file is no folder"},
+	}, faults: []string{"directory"}, says: "file is not a folder"},
 	"a folder of somebody else": {cause: func(t *testing.T, _ *s1test.Server, o *check.Options) {
 		assert.NoError(t, os.MkdirAll(o.Config.Dir, 0o700))
 		assert.NoError(t, os.WriteFile(filepath.Join(o.Config.Dir, "thesis.tex"), nil, 0o600))

@@ -28,7 +28,7 @@ func (c *checker) directory(context.Context) {
 		info, err := os.Stat(there)
 		switch {
 		case err == nil && !info.IsDir():
-			c.fault(subject, there+" is no folder", "give another --dir")
+			c.fault(subject, there+" is not a folder", "give another --dir")
 			return
 		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && filepath.Dir(there) != there:
 			there = filepath.Dir(there)

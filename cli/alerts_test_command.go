@@ -104,11 +104,11 @@ func (c *commands) tryRule(ctx context.Context, settings *config.Config, name st
 		return err
 	}
 	if len(messages) == 0 {
-		when := "there are none yet"
+		when := "no changes yet"
 		if changed != nil {
-			when = "those of run " + changed.ID
+			when = "none of the changes of run " + changed.ID + " matters to it"
 		}
-		c.out.sentence("The rule %q would have said nothing of the last changes, %s.", name, when)
+		c.out.sentence("The rule %q would send nothing: %s.", name, when)
 		return c.out.flush()
 	}
 	var rows [][]any

@@ -23,7 +23,7 @@ alerts:
 	require.Zero(t, with.s1graph(t, "run").code)
 	got := with.s1graph(t, "alerts", "test", "agent gone")
 	require.Zero(t, got.code, got.stderr)
-	assert.Contains(t, got.stdout, "would have said nothing")
+	assert.Contains(t, got.stdout, "would send nothing")
 
 	server.SetDay(1)
 	require.Zero(t, with.s1graph(t, "run").code)

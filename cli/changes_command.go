@@ -35,7 +35,7 @@ The newest stand last. It can be asked while a run is under way. How long change
 the configuration file.`,
 		Flags: append([]cli.Flag{
 			allFlag(),
-			&cli.StringFlag{Name: "since", Usage: "of the runs that started since `TIME` alone: so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z; days begin at midnight UTC"},
+			&cli.StringFlag{Name: "since", Usage: "of the runs that started since `TIME` alone: a duration such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z; days begin at midnight UTC"},
 			&cli.StringSliceFlag{Name: "type", Usage: "changes of this `TYPE` alone, such as agent or sentinelone_agent; may be given several times"},
 			&cli.StringSliceFlag{Name: "op", Usage: "changes of this `KIND` alone: created, updated, deleted or renamed; may be given several times"},
 			limitFlag("changes, the newest", "all"),
@@ -102,7 +102,7 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error
 	if ctx.IsSet("since") {
 		given := ctx.String("since")
 		if f.since, err = queries.ParseMoment(given, now); err != nil {
-			return f, misuse("--since: %q must be so long ago, such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z", given)
+			return f, misuse("--since must be a duration such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z, not %q", given)
 		}
 	}
 	if f.types, err = knownWords(ctx, "type", "type", typeNames()); err != nil {
@@ -250,7 +250,7 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter, l
 func conclusionOfLog(changes int64, runs, kept int) string {
 	switch {
 	case changes > 0:
-		return fmt.Sprintf("\n%s in %s, of %d whose changes are kept.", plural.Of(changes, "change"), plural.Of(runs, "run"), kept)
+		return fmt.Sprintf("\n%s in %s.", plural.Of(changes, "change"), plural.Of(runs, "run"))
 	case kept > 0:
 		return fmt.Sprintf("No such changes in the %s whose changes are kept.", plural.Of(kept, "run"))
 	}

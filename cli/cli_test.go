@@ -219,7 +219,7 @@ func TestFaultsOfTheConfigurationAreALineEachAndNothingIsContacted(t *testing.T)
 		got := with.s1graph(t, command...)
 		assert.Equal(t, 2, got.code)
 		assert.Empty(t, got.stdout)
-		assert.Contains(t, got.stderr, "s1graph: s1graph.yaml:1:1: \"sits\": is no setting; did you mean sites?\n"+
+		assert.Contains(t, got.stderr, "s1graph: s1graph.yaml:1:1: \"sits\": there is no such setting; did you mean sites?\n"+
 			"s1graph: s1graph.yaml:2:15: pageDeadline: must be a duration with its unit, such as 60s, 5m or 30d\n"+
 			"s1graph: S1GRAPH_LOG_LEVEL: must be debug, info, warn or error, not \"loud\"\n")
 		assert.Equal(t, command[0] == "run", strings.Contains(got.stderr, "s1graph: --applications: must be auto, installed, inventory or off, not \"some\"\n"))

@@ -304,6 +304,7 @@ func (s *setup) lookAt(what look) error {
 		ask(s.ctx.Context, check.Options{Config: settings, Logger: s.logger(settings.Log)}, func(f check.Finding) {
 			if f.State == check.Fault {
 				faults++
+				f.Advice = s.adviceOn(f)
 			}
 			if f.State != check.Skipped && !(f.State == check.OK && strings.HasPrefix(f.Subject, "list ")) {
 				shown = append(shown, f)
@@ -336,6 +337,17 @@ func (s *setup) lookAt(what look) error {
 			}
 		}
 	}
+}
+
+// adviceOn is what to do about a fault. A secret that was just typed stands in no file and no variable yet.
+func (s *setup) adviceOn(f check.Finding) string {
+	switch {
+	case s.terminal != nil && s.secrets["tokenFile"] != "" && strings.Contains(f.Advice, config.TokenVariable):
+		return "type the whole token of this console again; look whether it has expired"
+	case s.terminal != nil && s.secrets["neo4j.passwordFile"] != "" && strings.Contains(f.Advice, config.PasswordVariable):
+		return "type user and password again"
+	}
+	return f.Advice
 }
 
 // write writes the secrets, and then what names their files.

@@ -418,7 +418,7 @@ func TestWrongUsageOfQueryEndsWithWhatToDo(t *testing.T) {
 		{[]string{"silent-agents", "--param", "days"}, `--param must be NAME=VALUE, such as days=30`},
 		{[]string{"silent-agents", "--param", "days=1", "--param", "days=2"}, `--param days is given twice`},
 		{[]string{"silent-agents", "--param", "scope=a", "--scope", "b"}, `--scope and --param scope are the same: give one of them`},
-		{[]string{"silent-agents", "--param", "days=many", "--param", "dyas=1"}, `--param days: must be a whole number such as 14, not "many"; --param dyas: is no parameter of silent-agents, which has days, now, scope, limit`},
+		{[]string{"silent-agents", "--param", "days=many", "--param", "dyas=1"}, `--param days: must be a whole number such as 14, not "many"; --param dyas: silent-agents has no such parameter; it has days, now, scope, limit`},
 		{[]string{"user-exposure"}, `--param user: must be given: Principal name, mail address, login name, name or key of the person.`},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

@@ -146,14 +146,14 @@ func (r *report) notices() (notices []string) {
 		notices = append(notices, fmt.Sprintf("%s %s: %s.", step.ID, step.State, fault))
 	}
 	if types := r.summary.IncompleteTypes; len(types) > 0 {
-		notices = append(notices, fmt.Sprintf("Incomplete: %s. Nothing of them was deleted; a later run that reads all of it makes up for that.", strings.Join(shortTypes(types), ", ")))
+		notices = append(notices, fmt.Sprintf("Incomplete: %s. Nothing of them was deleted; the next complete run catches up.", strings.Join(shortTypes(types), ", ")))
 	}
 	for _, name := range sortedKeys(r.summary.WithheldDeletions) {
 		notices = append(notices, fmt.Sprintf("Withheld: %s of %s, more than the deletion guard lets pass. If they are really gone, run%s with --allow-mass-delete, or let the next run pass with s1graph accept-deletions%s.", plural.Of(r.summary.WithheldDeletions[name], "deletion"), shortType(name), r.which, r.which))
 	}
 	notices = append(notices, r.summary.Notices...)
 	if n := r.summary.DanglingRelationships; n > 0 {
-		notices = append(notices, fmt.Sprintf("Left out: %s with an end that the console does not list.", plural.Of(n, "relationship")))
+		notices = append(notices, fmt.Sprintf("Left out: %s: one end is not in the console's lists.", plural.Of(n, "dangling relationship")))
 	}
 	return notices
 }

@@ -101,7 +101,11 @@ func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (conn
 // interrupted is the error of a run, which says so where it was interrupted.
 func interrupted(ctx *cli.Context, summary connector.Summary, err error) error {
 	if isInterrupted(ctx.Context, err) {
-		return &ending{failed, fmt.Errorf("%s, and the last graph stands; run it again", summary.Error)}
+		what := summary.Error
+		if summary.Previous != "" {
+			what += ", and the last graph stands"
+		}
+		return &ending{failed, errors.New(what + "; run it again")}
 	}
 	return err
 }

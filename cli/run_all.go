@@ -21,7 +21,7 @@ import (
 func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 	for _, flag := range []string{"replay", "record", "allow-mass-delete"} {
 		if ctx.IsSet(flag) {
-			return misuse("--all and --%s contradict each other: say the latter of one instance", flag)
+			return misuse("--%s works for one instance only, not with --all", flag)
 		}
 	}
 	service, err := c.instances(ctx, config.Sources{})

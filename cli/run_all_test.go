@@ -125,9 +125,9 @@ func TestAllSaysWhatItCannotBeGivenWith(t *testing.T) {
 	provider(t, "acme", "initech")
 	for _, test := range []struct{ flags, want string }{
 		{"--instance acme", "--all and --instance contradict each other: give one of them"},
-		{"--replay x", "--all and --replay contradict each other: say the latter of one instance"},
-		{"--record x", "--all and --record contradict each other: say the latter of one instance"},
-		{"--allow-mass-delete", "--all and --allow-mass-delete contradict each other: say the latter of one instance"},
+		{"--replay x", "--replay works for one instance only, not with --all"},
+		{"--record x", "--record works for one instance only, not with --all"},
+		{"--allow-mass-delete", "--allow-mass-delete works for one instance only, not with --all"},
 		{"--url https://x.example", "--url: must not be given with several instances: put it into s1graph.yaml, or choose one by --instance"},
 	} {
 		got := s1graph(t, append([]string{"run", "--all"}, strings.Fields(test.flags)...)...)

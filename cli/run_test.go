@@ -97,6 +97,17 @@ func TestWhatIsInTheWayOfTheLinksIsToldBeforeAnythingIsRead(t *testing.T) {
 	assert.Equal(t, read, server.Requests())
 }
 
+func TestAnInterruptedRunAfterAnotherSaysThatTheLastGraphStands(t *testing.T) {
+	server, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	ctx, cancel := context.WithCancel(t.Context())
+	with.ctx = ctx
+	server.OnRequest(func(*http.Request) { cancel() })
+	got := with.s1graph(t, "run", "--log-level", "error")
+	assert.Equal(t, 1, got.code)
+	assert.Equal(t, "s1graph: interrupted: nothing was committed, and the last graph stands; run it again\n", got.stderr)
+}
+
 func TestAnInterruptedRunSaysTheSameInJSONAndOnStderr(t *testing.T) {
 	for _, command := range [][]string{{"run", "--json"}, {"run"}, {"api", "agents"}} {
 		server, with := console(t, small)
@@ -115,10 +126,10 @@ func TestAnInterruptedRunSaysTheSameInJSONAndOnStderr(t *testing.T) {
 		case len(command) == 2:
 			s := summaryOf(t, got)
 			assert.Equal(t, connector.Failed, s.Status)
-			assert.Contains(t, got.stderr, "s1graph: "+s.Error+", ")
+			assert.Contains(t, got.stderr, "s1graph: "+s.Error+"; ")
 			fallthrough
 		default:
-			assert.Equal(t, "s1graph: interrupted: nothing was committed, and the last graph stands; run it again\n", got.stderr)
+			assert.Equal(t, "s1graph: interrupted: nothing was committed; run it again\n", got.stderr)
 		}
 	}
 }

@@ -186,7 +186,7 @@ log:
 		`s1graph.yaml:29:5: alerts.destinations.soc: must be given once, and stands in line 24 already`,
 		`s1graph.yaml:30:16: alerts.destinations.odd.url: must be an address, such as slack://… or https://hooks.example.net/s1graph`,
 		`s1graph.yaml:31:3: alerts: unknown setting "rulse"; did you mean rules?`,
-		`s1graph.yaml:32:1: "alert": is no setting; did you mean alerts?`,
+		`s1graph.yaml:32:1: "alert": there is no such setting; did you mean alerts?`,
 		`s1graph.yaml:35:13: posture[0].groups: must be IDs as the console shows them, such as 225494730938493804, not "workstations"`,
 		`s1graph.yaml:36:25: posture[0].lastSyncedInterval: must be a whole number, 24 or greater, not "12"`,
 		`s1graph.yaml:37:22: posture[0].firewallEnabled: must be true or false`,

@@ -226,8 +226,8 @@ log: {format: xml}
 	}))
 	assert.Equal(t, []string{
 		`s1graph.yaml:1:6: url: must be a text (put it into quotes if it looks like a number)`,
-		`s1graph.yaml:2:1: "token_file": is no setting; did you mean tokenFile?`,
-		`s1graph.yaml:3:1: "api_version": is no setting; did you mean apiVersion?`,
+		`s1graph.yaml:2:1: "token_file": there is no such setting; did you mean tokenFile?`,
+		`s1graph.yaml:3:1: "api_version": there is no such setting; did you mean apiVersion?`,
 		`s1graph.yaml:4:13: apiVersion: must be a text (put it into quotes if it looks like a number)`,
 		`s1graph.yaml:5:11: accounts: must be a list, such as [1, 2]`,
 		`s1graph.yaml:6:8: sites: must be IDs as the console shows them, such as 225494730938493804, not "one"`,
@@ -237,7 +237,7 @@ log: {format: xml}
 		`s1graph.yaml:10:8: store: must be json or neo4j, not "csv"`,
 		`s1graph.yaml:11:15: applications: must be auto, installed, inventory or off, not "some"`,
 		`s1graph.yaml:14:12: deletionGuard.percent: must be a number from 0 to 100, not "120"`,
-		`s1graph.yaml:15:3: "deletionGuard.cuont": is no setting; did you mean deletionGuard.count?`,
+		`s1graph.yaml:15:3: "deletionGuard.cuont": there is no such setting; did you mean deletionGuard.count?`,
 		`s1graph.yaml:16:10: deletionGuard.count: must be a number`,
 		`s1graph.yaml:17:15: pageDeadline: must be a duration with its unit, such as 60s, 5m or 30d`,
 		`s1graph.yaml:18:13: rateLimits: must be paths that begin with a slash and their requests per second, such as /agents=25, not "agents=25"`,
@@ -247,7 +247,7 @@ log: {format: xml}
 		`S1GRAPH_LOG_LEVEL: must be debug, info, warn or error, not "loud"`,
 		`--page-deadline: must be a duration with its unit, such as 60s, 5m or 30d, not "soon"`,
 		`--proxy: must have no password, which others could see; use S1GRAPH_PROXY or the configuration file`,
-		`SENTINELONE_URL: must be the console's address, such as https://example.sentinelone.net: there is a space in it`,
+		`SENTINELONE_URL: there is a space in it`,
 		`SENTINELONE_TOKEN_FILE: must be a file with the API token: nowhere does not exist`,
 		`s1graph.yaml:12:7: skip: must be accounts, sites, groups, agents, threats or applications, not "agnets"`,
 		`s1graph.yaml:20:9: caFile: must be a PEM file with certificates: nowhere.pem does not exist`,
@@ -286,7 +286,7 @@ func TestTheConfigurationFileItself(t *testing.T) {
 		{"is two documents", "s1graph.yaml", "instance: a\n---\ninstance: b\n", "s1graph.yaml: must be one YAML document, without --- between its lines"},
 		{"has an alias", "s1graph.yaml", "instance: &a x\ndescription: *a\n", "s1graph.yaml:1:11: instance: must be a text (put it into quotes if it looks like a number)"},
 		{"has the token", "s1graph.yaml", "token: " + token, "s1graph.yaml:1:1: token: must not stand here: put the token into a file of its own and name that with tokenFile"},
-		{"has the token as a name", "s1graph.yaml", token + ": 1", "s1graph.yaml:1:1: an unknown name: is no setting"},
+		{"has the token as a name", "s1graph.yaml", token + ": 1", "s1graph.yaml:1:1: an unknown name: there is no such setting"},
 		{"has the token in place of its file", "s1graph.yaml", "dir: x\ntokenFile: " + token, "s1graph.yaml:2:12: tokenFile: must be the name of a file, and seems to be the token itself: put that into a file of mode 0600"},
 		{"has the token in place of a word", "s1graph.yaml", "applications: " + token, "s1graph.yaml:1:15: applications: must be auto, installed, inventory or off"},
 		{"has a name that needs another", "s1graph.yaml", "tagAccountName: true", "s1graph.yaml:1:17: tagAccountName: must be left out, or accountName be set: there is no name to put on the entities"},
@@ -405,12 +405,12 @@ func TestAVariableThatIsNoSettingIsAFault(t *testing.T) {
 			"S1GRAPH_ACOUNT_NAME=Acme", "S1GRAPH_PORT=8338", "S1GRAPH_EMPTY=", "S1GRAPHER=1", "SENTINELONE_REGION=eu")
 	}))
 	assert.Equal(t, []string{
-		"S1GRAPH_ACOUNT_NAME: is no setting; did you mean S1GRAPH_ACCOUNT_NAME?",
-		"S1GRAPH_NEO4J_URI: is no setting; did you mean NEO4J_URI?",
-		"S1GRAPH_PORT: is no setting",
-		"S1GRAPH_SITE: is no setting; did you mean S1GRAPH_SITES?",
-		"S1GRAPH_TOKEN: is no setting; did you mean SENTINELONE_TOKEN?",
-		"S1GRAPH_ZZZZZZZZZZZZ: is no setting",
+		"S1GRAPH_ACOUNT_NAME: there is no such setting; did you mean S1GRAPH_ACCOUNT_NAME?",
+		"S1GRAPH_NEO4J_URI: there is no such setting; did you mean NEO4J_URI?",
+		"S1GRAPH_PORT: there is no such setting",
+		"S1GRAPH_SITE: there is no such setting; did you mean S1GRAPH_SITES?",
+		"S1GRAPH_TOKEN: there is no such setting; did you mean SENTINELONE_TOKEN?",
+		"S1GRAPH_ZZZZZZZZZZZZ: there is no such setting",
 	}, got)
 }
 
@@ -665,8 +665,8 @@ func TestHowOftenStepsAreReadIsSaidByStep(t *testing.T) {
 		})
 	}
 	for text, fault := range map[string]string{
-		"agents":        "agents: must be how long, such as 15m or 6h, or 0s for every poll",
-		"agents=-5m":    `agents: must be how long, such as 15m or 6h, or 0s for every poll, not "-5m"`,
+		"agents":        "agents: must be a duration such as 15m or 6h, or 0s for every poll",
+		"agents=-5m":    `agents: must be a duration such as 15m or 6h, or 0s for every poll, not "-5m"`,
 		"computers=15m": `must be accounts, sites, groups, agents, threats or applications, not "computers"`,
 	} {
 		_, err := config.Load(sources(func(s *config.Sources) { s.Flags["every"] = text }))

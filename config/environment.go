@@ -29,7 +29,7 @@ func (l *loader) readEnvironment() {
 		if meant != "" {
 			meant = "; did you mean " + meant + "?"
 		}
-		l.fault(name, "is no setting%s", meant)
+		l.fault(name, "there is no such setting%s", meant)
 	}
 	slices.Sort(l.config.Warnings)
 }

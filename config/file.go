@@ -113,7 +113,7 @@ func (r *reading) refuses(info fs.FileInfo, err error) bool {
 	}
 	reason := distrusted(info)
 	if kind := info.Mode().Type(); reason == "" && kind != 0 && kind != fs.ModeDir && kind != fs.ModeSymlink {
-		reason = "it is no plain file" // reading a pipe could take for ever
+		reason = "it is not a plain file" // reading a pipe could take for ever
 	}
 	if reason == "" {
 		return false
@@ -169,7 +169,7 @@ func (d *document) readEntry(prefix string, name ast.MapKeyNode, value ast.Node)
 	}
 }
 
-// section is what reads a key that is no setting, since there is no flag that could say it; nil where the
+// section is what reads a key that is not a setting, since there is no flag that could say it; nil where the
 // key is none of them.
 func (d *document) section(key string) func(string, ast.Node) {
 	switch {
@@ -218,7 +218,7 @@ func (d *document) relative(path string) string {
 // unknown says what to do about a key that is none. What stands under it is not looked at.
 func (d *document) unknown(name ast.Node, key string) {
 	if len(key) > 40 { // a secret, for all one knows
-		d.fault(d.place(name, "an unknown name"), "is no setting")
+		d.fault(d.place(name, "an unknown name"), "there is no such setting")
 		return
 	}
 	if strings.EqualFold(key, "token") {
@@ -232,7 +232,7 @@ func (d *document) unknown(name ast.Node, key string) {
 	for _, s := range settings {
 		known = append(known, s.Key)
 	}
-	d.fault(d.place(name, fmt.Sprintf("%q", key)), "is no setting%s", suggestion(key, known))
+	d.fault(d.place(name, fmt.Sprintf("%q", key)), "there is no such setting%s", suggestion(key, known))
 }
 
 // isTwice tells of a name that a map has already, and notes in which line it stands otherwise.

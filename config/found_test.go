@@ -127,7 +127,7 @@ func TestAPipeFoundByChanceIsRefusedAndNotWaitedFor(t *testing.T) {
 	}()
 	select {
 	case err := <-done:
-		assert.ErrorContains(t, err, "it is no plain file")
+		assert.ErrorContains(t, err, "it is not a plain file")
 	case <-time.After(30 * time.Second):
 		t.Fatal("it waits for somebody who writes into the pipe")
 	}

@@ -220,7 +220,7 @@ func (l *loader) settleURL() {
 	default:
 		normal, err := l.sources.NormalizeURL(given)
 		if err != nil {
-			l.fault(where, "must be the console's address, such as https://example.sentinelone.net: %v", err)
+			l.fault(where, "%v", err)
 		}
 		l.config.URL = normal
 	}

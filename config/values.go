@@ -214,7 +214,7 @@ func intervals(field func(*draft) *map[string]time.Duration) func(*draft, string
 			step, duration, _ := strings.Cut(strings.TrimSpace(item), "=")
 			interval, err := parseDuration(duration)
 			if err != nil || interval < 0 {
-				return fmt.Errorf("%s: %w", step, must("how long, such as 15m or 6h, or 0s for every poll", duration))
+				return fmt.Errorf("%s: %w", step, must("a duration such as 15m or 6h, or 0s for every poll", duration))
 			}
 			every[step] = interval
 		}

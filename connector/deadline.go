@@ -11,7 +11,7 @@ import (
 type DeadlineError struct{ After time.Duration }
 
 func (e *DeadlineError) Error() string {
-	return fmt.Sprintf("the run took longer than runDeadline allows, %s, and was ended: nothing was committed, nothing is lost, and the last graph stands; "+
+	return fmt.Sprintf("the run took longer than runDeadline allows, %s, and was ended: nothing was committed and nothing is lost; "+
 		"see which step took so long, and raise runDeadline (--run-deadline) if the tenant needs more time", e.After)
 }
 

@@ -102,7 +102,7 @@ func TestARunThatTakesTooLongEndsAndCommitsNothing(t *testing.T) {
 			var late *connector.DeadlineError
 			require.ErrorAs(t, result.err, &late)
 			assert.Equal(t, connector.Failed, result.Status)
-			assert.Equal(t, "the run took longer than runDeadline allows, 300ms, and was ended: nothing was committed, nothing is lost, and the last graph stands; "+
+			assert.Equal(t, "the run took longer than runDeadline allows, 300ms, and was ended: nothing was committed and nothing is lost; "+
 				"see which step took so long, and raise runDeadline (--run-deadline) if the tenant needs more time", result.Error)
 			assert.Empty(t, result.Run)
 			assert.Equal(t, before, readFiles(t, filepath.Join(c.dir, "graph")))

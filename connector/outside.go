@@ -2,13 +2,13 @@ package connector
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/plural"
 	"s1graph/reconcile"
 	"s1graph/steps"
 )
@@ -71,14 +71,14 @@ func (r *run) noteOutside() {
 	first := r.summary.StartedAt
 	for _, d := range steps.Entities() {
 		if n := r.summary.KeptOutside[d.Name]; n > 0 {
-			kept = append(kept, fmt.Sprintf("%d of %s", n, d.Name))
+			kept = append(kept, plural.Of(n, strings.ReplaceAll(strings.TrimPrefix(d.Name, "sentinelone_"), "_", " ")))
 			if since := r.summary.KeptOutsideSince[d.Name]; since.Before(first) {
 				first = since
 			}
 		}
 	}
-	r.notice("Out of scope, the first since %s: %s. They stay as they were last read, and state rules and posture leave them out. If they are really gone, run s1graph accept-deletions --out-of-scope.",
-		first.Format(time.DateOnly), strings.Join(kept, ", "))
+	r.notice("Out of scope: %s; the oldest since %s. They stay as they were last read, and state rules and posture leave them out. If they are really gone, run s1graph accept-deletions --out-of-scope.",
+		strings.Join(kept, ", "), first.Format(time.DateOnly))
 }
 
 // DevicesOutside counts the devices in a run's graph that posture did not evaluate, since they are out of scope.

@@ -17,5 +17,5 @@ func TestASummaryThatIsAPipeIsAnErrorAndNotWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "summary.json"), 0o600))
 	_, err := connector.ReadSummary(dir) // which must end
-	require.ErrorContains(t, err, "it is no plain file")
+	require.ErrorContains(t, err, "it is not a plain file")
 }

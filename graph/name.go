@@ -15,7 +15,7 @@ func CheckName(text string) error {
 	if validName.MatchString(text) {
 		return nil
 	}
-	return fmt.Errorf("%.100q is no such name: it must be 1 to 100 of the letters A to Z and a to z, digits and _", text)
+	return fmt.Errorf("%.100q is not a name: it must be 1 to 100 of the letters A to Z and a to z, digits and _", text)
 }
 
 // Check says what is wrong with the names of a type, a line each.

@@ -88,7 +88,7 @@ func (i *instance) poll(ctx context.Context) {
 		started := i.service.Now()
 		ended := i.run(ctx)
 		if ended.how == interrupted {
-			i.log.Info("run interrupted: nothing was committed, and the last graph stands")
+			i.log.Info("run interrupted: nothing was committed")
 			return
 		}
 		due = i.dueAfter(due, started)

@@ -127,7 +127,7 @@ func (q *Question) check() (faults []error) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		if !slices.ContainsFunc(q.Parameters, func(p Parameter) bool { return p.Name == name }) {
-			faults = append(faults, fmt.Errorf("$%s: it is no parameter", name))
+			faults = append(faults, fmt.Errorf("$%s: there is no such parameter", name))
 		}
 	}
 	return faults

@@ -73,7 +73,7 @@ func (q *Question) Arguments(given map[string]string, now time.Time) (map[string
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.ContainsFunc(q.Parameters, func(p Parameter) bool { return p.Name == name }) {
-			faults = append(faults, fmt.Errorf("%s: is no parameter of %s, which has %s", name, q.Name, strings.Join(q.parameterNames(), ", ")))
+			faults = append(faults, fmt.Errorf("%s: %s has no such parameter; it has %s", name, q.Name, strings.Join(q.parameterNames(), ", ")))
 		}
 	}
 	if len(faults) > 0 {
@@ -138,5 +138,5 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, errors.New("now, so long ago as 7d or 36h, or a time such as 2026-11-20 or 2026-11-20T18:00:00Z")
+	return time.Time{}, errors.New("now, a duration such as 7d or 36h, or a time such as 2026-11-20 or 2026-11-20T18:00:00Z")
 }

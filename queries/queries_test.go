@@ -121,7 +121,7 @@ func TestAFileThatIsNotAsItMustBeIsRefusedWithAllThatIsWrong(t *testing.T) {
 		{"a default that is none", "14", "some", `mine.cypher: days: the default must be a whole number such as 14, not "some"`},
 		{"a column without a full stop", "called.", "called", "mine.cypher: a column must read `name  What it is.`, not \"name  What it is called\""},
 		{"a parameter that is not used", "$days", "14", "mine.cypher: days: the statement does not use it"},
-		{"a parameter that is not told", "$days", "$days + $more", "mine.cypher: $more: it is no parameter"},
+		{"a parameter that is not told", "$days", "$days + $more", "mine.cypher: $more: there is no such parameter"},
 		{"no statement", "\nMATCH", "\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -219,9 +219,9 @@ func TestAllThatIsWrongWithParametersIsToldByTheirNames(t *testing.T) {
 		`count: must be a whole number such as 14, not "-1"`,
 		`share: must be a number such as 7.5, not "NaN"`,
 		`strict: must be true or false, not "yes"`,
-		`since: must be now, so long ago as 7d or 36h, or a time such as 2026-11-20 or 2026-11-20T18:00:00Z, not "yesterday"`,
-		"dyas: is no parameter of typed, which has text, maybe, words, count, share, strict, since",
-		"text2: is no parameter of typed, which has text, maybe, words, count, share, strict, since",
+		`since: must be now, a duration such as 7d or 36h, or a time such as 2026-11-20 or 2026-11-20T18:00:00Z, not "yesterday"`,
+		"dyas: typed has no such parameter; it has text, maybe, words, count, share, strict, since",
+		"text2: typed has no such parameter; it has text, maybe, words, count, share, strict, since",
 	}, "\n"))
 	for _, text := range []string{"2147483648", "1.5", "", " 1", "0x10", "1_000"} {
 		_, err := q.Arguments(map[string]string{"text": "", "count": text}, time.Now())

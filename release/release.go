@@ -49,7 +49,7 @@ func Make(ctx context.Context, p Plan, log io.Writer) error {
 	here := Target{runtime.GOOS, runtime.GOARCH}
 	switch {
 	case !versionLike.MatchString(p.Version):
-		return fmt.Errorf("%q is no version that a file could be named after", p.Version)
+		return fmt.Errorf("%q is not a version that a file could be named after", p.Version)
 	case !slices.Contains(p.Targets, here):
 		return fmt.Errorf("%s is not one of the targets, and what the program prints is made here", here)
 	}

@@ -115,8 +115,8 @@ func TestAReleaseHasAnArchiveAndAListOfModulesForEachPlatform(t *testing.T) {
 
 func TestWhatCannotBeReleasedIsSaidSo(t *testing.T) {
 	for want, spoil := range map[string]func(*release.Plan){
-		`"" is no version`:            func(p *release.Plan) { p.Version = "" },
-		`"../../x" is no version`:     func(p *release.Plan) { p.Version = "../../x" },
+		`"" is not a version`:         func(p *release.Plan) { p.Version = "" },
+		`"../../x" is not a version`:  func(p *release.Plan) { p.Version = "../../x" },
 		"is not one of the targets":   func(p *release.Plan) { p.Targets = p.Targets[1:] },
 		"none.md: no such file":       func(p *release.Plan) { p.Files["README.md"] = filepath.Join(p.Dir, "none.md") },
 		"windows/arm65: go build: ":   func(p *release.Plan) { p.Targets[1].Arch = "arm65" },

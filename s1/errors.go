@@ -87,7 +87,7 @@ const wrongURL = "an HTML page came where JSON should be: the URL is probably wr
 const (
 	webPage   = "a web page"
 	otherJSON = "JSON that is not SentinelOne's"
-	noJSON    = "something that is no JSON"
+	noJSON    = "something that is not JSON"
 	redirect  = "a redirect"
 )
 

@@ -347,7 +347,7 @@ func (c *Client) notConsole(status int, answer *Error) *fault {
 	return &fault{again: true, err: &Error{Foreign: answer.Foreign, Detail: what + inItsPlace}}
 }
 
-const inItsPlace = ", though the console has answered before: a CDN, a proxy or a firewall answers in its place; run again, and ask who runs it if it stays"
+const inItsPlace = ", though the console has answered before: a CDN, a proxy or a firewall answers in its place; run again; if it persists, ask whoever runs that"
 
 // broken makes a fault of what went wrong before an answer was there and read.
 func (c *Client) broken(ctx context.Context, err error) *fault {
@@ -380,6 +380,10 @@ func (c *Client) broken(ctx context.Context, err error) *fault {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		e.Detail = "the console does not speak https on this port; is the URL right?"
 		return &fault{err: e}
+	case isUnreachable && errors.Is(err, syscall.ECONNREFUSED) && operation.Addr != nil:
+		e.Detail = operation.Addr.String() + " refuses connections"
+	case isUnreachable:
+		e.Detail = "no connection: " + clean(err.Error())
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		e.Detail = "the answer was cut off"
 	case isNotJSON:

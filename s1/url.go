@@ -22,14 +22,14 @@ var (
 func NormalizeURL(raw string) (string, error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
-		return "", errors.New("must be the console's address, such as https://acme.sentinelone.net")
+		return "", errors.New("must be the console's address, such as https://example.sentinelone.net")
 	}
 	if !strings.Contains(raw, "://") {
 		raw = "https://" + raw
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", errors.New("is not an address such as https://acme.sentinelone.net")
+		return "", errors.New("is not an address such as https://example.sentinelone.net")
 	}
 	host, port := strings.ToLower(u.Hostname()), u.Port()
 	ip := net.ParseIP(host)
@@ -37,9 +37,9 @@ func NormalizeURL(raw string) (string, error) {
 	case u.User != nil:
 		return "", errors.New("must not hold a user name or a password; the API token is set on its own")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return "", fmt.Errorf("the scheme %s does not lead to a console; https does", u.Scheme)
+		return "", fmt.Errorf("has the scheme %s, which does not lead to a console; https does", u.Scheme)
 	case ip == nil && !hostName.MatchString(host):
-		return "", errors.New("has no host name, or one with other signs than letters, digits, hyphens and dots")
+		return "", errors.New("has no host name, or one with other characters than letters, digits, hyphens and dots")
 	case u.Scheme == "http" && host != "localhost" && !ip.IsLoopback():
 		return "", errors.New("must begin with https://, as the API token may not travel unencrypted")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(raw, "#"):
@@ -48,7 +48,7 @@ func NormalizeURL(raw string) (string, error) {
 		return "", errors.New("must end with the host name, or with /web/api/v2.1; another path does not belong to it")
 	}
 	if strings.HasSuffix(u.Host, ":") {
-		return "", errors.New("the port after the colon is missing")
+		return "", errors.New("lacks the port after the colon")
 	}
 	if ip != nil && ip.To4() == nil {
 		host = "[" + ip.String() + "]"
@@ -58,7 +58,7 @@ func NormalizeURL(raw string) (string, error) {
 	if port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return "", errors.New("the port must be a number from 1 to 65535")
+			return "", errors.New("must have a port from 1 to 65535, or none")
 		}
 		if usual := map[string]uint64{"https": 443, "http": 80}; n != usual[u.Scheme] {
 			host += ":" + strconv.FormatUint(n, 10)

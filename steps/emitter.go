@@ -40,7 +40,7 @@ func newEmitter(step Step, rows *sorter.Sorter, tags []graph.Property, progress 
 	return e
 }
 
-// buildError says that what a step read could not be kept, which is no fault of the tenant.
+// buildError says that what a step read could not be kept, which is not a fault of the tenant.
 type buildError struct{ err error }
 
 func (e *buildError) Error() string { return e.err.Error() }

@@ -258,7 +258,7 @@ func (o *Outbox) isInPlace(f *file) bool {
 func plain(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no plain file: move it away", path)
+		return nil, fmt.Errorf("%s is not a plain file: move it away", path)
 	}
 	return info, err
 }

@@ -34,7 +34,7 @@ func TestALinkOrAPipeInThePlaceOfTheFileIsRefusedAndNotWaitedFor(t *testing.T) {
 					errs = append(errs, err)
 				}
 				for _, err := range errs {
-					assert.ErrorContains(t, err, filepath.Join(dir, file)+" is no plain file: move it away")
+					assert.ErrorContains(t, err, filepath.Join(dir, file)+" is not a plain file: move it away")
 				}
 			}
 			assert.NoFileExists(t, elsewhere)

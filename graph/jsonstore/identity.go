@@ -31,7 +31,7 @@ var identityID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func (i Identity) check() error {
 	if !identityID.MatchString(i.ID) || len(i.Key) != 32 || i.Format < 1 {
-		return errors.New("it is no identity of a folder of s1graph")
+		return errors.New("it is not the identity of a folder of s1graph")
 	}
 	return nil
 }

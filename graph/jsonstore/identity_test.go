@@ -54,10 +54,10 @@ func TestAnIdentityThatCannotBeReadIsRefusedAndKept(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"empty":          {"", "identity.json"},
 		"cut":            {`{"id":"00`, "identity.json"},
-		"without a key":  {`{"id":"00112233445566778899aabbccddeeff","format":2}`, "it is no identity"},
-		"without an ID":  {`{"key":"` + key + `","format":2}`, "it is no identity"},
+		"without a key":  {`{"id":"00112233445566778899aabbccddeeff","format":2}`, "it is not the identity"},
+		"without an ID":  {`{"key":"` + key + `","format":2}`, "it is not the identity"},
 		"of the future":  {`{"id":"00112233445566778899aabbccddeeff","key":"` + key + `","format":3}`, "format 3.* newer s1graph"},
-		"another's file": {`{"name":"somebody"}`, "it is no identity"},
+		"another's file": {`{"name":"somebody"}`, "it is not the identity"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := threeRuns(t)

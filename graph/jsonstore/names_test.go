@@ -70,7 +70,7 @@ func TestAFolderWhoseLastRunHasAHostileNameFallsBackAndSaysSo(t *testing.T) {
 
 	s = open(t, dir)
 	assert.Equal(t, first.Manifest().ID, s.Last().Manifest().ID)
-	assert.Contains(t, s.Recovered(), `step: "../../../elsewhere" is no such name`)
+	assert.Contains(t, s.Recovered(), `step: "../../../elsewhere" is not a name`)
 	storetest.RequireSame(t, numbered(30), s.Last())
 }
 
@@ -96,7 +96,7 @@ func TestADraftTakesNoTypeWithAHostileName(t *testing.T) {
 			{Name: name, Class: "Host", Step: "agents"}, {Name: "x", Class: name, Step: "agents"}, {Name: "x", Class: "Host", Step: name},
 		} {
 			_, err := d.Write(t.Context(), &typ, func(func(graph.Encoded, error) bool) {})
-			assert.ErrorContains(t, err, "is no such name", "%+v", typ)
+			assert.ErrorContains(t, err, "is not a name", "%+v", typ)
 		}
 	}
 	require.NoError(t, d.Abort())

@@ -222,7 +222,7 @@ func removeMade(dir string, names *regexp.Regexp, which func(fs.DirEntry) bool) 
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return &ForeignError{dir, "is no folder any more, so nothing in it is removed: move it away"}
+		return &ForeignError{dir, "is no longer a folder, so nothing in it is removed: move it away"}
 	}
 	entries, err := os.ReadDir(dir)
 	errs := []error{err}

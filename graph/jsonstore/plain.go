@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-var errNotPlain = errors.New("it is no plain file")
+var errNotPlain = errors.New("it is not a plain file")
 
 // OpenPlain opens a file to read it, and never waits. A folder may come from a stranger, and a pipe or a device in the
 // place of a file has no end: it is an error. A link is followed.

@@ -45,7 +45,7 @@ func TestAPipeInThePlaceOfAFileOfARunIsDamageAndNotWaitedFor(t *testing.T) {
 			assert.Len(t, maps.Collect(graph.Keys(t.Context(), salvaged, agent.Name)), whole)
 			var damaged *jsonstore.DamagedError
 			require.ErrorAs(t, last, &damaged)
-			assert.ErrorContains(t, last, "it is no plain file")
+			assert.ErrorContains(t, last, "it is not a plain file")
 			assert.Len(t, run.Verify(t.Context()), 1)
 		})
 	}
@@ -61,7 +61,7 @@ func TestARunWhoseDescriptionIsAPipeIsLostAndNotWaitedFor(t *testing.T) {
 
 	_, err = jsonstore.OpenRun(run.Dir()) // which must end
 	require.ErrorContains(t, err, "run.json is damaged: ")
-	require.ErrorContains(t, err, "it is no plain file")
+	require.ErrorContains(t, err, "it is not a plain file")
 	again := open(t, s.Dir())
 	assert.Nil(t, again.Last())
 	assert.Contains(t, again.Recovered(), "The last run is lost")
@@ -74,6 +74,6 @@ func TestAGraphFromAStrangerIsReadFromPlainFilesAlone(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	for _, path := range []string{filepath.Dir(deep), deep, pipe} {
 		_, err := jsonstore.OpenFolder(path, model) // which must end
-		assert.ErrorContains(t, err, "it is no plain file", path)
+		assert.ErrorContains(t, err, "it is not a plain file", path)
 	}
 }

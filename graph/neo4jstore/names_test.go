@@ -182,9 +182,9 @@ func TestATargetWithAHostileNameIsRefused(t *testing.T) {
 		overlaid := target("2", numbered(3, "Linux"))
 		overlaid.Overlays = []neo4jstore.Overlay{{Type: name}}
 		_, err = store.Apply(t.Context(), overlaid)
-		assert.ErrorContains(t, err, "is no such name", "%q", name)
+		assert.ErrorContains(t, err, "is not a name", "%q", name)
 		_, err = store.Wipe(t.Context(), []*graph.Type{&bad}, nil)
-		assert.ErrorContains(t, err, "is no such name", "%q", name)
+		assert.ErrorContains(t, err, "is not a name", "%q", name)
 		// A kept run that cannot be used is as good as none.
 		kept := following("2", numbered(3, "Linux"), "1", g)
 		_, err = store.Apply(t.Context(), kept)

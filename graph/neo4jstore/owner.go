@@ -41,7 +41,7 @@ type FormatError struct {
 
 func (e *FormatError) Error() string {
 	if e.Format == 0 {
-		return fmt.Sprintf("the format of the marker of %q in Neo4j, a node (:S1GraphScope), is no number, and s1graph did not write that: "+
+		return fmt.Sprintf("the format of the marker of %q in Neo4j, a node (:S1GraphScope), is not a number, and s1graph did not write that: "+
 			"look who else writes to this database, then put it right with MATCH (m:S1GraphScope {_scope: $scope}) SET m.format = %d, and run again", e.Scope, markerFormat)
 	}
 	return fmt.Sprintf("the marker of %q in Neo4j is of format %d, and this s1graph knows the formats up to %d: use a newer s1graph",

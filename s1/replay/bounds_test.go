@@ -75,10 +75,10 @@ func TestWhatDescribesARecordingIsBelievedNoMoreThanAConsole(t *testing.T) {
 
 func TestCountsAndStatusesThatNoRecorderWritesAreRefused(t *testing.T) {
 	for line, says := range map[string]string{
-		`{"path":"/accounts","total":1,"rows":-3,"file":"accounts.jsonl"}`: "-3 rows of 1 are no counts",
-		`{"path":"/accounts","total":-9223372036854775808}`:                "0 rows of -9223372036854775808 are no counts",
-		`{"path":"/accounts","total":0,"error":{"status":-7}}`:             "-7 is no status of HTTP",
-		`{"path":"/accounts","total":0,"error":{"status":70000}}`:          "70000 is no status of HTTP",
+		`{"path":"/accounts","total":1,"rows":-3,"file":"accounts.jsonl"}`: "-3 rows of 1 cannot be",
+		`{"path":"/accounts","total":-9223372036854775808}`:                "0 rows of -9223372036854775808 cannot be",
+		`{"path":"/accounts","total":0,"error":{"status":-7}}`:             "-7 is not an HTTP status",
+		`{"path":"/accounts","total":0,"error":{"status":70000}}`:          "70000 is not an HTTP status",
 	} {
 		dir := record(t, newConsole(), func(client *s1.Client) { read(t, client, s1.Accounts, "") })
 		answers := filepath.Join(dir, "answers.jsonl")
@@ -95,7 +95,7 @@ func TestAFolderWithTheMetaOfAnotherProgramIsNeitherReplayedNorRecordedOver(t *t
 		require.NoError(t, os.WriteFile(meta, []byte(content), 0o600))
 
 		_, err := replay.Open(dir)
-		require.ErrorContains(t, err, dir+" is no recording: url in its meta.json ")
+		require.ErrorContains(t, err, dir+" is not a recording: url in its meta.json ")
 		_, err = replay.NewRecorder(dir, replay.Meta{Instance: "acme"})
 		require.ErrorContains(t, err, "the folder is not empty and holds no recording")
 

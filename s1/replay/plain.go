@@ -15,7 +15,7 @@ import (
 // A recording may come from a stranger. Its files are read where they are plain files in plain folders: a link could
 // lead to any file of this machine, and a pipe or a device has no end.
 
-// openPlain opens a file of a recording, and never waits. What is no plain file is an error that says what it is.
+// openPlain opens a file of a recording, and never waits. What is not a plain file is an error that says what it is.
 func openPlain(path string) (*os.File, error) {
 	before, err := os.Lstat(path)
 	if err == nil {

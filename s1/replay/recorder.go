@@ -81,7 +81,7 @@ func makeEmpty(dir string) error {
 	}
 	for _, entry := range entries {
 		if name := entry.Name(); name != metaFile && name != answersFile && name != rowsFolder {
-			return fmt.Errorf("the folder holds %q, which is no part of a recording; name a new or an empty folder", name)
+			return fmt.Errorf("the folder holds %q, which is not part of a recording; name a new or an empty folder", name)
 		}
 		if err := checkMade(dir, entry); err != nil {
 			return err
@@ -114,7 +114,7 @@ func checkMade(dir string, entry fs.DirEntry) error {
 	rows, err := os.ReadDir(path)
 	for _, file := range rows {
 		if !rowsFile.MatchString(file.Name()) || !file.Type().IsRegular() {
-			return fmt.Errorf("the folder holds %q, which is no part of a recording; name a new or an empty folder", filepath.Join(rowsFolder, file.Name()))
+			return fmt.Errorf("the folder holds %q, which is not part of a recording; name a new or an empty folder", filepath.Join(rowsFolder, file.Name()))
 		}
 	}
 	return err
@@ -225,7 +225,7 @@ func readMeta(dir string) (Meta, error) {
 	raw, err := readPlain(filepath.Join(dir, metaFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Meta{}, fmt.Errorf("%s is no recording: it has no %s", dir, metaFile)
+		return Meta{}, fmt.Errorf("%s is not a recording: it has no %s", dir, metaFile)
 	case err != nil:
 		return Meta{}, err
 	}
@@ -236,7 +236,7 @@ func readMeta(dir string) (Meta, error) {
 		return Meta{}, fmt.Errorf("%s is a recording of format %d, and this s1graph reads format %d", dir, content.Format, format)
 	}
 	if _, err := s1.NormalizeURL(content.URL); err != nil { // a Recorder writes one, and other programs have a meta.json too
-		return Meta{}, fmt.Errorf("%s is no recording: url in its %s %w", dir, metaFile, err)
+		return Meta{}, fmt.Errorf("%s is not a recording: url in its %s %w", dir, metaFile, err)
 	}
 	return content.Meta, nil
 }

@@ -74,9 +74,9 @@ type answer struct {
 func (a *answer) check() error {
 	switch {
 	case a.Rows < 0 || a.Total < -1:
-		return fmt.Errorf("%d rows of %d are no counts", a.Rows, a.Total)
+		return fmt.Errorf("%d rows of %d cannot be", a.Rows, a.Total)
 	case a.Error != nil && (a.Error.Status < 0 || a.Error.Status > 999):
-		return fmt.Errorf("%d is no status of HTTP", a.Error.Status)
+		return fmt.Errorf("%d is not an HTTP status", a.Error.Status)
 	}
 	return nil
 }

@@ -485,7 +485,7 @@ func TestAFolderThatHoldsSomethingElseIsNotRecordedInto(t *testing.T) {
 	recording := record(t, newConsole(), func(*s1.Client) {})
 	require.NoError(t, os.WriteFile(filepath.Join(recording, "notes.txt"), []byte("x"), 0o600))
 	_, err = replay.NewRecorder(recording, meta)
-	require.ErrorContains(t, err, `the folder holds "notes.txt", which is no part of a recording`)
+	require.ErrorContains(t, err, `the folder holds "notes.txt", which is not part of a recording`)
 	_, err = replay.Open(recording)
 	require.NoError(t, err, "nothing was taken from it")
 
@@ -512,7 +512,7 @@ func TestAnOlderRecordingIsReplaced(t *testing.T) {
 
 func TestAFolderThatIsNoWholeRecordingIsNotOpened(t *testing.T) {
 	_, err := replay.Open(t.TempDir())
-	require.ErrorContains(t, err, "is no recording: it has no meta.json")
+	require.ErrorContains(t, err, "is not a recording: it has no meta.json")
 
 	dir := t.TempDir()
 	_, err = replay.NewRecorder(dir, meta)
