@@ -15,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/graph"
+	"s1graph/graph/jsonstore"
 	"s1graph/s1/s1test"
 	"s1graph/steps"
 )
@@ -219,6 +220,19 @@ func TestAThreatIsFoundForAFewRequests(t *testing.T) {
 		}
 		assert.Equal(t, want, step.LastReadAt, step.ID)
 	}
+	run, err := jsonstore.OpenLast(c.dir)
+	require.NoError(t, err)
+	readAt, err := connector.ReadAt(run, &result.Summary)
+	require.NoError(t, err)
+	for _, d := range steps.Entities() {
+		want := morning
+		if d.Step == "threats" {
+			want = morning.Add(5 * time.Minute)
+		}
+		at, isKnown := readAt(d.Type, "")
+		assert.True(t, isKnown)
+		assert.Equal(t, want, at, "ages of %s are reckoned by the time when it was read", d.Name)
+	}
 }
 
 // A new threat is on an agent that nobody has read yet: the agents are read in the same run.
@@ -284,4 +298,21 @@ func TestPollsInPartsComeToTheGraphThatIsReadAtOnce(t *testing.T) {
 	}
 	c.mustSync(polled(after+6*time.Hour, seldom))
 	assertSame(t, c.clean(), c.graph())
+}
+
+// Neo4j holds what the files hold, also where a run read a part of it; and the next service knows when it was verified.
+func TestNeo4jFollowsPollsThatReadAPart(t *testing.T) {
+	t.Parallel()
+	d, c := newDatabase(t), newConsole(t, busy())
+	c.mustSync(d.write, polled(0, seldom))
+	c.SetDay(1)
+	verify := func(o *connector.Options) { o.Verify = true }
+	parts := c.mustSync(d.write, polled(15*time.Minute, seldom), verify)
+	require.Positive(t, parts.Changes["sentinelone_device_has_application"].Rekeyed)
+	d.assertHolds(t, c.dir)
+	c.mustSync(d.write, polled(20*time.Minute, seldom))
+	d.assertHolds(t, c.dir)
+	assert.Equal(t, morning.Add(15*time.Minute), connector.VerifiedAt(c.options().Config))
+	c.mustSync(d.write, polled(7*time.Hour, seldom))
+	d.assertHolds(t, c.dir)
 }
