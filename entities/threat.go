@@ -21,8 +21,8 @@ var Threat = model.Entity[s1.Threat]{
 	KeyDoc:   "the threat's id",
 	Revision: 2,
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
-	Card:     []string{"severity", "mitigationStatus"},
-	List:     []string{"severity", "mitigationStatus", "incidentStatus", "sentinelone_device", "sentinelone_user", "siteName", "groupName", "identifiedAt", "?agentOsType"},
+	Card:     []string{"severity", "classification", "mitigationStatus"},
+	List:     []string{"severity", "classification", "mitigationStatus", "incidentStatus", "sentinelone_device", "sentinelone_user", "siteName", "groupName", "identifiedAt", "?agentOsType"},
 	Key:      func(t *s1.Threat) string { return ThreatKey(t.ID) },
 	WebLink:  threatLink,
 	Properties: slices.Concat(

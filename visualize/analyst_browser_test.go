@@ -2,6 +2,7 @@ package visualize_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -57,4 +58,72 @@ func infectedDevice(t *testing.T, p *tab) {
 	p.untilList(names, "PC-2")
 	p.search("PC-1")
 	p.until(`document.querySelectorAll("#results .row.alarm").length === 2`)
+}
+
+// former shows what is said of a machine that no agent protects any more, and how it is told that it came to that.
+func former(t *testing.T, browser context.Context) {
+	austin, haifa := entity("sentinelone_site", "Site", "1", "Austin", nil), entity("sentinelone_site", "Site", "2", "Haifa", nil)
+	ofAustin := entity("sentinelone_group", "Group", "1", "Default Group", nil)
+	ofHaifa := entity("sentinelone_group", "Group", "2", "Servers", nil)
+	gone := entity("sentinelone_agent", "HostAgent", "1", "SRV-1", record{"isDecommissioned": true})
+	there := entity("sentinelone_agent", "HostAgent", "2", "SRV-2", record{"infected": true, "networkStatus": "disconnected", "lastIpToMgmt": "203.0.113.12", "webLink": "https://console.example/agents/2"})
+	alike := entity("sentinelone_agent", "HostAgent", "3", "SRV-0", record{"lastIpToMgmt": "203.0.113.123", "webLink": "javascript:alert(1)"})
+	devices := []record{
+		entity("sentinelone_device", "Device", "1", "SRV-1", record{"formerAgentIds": []string{"1"}, "malwareProtected": false}),
+		entity("sentinelone_device", "Device", "2", "SRV-2", record{"malwareProtected": true}),
+	}
+	threat := entity("sentinelone_threat", "Finding", "1", "bad.exe", record{"severity": "critical", "open": true, "classification": "Ransomware", "agentComputerName": "SRV-1"})
+	other := entity("sentinelone_threat", "Finding", "2", "worse.exe", record{"severity": "critical", "open": true, "agentComputerName": "SRV-2"})
+	of := office(t)
+	of.Graph = folder(t, append(devices, entity("sentinelone_application", "Application", "1", "A", record{"riskLevel": "critical"}), austin, haifa, ofAustin, ofHaifa, gone, there, alike, threat, other), []record{
+		relationship("sentinelone_site_has_group", "HAS", austin, ofAustin, nil), relationship("sentinelone_site_has_group", "HAS", haifa, ofHaifa, nil),
+		relationship("sentinelone_group_has_agent", "HAS", ofAustin, gone, nil), relationship("sentinelone_group_has_agent", "HAS", ofHaifa, there, nil),
+		relationship("sentinelone_agent_protects_device", "PROTECTS", there, devices[1], nil), relationship("sentinelone_agent_has_threat", "HAS", there, other, nil),
+	})
+	of.Changes = changeLines(`{"op":"updated","type":"sentinelone_device","class":"Device","key":"sentinelone_device:1","displayName":"SRV-1","changed":["formerAgentIds","malwareProtected"],"before":{"malwareProtected":true},"after":{"formerAgentIds":["1"],"malwareProtected":false}}
+{"op":"updated","type":"sentinelone_agent","class":"HostAgent","key":"sentinelone_agent:2","displayName":"SRV-2","changed":["agentVersion","groupId","infected","networkStatus","siteId"],"before":{"agentVersion":"23.4","groupId":"1","siteId":"1","infected":false,"networkStatus":"connected"},"after":{"agentVersion":"24.1","groupId":"2","siteId":"2","infected":true,"networkStatus":"disconnected"}}
+`)
+	p := open(t, browser, written(t, of), "changes")
+	assert.Equal(t, []string{"infected: no → yes", "networkStatus: connected → isolated"}, p.list("[data-class=HostAgent] .difference"))
+	assert.Equal(t, []string{"malwareProtected: yes → no", "formerAgentIds: none → 1"}, p.list("[data-class=Device] .difference"))
+	p.click("a.row[data-class=HostAgent]")
+	p.until(`document.querySelector("aside dl")`)
+	assert.Equal(t, []string{"infectedno→yes", "networkStatusconnected→isolated", "groupAustin / Default Group→Haifa / Servers", "agentVersion23.4→24.1"}, p.list(".change"))
+	assert.Equal(t, "https://console.example/agents/2 noopener noreferrer", p.text(`((a) => a.href + " " + a.rel)(document.querySelector("aside dd a"))`))
+
+	for query, first := range map[string]string{"203.0.113.12": "SRV-2", "critical": "bad.exe"} {
+		p.search(query)
+		assert.Equal(t, first, p.list("#results .name")[0], query)
+	}
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.is(`(location.hash = "sentinelone_agent:3", true)`)
+	p.until(`document.querySelector("aside h2")?.textContent === "SRV-0" && document.querySelector("aside dl")`)
+	assert.Empty(t, p.list("aside dd a"), "a link to anything but a web site is text")
+	for _, link := range []string{"http://console.example/", "https://user@console.example/", " https://console.example/", "https:\\evil", "data:text/html,x"} {
+		assert.False(t, p.is("isWebLink("+quote(link)+")"), link)
+	}
+
+	for typeName, cells := range map[string]map[string][]string{
+		"device": {"sentinelone_site": {"Austin", "Haifa"}, "sentinelone_group": {"Default Group", "Servers"}},
+		"threat": {"sentinelone_device": {"SRV-1", "SRV-2"}, "classification": {"Ransomware", ""}},
+	} {
+		p.is(`(location.hash = "type=sentinelone_` + typeName + `&sort=name", true)`)
+		for column, want := range cells {
+			p.untilList(fmt.Sprintf("main tbody [data-column=%s]", column), want...)
+		}
+	}
+}
+
+// headings stay where a long list is scrolled, and the keyboard leads on from each tile and figure.
+func headings(t *testing.T, p *tab) {
+	for _, figure := range []string{".tile[data-figure=threatsCritical]", ".tile:last-child", ".fleet a.figure:last-child", ".card[data-type=sentinelone_site]"} {
+		p.is(`(document.querySelector(` + quote(figure) + `).focus(), true)`)
+		p.do(chromedp.KeyEvent(kb.ArrowDown))
+		assert.True(t, p.is(`!document.activeElement.matches(`+quote(figure)+`) && document.activeElement.matches(".figure, .total, .card, .row")`), figure)
+	}
+	p.click(".fleet [data-figure=agents]")
+	p.until(`document.querySelectorAll("main tbody tr").length > 100`)
+	p.is(`(document.querySelector("main").scrollTo(0, 2000), true)`)
+	p.until(`Math.abs(document.querySelector("main th").getBoundingClientRect().top - document.querySelector("main").getBoundingClientRect().top) < 2`)
+	assert.Contains(t, p.list("main th"), "Last seen (UTC)")
 }

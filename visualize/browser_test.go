@@ -46,6 +46,7 @@ func TestThePage(t *testing.T) {
 		"leaves out what the filters say":                          filters,
 		"marks what changed in the last run":                       marks,
 		"shows the properties of relationships":                    details,
+		"keeps headings, and leads on from each figure":            headings,
 		"can be used with the keyboard alone":                      keyboard,
 		"fits on a phone":                                          phone,
 		"is light or dark as the system is, or as the person says": themes,
@@ -66,6 +67,7 @@ func TestThePage(t *testing.T) {
 		t.Run(name, func(t *testing.T) { test(t, open(t, browser, small, "")) })
 	}
 	t.Run("says whether nothing changed or there was nothing to compare with", func(t *testing.T) { withoutChanges(t, browser) })
+	t.Run("says where and what a machine without relationships was", func(t *testing.T) { former(t, browser) })
 	t.Run("shows what was reopened, and what is gone", func(t *testing.T) { reopens(t, browser) })
 	t.Run("shows several instances", func(t *testing.T) { several(t, browser) })
 	t.Run("fits at each width, in light and dark", func(t *testing.T) { fits(t, browser) })
@@ -342,7 +344,7 @@ func marks(t *testing.T, p *tab) {
 	p.until(`document.querySelector("aside h2")?.textContent === "ACME-LT-0057" && document.querySelector("aside dl")`)
 	assert.Contains(t, p.list("path.created title"), "Laptops HAS ACME-LT-0057 (created)")
 	assert.Contains(t, p.list("path.deleted title"), "Default Group HAS ACME-LT-0057 (deleted)")
-	assert.Contains(t, p.list("aside .change .prop"), "groupId")
+	assert.Contains(t, p.list("aside .change .prop"), "group")
 }
 
 func details(t *testing.T, p *tab) {

@@ -86,7 +86,7 @@ func (p *page) show(of *instance, c graph.ChangeLine) *shownChange {
 		shown.Before = c.Before
 	default:
 		shown.Changed, shown.Before, shown.After = c.Changed, c.Before, c.After
-		shown.IsState = slices.ContainsFunc(c.Changed, overview.Reads)
+		shown.IsState = slices.ContainsFunc(c.Changed, overview.Reads) || slices.Contains(c.Changed, "malwareProtected")
 	}
 	if table := of.byName[c.Type]; table != nil {
 		shown.Entity, shown.Name = &table.number, c.DisplayName

@@ -17,7 +17,7 @@ function columnsOf(kind) {
     if (!path) columns.push({ ...of(name, titleOf(name), shapeOf(name), (id) => column(id, name)), isFilter });
     else {
       const title = path.at(-1)[0].class === "OWNS" && path.at(-1)[1] === 1 ? "Owner" : titleOf(target);
-      columns.push(name === target ? of(name, title, "names", (id) => follow(id, path)) : of(name, title + "s", "number", (id) => follow(id, path).length));
+      columns.push(name === target ? of(name, title, "names", (id) => leadingTo(id, path, target)) : of(name, title + "s", "number", (id) => follow(id, path).length));
     }
   }
   if (kind.changes && sum(kind.changes)) columns.push(of("change", "Change", "change", (id) => marks[changeOf.get(id)?.op]?.word));
@@ -30,6 +30,7 @@ function columnsOf(kind) {
 }
 
 function titleOf(name) {
+  if (/^(active|total)Licenses$/.test(name)) return name === "activeLicenses" ? "Licenses used" : "Licenses bought"; // as on the overview
   const words = name.replace(/^.*_/, "").replace(/(?<=.)(At|On|Name|Level)$/, "").replace(/[A-Z]/g, (c) => " " + c.toLowerCase()).replace(/\bos\b/, "OS");
   return words[0].toUpperCase() + words.slice(1);
 }
@@ -54,12 +55,26 @@ function pathTo(kind, type) {
   return null;
 }
 
-// follow gives the entities at the end of a path.
+// leadingTo gives the entities at the end of a path. Where there are none, it gives those to which a device's former agents lead,
+// or of a threat's machine the name alone.
+function leadingTo(id, path, type) {
+  const found = follow(id, path);
+  if (found.length) return found;
+  if (type === "sentinelone_device") return [column(id, "agentComputerName") || []].flat();
+  if (path[0][0].class !== "PROTECTS") return [];
+  const former = (column(id, "formerAgentIds") ?? []).map((agent) => findKey(`sentinelone_agent:${agent}`)).filter((agent) => agent >= 0);
+  return [...new Set(former.flatMap((agent) => follow(agent, path.slice(1))))];
+}
+
+const called = (one) => (typeof one === "string" ? one : nameOf(one));
+
+// follow gives the entities at the end of a path; of what is gone, those to which it led.
 function follow(id, path) {
+  const gone = isGone(id);
   let at = [id];
   for (const [link, direction] of path) {
     const next = new Set();
-    for (const from of at) neighbours(from, (other, l, place, d) => d === direction && place < link.known && next.add(other), (l) => l === link);
+    for (const from of at) neighbours(from, (other, l, place, d) => d === direction && (gone || place < link.known) && next.add(other), (l) => l === link);
     at = [...next];
   }
   return at;
@@ -69,7 +84,7 @@ function follow(id, path) {
 function textsOf(column, value) {
   if (value === undefined || value === "") return [];
   if (column.shape === "states") return value.map((f) => f.word);
-  if (column.shape === "names") return value.map(nameOf);
+  if (column.shape === "names") return value.map(called);
   return Array.isArray(value) ? value.map(String) : [plain(value, column.name)];
 }
 
@@ -232,7 +247,7 @@ function headCell(column, sort, set) {
   const startsDown = ["level", "states", "time", "number"].includes(column.shape);
   const next = isBy ? (down ? column.name : "-" + column.name) : (startsDown ? "-" : "") + column.name;
   return el("th", { scope: "col", role: "columnheader", class: "as-" + column.shape, "aria-sort": isBy ? (down ? "descending" : "ascending") : "none" },
-    el("button", { type: "button", "data-sort": column.name, onclick: () => set(next) }, column.title, isBy && el("span", { class: "order", "aria-hidden": "true" }, down ? "▾" : "▴")));
+    el("button", { type: "button", "data-sort": column.name, onclick: () => set(next) }, column.title, column.shape === "time" && " (UTC)", isBy && el("span", { class: "order", "aria-hidden": "true" }, down ? "▾" : "▴")));
 }
 
 function tableRow(id, number, columns) {
@@ -250,7 +265,7 @@ function cell(id, column, value) {
   switch (column.shape) {
     case "states": return value.length ? el("span", { class: "states" }, value.map(state)) : null;
     case "change": return changeOf.has(id) ? badge(changeOf.get(id).op, true) : null;
-    case "names": return value.slice(0, 3).map((other, i) => [i ? ", " : "", el("a", { href: href(other) }, el("bdi", {}, visible(nameOf(other))))]).flat().concat(value.length > 3 ? ` and ${count(value.length - 3)} more` : []);
+    case "names": return value.slice(0, 3).map((other, i) => [i ? ", " : "", typeof other === "string" ? el("bdi", {}, visible(other)) : el("a", { href: href(other) }, el("bdi", {}, visible(nameOf(other))))]).flat().concat(value.length > 3 ? ` and ${count(value.length - 3)} more` : []);
     case "number": return value === undefined ? null : count(value);
     case "time": return value ? el("time", { title: when(value) }, el("span", {}, day(value)), " ", el("span", {}, when(value).slice(11, 16))) : null;
     case "level": return levelOf(value);

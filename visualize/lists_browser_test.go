@@ -227,7 +227,7 @@ func weighs(t *testing.T, p *tab) {
 	p.click("#changes")
 	p.untilList(".list a.row .name", "PC-1", "PC-10")
 	p.click(".list a.row:last-of-type")
-	p.untilList(".change", "groupIdDesks→Labs", "namePC-9→PC-10") // names of groups, in place of their IDs
+	p.untilList(".change", "namePC-9→PC-10", "groupDesks→Labs") // names of groups, in place of their IDs
 }
 
 // withoutChanges shows why a page has no changes.
@@ -253,9 +253,17 @@ func several(t *testing.T, browser context.Context) {
 	lab := office(t)
 	lab.Name, lab.Changes, lab.IsFirst = "lab/2", nil, true
 	lab.Graph = folder(t, []record{entity("sentinelone_agent", "HostAgent", "1", "LAB-1", record{"isActive": false})}, nil)
+	lab.At = lab.At.AddDate(0, 0, -9)
 	lab.Overview, _ = overview.Of(t.Context(), lab.Graph, lab.ReadAt)
 	p := open(t, browser, written(t, lab, office(t)), "")
 	assert.Equal(t, []string{"office", "lab/2"}, p.list("main tbody .name"), "what is most urgent first")
+	assert.Equal(t, []string{"9 days older"}, p.list("tr[data-instance='lab/2'] .state"))
+	assert.Empty(t, p.list("tr[data-instance=office] .state"))
+	p.click("[data-sort=name]")
+	p.untilList("main tbody .name", "lab/2", "office")
+	p.click("[data-sort=agents]")
+	p.untilList("main tbody .name", "office", "lab/2")
+	assert.Contains(t, p.list("thead th"), "infected agents")
 	p.search("-1")
 	assert.Subset(t, p.list("#results .name"), []string{"LAB-1", "PC-1"}, "all are searched")
 	p.click("[data-instance='lab/2'] .name")
@@ -334,9 +342,10 @@ func fits(t *testing.T, browser context.Context) {
 		})
 		device := entity("sentinelone_device", "Device", fmt.Sprint(i), fmt.Sprintf("GLOBEX-WS-%04d", i), record{"modelName": "HP EliteBook 840 G10", "osName": "Windows Server 2022 Standard"})
 		user := entity("sentinelone_user", "User", fmt.Sprint(i), "Maximiliane Featherstone-Cholmondeley", record{"email": []string{fmt.Sprintf("maximiliane%d@globex.example", i)}})
-		application := entity("sentinelone_application", "Application", fmt.Sprint(i), "Microsoft 365 Apps for enterprise - en-us 16.1.1037", record{"riskLevel": "critical", "publisher": "Microsoft Corporation", "version": "16.1.1037"})
+		publisher := []string{"Microsoft Corporation", strings.Repeat("Publisher of software ", 40)}[i%2]
+		application := entity("sentinelone_application", "Application", fmt.Sprint(i), "Microsoft 365 Apps for enterprise - en-us 16.1.1037", record{"riskLevel": "critical", "publisher": publisher, "version": "16.1.1037"})
 		threat := entity("sentinelone_threat", "Finding", fmt.Sprint(i), "suspicious powershell", record{
-			"severity": "critical", "open": true, "mitigationStatus": "not_mitigated", "incidentStatus": "in_progress", "siteName": "Berlin Headquarters", "groupName": "Workstations", "identifiedAt": of.At.UnixMilli(),
+			"severity": "critical", "classification": "Ransomware", "open": true, "mitigationStatus": "not_mitigated", "incidentStatus": "in_progress", "siteName": "Berlin Headquarters", "groupName": "Workstations", "identifiedAt": of.At.UnixMilli(),
 		})
 		entities = append(entities, agent, device, user, application)
 		if i == 0 {
@@ -365,7 +374,7 @@ func fits(t *testing.T, browser context.Context) {
 	other := of
 	other.Name, other.Changes = "the other one", nil
 	pages := map[string][]string{
-		written(t, of):        {"", "type=sentinelone_agent&is=agentsInfected", "type=sentinelone_threat", "sentinelone_agent:7", "changes"},
+		written(t, of):        {"", "type=sentinelone_agent&is=agentsInfected", "type=sentinelone_threat", "sentinelone_agent:7", "changes", "type=sentinelone_application"},
 		written(t, of, other): {"", "@office/type=sentinelone_device&q=0007"},
 	}
 	for file, addresses := range pages {
@@ -377,6 +386,9 @@ func fits(t *testing.T, browser context.Context) {
 			}
 			p.do(chromedp.EmulateViewport(width, 900, options...))
 			for _, address := range addresses {
+				if address == "type=sentinelone_application" && width != 360 {
+					continue // there its filters are too long
+				}
 				p.is(`(location.hash = ` + quote(address) + `, true)`)
 				p.until(`!document.querySelector("main .notice") && (document.querySelector("main h1, main .card.focus") !== null)`)
 				for _, scheme := range []string{"light", "dark"} {

@@ -94,11 +94,25 @@ function baselines() {
   return names.length ? el("p", { class: "baselines" }, `Not compared: ${names.join(", ")}. This run was the first to read them as they are read now.`) : null;
 }
 
+let instancesSort = ""; // the name of a column, behind - where the greatest comes first; at first by what is urgent
+
 // showInstances has a row for each instance, those first that have most that is urgent.
 function showInstances() {
   const shown = ["agents", ...about.attention, "threatsOpen"].map(figure).filter((f) => !hidden.kinds.has(f.type) && about.instances.some((i) => i.figures?.[f.name] > 0));
   const urgent = (i) => about.attention.map((name) => i.figures?.[name] ?? 0);
+  const by = instancesSort.replace(/^-/, "");
+  const columns = [{ name: "name", title: "Instance", shape: "main" }, ...shown.map((f) => ({ name: f.name, title: phrase(f), shape: "number" })), { name: "at", title: "As of", shape: "value" }];
+  const sort = (next) => {
+    instancesSort = next;
+    showInstances();
+    main.querySelector(`[data-sort="${next.replace(/^-/, "")}"]`).focus();
+  };
+  const latest = Math.max(...about.instances.map((i) => i.at ?? 0));
   const order = about.instances.map((instance, place) => ({ instance, place })).sort((a, b) => {
+    if (instancesSort) {
+      const [u, v] = [a, b].map(({ instance }) => instance[by] ?? instance.figures?.[by]);
+      if (u !== v) return u === undefined ? 1 : v === undefined ? -1 : (u < v ? -1 : 1) * (instancesSort.startsWith("-") ? -1 : 1);
+    }
     const [x, y] = [urgent(a.instance), urgent(b.instance)];
     const differs = x.findIndex((n, i) => n !== y[i]);
     return differs < 0 ? a.place - b.place : y[differs] - x[differs];
@@ -106,7 +120,7 @@ function showInstances() {
   main.replaceChildren(
     el("div", { class: "intro" }, el("h1", {}, "All instances"), el("p", {}, plural(about.instances.length, "instance"))),
     el("div", { class: "across" }, el("table", { class: "table instances" },
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Instance"), shown.map((f) => el("th", { scope: "col", class: "as-number", title: f.doc }, phrase(f))), el("th", { scope: "col" }, "As of"))),
+      el("thead", {}, el("tr", {}, columns.map((c) => headCell(c, instancesSort, sort)))),
       el("tbody", {}, order.map(({ instance, place }) => el("tr", { class: "row", "data-instance": instance.name },
         el("td", { class: "main" }, el("a", { class: "name", href: addressOf(place, "") }, el("bdi", {}, visible(instance.name)))),
         shown.map((f) => {
@@ -114,5 +128,11 @@ function showInstances() {
           return el("td", { class: "as-number" + (value && urgency(f.name) >= 0 && urgency(f.name) < 3 ? " alarm" : ""), "data-label": phrase(f) },
             value === undefined ? el("span", { class: "unknown" }, "unknown") : figureLink(instance, f, value, {}, count(value)), delta(instance, f.name));
         }),
-        el("td", { "data-label": "As of" }, instance.at ? when(instance.at) : "unknown")))))));
+        el("td", { "data-label": "As of" }, instance.at ? when(instance.at) : "unknown", behind(latest - instance.at))))))));
+}
+
+// behind warns of data that are a day older than the latest on the page, or more.
+function behind(ms) {
+  const days = Math.floor(ms / 86_400_000);
+  return days >= 1 ? el("span", { class: "state warning", title: "than the latest data on this page" }, `${plural(days, "day")} older`) : null;
 }

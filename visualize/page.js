@@ -71,7 +71,7 @@ document.addEventListener("keydown", (event) => {
 
 // move puts the focus on the next card or row in a direction.
 function move(key) {
-  const all = [...main.querySelectorAll("a.card, a.row, tr.row a.name, a.tile, button.more:not([hidden])")];
+  const all = [...main.querySelectorAll("a.card, a.row, tr.row a.name, a.tile, a.figure, .fleet a.total, button.more:not([hidden])")];
   if (!all.length) return false;
   const from = document.activeElement;
   if (!all.includes(from)) {
@@ -87,8 +87,9 @@ function move(key) {
     const there = element.getBoundingClientRect();
     const dx = there.left - here.left, dy = there.top - here.top;
     const along = (vertical ? dy : dx) * sign, across = Math.abs(vertical ? dx : dy);
-    if (along <= 1 || (vertical && across > here.width / 2)) continue;
-    const distance = along * (vertical ? 1 : 3) + across;
+    if (along <= 1) continue;
+    const isBeside = vertical && across > Math.max(here.width, there.width) / 2; // only where there is nothing below, or above
+    const distance = along * (vertical ? 1 : 3) + across + (isBeside ? 100_000 : 0);
     if (distance < least) (least = distance), (best = element);
   }
   best?.focus();

@@ -19,8 +19,8 @@ async function showPanel(id) {
       statesOf(id).length ? el("p", { class: "states" }, statesOf(id).map(state)) : null,
       el("p", { class: "key" }, visible(keyOf(id)))),
     change && (change.op === "updated" || change.op === "rekeyed")
-      ? el("div", { class: "changed" }, el("h3", {}, "Changed in the last run"), (change.changed ?? []).map((name) =>
-          el("div", { class: "change" }, el("span", { class: "prop" }, name), was(change.before?.[name], name), el("span", { class: "arrow", "aria-label": "became" }, "→"), is(change.after?.[name], name))))
+      ? el("div", { class: "changed" }, el("h3", {}, "Changed in the last run"), differencesOf(change).map((d) =>
+          el("div", { class: "change" }, el("span", { class: "prop" }, d.title), el("del", {}, d.was), el("span", { class: "arrow", "aria-label": "became" }, "→"), el("ins", {}, d.is))))
       : change ? el("div", { class: "changed" }, el("p", {}, change.op === "created" ? "Created in the last run." : "Deleted in the last run. This is how it was.")) : "",
     el("div", { class: "tabs", role: "tablist" }, tabs),
     body,
@@ -58,13 +58,18 @@ function plain(value, name) {
   if (Array.isArray(value)) return value.length ? value.map(visible).join(", ") : "none";
   if (typeof value === "number") return number(value, name);
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (name === "analystVerdict" && value === "undefined") return "no verdict";
   return value === "" ? "empty" : visible(value);
 }
 
 function valueOf(value, name) {
   if (Array.isArray(value)) return value.map((v) => el("bdi", { class: "item" }, visible(v)));
-  return el("bdi", {}, plain(value, name));
+  const text = el("bdi", {}, plain(value, name));
+  return name === "webLink" && isWebLink(value) ? el("a", { href: value, target: "_blank", rel: "noopener noreferrer" }, text) : text;
 }
+
+// isWebLink says whether a link leads to a web site and nothing else: a graph may hold other text there.
+const isWebLink = (value) => URL.canParse(value) && new URL(value).protocol === "https:" && !/[@\\\s]/.test(value);
 
 const isTime = (name) => /(At|On|Date|Time|xpiration|LastSeen)$/.test(name);
 

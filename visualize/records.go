@@ -28,6 +28,10 @@ func init() {
 	}
 }
 
+// insteadOf are the properties by which a list says what no relationship leads to: of a threat the name of its machine, and of
+// a device that no agent protects the agents that did.
+var insteadOf = []string{"agentComputerName", "formerAgentIds"}
+
 // searched names the properties by whose values entities are found, besides their names and keys.
 var searched = []string{
 	"classification", "cpe", "deviceId", "domain", "email", "externalId", "externalIp", "filePath", "fqdn", "id", "ipv4Addresses",
@@ -98,7 +102,7 @@ func (t *entityTable) columns(records []graph.Record) (index, list, properties c
 				index.add(name, value)
 			case isSearched(name) && !isEmpty(property.Value):
 				index.add(name, value)
-			case slices.Contains(listed, name) || slices.Contains(listed, "?"+name):
+			case slices.Contains(listed, name) || slices.Contains(listed, "?"+name) || slices.Contains(insteadOf, name) && !isEmpty(property.Value):
 				list.add(name, value)
 			}
 			properties.add(name, value)

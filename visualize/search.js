@@ -96,11 +96,16 @@ function lineAt(starts, at) {
   return low;
 }
 
-// rankOf says how well a line matches: the name itself, its beginning, a word of it, some of it, something else.
+// rankOf says how well a line matches: the name itself, another value or a state as a whole, the name's beginning, a word of it,
+// some of it, something else.
 function rankOf(text, query) {
   const tab = text.indexOf("\t");
   const name = tab < 0 ? text : text.slice(0, tab);
   if (name === query) return 0;
+  for (let at = text.indexOf(query, name.length); at >= 0; at = text.indexOf(query, at + 1)) {
+    const start = text.startsWith("\tstatus:", at - 8) || /[\t,]/.test(text[at - 1]);
+    if (start && /^[\t,\n]?$/.test(text[at + query.length] ?? "")) return 0.5;
+  }
   const at = name.indexOf(query);
   if (at === 0) return 1;
   if (at > 0) return /[\s\-_.(]/.test(name[at - 1]) ? 2 : 3;
