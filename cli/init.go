@@ -27,7 +27,7 @@ var asked = []*question{
 	{key: "neo4j.uri", text: "Address of the database", byDefault: "neo4j://127.0.0.1:7687", look: lookAtNeo4j},
 	{key: "neo4j.username", text: "User of the database", byDefault: "neo4j", look: lookAtNeo4j},
 	{key: "neo4j.passwordFile", text: "Password of that user", variable: config.PasswordVariable, file: "neo4j.password", look: lookAtNeo4j},
-	{key: "interval", text: "How often s1graph poll reads the tenant: 30m, a cron expression such as 0 */2 * * *, or DISABLED", byDefault: "30m"},
+	{key: "interval", text: "How often s1graph poll reads: 30m, DISABLED, or a cron line as 0 */2 * * *", byDefault: "30m"},
 }
 
 // question asks for one setting. The answer to one with a variable is a secret: it is not shown, and stands in a file,

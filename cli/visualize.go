@@ -195,7 +195,7 @@ func (c *commands) writePage(ctx *cli.Context, page visualize.Page) error {
 	if ctx.Bool("open") {
 		next = ""
 	}
-	c.out.line("%s is written: %s%s, %s, %.1f MB.%s", harmless.Text(output), of, plural.Of(report.Entities, "entity"), plural.Of(report.Relationships, "relationship"), float64(size)/1e6, next)
+	c.out.sentence("%s is written: %s%s, %s, %.1f MB.%s", harmless.Text(output), of, plural.Of(report.Entities, "entity"), plural.Of(report.Relationships, "relationship"), float64(size)/1e6, next)
 	if report.Dangling > 0 {
 		c.out.line("Left out: %s with an end that the graph does not have.", plural.Of(report.Dangling, "relationship"))
 	}
