@@ -108,7 +108,7 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error
 	if f.types, err = knownWords(ctx, "type", "type", typeNames()); err != nil {
 		return f, err
 	}
-	f.ops, err = knownWords(ctx, "op", "change", slices.Concat(changeOps, []string{string(graph.Rekeyed)}))
+	f.ops, err = knownWords(ctx, "op", "change", changeOps, string(graph.Rekeyed)) // as JSON has it
 	for i, op := range f.ops {
 		if op == opWords[graph.Rekeyed] {
 			f.ops[i] = string(graph.Rekeyed)
@@ -126,12 +126,13 @@ func fullName(word string, known []string) string {
 }
 
 // knownWords are the values of a flag, which may be given by several flags, or by one with commas. what is what they are.
-func knownWords(ctx *cli.Context, flag, what string, known []string) ([]string, error) {
+// Those of hidden are taken, and not listed.
+func knownWords(ctx *cli.Context, flag, what string, known []string, hidden ...string) ([]string, error) {
 	var all []string
 	for _, list := range ctx.StringSlice(flag) {
 		for word := range strings.SplitSeq(list, ",") {
 			word = fullName(word, known)
-			if !slices.Contains(known, word) {
+			if !slices.Contains(known, word) && !slices.Contains(hidden, word) {
 				return nil, misuse("--%s: there is no %s %q; %sthe %ss are %s", flag, what, word, suggestion(word, known), what, strings.Join(known, ", "))
 			}
 			all = append(all, word)

@@ -185,6 +185,12 @@ func TestRenamedIsWhatJSONCallsRekeyed(t *testing.T) {
 	}
 }
 
+func TestTheKindsOfChangesThatAreListedAreThoseOfTheHelp(t *testing.T) {
+	got := s1graph(t, "changes", "--instance", "test", "--op", "removed")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "the changes are created, updated, deleted, renamed\n")
+}
+
 func TestWhereNothingChangedAPipeGetsNothing(t *testing.T) {
 	runsOf(t, nil, []graph.Change{gone("1", "A")})
 	assert.Equal(t, outcome{}, s1graph(t, "changes", "--instance", "test", "--since", "1m"))
@@ -219,7 +225,7 @@ func TestWrongUsageOfChangesEndsWithWhatToDo(t *testing.T) {
 	}{
 		{[]string{"--since", "yesterday"}, `s1graph: --since must be a duration such as 90m, 24h or 7d, or a date such as 2026-11-22 or 2026-11-22T08:00:00Z, not "yesterday"`},
 		{[]string{"--since", "-1h"}, `s1graph: --since must be a duration such as `},
-		{[]string{"--op", "delted"}, `s1graph: --op: there is no change "delted"; did you mean deleted? the changes are created, updated, deleted, renamed, rekeyed`},
+		{[]string{"--op", "delted"}, `s1graph: --op: there is no change "delted"; did you mean deleted? the changes are created, updated, deleted, renamed`},
 		{[]string{"--type", "sentinelone_agnet"}, `s1graph: --type: there is no type "sentinelone_agnet"; did you mean sentinelone_agent? the types are sentinelone_account, `},
 		{[]string{"--instance", "other"}, `s1graph: .s1graph/other: there is no run yet; run s1graph run first, or give another --instance or --dir`},
 		{[]string{"here"}, `s1graph: changes takes no argument such as "here"`},

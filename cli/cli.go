@@ -42,8 +42,8 @@ type Process struct {
 }
 
 // Run runs one command until it is done or ctx ends, and returns the exit code: 0 complete, 1 failed
-// with nothing committed, 2 wrong usage or configuration, 3 partial; of diff, 0 equal, 1 different, 2
-// failed.
+// with nothing committed, 2 wrong usage or configuration, 3 partial; of diff, 0 nothing changed, 1
+// something did, 2 failed.
 func Run(ctx context.Context, p Process) int {
 	c := &commands{Process: p}
 	c.out, c.err = c.screen(p.Stdout), c.screen(p.Stderr)
@@ -52,7 +52,11 @@ func Run(ctx context.Context, p Process) int {
 	defer c.progress.stop()
 	c.out.progress, c.err.progress = c.progress, c.progress
 	app := c.app()
-	return c.conclude(ctx, app.RunContext(pause.WithWatcher(ctx, c.progress.wait), flagsFirst(app, p.Args)))
+	err := app.RunContext(pause.WithWatcher(ctx, c.progress.wait), flagsFirst(app, p.Args))
+	if is[cli.ExitCoder](err) { // which only the library's help returns, asked for what is no command
+		err = unknownCommand(app, p.Args[len(p.Args)-1])
+	}
+	return c.conclude(ctx, err)
 }
 
 // commands has what all commands share.

@@ -191,10 +191,12 @@ func TestWrongUsageEndsWithWhatToDo(t *testing.T) {
 		want string
 	}{
 		{[]string{"rnu"}, `s1graph: there is no command "rnu"; did you mean run? s1graph --help lists them`},
+		{[]string{"help", "rnu"}, `s1graph: there is no command "rnu"; did you mean run? s1graph --help lists them`},
+		{[]string{"alerts", "lst"}, `s1graph: there is no command alerts "lst"; did you mean list? s1graph alerts --help lists them`},
 		{[]string{"--sites"}, `s1graph: there is no flag --sites; s1graph --help lists them`},
 		{[]string{"run", "--sits", "1"}, `s1graph: there is no flag --sits; did you mean --sites? s1graph run --help lists them`},
-		{[]string{"run", "--json=perhaps"}, `s1graph: invalid boolean value "perhaps" for -json: parse error; s1graph run --help shows how it is used`},
-		{[]string{"run", "--dir"}, `s1graph: flag needs an argument: -dir; s1graph run --help shows how it is used`},
+		{[]string{"run", "--json=perhaps"}, `s1graph: --json cannot be "perhaps"; s1graph run --help shows how it is used`},
+		{[]string{"run", "--dir"}, `s1graph: --dir needs a value; s1graph run --help shows how it is used`},
 		{[]string{"run", "acme"}, `s1graph: run takes no argument such as "acme"; s1graph run --help lists its flags`},
 		{[]string{"run", "--only", "agnets"}, `s1graph: --only: there is no step "agnets"; did you mean agents? the steps are ` + strings.Join(stepIDs(), ", ")},
 		{[]string{"run", "--only", "agents", "--skip", "threats"}, `s1graph: --only and --skip contradict each other: give one of them`},

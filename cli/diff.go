@@ -19,7 +19,8 @@ func (c *commands) diff() *cli.Command {
 		Name:      "diff",
 		Usage:     "say what changed between two graph folders",
 		ArgsUsage: "A B",
-		Description: `Exit code 0: equal; 1: different; 2: it could not be told.
+		Description: `Exit code 0: nothing changed; 1: something did; 2: it could not be told. Volatile properties, such as last seen,
+are no change: in how many records they alone differ is told, with --json a line each, and the exit code is 0.
 
 Example: what happened since a copy was made:
 
@@ -35,7 +36,7 @@ Example: what happened since a copy was made:
 			different, err := c.printDiff(ctx, ctx.Args().Get(0), ctx.Args().Get(1))
 			switch {
 			case errors.Is(err, errReaderGone):
-				// Of equal graphs nothing is printed that is long enough to be left in the middle.
+				// Where nothing changed, hardly anything is printed that is long enough to be left in the middle.
 				return &ending{code: 1}
 			case err != nil:
 				return &ending{misused, err}
@@ -67,13 +68,11 @@ func (c *commands) printDiff(ctx *cli.Context, from, to string) (different bool,
 	if err != nil {
 		return false, err
 	}
-	for _, n := range counts {
-		different = different || n != (graph.Counts{})
-	}
+	total := totalOf(counts)
 	if !ctx.Bool("json") {
-		c.out.conclusion(counts, different)
+		c.out.conclusion(counts, total)
 	}
-	return different, c.out.flush()
+	return total != (graph.Counts{Touched: total.Touched}), c.out.flush()
 }
 
 func openFolder(path string) (*jsonstore.Folder, error) {
@@ -117,12 +116,14 @@ func (s *screen) readableChanges(names *names) func(graph.Change) error {
 	}
 }
 
-func (s *screen) conclusion(counts map[string]graph.Counts, different bool) {
-	if !different {
+func (s *screen) conclusion(counts map[string]graph.Counts, total graph.Counts) {
+	if total == (graph.Counts{}) {
 		s.line("The graphs are equal.")
 		return
 	}
-	s.line("")
+	if total != (graph.Counts{Touched: total.Touched}) { // and stands above
+		s.line("")
+	}
 	s.countsTable(counts)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -155,8 +156,17 @@ func adviceOn(e *s1.Error) string {
 	return "run it again later"
 }
 
+// unfitValue is what the package flag says of a value that a flag cannot have.
+var unfitValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([a-z-]+): `)
+
 func wrongFlag(ctx *cli.Context, err error, _ bool) error {
 	command := lineOf(ctx)
+	if name, lacksValue := strings.CutPrefix(err.Error(), "flag needs an argument: -"); lacksValue {
+		return misuse("--%s needs a value; %s --help shows how it is used", name, command)
+	}
+	if unfit := unfitValue.FindStringSubmatch(err.Error()); unfit != nil {
+		return misuse("--%s cannot be %s; %s --help shows how it is used", unfit[2], unfit[1], command)
+	}
 	name, undefined := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !undefined {
 		return misuse("%w; %s --help shows how it is used", err, command)

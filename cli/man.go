@@ -61,7 +61,7 @@ func (m *manPage) write(app *cli.App) {
 
 3: committed, but some of it is incomplete: the output says what and why.
 
-Of s1graph diff 0 is equal, 1 different, and 2 that it could not be told.`)
+Of s1graph diff 0 is that nothing changed but volatile properties, 1 that something did, and 2 that it could not be told.`)
 	m.macro("SH", "FILES")
 	m.term(config.DefaultFile, "The configuration, if it is in the working directory and --config names no other. It is refused if another user than you and root owns it or can write to it, unless --config names it. Flags win over the environment, and that over the file.")
 	m.term(".s1graph/INSTANCE", "The graph of an instance and its runs, unless --dir names another folder.")

@@ -41,6 +41,9 @@ func (r *report) print() {
 	}
 	if r.summary.Overview != nil {
 		r.line("")
+		if r.keeps() {
+			r.line("With what is kept of earlier runs:")
+		}
 		r.printOverview(r.summary.Overview)
 	}
 	r.printNotices()
@@ -48,6 +51,11 @@ func (r *report) print() {
 		r.line("")
 		r.sentence("%s", r.closing())
 	}
+}
+
+// keeps says whether the graph has something that this run did not read, or no longer found.
+func (r *report) keeps() bool {
+	return len(r.summary.IncompleteTypes)+len(r.summary.WithheldDeletions)+len(r.summary.KeptOutside) > 0
 }
 
 // slowStep is how many seconds a step may take without being told of.
@@ -88,7 +96,11 @@ func (r *report) printChanges() {
 		return
 	}
 	if totalOf(r.summary.Changes) == (graph.Counts{}) {
-		r.line("Nothing changed.")
+		what := "Nothing changed."
+		if r.keeps() {
+			what = "Nothing changed in what was read."
+		}
+		r.line("%s", what)
 		return
 	}
 	r.countsTable(r.summary.Changes)
@@ -187,7 +199,7 @@ func (r *report) closing() string {
 		}
 	}
 	if r.summary.Status == connector.Partial {
-		return where + ", and partial: see the lines marked with ! above, and run again."
+		return where + ", and partial: the lines marked with ! above say why, and what to do."
 	}
 	return where + ". Run again to see what changed since."
 }

@@ -253,6 +253,28 @@ func TestATokenThatIsRefusedInTheMiddleIsToldOnceAndNoStepIsToBeRunAgain(t *test
 	assert.Equal(t, 1, strings.Count(got.stdout+got.stderr, "look whether the token is whole"), got.stdout+got.stderr)
 }
 
+func TestARunOfASiteThatIsNotThereSaysSoFirstAndThatItReadNothing(t *testing.T) {
+	_, with := console(t, small)
+	require.Zero(t, with.s1graph(t, "run").code)
+	got := with.s1graph(t, "run", "--sites", "5")
+	assert.Equal(t, 3, got.code)
+	assert.Contains(t, got.stdout, "Nothing changed in what was read.\n\nWith what is kept of earlier runs:\nagents ")
+	first, _, _ := strings.Cut(got.stdout[strings.Index(got.stdout, "\n! ")+1:], "\n")
+	assert.Equal(t, "! Runs are limited to sites that are not there, or that the token does not see: 5. Correct sites in the configuration file, or --sites.", first)
+	assert.NotContains(t, got.stdout, "un again")
+}
+
+func TestWhatTheGuardWithholdsIsNotToBeRunAgain(t *testing.T) {
+	server, with := console(t, s1test.Tenant{Seed: 1, Agents: 60})
+	require.Zero(t, with.s1graph(t, "run").code)
+	server.Break(s1test.Fault{Path: "/agents", Effect: s1test.EmptyList()})
+	got := with.s1graph(t, "run")
+	assert.Equal(t, 3, got.code)
+	assert.Contains(t, got.stdout, "With what is kept of earlier runs:\n")
+	assert.Contains(t, got.stdout, "accept-deletions")
+	assert.NotContains(t, got.stdout, "un again")
+}
+
 func TestAPartialRunExitsWith3AndSaysWhatToDo(t *testing.T) {
 	server, with := console(t, small)
 	require.Zero(t, with.s1graph(t, "run").code)

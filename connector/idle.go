@@ -71,7 +71,7 @@ func outOfTenant(ctx context.Context, c *config.Config, s *Summary, g graph.Snap
 		}
 		missing := slices.DeleteFunc(slices.Clone(limit.ids), func(id string) bool { return there[limit.key(id)] })
 		if len(missing) > 0 {
-			sentences = append(sentences, fmt.Sprintf("Runs are limited to %s that are not there, or that the token does not see: %s.", limit.setting, strings.Join(missing, ", ")))
+			sentences = append(sentences, fmt.Sprintf("Runs are limited to %s that are not there, or that the token does not see: %s. Correct %[1]s in the configuration file, or --%[1]s.", limit.setting, strings.Join(missing, ", ")))
 		}
 	}
 	return sentences, nil
@@ -88,6 +88,6 @@ func (r *run) noteIdle(ctx context.Context, g graph.Snapshot) error {
 		return err
 	}
 	sentences, err := idle(ctx, r.config, rules, g)
-	r.summary.Notices = slices.Concat(r.summary.Notices, missing, sentences)
+	r.summary.Notices = slices.Concat(missing, r.summary.Notices, sentences) // what is missing is the cause of others
 	return err
 }

@@ -39,7 +39,7 @@ func TestWhatOfTheConfigurationDoesNothingIsNamedByRunsAndAfterThem(t *testing.T
 		o.Alerts = engine
 	}
 	want := []string{
-		"Runs are limited to sites that are not there, or that the token does not see: 404.",
+		"Runs are limited to sites that are not there, or that the token does not see: 404. Correct sites in the configuration file, or --sites.",
 		`The posture policy "laptops" does nothing: there is no group with the ID 405.`,
 		`The posture policy "some" names groups that are not there: 406.`,
 		`The rule "lab" does nothing so far: no sentinelone_agent has siteName "Labb".`,
