@@ -96,16 +96,20 @@ function lineAt(starts, at) {
   return low;
 }
 
-// rankOf says how well a line matches: the name itself, another value or a state as a whole, the name's beginning, a word of it,
+// rankOf says how well a line matches: the name itself, a state or another value as a whole, the name's beginning, a word of it,
 // some of it, something else.
 function rankOf(text, query) {
   const tab = text.indexOf("\t");
   const name = tab < 0 ? text : text.slice(0, tab);
   if (name === query) return 0;
+  let rank = 0;
   for (let at = text.indexOf(query, name.length); at >= 0; at = text.indexOf(query, at + 1)) {
-    const start = text.startsWith("\tstatus:", at - 8) || /[\t,]/.test(text[at - 1]);
-    if (start && /^[\t,\n]?$/.test(text[at + query.length] ?? "")) return 0.5;
+    const isState = text.startsWith("\tstatus:", at - 8);
+    if (!isState && !/[\t,]/.test(text[at - 1]) || !/^[\t,]?$/.test(text[at + query.length] ?? "")) continue;
+    if (isState) return 0.4;
+    rank = 0.5;
   }
+  if (rank) return rank;
   const at = name.indexOf(query);
   if (at === 0) return 1;
   if (at > 0) return /[\s\-_.(]/.test(name[at - 1]) ? 2 : 3;
