@@ -100,7 +100,8 @@ func (c *commands) printFindings(findings []check.Finding) error {
 	return c.out.flush()
 }
 
-// printAdvice prints what to do about findings, which belong to what, below an empty line.
+// printAdvice prints what to do about findings, below an empty line. Those of several instances belong to what, and no table
+// above says what was found.
 func (c *commands) printAdvice(what string, findings []check.Finding) {
 	advised := false
 	for _, f := range findings {
@@ -111,7 +112,11 @@ func (c *commands) printAdvice(what string, findings []check.Finding) {
 			c.out.line("")
 		}
 		advised = true
-		c.out.marked(stateColours[f.State], what+f.Subject+": "+f.Advice+".")
+		found := ""
+		if what != "" {
+			found = f.Detail + "; "
+		}
+		c.out.marked(stateColours[f.State], what+f.Subject+": "+found+f.Advice+".")
 	}
 }
 

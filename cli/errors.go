@@ -78,7 +78,7 @@ func (c *commands) tell(ctx context.Context, what string, err error) int {
 	switch {
 	case isEnding:
 		return end.code
-	case is[*connector.UsageError](err), is[*jsonstore.NewerError](err):
+	case is[*connector.UsageError](err), is[*jsonstore.NewerError](err), connector.IsMisconfigured(err):
 		return misused
 	}
 	return failed

@@ -154,9 +154,7 @@ func (s *screen) fleetTable(of *fleet) {
 		}
 		s.table([]string{"site", "licenses used", "of"}, rows)
 	}
-	if s.isTerminal() {
-		s.line("As of %s.", of.StartedAt.Format(time.RFC3339))
-	}
+	s.line("As of %s.", of.StartedAt.Format(time.RFC3339))
 }
 
 // fleetsTable prints of each instance what somebody has to look after, a row each.

@@ -311,7 +311,7 @@ func (c *commands) readError(ctx *cli.Context, err error) error {
 	case ctx.Err() != nil:
 		return &ending{failed, errors.New("interrupted")}
 	case is[*neo4jstore.OpenError](err):
-		return &ending{failed, err}
+		return err
 	case !isRefused:
 		if neo4j.IsConnectivityError(err) {
 			return &ending{failed, fmt.Errorf("the connection to Neo4j was lost: %w; run the query again", err)}

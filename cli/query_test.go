@@ -347,9 +347,9 @@ func TestADatabaseThatCannotBeAskedIsAFaultWithWhatToDo(t *testing.T) {
 		code        int
 		want        string
 	}{
-		{"NEO4J_PASSWORD", "wrong password", 1, `the password of the user "` + server.Username + `" is wrong`},
+		{"NEO4J_PASSWORD", "wrong password", 2, `the password of the user "` + server.Username + `" is wrong`},
 		{"NEO4J_URI", "bolt://127.0.0.1:1", 1, "the server cannot be reached"},
-		{"NEO4J_DATABASE", "nothing", 1, `there is no database "nothing"`},
+		{"NEO4J_DATABASE", "nothing", 2, `there is no database "nothing"`},
 		{"NEO4J_URI", "", 2, "neo4j.uri: must be set"},
 		{"NEO4J_PASSWORD", "", 2, "neo4j.password: must be set"},
 	} {

@@ -157,7 +157,7 @@ func TestCheckAllHasARowForEachTenantAndSaysWhatToDo(t *testing.T) {
 	got := s1graph(t, "check", "--all")
 	assert.Equal(t, 1, got.code)
 	assert.Regexp(t, `^INSTANCE +STATE +FAULTS +WARNINGS\nacme +\S+ +0 +\d+\nglobex +fault +[1-9]\d* +\d+\n`, got.stdout)
-	assert.Regexp(t, `(?m)^! globex: token: `, got.stdout)
+	assert.Regexp(t, `(?m)^! globex: token: .*401.*; `, got.stdout, "what was found, and what to do")
 	assert.Empty(t, got.stderr)
 	lines := strings.Split(s1graph(t, "check", "--all", "--json").stdout, "\n")
 	require.Len(t, lines, 3)

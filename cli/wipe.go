@@ -52,6 +52,10 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			if err != nil {
 				return err
 			}
+			if result.Rows == 0 {
+				c.out.line("Neo4j has no graph of %s: nothing was deleted.", harmless.Text(settings.Instance))
+				return c.out.flush()
+			}
 			c.out.line("Deleted %d nodes and relationships of %s from Neo4j.", result.Rows, harmless.Text(settings.Instance))
 			return c.out.flush()
 		},

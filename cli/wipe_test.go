@@ -47,7 +47,7 @@ func TestWipeTakesTheInstancesNameForAYesAndNothingElse(t *testing.T) {
 
 	again := who.s1graph(t, "wipe", "--store", "neo4j", "--yes")
 	assert.Equal(t, 0, again.code, again.stderr)
-	assert.Contains(t, again.stdout, "Deleted 0 ")
+	assert.Contains(t, again.stdout, "Neo4j has no graph of "+scope+": nothing was deleted.")
 }
 
 func TestWipeSaysWhoseGraphItRemovesWhereItIsNotTheFolders(t *testing.T) {

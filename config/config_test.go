@@ -271,7 +271,7 @@ func TestWithoutURLAndTokenBothAreAskedFor(t *testing.T) {
 	folder(t, nil)
 	got := faults(t, sources(func(s *config.Sources) { s.Environment = nil }))
 	assert.Equal(t, []string{
-		"url: must be set: the console's address, by --url, SENTINELONE_URL or url in s1graph.yaml",
+		"url: must be set: the console's address, by --url, SENTINELONE_URL or url in s1graph.yaml, which s1graph init writes",
 		"token: must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in s1graph.yaml, or the token itself by SENTINELONE_TOKEN",
 	}, got)
 }

@@ -12,6 +12,7 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -214,7 +215,7 @@ func (l *loader) settleURL() {
 	switch {
 	case given == "" && l.sources.Local: // settleInstance says what is missing
 	case given == "" && !l.broken["url"]:
-		l.fault(where, "must be set: the console's address, by --url, SENTINELONE_URL or url in %s", DefaultFile)
+		l.fault(where, "must be set: the console's address, by --url, SENTINELONE_URL or url in %s", l.fileToWrite())
 	case strings.Contains(given, "@"):
 		l.fault(where, "must have no user name or password in it")
 	default:
@@ -224,6 +225,31 @@ func (l *loader) settleURL() {
 		}
 		l.config.URL = normal
 	}
+}
+
+// fileToWrite is the file that a missing setting can be written to, and what writes it where there is none.
+func (l *loader) fileToWrite() string {
+	if isMissing(l.path) {
+		return DefaultFile + ", which s1graph init writes"
+	}
+	return DefaultFile
+}
+
+func isMissing(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// written names the instances that have a graph in the usual folder, behind a semicolon; "" where there are none.
+func written() string {
+	graphs, _ := filepath.Glob(filepath.Join(defaultDir("*"), "current")) // the pattern is a good one
+	for i, graph := range graphs {
+		graphs[i] = filepath.Base(filepath.Dir(graph))
+	}
+	if len(graphs) == 0 {
+		return ""
+	}
+	return "; there are graphs of " + strings.Join(graphs, ", ")
 }
 
 var unsafeInName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
@@ -239,7 +265,7 @@ func (l *loader) settleInstance() {
 			return // what asks the database alone may ask of all instances
 		}
 		if name == "" && l.sources.Local && l.config.Dir == "" && l.places["url"] == "" {
-			l.fault("instance", "must be set: the name of the instance, by --instance, S1GRAPH_INSTANCE or instance in %s", DefaultFile)
+			l.fault("instance", "must be set: the name of the instance, by --instance, S1GRAPH_INSTANCE or instance in %s%s", l.fileToWrite(), written())
 		}
 		if name != "" && isInstance(l.config.Instance) != nil {
 			l.fault("instance", "must be set by --instance: no name for a folder can be made of %q", name)

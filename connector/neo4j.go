@@ -84,7 +84,7 @@ func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
 	case n.err == nil:
 	case ctx.Err() != nil:
 		return nil, n.err
-	case isMisconfigured(n.err) && !r.o.Unattended:
+	case IsMisconfigured(n.err) && !r.o.Unattended:
 		return nil, &UsageError{n.err}
 	default:
 		n.result.Behind = true
@@ -106,9 +106,9 @@ func (r *run) connectNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
 	return store, nil
 }
 
-// isMisconfigured says whether Neo4j cannot be used until somebody changes the configuration or the database. Anything else
-// may pass.
-func isMisconfigured(err error) bool {
+// IsMisconfigured says of an error of Neo4j whether it cannot be used until somebody changes the configuration or the
+// database. Anything else may pass.
+func IsMisconfigured(err error) bool {
 	_, refused := errors.AsType[*UsageError](err)
 	_, unreadable := errors.AsType[*neo4jstore.MarkerError](err)
 	fault, ofOpening := errors.AsType[*neo4jstore.OpenError](err)
@@ -155,7 +155,7 @@ func (n *neo4j) report() report {
 	switch {
 	case foreign:
 		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind and stays behind, since another folder took over its graph during this run: %v: %s.", n.err, adviceOn(n.store.Scope())))
-	case isMisconfigured(n.err):
+	case IsMisconfigured(n.err):
 		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind and stays behind until this is fixed: %s.", strings.TrimSuffix(n.result.Error, ".")))
 	case n.err != nil:
 		r.notices = append(r.notices, fmt.Sprintf("Neo4j is behind, and the next run brings it up to date: %s.", strings.TrimSuffix(n.result.Error, ".")))
@@ -198,7 +198,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 	was, err := stateOf(run)
 	switch {
 	case err != nil || n.store != nil:
-	case isMisconfigured(n.err): // a server counts wrong passwords
+	case IsMisconfigured(n.err): // a server counts wrong passwords
 		err = n.err
 	default:
 		n.store, err = n.open(ctx)
