@@ -396,6 +396,9 @@ func fits(t *testing.T, browser context.Context) {
 					found, err := chromedp.Run(p.Context, chromedp.Evaluate[string](unfit, chromedp.EvalAwaitPromise))
 					require.NoError(t, err)
 					assert.Empty(t, found, "#%s at %d, %s", address, width, scheme)
+					if values := `new Set([...document.querySelectorAll(".instances td[data-label]")].map((td) => { const r = document.createRange(); r.selectNodeContents(td); return Math.round(r.getBoundingClientRect().left); })).size`; width == 360 {
+						assert.LessOrEqual(t, p.number(values), 1, "values of all labels begin at one place")
+					}
 					if width == 1440 {
 						assert.Empty(t, p.text(dim), "#%s, %s", address, scheme)
 					}
