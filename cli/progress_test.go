@@ -82,12 +82,13 @@ func stalled(t *testing.T, tenant s1test.Tenant, path string) (with invocation, 
 }
 
 func TestAConsoleThatDoesNotAnswerIsToldOfWithinTwoSeconds(t *testing.T) {
-	for _, command := range []string{"run", "api", "poll"} {
+	for _, command := range []string{"run", "run --all", "api", "poll"} {
 		with, came, answer := stalled(t, small, "/user")
-		args := map[string][]string{"api": {"api", "user"}, "poll": {"poll", "--interval", "30m", "--listen", "off", "--log-level", "error"}}[command]
+		args := map[string][]string{"run --all": {"run", "--all"}, "api": {"api", "user"}, "poll": {"poll", "--interval", "30m", "--listen", "off", "--log-level", "error"}}[command]
 		if args == nil {
 			args = []string{command}
 		}
+		whose := map[string]string{"run --all": "test: ", "poll": "test: "}[command] // there may be several
 		with.width, with.environment = 100, append(with.environment, "NO_COLOR=1")
 		w := with.watch(t, args...)
 		<-came
@@ -96,7 +97,7 @@ func TestAConsoleThatDoesNotAnswerIsToldOfWithinTwoSeconds(t *testing.T) {
 		_, seen = w.after(1900 * time.Millisecond)
 		assert.Empty(t, seen, "not everything that takes a moment is told")
 		_, seen = w.after(2 * time.Second)
-		assert.Regexp(t, `^\x1b\[Kno answer from 127\.0\.0\.1:\d+ to /user \(try 1 of 6, up to 1m0s each\) for 2s$`, seen)
+		assert.Regexp(t, `^\x1b\[K`+whose+`no answer from 127\.0\.0\.1:\d+ to /user \(try 1 of 6, up to 1m0s each\) for 2s$`, seen)
 		_, seen = w.after(70 * time.Second)
 		assert.Contains(t, seen, " for 1m10s")
 		answer()

@@ -110,7 +110,11 @@ func (r *report) printChanges() {
 	}
 	if r.changes.print() && !r.dryRun {
 		r.line("")
-		r.sentence("s1graph changes --dir %s lists all changes.", harmless.Text(r.settings.Dir))
+		where := "--dir " + r.settings.Dir
+		if r.settings.Dir == filepath.Join(".s1graph", r.settings.Instance) {
+			where = "--instance " + r.settings.Instance
+		}
+		r.sentence("s1graph changes %s lists all changes.", harmless.Text(where))
 	}
 }
 

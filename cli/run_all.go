@@ -13,6 +13,7 @@ import (
 	"s1graph/connector"
 	"s1graph/graph"
 	"s1graph/harmless"
+	"s1graph/pause"
 	"s1graph/poll"
 	"s1graph/steps"
 )
@@ -38,7 +39,7 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 		o.Config, o.Limiter, o.Logger = settings, limiters[settings], log.With("instance", settings.Instance)
 		o.Progress = c.progress.of(settings.Instance)
 		c.warn(settings)
-		summary, err := syncAndTell(ctx.Context, o)
+		summary, err := syncAndTell(pause.Of(ctx.Context, settings.Instance), o)
 		if err != nil {
 			summary.Instance, summary.Status = settings.Instance, connector.Failed
 			summary.Error = cmp.Or(summary.Error, oneLine(err))

@@ -199,7 +199,7 @@ func TestMoreChangesThanAPersonReadsAreCountedAndWeighLessThanThoseListed(t *tes
 	require.Zero(t, got.code, got.stdout)
 	// Ten of a type are listed: the eight that were infected, and two of the eight that were isolated.
 	assert.Regexp(t, `(?m)^agent\n(  ~ \S+  infected: false -> true.*\n){8}(  ~ \S+  networkStatus: connected -> disconnected.*\n){2}  … and 8 more created\n  … and \d+ more updated\n  … and 8 more deleted\n`, got.stdout)
-	assert.Contains(t, got.stdout, "s1graph changes --dir .s1graph/test lists all changes.\n")
+	assert.Contains(t, got.stdout, "s1graph changes --instance test lists all changes.\n")
 }
 
 func TestAMoveBetweenSitesIsToldByTheirNames(t *testing.T) {

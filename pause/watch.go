@@ -27,3 +27,11 @@ func Tell(ctx context.Context, w Wait) (over func()) {
 	}
 	return func() {}
 }
+
+// Of returns a context whose waits are told as those of somebody, such as one of several instances.
+func Of(ctx context.Context, whose string) context.Context {
+	return WithWatcher(ctx, func(w Wait) (over func()) {
+		w.What = whose + ": " + w.What
+		return Tell(ctx, w)
+	})
+}

@@ -279,7 +279,7 @@ func (i *instance) sync(ctx context.Context, verify, due bool) (summary connecto
 			i.alerting.deliverer.Wake() // what the run has queued is delivered at once
 		}
 	}()
-	observed := s1.WithObserver(ctx, func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
+	observed := s1.WithObserver(pause.Of(ctx, i.settings.Instance), func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
 	return i.service.Sync(observed, connector.Options{
 		Config: i.settings, Due: due, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.engine,
 		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
