@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"s1graph/graph"
@@ -54,7 +55,7 @@ func (s *screen) change(c *graph.Change, names *names) []string {
 // briefly is a line of a change of an entity: its name and what changed.
 func (s *screen) briefly(c *graph.Change, names *names) string {
 	mark := marks[c.Op]
-	line := s.paint(mark.colour, mark.sign+" "+cmp.Or(s.clip(c.DisplayName()), harmless.Text(c.Key)))
+	line := s.paint(mark.colour, mark.sign+" "+s.named(c.DisplayName(), c.Key))
 	if c.Before != nil && c.After != nil {
 		changed := overview.ByWeight(c.Changed)
 		if name := c.After.Get("name"); slices.Contains(changed, "name") && name.Text() != "" {
@@ -74,6 +75,14 @@ func (s *screen) briefly(c *graph.Change, names *names) string {
 		}
 	}
 	return s.indented(strings.TrimRight(line, " "), 2)
+}
+
+// named is a name, or the key of what has a blank one.
+func (s *screen) named(name, key string) string {
+	if strings.TrimSpace(name) == "" {
+		return harmless.Text(key)
+	}
+	return s.clip(name)
 }
 
 // property says how a property changed. An account, site or group is called by its name, where the graph knows it, and groups of
@@ -142,15 +151,11 @@ func isMoment(name string, milliseconds int64) bool {
 // countsTable prints how many changes there were of each type that has some, and under it how many records changed in nothing
 // but volatile properties.
 func (s *screen) countsTable(counts map[string]graph.Counts) {
-	ofRelationships := map[string]bool{}
-	for _, t := range steps.GraphTypes() {
-		ofRelationships[t.Name] = t.Relationship
-	}
 	var rows []counted
 	for _, now := range []bool{false, true} { // entities first
 		for _, name := range sortedKeys(counts) {
 			n := counts[name]
-			if n != (graph.Counts{Touched: n.Touched}) && ofRelationships[name] == now {
+			if n != (graph.Counts{Touched: n.Touched}) && isRelationship()[name] == now {
 				rows = append(rows, counted{[]any{shortType(name)}, []int64{n.Created, n.Updated, n.Deleted, n.Rekeyed, n.Baseline}})
 			}
 		}
@@ -164,6 +169,15 @@ func (s *screen) countsTable(counts map[string]graph.Counts) {
 		s.sentence("%sOnly volatile properties, such as last seen, changed in %s.", nothing, plural.Of(int(touched), "record"))
 	}
 }
+
+// isRelationship says of each type by its name whether it is one of relationships.
+var isRelationship = sync.OnceValue(func() map[string]bool {
+	is := map[string]bool{}
+	for _, t := range steps.GraphTypes() {
+		is[t.Name] = t.Relationship
+	}
+	return is
+})
 
 // totalOf are the changes of all types.
 func totalOf(counts map[string]graph.Counts) (total graph.Counts) {

@@ -31,7 +31,8 @@ many changes there were in all instances of the configuration file, a row each:
     s1graph changes --limit 20
     s1graph changes --all --since 24h
 
-The newest stand last. It can be asked while a run is under way. How long changes are kept is set by changesKept in
+The newest stand last. With --all, created to renamed count entities, and changes of relationships have a column of
+their own. It can be asked while a run is under way. How long changes are kept is set by changesKept in
 the configuration file.`,
 		Flags: append([]cli.Flag{
 			allFlag(),
@@ -54,7 +55,7 @@ the configuration file.`,
 				if ctx.IsSet("limit") {
 					return misuse("--all and --limit contradict each other: give one of them")
 				}
-				return c.rowOfEach(ctx, []string{"runs", "created", "updated", "deleted", "renamed", "latest"}, 5, func(settings *config.Config) ([]any, error) {
+				return c.rowOfEach(ctx, []string{"runs", "created", "updated", "deleted", "renamed", "relationships", "latest"}, 6, func(settings *config.Config) ([]any, error) {
 					return wanted.row(ctx.Context, settings.Dir)
 				})
 			}
@@ -147,16 +148,9 @@ func (f changeFilter) takes(c *graph.ChangeLine) bool {
 
 // found says how many changes a filter found.
 type found struct {
-	byOp       map[graph.Op]int64
+	changes    int64
 	runs, kept int       // runs that made some, and runs whose changes are kept
 	latest     time.Time // when the newest of the former started
-}
-
-func (f *found) changes() (total int64) {
-	for _, n := range f.byOp {
-		total += n
-	}
-	return total
 }
 
 // each visits the changes as they are read: there may be more than memory holds. A run whose changes are damaged hides none
@@ -169,27 +163,27 @@ func (f changeFilter) each(ctx context.Context, dir string, visit func(*jsonstor
 	if err != nil {
 		return found{}, nil, err
 	}
-	all = found{byOp: map[graph.Op]int64{}, kept: len(runs)}
+	all = found{kept: len(runs)}
 	var faults []error
 	for _, run := range runs {
 		if run.At.Before(f.since) {
 			continue
 		}
-		before := all.changes()
+		before := all.changes
 		for line, err := range run.Changes(ctx) {
 			if _, isDamaged := errors.AsType[*jsonstore.DamagedError](err); isDamaged {
 				faults = append(faults, err)
 				continue
 			}
 			if err == nil && f.takes(&line) {
-				all.byOp[line.Op]++
+				all.changes++
 				err = visit(&run, &line)
 			}
 			if err != nil {
 				return all, nil, err
 			}
 		}
-		if all.changes() > before {
+		if all.changes > before {
 			all.runs++
 			all.latest = run.At
 		}
@@ -199,7 +193,15 @@ func (f changeFilter) each(ctx context.Context, dir string, visit func(*jsonstor
 
 // row are the cells of an instance beside its name.
 func (f changeFilter) row(ctx context.Context, dir string) ([]any, error) {
-	all, damage, err := f.each(ctx, dir, func(*jsonstore.LoggedRun, *graph.ChangeLine) error { return nil })
+	entities, relationships := map[graph.Op]int64{}, int64(0)
+	all, damage, err := f.each(ctx, dir, func(_ *jsonstore.LoggedRun, c *graph.ChangeLine) error {
+		if isRelationship()[c.Type] {
+			relationships++
+		} else {
+			entities[c.Op]++
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -208,9 +210,9 @@ func (f changeFilter) row(ctx context.Context, dir string) ([]any, error) {
 			return nil, err
 		}
 	}
-	cells := []any{int64(all.runs), all.byOp[graph.Created], all.byOp[graph.Updated], all.byOp[graph.Deleted], all.byOp[graph.Rekeyed], nil}
+	cells := []any{int64(all.runs), entities[graph.Created], entities[graph.Updated], entities[graph.Deleted], entities[graph.Rekeyed], relationships, nil}
 	if all.runs > 0 {
-		cells[5] = all.latest
+		cells[6] = all.latest
 	}
 	return cells, damage
 }
@@ -226,7 +228,7 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter, l
 		if err != nil {
 			return err
 		}
-		older = max(0, counted.changes()-limit)
+		older = max(0, counted.changes-limit)
 	}
 	left := older
 	all, damage, err := wanted.each(ctx.Context, dir, func(run *jsonstore.LoggedRun, line *graph.ChangeLine) error {
@@ -240,10 +242,10 @@ func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter, l
 		return err
 	}
 	if older > 0 {
-		c.complain(fmt.Sprintf("printed: the newest %d of %d changes", all.changes()-older, all.changes()))
+		c.complain(fmt.Sprintf("printed: the newest %d of %d changes", all.changes-older, all.changes))
 	}
 	if c.out.isTerminal() && !ctx.Bool("json") {
-		c.out.sentence("%s", conclusionOfLog(all.changes(), all.runs, all.kept))
+		c.out.sentence("%s", conclusionOfLog(all.changes, all.runs, all.kept))
 	}
 	return errors.Join(damage, c.out.flush())
 }

@@ -255,16 +255,16 @@ func TestHostileNamesInTheLogReachNoTerminal(t *testing.T) {
 }
 
 func TestTheChangesOfAllInstancesAreCountedInARowEach(t *testing.T) {
-	at := runsOf(t, nil, []graph.Change{upgrade("1", "a"), upgrade("2", "b"), gone("3", "c")}, []graph.Change{upgrade("1", "a")})
+	at := runsOf(t, nil, []graph.Change{upgrade("1", "a"), upgrade("2", "b"), gone("3", "c")}, []graph.Change{upgrade("1", "a"), moved("7", "1"), moved("7", "2")})
 	instances(t, "tokenFile: none", "none", "test")
-	want := func(runs, updated, deleted int) string {
-		return fmt.Sprintf(`{"instance":"test","runs":%d,"created":0,"updated":%d,"deleted":%d,"renamed":0,"latest":%q,"error":null}`, runs, updated, deleted, at[2].Format(time.RFC3339))
+	want := func(runs, updated, deleted, relationships int) string {
+		return fmt.Sprintf(`{"instance":"test","runs":%d,"created":0,"updated":%d,"deleted":%d,"renamed":0,"relationships":%d,"latest":%q,"error":null}`, runs, updated, deleted, relationships, at[2].Format(time.RFC3339))
 	}
 	for args, row := range map[string]string{
-		"":              want(2, 3, 1),
-		"--since=24h":   want(1, 1, 0),
-		"--op=updated":  want(2, 3, 0),
-		"--type=device": `{"instance":"test","runs":0,"created":0,"updated":0,"deleted":0,"renamed":0,"latest":null,"error":null}`,
+		"":              want(2, 3, 1, 2),
+		"--since=24h":   want(1, 1, 0, 2),
+		"--op=updated":  want(2, 3, 0, 0),
+		"--type=device": `{"instance":"test","runs":0,"created":0,"updated":0,"deleted":0,"renamed":0,"relationships":0,"latest":null,"error":null}`,
 	} {
 		got := s1graph(t, slices.DeleteFunc([]string{"changes", "--all", "--json", args}, func(arg string) bool { return arg == "" })...)
 		assert.Equal(t, 2, got.code, "one has no run")
@@ -274,5 +274,5 @@ func TestTheChangesOfAllInstancesAreCountedInARowEach(t *testing.T) {
 		assert.Equal(t, row, lines[1], args)
 	}
 	table := s1graph(t, "changes", "--all")
-	assert.Regexp(t, `(?m)^INSTANCE +RUNS +CREATED +UPDATED +DELETED +RENAMED\nnone\ntest +2 +0 +3 +1 +0$`, table.stdout)
+	assert.Regexp(t, `(?m)^INSTANCE +RUNS +CREATED +UPDATED +DELETED +RENAMED +RELATIONSHIPS\nnone\ntest +2 +0 +3 +1 +0 +2$`, table.stdout)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/sourcegraph/conc/pool"
@@ -54,6 +55,9 @@ func (c *commands) ofEach(ctx *cli.Context, instances []*config.Config, atOnce i
 	return &ending{code: worst}
 }
 
+// headings are the names of columns as people read them, where programs read others.
+var headings = map[string]string{"nonCompliant": "non-compliant", "noAgent": "no agent", "noPolicy": "no policy", "reason": "most common reason"}
+
 // rowOfEach prints a row of columns for each instance, whose folder alone is read. A table has so many of them as are shown;
 // programs get all, and the fault where reading failed, which people read on stderr.
 func (c *commands) rowOfEach(ctx *cli.Context, columns []string, shown int, row func(*config.Config) ([]any, error)) error {
@@ -76,6 +80,9 @@ func (c *commands) rowOfEach(ctx *cli.Context, columns []string, shown int, row 
 	all := append(append([]string{"instance"}, columns...), "error")
 	if !ctx.Bool("json") && !ctx.Bool("csv") {
 		all = all[:1+shown]
+		for i, name := range all {
+			all[i] = cmp.Or(headings[name], name)
+		}
 	}
 	answer := c.answer(ctx)
 	if err := answer.Columns(all); err != nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -94,6 +96,12 @@ func TestTheOverviewOfAllInstancesHasARowForOneThatHasNoRunAndEndsAsThatOneWould
 	csv := s1graph(t, "overview", "--all", "--csv")
 	assert.Regexp(t, `(?m)^north,,,,`, csv.stdout)
 	lines := strings.Split(s1graph(t, "overview", "--all", "--json").stdout, "\n")
+	names := regexp.MustCompile(`"\w+":\d`).FindAllString(regexp.MustCompile(`"figures":\{[^}]*`).FindString(lines[1]), -1)
+	for i, name := range names {
+		names[i], _, _ = strings.Cut(name[1:], `"`)
+	}
+	assert.Greater(t, len(names), 10)
+	assert.True(t, slices.IsSorted(names), names)
 	require.Len(t, lines, 3)
 	var north, south struct{ Instance, Error, Run string }
 	require.NoError(t, json.Unmarshal([]byte(lines[0]), &north, json.MatchCaseInsensitiveNames(true)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,8 @@ evaluates anew; nothing is asked of the console here.`,
 				if ctx.IsSet("limit") {
 					return misuse("--all and --limit contradict each other: give one of them")
 				}
-				return c.rowOfEach(ctx, []string{"devices", "compliant", "nonCompliant", "reason", "percent", "at"}, 4, postureRow)
+				columns := []string{"devices", "compliant", "nonCompliant", "noAgent", "noPolicy", "reason", "percent", "at"}
+				return c.rowOfEach(ctx, columns, 6, func(settings *config.Config) ([]any, error) { return postureRow(ctx.Context, settings) })
 			}
 			return c.ofFolder(c.onePosture)(ctx)
 		},
@@ -71,12 +73,16 @@ func (c *commands) onePosture(ctx *cli.Context, settings *config.Config) error {
 	if err != nil {
 		return err
 	}
-	counted, err := tallyOf(run)
+	counted, err := tallyOf(ctx.Context, run)
 	if err != nil {
 		return err
 	}
-	if err := c.printUnevaluated(ctx.Context, settings, run); err != nil {
+	idle, err := posture.Idle(ctx.Context, settings.Posture, run)
+	if err != nil {
 		return err
+	}
+	for _, sentence := range idle {
+		c.err.line("%s", harmless.Text(sentence))
 	}
 	devices := func(all bool) ([]device, error) {
 		devices, err := devicesOf(ctx.Context, run, all)
@@ -87,6 +93,9 @@ func (c *commands) onePosture(ctx *cli.Context, settings *config.Config) error {
 		return devices, err
 	}
 	if ctx.Bool("json") || ctx.Bool("csv") {
+		if rest := counted.unevaluated(); rest != "" {
+			c.err.line("%s", rest)
+		}
 		err = c.printDevices(ctx, devices)
 	} else {
 		err = c.out.printPosture(counted, devices)
@@ -94,44 +103,30 @@ func (c *commands) onePosture(ctx *cli.Context, settings *config.Config) error {
 	return cmp.Or(err, c.out.flush())
 }
 
-// printUnevaluated says on stderr of which devices nothing is told.
-func (c *commands) printUnevaluated(ctx context.Context, settings *config.Config, run *jsonstore.Run) error {
-	idle, err := posture.Idle(ctx, settings.Posture, run)
-	if err != nil {
-		return err
-	}
-	for _, sentence := range idle {
-		c.err.line("%s", harmless.Text(sentence))
-	}
-	outside, err := connector.DevicesOutside(run)
-	switch {
-	case err != nil:
-		return err
-	case outside == 1:
-		c.err.line("1 device is out of scope, and is not evaluated.")
-	case outside > 1:
-		c.err.line("%d devices are out of scope, and are not evaluated.", outside)
-	}
-	return nil
-}
+// errNoPolicy is the fault of asking for the posture of an instance that demands nothing of devices.
+var errNoPolicy = misuse("there was no posture policy in the last run, so no device is compliant or not: write what is demanded of devices into the configuration file, such as %s, and run s1graph run", demandExample)
 
-// tally counts the devices that a run evaluated.
+// tally counts the devices that a run evaluated, and those that it did not.
 type tally struct {
 	devices, compliant int
+	noAgent, noPolicy  int            // devices that no agent protects, and that no policy covers
+	outside            int            // devices out of scope
 	demands            map[string]int // devices that do not meet a demand
 	at                 time.Time      // when the run started
 }
 
-func tallyOf(run *jsonstore.Run) (tally, error) {
+func tallyOf(ctx context.Context, run *jsonstore.Run) (tally, error) {
 	t := tally{demands: map[string]int{}, at: run.Manifest().StartedAt}
+	known := map[string]bool{}
 	for v, err := range posture.Of(run) {
 		if errors.Is(err, fs.ErrNotExist) {
-			return t, misuse("there was no posture policy in the last run, so no device is compliant or not: write what is demanded of devices into the configuration file, such as %s, and run s1graph run", demandExample)
+			return t, errNoPolicy
 		}
 		if err != nil {
 			return t, err
 		}
 		t.devices++
+		known[v.Device] = true
 		if v.Compliant {
 			t.compliant++
 		}
@@ -144,7 +139,31 @@ func tallyOf(run *jsonstore.Run) (tally, error) {
 			t.demands[demand]++
 		}
 	}
-	return t, nil
+	outside, err := connector.DevicesOutside(run)
+	if err != nil {
+		return t, err
+	}
+	t.outside = len(outside)
+	maps.Copy(known, outside)
+	t.noAgent, t.noPolicy, err = posture.Unevaluated(ctx, run, known)
+	return t, err
+}
+
+// unevaluated is a sentence that says of how many devices nothing is told, and why; "" where there are none.
+func (t *tally) unevaluated() string {
+	var why []string
+	for _, of := range []struct {
+		number int
+		why    string
+	}{{t.noAgent, "without an agent"}, {t.noPolicy, "that no policy covers"}, {t.outside, "out of scope"}} {
+		if of.number > 0 {
+			why = append(why, fmt.Sprintf("%d %s", of.number, of.why))
+		}
+	}
+	if len(why) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Not evaluated: %s (%s).", plural.Of(t.noAgent+t.noPolicy+t.outside, "device"), strings.Join(why, ", "))
 }
 
 // percent is how many of 100 devices are compliant, rounded down: only where all are it is 100.
@@ -156,21 +175,24 @@ func (t *tally) worstFirst() []string {
 }
 
 // postureRow are the cells of an instance beside its name.
-func postureRow(settings *config.Config) ([]any, error) {
+func postureRow(ctx context.Context, settings *config.Config) ([]any, error) {
 	run, err := lastRunIn(settings.Dir)
 	if err != nil {
 		return nil, err
 	}
-	t, err := tallyOf(run)
+	t, err := tallyOf(ctx, run)
+	if errors.Is(err, errNoPolicy) {
+		return []any{nil, nil, nil, nil, nil, "no policy", nil, t.at}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	cells := []any{int64(t.devices), int64(t.compliant), int64(t.devices - t.compliant), nil, nil, t.at}
+	cells := []any{int64(t.devices), int64(t.compliant), int64(t.devices - t.compliant), int64(t.noAgent), int64(t.noPolicy), nil, nil, t.at}
 	if t.devices > 0 {
-		cells[4] = int64(t.percent())
+		cells[6] = int64(t.percent())
 	}
 	if demands := t.worstFirst(); len(demands) > 0 {
-		cells[3] = fmt.Sprintf("%s: %d", demands[0], t.demands[demands[0]])
+		cells[5] = fmt.Sprintf("%s: %d", demands[0], t.demands[demands[0]])
 	}
 	return cells, nil
 }
@@ -242,11 +264,15 @@ func (c *commands) printDevices(ctx *cli.Context, devices func(all bool) ([]devi
 func (s *screen) printPosture(t tally, devices func(all bool) ([]device, error)) error {
 	if t.devices == 0 {
 		s.sentence("No device is in a group with a policy, as of %s.", t.at.Format(time.RFC3339))
-		return nil
 	}
 	failing := t.devices - t.compliant
-	s.sentence("Of %s, %s compliant (%d %%) and %s not, as of %s.", plural.Of(t.devices, "device"),
-		s.paint(green, areOf(t.compliant)), t.percent(), s.paint(red, areOf(failing)), t.at.Format(time.RFC3339))
+	if t.devices > 0 {
+		s.sentence("Of %s, %s compliant (%d %%) and %s not, as of %s.", plural.Of(t.devices, "evaluated device"),
+			s.paint(green, areOf(t.compliant)), t.percent(), s.paint(red, areOf(failing)), t.at.Format(time.RFC3339))
+	}
+	if rest := t.unevaluated(); rest != "" {
+		s.sentence("%s", rest)
+	}
 	if failing == 0 {
 		return nil
 	}
@@ -270,7 +296,7 @@ func (s *screen) printPosture(t tally, devices func(all bool) ([]device, error))
 			is, _ := posture.Split(reason)
 			return harmless.Text(is)
 		})
-		rows = append(rows, []any{s.clip(d.DisplayName), s.clip(strings.Join(d.Owners, ", ")), s.clip(d.Site), strings.Join(because, between)})
+		rows = append(rows, []any{s.named(d.DisplayName, d.Device), s.clip(strings.Join(d.Owners, ", ")), s.clip(d.Site), strings.Join(because, between)})
 	}
 	s.line("")
 	s.table([]string{"device", "owners", "site", "because"}, rows)

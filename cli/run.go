@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/urfave/cli/v2"
 
@@ -130,7 +129,7 @@ func endRun(settings *config.Config, summary connector.Summary, err, unprinted e
 
 // printJSON prints one document.
 func (c *commands) printJSON(v any) error {
-	if err := c.out.jsonLine(v, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
+	if err := c.out.jsonLine(v, jsontext.WithIndent("  ")); err != nil {
 		return err
 	}
 	return c.out.flush()

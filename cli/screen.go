@@ -128,7 +128,7 @@ func (s *screen) paint(c colour, word string) string {
 
 // jsonLine prints a value as JSON, on a line of its own unless the options say otherwise.
 func (s *screen) jsonLine(v any, options ...json.Options) error {
-	line, err := json.Marshal(v, options...)
+	line, err := json.Marshal(v, append(options, json.Deterministic(true))...)
 	if err != nil {
 		return err
 	}

@@ -81,15 +81,8 @@ func (r *run) noteOutside() {
 		strings.Join(kept, ", "), first.Format(time.DateOnly))
 }
 
-// DevicesOutside counts the devices in a run's graph that posture did not evaluate, since they are out of scope.
-func DevicesOutside(run *jsonstore.Run) (n int, err error) {
-	for k, err := range outsideOf(run) {
-		if err != nil {
-			return n, err
-		}
-		if k.Type == deviceType {
-			n++
-		}
-	}
-	return n, nil
+// DevicesOutside has the keys of the devices in a run's graph that posture did not evaluate, since they are out of scope.
+func DevicesOutside(run *jsonstore.Run) (map[string]bool, error) {
+	devices := graph.Filter(outsideOf(run), func(k reconcile.Key) bool { return k.Type == deviceType })
+	return graph.SetOf(graph.Map(devices, func(k reconcile.Key) string { return k.Key }))
 }

@@ -101,9 +101,9 @@ var figures = slices.Concat(
 		func(s *subject) bool { return !s.isOneOf("mitigationStatus", "mitigated", "marked_as_benign") }),
 	[]Figure{{Name: ThreatsReopened, Line: "threats", Word: "reopened", Doc: "Threats that were resolved in the run before, and are open."}},
 	threatsOfAge("threatsOfDay", "under a day old", "Open threats that were found less than a day ago.", 0, day),
-	threatsOfAge("threatsOfWeek", "under a week", "Open threats that were found a day to a week ago.", day, 7*day),
-	threatsOfAge("threatsOfMonth", "under a month", "Open threats that were found a week to 30 days ago.", 7*day, 30*day),
-	threatsOfAge("threatsOlder", "older", "Open threats that were found 30 days ago or earlier.", 30*day, 1<<62),
+	threatsOfAge("threatsOfWeek", "1 to 7 days", "Open threats that were found a day to a week ago.", day, 7*day),
+	threatsOfAge("threatsOfMonth", "7 to 30 days", "Open threats that were found a week to 30 days ago.", 7*day, 30*day),
+	threatsOfAge("threatsOlder", "over 30 days", "Open threats that were found 30 days ago or earlier.", 30*day, 1<<62),
 
 	applications("applications", "", "Versions of applications.", func(*subject) bool { return true }),
 	applications("applicationsCritical", "at critical risk", "Applications with vulnerabilities of critical risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "critical") }),

@@ -52,8 +52,8 @@ func TestReasonsThatDifferInWhatADeviceIsLikeAreOneDemand(t *testing.T) {
 		{but("firewallEnabled", graph.Bool(false)), "firewallEnabled is false", "firewallEnabled must be true"},
 		{but("networkStatus", graph.String("disconnected")), "networkStatus is disconnected", "networkStatus must be connected or connecting"},
 		{but("operationalState", graph.String("off, and must be on")), "operationalState is off, and must be on", "operationalState must be na"},
-		{but("lastActiveDate", graph.Int(0)), "lastSyncedInterval is over 24 hours", "lastSyncedInterval may be 24 hours at most"},
-		{but("lastActiveDate", graph.Value{}), "lastSyncedInterval is not known", "lastSyncedInterval may be 24 hours at most"},
+		{but("lastActiveDate", graph.Int(0)), "last seen more than 24 h ago", "must have been seen within 24 h"},
+		{but("lastActiveDate", graph.Value{}), "last seen is not known", "must have been seen within 24 h"},
 	} {
 		verdicts := evaluate(t, []config.PosturePolicy{strict()}, append(protects("1", "a", test.values), device("a"))...)
 		require.Len(t, verdicts, 1)
@@ -61,4 +61,18 @@ func TestReasonsThatDifferInWhatADeviceIsLikeAreOneDemand(t *testing.T) {
 		is, demand := posture.Split(verdicts[0].Reasons[0])
 		assert.Equal(t, [2]string{test.is, test.demand}, [2]string{is, demand})
 	}
+}
+
+func TestDevicesWithoutAVerdictAreCountedByWhatTheyLack(t *testing.T) {
+	// a is known, b and e have an agent for which there is no policy, c and d have none.
+	var records []graph.Record
+	for _, some := range [][]graph.Record{
+		protects("1", "a", but("siteName", graph.String("Lyon"))), protects("2", "b", but("siteName", graph.String("Lyon"))), protects("3", "b", but("siteName", graph.String("Lyon"))), protects("4", "e", but("siteName", graph.String("Lyon"))),
+		{device("a"), device("b"), device("c"), device("d"), device("e")},
+	} {
+		records = append(records, some...)
+	}
+	noAgent, noPolicy, err := posture.Unevaluated(t.Context(), storetest.NewSnapshot(model, records...), map[string]bool{deviceKey("a"): true})
+	require.NoError(t, err)
+	assert.Equal(t, [2]int{2, 2}, [2]int{noAgent, noPolicy})
 }

@@ -206,10 +206,14 @@ func (e *evaluation) faults(p *config.PosturePolicy, agent *graph.Record) []stri
 // Split says apart what a reason says of the device, such as firewallEnabled is false, and what is demanded, such as
 // firewallEnabled must be true. The latter is the same for all devices, so that it can be counted.
 func Split(reason string) (is, demand string) {
-	attribute, value, _ := strings.Cut(reason, " is ")
-	if hours, isOver := strings.CutPrefix(value, "over "); isOver {
-		return reason, attribute + " may be " + hours + " at most"
+	if hours, isOver := strings.CutPrefix(reason, "lastSyncedInterval is over "); isOver {
+		hours = strings.TrimSuffix(hours, " hours") + " h"
+		return "last seen more than " + hours + " ago", "must have been seen within " + hours
 	}
+	if hours, isUnknown := strings.CutPrefix(reason, "lastSyncedInterval is not known, and may be "); isUnknown {
+		return "last seen is not known", "must have been seen within " + strings.TrimSuffix(hours, " hours at most") + " h"
+	}
+	attribute, _, _ := strings.Cut(reason, " is ")
 	if i := strings.LastIndex(reason, ", and "); i > len(attribute) {
 		return reason[:i], attribute + " " + reason[i+len(", and "):]
 	}
