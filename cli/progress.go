@@ -214,14 +214,15 @@ func (p *progress) line() string {
 }
 
 // worth is the wait that is the most worth being told of: one that was not to be expected, one that nobody knows the end
-// of, or the one that ends first. Those that are over in no time are none; so is what only began.
+// of and of these the one that began last, which is what the others wait for, or the one that ends first. Those that are
+// over in no time are none; so is what only began.
 func (p *progress) worth() *waiting {
 	var best *waiting
 	for _, w := range p.waits {
 		if w.Lasts < time.Second && p.now.Sub(w.began) < silent {
 			continue
 		}
-		if best == nil || w.rank() < best.rank() || w.rank() == best.rank() && w.Lasts > 0 && w.left(p.now) < best.left(p.now) {
+		if best == nil || w.rank() < best.rank() || w.rank() == best.rank() && (w.Lasts == 0 || w.left(p.now) < best.left(p.now)) {
 			best = w
 		}
 	}

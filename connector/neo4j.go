@@ -15,6 +15,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
+	"s1graph/pause"
 	"s1graph/posture"
 	"s1graph/reconcile"
 	"s1graph/steps"
@@ -165,6 +166,11 @@ func (n *neo4j) report() report {
 
 // bring brings the database to a committed run.
 func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
+	doing := "bringing Neo4j up to date"
+	if n.config.verify {
+		doing = "verifying Neo4j"
+	}
+	defer pause.Tell(ctx, pause.Wait{What: doing})()
 	started := time.Now()
 	result, err := n.applyRun(ctx, run)
 	n.result.Seconds += time.Since(started).Seconds()

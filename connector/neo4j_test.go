@@ -4,6 +4,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"s1graph/graph/neo4jstore"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/graph/storetest"
+	"s1graph/pause"
 	"s1graph/s1/s1test"
 )
 
@@ -326,14 +328,39 @@ func TestVerifyHealsWhatWasEditedByHand(t *testing.T) {
 
 	unseen := c.mustSync(d.write)
 	assert.Zero(t, unseen.Stores[0].Rows)
-	healed := c.mustSync(d.write, func(o *connector.Options) { o.Verify = true })
+	var told waits
+	o := c.options()
+	d.write(&o)
+	o.Verify = true
+	healed, err := connector.Sync(pause.WithWatcher(t.Context(), told.began), o)
+	require.NoError(t, err)
 	assert.Positive(t, healed.Stores[0].Rows)
+	assert.Contains(t, told.all(), "verifying Neo4j")
 	d.assertHolds(t, c.dir)
 	result, err = session.Run(t.Context(), "MATCH (a:HostAgent {_scope: $scope, note: 'mine'}) RETURN count(a)", map[string]any{"scope": d.scope})
 	require.NoError(t, err)
 	record, err := result.Single(t.Context())
 	require.NoError(t, err)
 	assert.EqualValues(t, c.Totals().Agents, record.Values[0], "what analysts add stays")
+}
+
+// waits are what a run waited for.
+type waits struct {
+	mu   sync.Mutex
+	what []string
+}
+
+func (w *waits) began(one pause.Wait) (over func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.what = append(w.what, one.What)
+	return func() {}
+}
+
+func (w *waits) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.what)
 }
 
 func TestADryRunLeavesNeo4jAlone(t *testing.T) {
