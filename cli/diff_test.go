@@ -125,15 +125,15 @@ func TestAPlaceIsCalledByItsNameWhereTheGraphKnowsIt(t *testing.T) {
 	got := s1graph(t, "diff", "monday", "tuesday")
 	assert.Equal(t, `agent
   ~ A  sentinelone_agent:1
-      groupId: 30 -> 31
       site: HQ -> Tokyo
+      group: HQ / Default Group -> Tokyo / Default Group
   ~ B  sentinelone_agent:2
       account: 9 -> Acme
       group: Default Group -> Laptops
 
 TYPE   UPDATED
 agent        2
-`, got.stdout, "two groups of one name are told apart by their IDs")
+`, got.stdout, "two groups of one name are told apart by their sites")
 	assert.Contains(t, s1graph(t, "diff", "monday", "tuesday", "--json").stdout, `"siteId":"21"`)
 }
 
