@@ -124,7 +124,7 @@ func TestAFaultSaysWhatToDo(t *testing.T) {
 		"a list that is not there": {func(s *s1test.Server, _ *check.Options) {
 			s.Break(s1test.Fault{Path: "/threats", Effect: s1test.Status(404)})
 		}, "list /threats", check.Fault, "404"},
-		"a list that the licence lacks": {func(s *s1test.Server, _ *check.Options) {
+		"a list that the license lacks": {func(s *s1test.Server, _ *check.Options) {
 			s.Break(s1test.Fault{Path: "/threats", Effect: s1test.Refused(s1test.NotLicensed)})
 		}, "list /threats", check.Warning, "which is not a fault"},
 		"accounts that are refused to a token of the tenant": {func(s *s1test.Server, _ *check.Options) {

@@ -57,7 +57,7 @@ func (c *checker) lists(a answers) {
 		case l.step == "accounts" && steps.AreMadeOfSites(c.user, l.err):
 			c.ok(l.subject(), "403, as for every token of sites: accounts are made of what the sites say")
 		case l.IsUnavailable(l.err):
-			c.warn(l.subject(), l.err.Error(), "this console's licence or version does not have the list, which is not a fault: --skip "+l.step+" leaves it out")
+			c.warn(l.subject(), l.err.Error(), "this console's license or version does not have the list, which is not a fault: --skip "+l.step+" leaves it out")
 		case misplaced != "" && steps.CannotBeHad(l.err):
 			c.skip("see "+misplaced, l.subject())
 		case k == limited:

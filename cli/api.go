@@ -30,7 +30,7 @@ and how many there are, as {"totalItems":N}:
 
     s1graph api agents --query isActive=true --query countOnly=true
 
-Only GET requests are sent, and only to paths below the API's own. Registration tokens, licence keys,
+Only GET requests are sent, and only to paths below the API's own. Registration tokens, license keys,
 passphrases and API tokens are printed as ***.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "query", Usage: "filter as `NAME=VALUE`; may be given several times"},

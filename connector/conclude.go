@@ -101,7 +101,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 	}
 }
 
-// noteSteps says when the list of each step was last read whole, and of those that the console's licence or version does
+// noteSteps says when the list of each step was last read whole, and of those that the console's license or version does
 // not have that they are kept as they were: once, in the first run that meets with that.
 func (r *run) noteSteps() {
 	r.state.ReadAt = make(map[string]time.Time)
@@ -123,7 +123,7 @@ func (r *run) noteSteps() {
 			if !at.IsZero() {
 				kept = "what was read on " + at.Format(time.DateOnly) + " is kept as it was"
 			}
-			r.notice("%s: the console's licence or version does not have this list (%v), which is not a fault: %s. This is said once; --skip %s leaves the step out.", id, result.Err, kept, id)
+			r.notice("%s: the console's license or version does not have this list (%v), which is not a fault: %s. This is said once; --skip %s leaves the step out.", id, result.Err, kept, id)
 		}
 		if result.State == steps.Unavailable || said && result.State != steps.OK {
 			r.state.Unavailable = append(r.state.Unavailable, id)

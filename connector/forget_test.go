@@ -186,7 +186,7 @@ func TestWhatWasNotReadFor30DaysIsNamedUntilItIsForgotten(t *testing.T) {
 		status connector.Status
 	}{
 		"switched off":     {s1test.Effect{}, withoutThreats, connector.Complete},
-		"a lapsed licence": {s1test.Refused(s1test.NotLicensed), func(*connector.Options) {}, connector.Complete},
+		"a lapsed license": {s1test.Refused(s1test.NotLicensed), func(*connector.Options) {}, connector.Complete},
 		"a lost right":     {s1test.Status(403), func(*connector.Options) {}, connector.Partial},
 	} {
 		t.Run(name, func(t *testing.T) {

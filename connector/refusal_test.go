@@ -68,8 +68,8 @@ func TestConsoleThatRefusesAccountsToATokenOfASiteHasThemMadeOfItsSites(t *testi
 	}
 }
 
-// What a licence or a version lacks is said once, and is no fault. What is known of it is kept, and dated.
-func TestConsoleWhoseLicenceOrVersionLacksAListSaysSoOnce(t *testing.T) {
+// What a license or a version lacks is said once, and is no fault. What is known of it is kept, and dated.
+func TestConsoleWhoseLicenseOrVersionLacksAListSaysSoOnce(t *testing.T) {
 	t.Parallel()
 	const inventory = "/application-management/inventory"
 	for name, test := range map[string]struct {
@@ -77,7 +77,7 @@ func TestConsoleWhoseLicenceOrVersionLacksAListSaysSoOnce(t *testing.T) {
 		faults       []s1test.Fault
 		applications string // where they come from; "": what is found
 	}{
-		"the refusal names a licence":  {"threats", []s1test.Fault{{Path: "/threats", Effect: s1test.Refused(s1test.NotLicensed)}}, ""},
+		"the refusal names a license":  {"threats", []s1test.Fault{{Path: "/threats", Effect: s1test.Refused(s1test.NotLicensed)}}, ""},
 		"the refusal names a feature":  {"threats", []s1test.Fault{{Path: "/threats", Effect: s1test.Refused("Vulnerability Management is not enabled")}}, ""},
 		"a list that every tenant has": {"groups", []s1test.Fault{{Path: "/groups", Effect: s1test.Refused(s1test.NotLicensed)}}, ""},
 		"both lists of applications": {"applications", []s1test.Fault{
@@ -111,7 +111,7 @@ func TestConsoleWhoseLicenceOrVersionLacksAListSaysSoOnce(t *testing.T) {
 			assert.Equal(t, "unavailable", step.State)
 			assert.NotEmpty(t, step.Error)
 			assert.Equal(t, at.AddDate(0, 0, -1), step.LastReadAt, "when it was last read")
-			requireNotice(t, result, test.step+": the console's licence or version does not have this list (")
+			requireNotice(t, result, test.step+": the console's license or version does not have this list (")
 			assert.Contains(t, strings.Join(result.Notices, "\n"), "what was read on 2026-03-01 is kept as it was")
 			assert.Empty(t, result.IncompleteTypes)
 			assert.Empty(t, result.changes)
@@ -131,12 +131,12 @@ func TestConsoleWhoseLicenceOrVersionLacksAListSaysSoOnce(t *testing.T) {
 	}
 }
 
-func TestConsoleWhoseLicenceLacksAListFromTheBeginningGivesTheRest(t *testing.T) {
+func TestConsoleWhoseLicenseLacksAListFromTheBeginningGivesTheRest(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, small())
 	c.Break(s1test.Fault{Path: "/threats", Effect: s1test.Refused(s1test.NotLicensed)})
 	first := c.mustSync()
-	requireNotice(t, first, "threats: the console's licence or version does not have this list (sentinelone api 403 on /threats: "+s1test.NotLicensed+"), which is not a fault: nothing is known of it.")
+	requireNotice(t, first, "threats: the console's license or version does not have this list (sentinelone api 403 on /threats: "+s1test.NotLicensed+"), which is not a fault: nothing is known of it.")
 	assert.Empty(t, c.mustSync().Notices)
 	assert.Empty(t, ofType(c.graph(), "sentinelone_threat"))
 	assert.Len(t, ofType(c.graph(), "sentinelone_agent"), c.Totals().Agents)

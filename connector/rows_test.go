@@ -123,7 +123,7 @@ func TestConsoleThatEscapesNamesOfComputersGivesTheSameGraph(t *testing.T) {
 	assertSame(t, graphs[false], graphs[true])
 }
 
-func TestConsoleThatWritesMinusOneHasLicencesWithoutLimit(t *testing.T) {
+func TestConsoleThatWritesMinusOneHasLicensesWithoutLimit(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, small())
 	for path, typeName := range map[string]string{"/accounts": "sentinelone_account", "/sites": "sentinelone_site"} {

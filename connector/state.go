@@ -30,7 +30,7 @@ type state struct {
 
 	AgentsReadAt time.Time `json:"agentsReadAt,omitzero"` // when all agents of the graph were last read
 	// ReadAt is when the list of each step was last read whole, and Unavailable are the steps of which it was said that the
-	// console's licence or version does not have their lists.
+	// console's license or version does not have their lists.
 	ReadAt      map[string]time.Time `json:"readAt,omitempty"`
 	Unavailable []string             `json:"unavailable,omitempty"`
 	Steps       map[string]reading   `json:"steps,omitempty"` // by ID

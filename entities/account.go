@@ -43,9 +43,9 @@ var Account = model.Entity[s1.Account]{
 		accountField("updatedAt", "When the console last wrote to the account.").Volatile(bookkeeping),
 		accountField("expiration", "When the account expires."),
 		accountField("unlimitedExpiration", "Whether the account never expires."),
-		model.Whole("totalLicenses", "Number of licences bought.",
+		model.Whole("totalLicenses", "Number of licenses bought.",
 			func(a *s1.Account) s1.Int { return limited(a.TotalLicenses) }),
-		model.Flag("unlimitedLicenses", "Whether the account may use any number of licences.", func(a *s1.Account) s1.Flag {
+		model.Flag("unlimitedLicenses", "Whether the account may use any number of licenses.", func(a *s1.Account) s1.Flag {
 			if !a.TotalLicenses.Known {
 				return s1.Unknown
 			}

@@ -17,7 +17,7 @@ var Agent = model.Entity[s1.Agent]{
 	Class:    "HostAgent",
 	Step:     "agents",
 	Source:   "/agents",
-	Doc:      "An agent: one installation of SentinelOne on a machine, decommissioned and uninstalled ones included. Its licence key is never read.",
+	Doc:      "An agent: one installation of SentinelOne on a machine, decommissioned and uninstalled ones included. Its license key is never read.",
 	KeyDoc:   "the agent's id",
 	Revision: 2,
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},

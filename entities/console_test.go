@@ -64,7 +64,7 @@ func TestAThreatSaysWhichCloudItsMachineIsIn(t *testing.T) {
 	assert.Equal(t, []string{"210987654321", "i-0abc", "eu-central-1a"}, texts(r, "cloudAccount", "cloudInstanceId", "cloudLocation"))
 }
 
-func TestConsoleThatWritesMinusOneForAnyNumberOfLicences(t *testing.T) {
+func TestConsoleThatWritesMinusOneForAnyNumberOfLicenses(t *testing.T) {
 	any, ten := s1.Int{Value: -1, Known: true}, s1.Int{Value: 10, Known: true}
 	for _, c := range []struct {
 		total     s1.Int

@@ -43,10 +43,10 @@ func licenseSurfaces(l *s1.Licenses) []string {
 	return surfaces
 }
 
-// isUnlimited says whether a number of licences stands for any number, which consoles write as -1.
+// isUnlimited says whether a number of licenses stands for any number, which consoles write as -1.
 func isUnlimited(licenses s1.Int) bool { return licenses.Known && licenses.Value < 0 }
 
-// limited is a number of licences, unknown where it stands for any number.
+// limited is a number of licenses, unknown where it stands for any number.
 func limited(licenses s1.Int) s1.Int {
 	if isUnlimited(licenses) {
 		return s1.Int{}

@@ -44,16 +44,16 @@ var Site = model.Entity[s1.Site]{
 		siteField("updatedAt", "When the console last wrote to the site.").Volatile(bookkeeping),
 		siteField("expiration", "When the site expires."),
 		siteField("unlimitedExpiration", "Whether the site never expires."),
-		model.Whole("totalLicenses", "Number of licences that the site may use.",
+		model.Whole("totalLicenses", "Number of licenses that the site may use.",
 			func(s *s1.Site) s1.Int { return limited(s.TotalLicenses) }),
-		model.Flag("unlimitedLicenses", "Whether the site may use any number of licences.",
+		model.Flag("unlimitedLicenses", "Whether the site may use any number of licenses.",
 			func(s *s1.Site) s1.Flag {
 				if isUnlimited(s.TotalLicenses) {
 					return s1.True
 				}
 				return s.UnlimitedLicenses
 			}),
-		siteField("activeLicenses", "Number of licences in use.").Volatile(countOfChildren),
+		siteField("activeLicenses", "Number of licenses in use.").Volatile(countOfChildren),
 		model.Set("licenseBundles", "Names of the licensed bundles.",
 			func(s *s1.Site) []string { return licenseBundles(s.Licenses) }),
 		model.Set("licenseModules", "Names of the licensed add-on modules.",

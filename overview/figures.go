@@ -112,8 +112,8 @@ var figures = slices.Concat(
 	detail(applications("applicationsLow", "low", "Applications with vulnerabilities of low risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "low") })),
 
 	[]Figure{
-		{Name: LicensesUsed, Line: "licenses", Word: "used", Doc: "Licences that the sites use."},
-		{Name: LicensesTotal, Line: "licenses", Word: "bought", Doc: "Licences that sites may use, those without limit left out."},
+		{Name: LicensesUsed, Line: "licenses", Word: "used", Doc: "Licenses that the sites use."},
+		{Name: LicensesTotal, Line: "licenses", Word: "bought", Doc: "Licenses that sites may use, those without limit left out."},
 		{Name: DevicesEvaluated, Line: "posture", Word: "evaluated", Doc: "Devices for which posture demands something."},
 		{Name: DevicesCompliant, Line: "posture", Word: "compliant", Doc: "Devices that meet what posture demands."},
 	},

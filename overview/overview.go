@@ -1,5 +1,5 @@
 // Package overview counts what a security team asks of a fleet first: how many machines are infected, silent or unprotected,
-// which threats are open, how many licences are used. It is the one place that says what each of these words means: what a
+// which threats are open, how many licenses are used. It is the one place that says what each of these words means: what a
 // run prints, summary.json, the metrics, the page and the command overview take their figures from here.
 package overview
 
@@ -26,7 +26,7 @@ type Overview struct {
 	Licenses []SiteLicenses `json:"licenses,omitempty"`
 }
 
-// SiteLicenses says how many licences a site uses.
+// SiteLicenses says how many licenses a site uses.
 type SiteLicenses struct {
 	Site  string `json:"site"` // ID
 	Name  string `json:"name"`

@@ -150,9 +150,9 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 			tell("s1graph_overview", "How the fleet was at the last good run, by figure; docs/operations.md has them.", float64(n), "figure", name)
 		}
 		for _, l := range o.Licenses {
-			tell("s1graph_site_licenses_used", "Licences that a site uses, by its ID.", float64(l.Used), "site", l.Site)
+			tell("s1graph_site_licenses_used", "Licenses that a site uses, by its ID.", float64(l.Used), "site", l.Site)
 			if l.Total > 0 {
-				tell("s1graph_site_licenses", "Licences that a site may use, by its ID; not there where it may use any number.", float64(l.Total), "site", l.Site)
+				tell("s1graph_site_licenses", "Licenses that a site may use, by its ID; not there where it may use any number.", float64(l.Total), "site", l.Site)
 			}
 		}
 	}

@@ -2,7 +2,7 @@
 //
 // Devices that more than one agent in service says to be on: a machine that was installed anew while its
 // old agent was never decommissioned, or two machines with the same serial number and name. One of the
-// agents is usually dead, and still takes a licence.
+// agents is usually dead, and still takes a license.
 //
 // Parameters:
 //   scope  string   null  Instance that is asked about; null for all.

@@ -1,6 +1,6 @@
-// Licence use by site
+// License use by site
 //
-// How many of its licences each site uses, those with the least left first, beside how many agents in
+// How many of its licenses each site uses, those with the least left first, beside how many agents in
 // service the graph has of it.
 //
 // Parameters:
@@ -11,8 +11,8 @@
 //   account    Account of the site.
 //   site       Name of the site.
 //   bundles    Licensed bundles.
-//   total      Licences that the site may use; empty where there is no limit.
-//   used       Licences in use, as the console counts them.
+//   total      Licenses that the site may use; empty where there is no limit.
+//   used       Licenses in use, as the console counts them.
 //   percent    Part of total that is used.
 //   agents     Agents in service, as the graph counts them.
 //   expires    When the site expires.

@@ -22,7 +22,7 @@ type List struct {
 	// NeverEmpty says that every tenant has a row of it.
 	NeverEmpty bool
 
-	// Optional says that consoles of some versions and licences lack the list.
+	// Optional says that consoles of some versions and licenses lack the list.
 	Optional bool
 
 	// Right is the permission that the console demands for it, as its roles name it; "" where no other list has the same.

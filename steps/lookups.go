@@ -18,7 +18,7 @@ import (
 type lookups struct {
 	mu            *sync.RWMutex
 	accountOfSite map[string]string   // IDs
-	sites         map[string]int64    // ID of a listed site -> licences in use, a measure of its size
+	sites         map[string]int64    // ID of a listed site -> licenses in use, a measure of its size
 	groups        map[string]groupRef // by ID
 	agents        map[string]agentRef // by ID
 	agentOfUUID   map[string]string   // ID by UUID, for rows that name no ID; "" where several agents share it

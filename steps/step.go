@@ -137,7 +137,7 @@ func NewInput(ctx context.Context, in Input) (*Input, error) {
 type State string
 
 // The states. The types of failed and refused steps are incomplete; those of skipped and unavailable ones are left
-// alone. Unavailable is a step whose list the console's licence or version does not have, which is not a fault.
+// alone. Unavailable is a step whose list the console's license or version does not have, which is not a fault.
 const (
 	OK          State = "ok"
 	Failed      State = "failed"

@@ -9,13 +9,13 @@ import (
 	"s1graph/s1"
 )
 
-// unavailableError says that the console's licence or version does not have a step's list.
+// unavailableError says that the console's license or version does not have a step's list.
 type unavailableError struct{ err error }
 
 func (e *unavailableError) Error() string { return e.err.Error() }
 func (e *unavailableError) Unwrap() error { return e.err }
 
-// IsUnavailable says whether err, with which the list was answered, means that the console's licence or version does not
+// IsUnavailable says whether err, with which the list was answered, means that the console's license or version does not
 // have it: a refusal that names a feature, or that there is no such list where not all consoles have it. That is no fault.
 func (l List) IsUnavailable(err error) bool {
 	answer, ok := errors.AsType[*s1.Error](err)

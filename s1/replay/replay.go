@@ -1,6 +1,6 @@
 // Package replay keeps what a s1.Client learned of a tenant in a folder, and answers the same client
 // from that folder as the console did. A recording holds the rows as the models of package s1 read
-// them and nothing else of what the console sent, so that no token, licence key or passphrase is in
+// them and nothing else of what the console sent, so that no token, license key or passphrase is in
 // it.
 //
 // A recording is a folder of text files that diff well:
