@@ -95,7 +95,7 @@ func TestAHealthyTenantHasNoFaultAndNothingIsLeftBehind(t *testing.T) {
 	for subject, f := range found {
 		assert.NotEqual(t, check.Fault, f.State, "%s: %s", subject, f.Detail)
 	}
-	assert.Equal(t, "200, 40", found["list /agents"].Detail)
+	assert.Equal(t, "200, 40 rows", found["list /agents"].Detail)
 	assert.Equal(t, "Viewer", found["role"].Detail)
 	assert.Equal(t, "tenant", found["scope"].Detail)
 	assert.Equal(t, []string{"GET"}, server.Methods())
@@ -265,6 +265,6 @@ func TestTheCountsAreThoseOfARun(t *testing.T) {
 	for path, n := range map[string]int{
 		"/accounts": totals.Accounts, "/sites": totals.Sites, "/groups": totals.Groups, "/agents": totals.Agents, "/threats": totals.Threats,
 	} {
-		assert.Equal(t, fmt.Sprintf("200, %d", n), found["list "+path].Detail)
+		assert.Equal(t, fmt.Sprintf("200, %d row%s", n, map[bool]string{true: "s"}[n != 1]), found["list "+path].Detail)
 	}
 }

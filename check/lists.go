@@ -2,9 +2,9 @@ package check
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
+	"s1graph/plural"
 	"s1graph/steps"
 )
 
@@ -53,7 +53,7 @@ func (c *checker) lists(a answers) {
 		case k == fine && l.rows == 0 && l.NeverEmpty && !a.areEmpty():
 			c.empty(l, misplaced)
 		case k == fine:
-			c.ok(l.subject(), fmt.Sprintf("200, %d", l.rows))
+			c.ok(l.subject(), "200, "+plural.Of(l.rows, "row"))
 		case l.step == "accounts" && steps.AreMadeOfSites(c.user, l.err):
 			c.ok(l.subject(), "403, as for every token of sites: accounts are made of what the sites say")
 		case l.IsUnavailable(l.err):

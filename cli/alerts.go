@@ -47,13 +47,13 @@ func (c *commands) alertsList() *cli.Command {
 		Description: `Examples: all of them, the failed ones, and for another program:
 
     s1graph alerts list
-    s1graph alerts list --dead
+    s1graph alerts list --failed
     s1graph alerts list --json
 
 An alert has failed when its destination refused it, or did not take it after many attempts. Failed alerts are kept
 for deadAlertsKept. The list can be read while s1graph poll is running.`,
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "dead", Usage: "only those that failed", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "failed", Aliases: []string{"dead"}, Usage: "only those that failed", DisableDefaultText: true},
 			&cli.StringFlag{Name: "to", Usage: "only those for this `DESTINATION`"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each alert, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
@@ -62,7 +62,7 @@ for deadAlertsKept. The list can be read while s1graph poll is running.`,
 			if err != nil {
 				return err
 			}
-			if ctx.Bool("dead") {
+			if ctx.Bool("failed") {
 				waiting = nil
 			}
 			listed := slices.Concat(dead, waiting)
@@ -135,7 +135,7 @@ func (c *commands) changeDead(ctx *cli.Context, settings *config.Config, questio
 	ids := ctx.Args().Slice()
 	for _, id := range ids {
 		if !slices.ContainsFunc(dead, func(e outbox.Entry) bool { return e.ID == id }) {
-			return misuse("no alert %q has failed; s1graph alerts list --dead lists those that have", id)
+			return misuse("no alert %q has failed; s1graph alerts list --failed lists those that have", id)
 		}
 	}
 	if len(dead) == 0 {

@@ -54,7 +54,7 @@ waits   soc   high      agent gone  DC02 is gone  2026-03-14T12:00:00Z         1
 waits   soc   high      agent gone  DC04 is gone  2026-03-14T12:00:00Z         0  now                                       a4
 `, ""}, got)
 
-	got = s1graph(t, "alerts", "list", "--dead", "--to", "soc", "--instance", "test")
+	got = s1graph(t, "alerts", "list", "--failed", "--to", "soc", "--instance", "test")
 	assert.Contains(t, got.stdout, "a1")
 	assert.Equal(t, 2, strings.Count(got.stdout, "\n"))
 
@@ -188,9 +188,9 @@ func TestTheCommandsOfAlertsAreHelpedWith(t *testing.T) {
 	got = s1graph(t, "alerts", "lst")
 	assert.Equal(t, 2, got.code)
 	assert.Contains(t, got.stderr, "did you mean list?")
-	got = s1graph(t, "alerts", "list", "--ded", "--instance", "test")
+	got = s1graph(t, "alerts", "list", "--faild", "--instance", "test")
 	assert.Equal(t, 2, got.code)
-	assert.Contains(t, got.stderr, "did you mean --dead? s1graph alerts list --help lists them")
+	assert.Contains(t, got.stderr, "did you mean --failed? s1graph alerts list --help lists them")
 	got = s1graph(t, "alerts", "list", "x", "--instance", "test")
 	assert.Equal(t, 2, got.code)
 	assert.Contains(t, got.stderr, "alerts list takes no argument")

@@ -249,7 +249,7 @@ func TestZshCompletesWhatIsTyped(t *testing.T) {
 	for _, test := range []struct{ typed, want string }{
 		{"accept-d\t", "accept-deletions"},
 		{"alerts re\t", "alerts retry"},
-		{"alerts list --de\t", "alerts list --dead"},
+		{"alerts list --fa\t", "alerts list --failed"},
 		{"query silent\t", "query silent-agents"},
 		{"run --dr\t --allow\t", "run --dry-run --allow-mass-delete"},
 		{"run --config=mon\t", "run --config=monday"},

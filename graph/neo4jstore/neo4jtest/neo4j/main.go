@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", filepath.Join(".s1graph", "neo4j-server"), "folder for the data")
+	dir := flag.String("dir", ".neo4j-server", "folder for the data")
 	port := flag.Int("port", 7687, "port for Bolt")
 	browser := flag.Int("browser", 7474, "port for Neo4j Browser; 0 is none")
 	heap := flag.Int("heap", 1024, "heap of the server in MiB")
