@@ -161,7 +161,7 @@ func (s *screen) countsTable(counts map[string]graph.Counts) {
 		}
 	}
 	s.countedTable([]string{"type", "created", "updated", "deleted", "renamed", "baseline"}, rows)
-	if touched := totalOf(counts).Touched; touched > 0 {
+	if touched := graph.Total(counts).Touched; touched > 0 {
 		nothing := ""
 		if len(rows) == 0 {
 			nothing = "Nothing changed. "
@@ -178,19 +178,6 @@ var isRelationship = sync.OnceValue(func() map[string]bool {
 	}
 	return is
 })
-
-// totalOf are the changes of all types.
-func totalOf(counts map[string]graph.Counts) (total graph.Counts) {
-	for _, n := range counts {
-		total.Created += n.Created
-		total.Updated += n.Updated
-		total.Deleted += n.Deleted
-		total.Rekeyed += n.Rekeyed
-		total.Touched += n.Touched
-		total.Baseline += n.Baseline
-	}
-	return total
-}
 
 // typePrefix is what all types begin with, and people leave out.
 const typePrefix = "sentinelone_"

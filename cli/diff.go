@@ -68,7 +68,7 @@ func (c *commands) printDiff(ctx *cli.Context, from, to string) (different bool,
 	if err != nil {
 		return false, err
 	}
-	total := totalOf(counts)
+	total := graph.Total(counts)
 	if !ctx.Bool("json") {
 		c.out.conclusion(counts, total)
 	}

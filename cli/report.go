@@ -95,7 +95,7 @@ func (r *report) printChanges() {
 		}
 		return
 	}
-	if totalOf(r.summary.Changes) == (graph.Counts{}) {
+	if graph.Total(r.summary.Changes) == (graph.Counts{}) {
 		what := "Nothing changed."
 		if r.keeps() {
 			what = "Nothing changed in what was read."

@@ -88,7 +88,7 @@ func signs(of *connector.Summary) string {
 	case of.Previous == "":
 		return "first graph"
 	}
-	total := totalOf(of.Changes)
+	total := graph.Total(of.Changes)
 	for _, d := range steps.Relationships() {
 		total.Rekeyed -= of.Changes[d.Name].Rekeyed // they go with their entities, and are no changes
 	}

@@ -96,15 +96,15 @@ func (r *run) baseline(isMeant func(stepID string) bool) (any bool) {
 // noteReadings leaves for the next run how each step was read up to now.
 func (r *run) noteReadings(in *steps.Input) {
 	r.state.Steps = make(map[string]reading)
-	now := readWith{r.state.Scope, r.state.Tag}
+	now, damaged := readWith{r.state.Scope, r.state.Tag}, r.last.damagedSteps()
 	for _, result := range r.results {
 		id := result.Step.ID
 		is, with := r.last.state.readingOf(id)
 		if !r.last.committed() {
 			with = now
 		}
-		isDamaged := slices.ContainsFunc(r.last.damagedSteps(), func(of string) bool { return of == id })
-		switch whole := result.State == steps.OK && !r.mixed; {
+		isDamaged, whole := slices.Contains(damaged, id), result.State == steps.OK && !r.mixed
+		switch {
 		case whole:
 			is, with = reading{Asks: result.Step.Asks()}, now
 		case result.State == steps.Skipped, result.State == steps.Unavailable:
@@ -120,7 +120,7 @@ func (r *run) noteReadings(in *steps.Input) {
 		if with.Tag != now.Tag || with.Scope.Fingerprint != now.Scope.Fingerprint || !with.Scope.SeesTheSame(now.Scope) {
 			is.With = &with
 		}
-		if result.State == steps.OK && !r.mixed || result.State == steps.Unavailable {
+		if whole || result.State == steps.Unavailable {
 			is.AskedAt, is.Failed = r.summary.StartedAt, false
 		}
 		r.state.Steps[id] = is

@@ -63,3 +63,16 @@ type Counts struct {
 	Rekeyed  int64 `json:"rekeyed"`
 	Baseline int64 `json:"baseline"`
 }
+
+// Total is how many changes there were of each kind in all types; counts are by the type's name.
+func Total(counts map[string]Counts) (total Counts) {
+	for _, n := range counts {
+		total.Created += n.Created
+		total.Updated += n.Updated
+		total.Deleted += n.Deleted
+		total.Touched += n.Touched
+		total.Rekeyed += n.Rekeyed
+		total.Baseline += n.Baseline
+	}
+	return total
+}

@@ -352,7 +352,7 @@ func (i *instance) logRun(e ended, next time.Time) {
 	level := slog.LevelInfo
 	attributes := []any{"status", string(s.Status), "run", s.Run, "seconds", e.took.Seconds()}
 	if e.how == committed {
-		changes := totals(s)
+		changes := graph.Total(s.Changes)
 		attributes = append(attributes, "entities", sum(s.Entities), "relationships", sum(s.Relationships),
 			"created", changes.Created, "updated", changes.Updated, "deleted", changes.Deleted, "rekeyed", changes.Rekeyed,
 			"baseline", changes.Baseline)
@@ -379,17 +379,6 @@ func sum(counts map[string]int64) (total int64) {
 		total += n
 	}
 	return total
-}
-
-func totals(s connector.Summary) (t graph.Counts) {
-	for _, n := range s.Changes {
-		t.Created += n.Created
-		t.Updated += n.Updated
-		t.Deleted += n.Deleted
-		t.Rekeyed += n.Rekeyed
-		t.Baseline += n.Baseline
-	}
-	return t
 }
 
 func (i *instance) change(f func(*status)) {
