@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"s1graph/alerts/delivery"
@@ -87,7 +88,8 @@ func severityOfRank(rank int) string {
 }
 
 // Compile makes rules of a configuration that config has checked, or says all that is wrong with what their words mean.
-// Nil is no rule at all.
+// Nil is no rule at all. Rules that read the same are one in the process, however many instances have them: a compiled
+// condition takes 140 kB.
 func Compile(a *config.Alerts) (*Rules, config.Faults) {
 	rules := &Rules{}
 	if a == nil {
@@ -99,7 +101,7 @@ func Compile(a *config.Alerts) (*Rules, config.Faults) {
 		if len(a.Destinations) == 0 && len(c.rule.To) == 0 {
 			c.fault("", "no destination is configured: add one under alerts.destinations")
 		}
-		if r := c.compile(); r != nil {
+		if r := c.shared(); r != nil {
 			rules.rules = append(rules.rules, r)
 		}
 	}
@@ -135,6 +137,29 @@ type compiler struct {
 func (c *compiler) fault(key, format string, args ...any) {
 	where := cmp.Or(c.rule.Places[key], c.rule.Places[""], fmt.Sprintf("alerts.rules[%d]", c.index))
 	c.faults = append(c.faults, config.Fault{Where: where, Detail: fmt.Sprintf(format, args...)})
+}
+
+// compiled are the rules of this process without a fault, by what they say.
+var compiled sync.Map
+
+// shared is what compile makes of the rule, or made of another one that says the same.
+func (c *compiler) shared() *rule {
+	says, ended := *c.rule, "by default"
+	if says.Ended != nil {
+		ended = fmt.Sprint(*says.Ended)
+	}
+	says.Places, says.Ended = nil, nil
+	key := fmt.Sprintf("%#v, ended: %s", says, ended)
+	if known, found := compiled.Load(key); found {
+		return known.(*rule)
+	}
+	faults := len(c.faults)
+	r := c.compile()
+	if len(c.faults) > faults {
+		return r
+	}
+	first, _ := compiled.LoadOrStore(key, r)
+	return first.(*rule)
 }
 
 // compile is nil where it is not known what the rule looks at.
