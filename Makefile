@@ -29,7 +29,7 @@ lint: ## gofmt, go vet, go mod tidy, staticcheck
 	go -C tools mod tidy -diff
 	go tool -modfile=tools/go.mod staticcheck ./...
 
-bench: ## Go benchmarks, then whole runs against the test tenant
+bench: ## Go benchmarks, then whole runs against the test tenant, beside a bare fetch of the same bytes
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
 

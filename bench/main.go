@@ -1,12 +1,16 @@
-// Command bench measures whole runs of the built program against s1test, each in a process of its own, and
-// prints a table: what `make bench` shows after the Go benchmarks, and docs/performance.md keeps.
+// Command bench measures whole runs of the built program against s1test, each in a process of its own as the console is, and
+// prints a table: what `make bench` shows after the Go benchmarks, and docs/performance.md keeps. In each round the bytes of the
+// same tenant are fetched and thrown away first: the ratio to that is of the program, whatever else the machine does.
 //
-//	go run ./bench            all cases
-//	go run ./bench 10k 100k   the cases whose names begin so
+//	go run ./bench                    all cases
+//	go run ./bench "10k agents x 60"  the cases whose names begin so
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -23,18 +27,26 @@ import (
 	"s1graph/s1/s1test"
 )
 
-// bench is a tenant, and how its console behaves.
+// bench is a tenant, how its console behaves, and how often its runs are measured.
 type bench struct {
 	name    string
 	tenant  s1test.Tenant
 	latency time.Duration
+	rounds  int
 }
 
 var benches = []bench{
-	{"10k agents x 60 applications", s1test.Large(10_000, 60), 0},
-	{"10k agents x 60 applications, 100 ms a request", s1test.Large(10_000, 60), 100 * time.Millisecond},
-	{"100k agents", s1test.Large(100_000, 0), 0},
-	{"100k agents x 100 applications", s1test.Large(100_000, 100), 0},
+	{"10k agents x 60 applications", s1test.Large(10_000, 60), 0, 5},
+	{"100 ms a request: 10k agents x 60 applications", s1test.Large(10_000, 60), 100 * time.Millisecond, 1},
+	{"1k agents x 60 applications", s1test.Large(1000, 60), 0, 5},
+	{"100k agents", s1test.Large(100_000, 0), 0, 1},
+	{"100k agents x 100 applications", s1test.Large(100_000, 100), 0, 1},
+}
+
+func (b *bench) console() *s1test.Server {
+	tenant := b.tenant
+	tenant.Latency = b.latency
+	return s1test.New(tenant)
 }
 
 // runs are what is measured of each, one after the other. What is due of the last two is what a poll reads while
@@ -57,7 +69,15 @@ func main() {
 	}
 }
 
-func run(names []string) error {
+func run(args []string) error {
+	switch { // what the bench starts of itself
+	case len(args) == 2 && args[0] == "serve":
+		return serve(args[1])
+	case len(args) == 3 && args[0] == "fetch":
+		read, pages, err := fetchAll(args[2], named(args[1]).console())
+		fmt.Printf("%d MB in %d pages", read/1e6, pages)
+		return err
+	}
 	dir, err := os.MkdirTemp("", "s1graph-bench-")
 	if err != nil {
 		return err
@@ -71,54 +91,149 @@ func run(names []string) error {
 	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"case", "run", "seconds", "CPU s", "peak MiB", "records", "records/s", "requests"})
+	t.AppendHeader(table.Row{"case", "run", "seconds", "from", "to", "to the fetch", "CPU s", "to the fetch's", "peak MiB", "records", "records/s", "requests"})
 	for _, b := range benches {
-		if len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(b.name, n) }) {
+		if len(args) > 0 && !slices.ContainsFunc(args, func(name string) bool { return strings.HasPrefix(b.name, name) }) {
 			continue
 		}
-		b.tenant.Latency = b.latency
-		server := httptest.NewServer(s1test.New(b.tenant))
-		for _, r := range runs {
-			row, err := measure(program, append([]string{"--url", server.URL, "--dir", filepath.Join(dir, "graph")}, r.flags...), r.every)
-			if err != nil {
-				return fmt.Errorf("%s, %s run: %w", b.name, r.name, err)
-			}
-			t.AppendRow(append(table.Row{b.name, r.name}, row...))
-			fmt.Fprintln(os.Stderr, b.name, r.name, row)
+		measured, err := b.measure(program, filepath.Join(dir, "graph"))
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
 		}
-		server.Close()
-		if err := os.RemoveAll(filepath.Join(dir, "graph")); err != nil {
-			return err
-		}
+		appendRows(t, b.name, measured)
 	}
 	fmt.Println(t.Render())
 	return nil
 }
 
-// measure runs the program once.
-func measure(program string, flags []string, every string) (table.Row, error) {
-	cmd := exec.Command(program, append([]string{"run", "--json"}, flags...)...)
-	cmd.Env = append(os.Environ(), "SENTINELONE_TOKEN="+s1test.DefaultToken, "S1GRAPH_EVERY="+every)
-	cmd.Stderr = os.Stderr
-	started := time.Now()
-	out, err := cmd.Output()
-	seconds := time.Since(started).Seconds()
+func named(name string) *bench {
+	return &benches[slices.IndexFunc(benches, func(b bench) bool { return b.name == name })]
+}
+
+// serve is the console until its standard input ends.
+func serve(name string) error {
+	server := httptest.NewServer(named(name).console())
+	defer server.Close()
+	fmt.Println(server.URL)
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// measures are those of a case in all rounds.
+type measures struct {
+	name   string
+	rounds []measure
+}
+
+type measure struct {
+	seconds, cpu      float64
+	peakMiB           int64
+	records, requests int64
+}
+
+// measure gives what each run took in each round, the bare fetch first.
+func (b *bench) measure(program, dir string) (measured []measures, err error) {
+	console := exec.Command(os.Args[0], "serve", b.name)
+	console.Stderr = os.Stderr
+	ends, err := console.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	var summary connector.Summary
-	if err := json.Unmarshal(out, &summary); err != nil {
+	says, err := console.StdoutPipe()
+	if err != nil {
 		return nil, err
 	}
-	var records, requests int64
-	for _, step := range summary.Steps {
-		records += step.Entities + step.Relationships
-		requests += step.Requests
+	if err := console.Start(); err != nil {
+		return nil, err
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return table.Row{
-		fmt.Sprintf("%.1f", seconds), fmt.Sprintf("%.1f", cpu.Seconds()), usage.Maxrss / 1024,
-		records, int64(float64(records) / seconds), requests,
-	}, nil
+	defer func() { err = errors.Join(err, ends.Close(), console.Wait()) }()
+	address, err := bufio.NewReader(says).ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	address = strings.TrimSpace(address)
+
+	measured = make([]measures, 1+len(runs))
+	note := func(i int, name string, m measure, err error) error {
+		measured[i].name = name
+		measured[i].rounds = append(measured[i].rounds, m)
+		fmt.Fprintf(os.Stderr, "%s, %s: %.2f s, %.2f s of CPU, %d MiB\n", b.name, name, m.seconds, m.cpu, m.peakMiB)
+		return err
+	}
+	for range b.rounds {
+		m, _, err := timed(exec.Command(os.Args[0], "fetch", b.name, address))
+		if err := note(0, "bare fetch", m, err); err != nil {
+			return nil, err
+		}
+		for i, r := range runs {
+			cmd := exec.Command(program, append([]string{"run", "--json", "--url", address, "--dir", dir}, r.flags...)...)
+			cmd.Env = append(os.Environ(), "SENTINELONE_TOKEN="+s1test.DefaultToken, "S1GRAPH_EVERY="+r.every)
+			m, out, err := timed(cmd)
+			if err == nil {
+				err = m.readSummary(out)
+			}
+			if err := note(1+i, r.name, m, err); err != nil {
+				return nil, err
+			}
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return nil, err
+		}
+	}
+	return measured, nil
+}
+
+// timed runs a process to its end.
+func timed(cmd *exec.Cmd) (measure, []byte, error) {
+	cmd.Stderr = os.Stderr
+	started := time.Now()
+	out, err := cmd.Output()
+	m := measure{seconds: time.Since(started).Seconds()}
+	if cmd.ProcessState != nil {
+		m.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+		m.peakMiB = cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss / 1024
+	}
+	return m, out, err
+}
+
+// readSummary counts what a run says that it did.
+func (m *measure) readSummary(out []byte) error {
+	var summary connector.Summary
+	if err := json.Unmarshal(out, &summary); err != nil {
+		return err
+	}
+	for _, step := range summary.Steps {
+		m.records += step.Entities + step.Relationships
+		m.requests += step.Requests
+	}
+	return nil
+}
+
+// appendRows shows the medians of what was measured of a tenant. Ratios are those of each round to the fetch before it.
+func appendRows(t table.Writer, name string, measured []measures) {
+	fetched := measured[0].rounds
+	for i, of := range measured {
+		_, cpu, _ := spread(of.rounds, func(_ int, m measure) float64 { return m.cpu })
+		least, seconds, most := spread(of.rounds, func(_ int, m measure) float64 { return m.seconds })
+		_, _, peak := spread(of.rounds, func(_ int, m measure) float64 { return float64(m.peakMiB) })
+		_, toFetch, _ := spread(of.rounds, func(n int, m measure) float64 { return m.seconds / fetched[n].seconds })
+		_, cpuToFetch, _ := spread(of.rounds, func(n int, m measure) float64 { return m.cpu / fetched[n].cpu })
+		row := table.Row{name, of.name, fmt.Sprintf("%.2f", seconds), fmt.Sprintf("%.2f", least), fmt.Sprintf("%.2f", most), "", fmt.Sprintf("%.2f", cpu), "", peak, "", "", ""}
+		if i > 0 {
+			row[5], row[7] = fmt.Sprintf("%.1f", toFetch), fmt.Sprintf("%.1f", cpuToFetch)
+			row[9], row[10], row[11] = of.rounds[0].records, int64(float64(of.rounds[0].records)/seconds), of.rounds[0].requests
+		}
+		t.AppendRow(row)
+	}
+}
+
+// spread gives the least, the middle and the greatest of what is asked of the measures of each round.
+func spread(rounds []measure, of func(round int, m measure) float64) (least, median, most float64) {
+	var values []float64
+	for n, m := range rounds {
+		values = append(values, of(n, m))
+	}
+	slices.Sort(values)
+	last := len(values) - 1
+	return values[0], (values[last/2] + values[(last+1)/2]) / 2, values[last]
 }
