@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,42 +100,22 @@ type csvAnswer struct {
 }
 
 func (a *csvAnswer) Columns(names []string) error {
-	return a.write(names)
+	return a.to.Write(namesOf(names, harmless.Cell))
 }
 
 func (a *csvAnswer) Row(values []any) error {
 	a.rows++
 	record := make([]string, len(values))
 	for i, value := range values {
-		record[i] = toText(value)
-		if !isNumber(value) {
-			record[i] = disarm(record[i])
+		if record[i] = toText(value); !isNumber(value) {
+			record[i] = harmless.Cell(record[i])
 		}
-	}
-	return a.write(record)
-}
-
-func (a *csvAnswer) write(record []string) error {
-	for i, cell := range record {
-		record[i] = harmless.Text(cell)
 	}
 	return a.to.Write(record)
 }
 
 func (a *csvAnswer) end() error { a.to.Flush(); return a.to.Error() }
 func (a *csvAnswer) count() int { return a.rows }
-
-// formula finds where a spreadsheet would see the beginning of a formula: at the beginning of a cell, and
-// after a semicolon, which is what separates cells where the comma is the decimal point.
-var formula = regexp.MustCompile(`(^|;)([\s"']*)([=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])`)
-
-// disarm puts a quote before what would be a formula, which makes a text of it.
-func disarm(cell string) string {
-	if strings.HasPrefix(cell, "\t") || strings.HasPrefix(cell, "\r") {
-		return "'" + cell
-	}
-	return formula.ReplaceAllString(cell, "$1'$2$3")
-}
 
 // tableAnswer keeps all rows until the end, as the widths of the columns depend on them.
 type tableAnswer struct {

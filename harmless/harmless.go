@@ -1,8 +1,9 @@
 // Package harmless makes text that people can be shown of what an attacker may have written: the names of computers,
-// files and users, on a terminal or in a message. What a spreadsheet or a service would make of it is left to others.
+// files and users, on a terminal, in a spreadsheet or in a message. What a service would make of it is left to others.
 package harmless
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -36,6 +37,15 @@ func IsPrintable(r rune) bool {
 	const nonJoiner, joiner = '\u200c', '\u200d'
 	return r != utf8.RuneError && (unicode.IsPrint(r) || r == nonJoiner || r == joiner)
 }
+
+// formula finds where a spreadsheet would see the beginning of a formula: at the beginning of a cell, and after what
+// separates cells for those that are set to another separator than the comma. Spaces, quotes and joiners before it may be
+// dropped, and so may a tab or a carriage return before anything else. U+FE62 and the like are small or wide forms of the signs.
+var formula = regexp.MustCompile(`(^|[;|])([\s\pZ"'\x{200c}\x{200d}]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}\x{fe66}\x{fe62}\x{fe63}\x{fe6b}]|[\s\pZ]*[\t\r])`)
+
+// Cell makes a cell of a CSV file: Text, in which no spreadsheet finds a formula. A quote before what would be one makes a
+// text of it.
+func Cell(s string) string { return Text(formula.ReplaceAllString(s, "$1'$2")) }
 
 // Cut shortens a text that has more than most characters.
 func Cut(s string, most int) string {

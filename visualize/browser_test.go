@@ -187,7 +187,7 @@ func (p *tab) list(selector string) []string {
 }
 
 func quote(s string) string {
-	return "`" + strings.NewReplacer("`", "\\`", `\`, `\\`, "${", "\\${").Replace(s) + "`"
+	return "`" + strings.NewReplacer("`", "\\`", `\`, `\\`, "${", "\\${", "\r", `\r`).Replace(s) + "`"
 }
 
 func (p *tab) search(query string) {
@@ -436,7 +436,7 @@ func hostile(t *testing.T, browser context.Context) {
 	for i, name := range names {
 		// Keys are printable ASCII, but what they say is not ours either.
 		agent := entity("sentinelone_agent", "HostAgent", fmt.Sprintf(`"><script>alert(1)</script>%d`, i), name,
-			record{"osName": name, "uuid": name, "tag.__proto__": name, "tags": []string{name}})
+			record{"osName": name, "uuid": name, "tag.__proto__": name, "tags": []string{name}, "tag." + name: "x", "tag.exe\u202egnp": "x"})
 		threat := entity("sentinelone_threat", "Finding", fmt.Sprint(i), name, record{"severity": name, "mitigationStatus": name})
 		entities = append(entities, agent, threat)
 		relationships = append(relationships, relationship("sentinelone_agent_has_threat", "HAS", agent, threat, record{"<b>note</b>": name}))
@@ -448,6 +448,9 @@ func hostile(t *testing.T, browser context.Context) {
 
 	p := open(t, browser, file, "")
 	elements := `["img", "iframe", "object", "embed", "b i", "main script", "aside script", "svg svg", "form", "base", "link"].filter((s) => document.querySelector(s)).join()`
+	// Names of properties are shown as values are: what has no shape of its own as its code. Those of types and classes are letters.
+	unseen := `[...document.querySelectorAll("body *:not(script)")].flatMap((e) => [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).concat(["title", "aria-label", "placeholder"].map((a) => e.getAttribute(a) ?? ""))).concat(document.title).filter((s) => /[\u202e\u2028\x1b\ufeff]/.test(s)).join("|")`
+	assert.Empty(t, p.text(unseen))
 	assert.Equal(t, `<script>alert(1)</script>{{about}}`, p.text(`document.querySelector("h1").textContent`))
 	p.click(`[data-type=sentinelone_agent]`)
 	p.until(fmt.Sprintf(`document.querySelectorAll("main .row").length === %d`, len(names)+1))
@@ -461,9 +464,12 @@ func hostile(t *testing.T, browser context.Context) {
 		p.click("#results [data-class=HostAgent]")
 		p.until(`document.querySelector("aside dl")?.textContent.includes(` + quote(name) + `)`)
 		assert.Empty(t, p.text(elements))
+		assert.Empty(t, p.text(unseen))
+		assert.Equal(t, name != "<b>gone", p.is(`document.querySelector("aside dl").textContent.includes("tag.exe\\u202egnp")`))
 		p.click("aside [role=tab]:last-of-type")
 		p.until(`document.querySelector("aside .relationship, aside .tab-body .empty")`)
 		assert.Empty(t, p.text(elements))
+		assert.Empty(t, p.text(unseen))
 	}
 	assert.True(t, p.is(`({}).name === undefined && Object.prototype.displayName === undefined`), "no prototype was written to")
 

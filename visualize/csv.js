@@ -1,14 +1,15 @@
-// CSV, as RFC 4180 has it. A cell is one line of printable text that no spreadsheet takes for a formula, by the same rules as
-// those of s1graph query --csv: who names a computer must not be able to run something on the analyst's.
+// CSV, as RFC 4180 has it. A cell is one line of printable text that no spreadsheet takes for a formula, as harmless.Cell makes
+// it for s1graph query --csv: who names a computer must not be able to run something on the analyst's.
 
-const formula = /(^|;)([\s"']*)([=+\-@\t\r\uff1d\uff0b\uff0d\uff20])/g;
+const formula = /(^|[;|])([\t\n\f\r \p{Z}"'\u200c\u200d]*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]|[\t\n\f\r \p{Z}]*[\t\r])/gu;
+const named = { 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r" };
 
 function csvCell(value) {
   let text = String(value ?? "");
-  if (typeof value !== "number") text = /^[\t\r]/.test(text) ? "'" + text : text.replace(formula, "$1'$2$3");
-  text = text.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} \u200c\u200d]/gu, (c) => {
-    const code = c.codePointAt(0);
-    return code < 128 ? "\\x" + code.toString(16).padStart(2, "0") : "\\u" + code.toString(16).padStart(4, "0");
+  if (typeof value !== "number") text = text.replace(formula, "$1'$2");
+  text = text.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} \u200c\u200d]|\ufffd/gu, (c) => {
+    const code = c.codePointAt(0), digits = code.toString(16);
+    return named[code] ?? (code < 128 ? "\\x" + digits.padStart(2, "0") : code < 65536 ? "\\u" + digits.padStart(4, "0") : "\\U" + digits.padStart(8, "0"));
   });
   return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -6,21 +6,22 @@ const main = $("main"), panel = $("panel"), search = $("search"), results = $("r
 const when = (ms) => new Date(ms).toISOString().replace("T", " ").replace(/\.\d*Z$/, " UTC");
 const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many ?? one + "s"}`;
 
-// el makes an element. Children that are no elements become text: nothing here makes markup of a string.
+// el makes an element. Children that are no elements become visible text: nothing here makes markup of a string.
 function el(tag, attributes, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === false || value === undefined || value === null) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true ? "" : value);
+    else element.setAttribute(name, value === true ? "" : ["title", "aria-label", "placeholder"].includes(name) ? visible(value) : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false).map((child) => (child instanceof Node ? child : visible(child))));
   return element;
 }
 
-function svg(tag, attributes) {
+function svg(tag, attributes, text = "") {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = visible(text);
   return element;
 }
 

@@ -34,13 +34,13 @@ function showEntity(focus) {
     neighbours(id, (other, link, place, direction) => {
       if (direction || !elements.has(other) || isSaidBetween(id, other, elements)) return;
       const op = place >= link.known ? "deleted" : linkChange(link, place)?.op;
-      lines.push({ from: element, to: elements.get(other), op, title: `${visible(nameOf(id))} ${link.class} ${visible(nameOf(other))}${op ? ` (${marks[op]?.word ?? op})` : ""}` });
+      lines.push({ from: element, to: elements.get(other), op, title: `${nameOf(id)} ${link.class} ${nameOf(other)}${op ? ` (${marks[op]?.word ?? op})` : ""}` });
     }, isShownLink);
   }
   draw(picture);
   hoverable(picture, elements);
   showPanel(focus);
-  document.title = `${visible(nameOf(focus))} – ${about.instances[current].name} – s1graph`;
+  document.title = visible(`${nameOf(focus)} – ${about.instances[current].name} – s1graph`);
 }
 
 // isSaidBetween says whether a line past a column may be left out, because two lines by way of that column say the

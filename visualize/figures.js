@@ -74,8 +74,7 @@ function sparkline(instance, name) {
   const x = (at) => (to > from ? ((at - from) / (to - from)) * (width - 2 * edge) + edge : edge);
   const y = (v) => (most > least ? height - edge - ((v - least) / (most - least)) * (height - 2 * edge) : height / 2);
   const canvas = svg("svg", { class: "sparkline", viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
-  const title = svg("title", {});
-  title.textContent = `${count(points[0][1])} on ${day(from)}, ${count(points.at(-1)[1])} on ${day(to)}; lowest ${count(least)}, highest ${count(most)}`;
+  const title = svg("title", {}, `${count(points[0][1])} on ${day(from)}, ${count(points.at(-1)[1])} on ${day(to)}; lowest ${count(least)}, highest ${count(most)}`);
   canvas.append(title, svg("polyline", { points: points.map(([at, v]) => `${x(at).toFixed(1)},${y(v).toFixed(1)}`).join(" ") }),
     svg("circle", { cx: x(to), cy: y(points.at(-1)[1]), r: 2 }));
   return canvas;

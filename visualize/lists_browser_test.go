@@ -2,6 +2,7 @@ package visualize_test
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
 	"iter"
 	"os"
@@ -17,7 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/graph"
+	"s1graph/harmless"
 	"s1graph/overview"
+	"s1graph/s1/s1test"
 	"s1graph/visualize"
 	"s1graph/visualize/chromium"
 )
@@ -196,10 +199,13 @@ func savesCSV(t *testing.T, p *tab) {
 	assert.Equal(t, "key,Name,State,OS,Agent version,Site,Group,Owner,Last seen,Change\r\n"+
 		"sentinelone_agent:1,PC-1,infected,Windows 11,,Berlin,Desks,Owner of PC-1,2026-11-22T11:00:00.000Z,updated\r\n"+
 		"sentinelone_agent:4,'"+formula+",,Linux,,Berlin,Desks,Owner of "+formula+",2026-11-22T11:00:00.000Z,\r\n", string(content))
-	for value, want := range map[string]string{
-		`=1`: `'=1`, `+1`: `'+1`, `-1`: `'-1`, `@a`: `'@a`, ` =1`: `' =1`, `a;=1`: `a;'=1`, "\t=1": `'\x09=1`, "a\n=1": `a\x0a=1`, `a,b`: `"a,b"`, `"=1`: `"'""=1"`, `＝1`: `'＝1`, "\u202ea": `\u202ea`, "Müller 日本": "Müller 日本",
-	} {
-		assert.Equal(t, want, p.text("csvCell("+quote(value)+")"), value)
+	for _, name := range append([]string{
+		"=1", "+1", "-1", "@a", " =1", "\u00a0=1", "a;=1", "a; =1", "a|=1", "\t=1", "\tname", "\rname", "a;\tname", "a\n=1", "a,b", `"=1`, "＝1", "﹦1", "\u200d=1",
+		"\u202ea", "\U000e0041", "Müller 日本 🦊", "\ufffd", "\x7f", "\a\b\f\v",
+	}, s1test.HostileNames...) {
+		cell, err := csv.NewReader(strings.NewReader(p.text("csvCell(" + quote(name) + ")"))).Read()
+		require.NoError(t, err, "%q", name)
+		assert.Equal(t, []string{harmless.Cell(name)}, cell, "%q", name)
 	}
 	assert.Equal(t, "-1", p.text(`csvCell(-1)`), "a number is none")
 }

@@ -32,7 +32,7 @@ function show() {
 // drawTop draws what the head of the page says of the instance that is looked at.
 function drawTop() {
   const name = current < 0 ? "All instances" : about.instances[current].name;
-  document.title = `${name} – s1graph`;
+  document.title = `${visible(name)} – s1graph`;
   const of = current < 0 ? 0 : changes.filter((c) => isHere(kindOf(c.id))).length;
   $("changes").hidden = !of;
   $("changes").textContent = plural(of, "change");

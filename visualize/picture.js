@@ -134,14 +134,12 @@ function drawLines(picture, lines) {
     const y1 = (left.top + left.bottom) / 2 - box.top, y2 = (right.top + right.bottom) / 2 - box.top;
     const path = svg("path", { d: curve(x1, y1, x2, y2, left.height), class: "edge" + (l.op ? " " + l.op : "") });
     l.path = path;
-    path.append(Object.assign(svg("title", {}), { textContent: l.title }));
+    path.append(svg("title", {}, l.title));
     canvas.append(path);
     if (l.text) {
       const dips = isLong(x1, x2) && Math.abs(y1 - y2) < 20;
       const y = dips ? y1 + left.height * 0.75 + 14 : (y1 + y2) / 2;
-      const text = svg("text", { x: (x1 + x2) / 2, y: y - 6, class: "edge-label" });
-      text.textContent = l.text;
-      canvas.append(text);
+      canvas.append(svg("text", { x: (x1 + x2) / 2, y: y - 6, class: "edge-label" }, l.text));
     }
   }
   picture.prepend(canvas);
