@@ -44,8 +44,8 @@ func (c *checker) cause(k kind, err error) Finding {
 	}
 	switch k {
 	case unauthorized:
-		return Finding{"token", Fault, "not accepted: " + said(err), "see that the token file or " + config.TokenVariable +
-			" holds the whole token of this console, and whether it has expired, " + serviceUsers + "; only then regenerate it there, which revokes the old one"}
+		return Finding{"token", Fault, "not accepted: " + said(err), "see that the token file, " + config.TokenVariable + " or what tokenCommand prints" +
+			" is the whole token of this console, and whether it has expired, " + serviceUsers + "; only then regenerate it there, which revokes the old one"}
 	case refused:
 		return Finding{"role", Fault, "403 for all that was asked: " + e.Detail, "give the service user the role " + viewer + " over the whole scope, " + serviceUsers}
 	case notFound:
@@ -63,7 +63,7 @@ func (c *checker) cause(k kind, err error) Finding {
 	case foreign:
 		return c.notConsole(e)
 	case tokenless:
-		return Finding{"token", Fault, said(err), "give the whole token of a service user, and nothing beside it, in the token file or " + config.TokenVariable}
+		return Finding{"token", Fault, said(err), "give the whole token of a service user, and nothing beside it, in the token file or " + config.TokenVariable + ", or as all that tokenCommand prints"}
 	case broken:
 		return Finding{"API", Fault, said(err), "look whether a firewall or proxy before the console holds back or cuts answers, then check again"}
 	case invalid:

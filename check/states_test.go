@@ -254,6 +254,10 @@ var states = map[string]state{
 		o.Config.TokenFile = filepath.Join(t.TempDir(), "token")
 		assert.NoError(t, os.WriteFile(o.Config.TokenFile, []byte("eins zwei"), 0o600))
 	}, faults: []string{"token"}, says: "token file", never: []string{revoke, "the lines above"}},
+	"a command that prints no token": {cause: setting(func(_ *s1test.Server, o *check.Options) { o.Config.TokenCommand = []string{"echo", "eins", "zwei"} }),
+		faults: []string{"token"}, says: "tokenCommand", never: []string{revoke, "the lines above", "eins"}},
+	"a command that fails": {cause: setting(func(_ *s1test.Server, o *check.Options) { o.Config.TokenCommand = []string{"false"} }),
+		faults: []string{"token"}, says: "exit status 1: run it by hand", never: []string{revoke, "the lines above"}},
 	"a folder in a file": {cause: func(_ *testing.T, _ *s1test.Server, o *check.Options) {
 		file := filepath.Dir(o.Config.Dir) + "/file"
 		_ = os.WriteFile(file, nil, 0o600)

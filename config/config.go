@@ -14,10 +14,11 @@ import (
 // Config is what one invocation of s1graph was asked to do. It is made by Load, which has checked it,
 // and does not change after.
 type Config struct {
-	URL        string // of the console, as Sources.NormalizeURL gives it; empty where a recording is replayed
-	Token      Secret // set, or TokenFile is; neither where a recording is replayed
-	TokenFile  string
-	APIVersion string // such as v2.1
+	URL          string // of the console, as Sources.NormalizeURL gives it; empty where a recording is replayed
+	Token        Secret // set, or TokenFile or TokenCommand is; none of them where a recording is replayed
+	TokenFile    string
+	TokenCommand []string // program and arguments; it prints the token
+	APIVersion   string   // such as v2.1
 
 	Accounts, Sites, Groups []string // IDs that what is read is limited to; empty: all that the token sees
 

@@ -272,7 +272,7 @@ func TestWithoutURLAndTokenBothAreAskedFor(t *testing.T) {
 	got := faults(t, sources(func(s *config.Sources) { s.Environment = nil }))
 	assert.Equal(t, []string{
 		"url: must be set: the console's address, by --url, SENTINELONE_URL or url in s1graph.yaml, which s1graph init writes",
-		"token: must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in s1graph.yaml, or the token itself by SENTINELONE_TOKEN",
+		"token: must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in s1graph.yaml, the token itself by SENTINELONE_TOKEN, or a command that prints it by tokenCommand",
 	}, got)
 }
 
@@ -671,5 +671,65 @@ func TestHowOftenStepsAreReadIsSaidByStep(t *testing.T) {
 	} {
 		_, err := config.Load(sources(func(s *config.Sources) { s.Flags["every"] = text }))
 		assert.ErrorContains(t, err, fault)
+	}
+}
+
+func TestATokenCommandIsAListOfWordsThatRanksAsTheOtherPlacesOfTheToken(t *testing.T) {
+	const inFile = "tokenCommand: [sh, -c, 'echo a,b  c']\n"
+	folder(t, map[string]string{"top.yaml": inFile, "both.yaml": inFile + "tokenFile: token\n", "instances.yaml": "tokenFile: token\ninstances: [{instance: a, " + strings.TrimSpace(inFile) + "}]\n"})
+	load := func(file string, flags map[string]string, environment ...string) (*config.Config, config.Sources) {
+		s := sources(func(s *config.Sources) {
+			s.File, s.Environment = file, append([]string{"SENTINELONE_URL=https://example.net"}, environment...)
+			delete(s.Flags, "tokenFile")
+			for key, value := range flags {
+				s.Flags[key] = value
+			}
+		})
+		c, err := config.Load(s)
+		if err != nil {
+			return nil, s
+		}
+		return c, s
+	}
+	words := []string{"sh", "-c", "echo a,b  c"}
+	for name, test := range map[string]struct {
+		file        string
+		flags       map[string]string
+		environment []string
+		command     []string
+		token       string
+		tokenFile   string
+		fault       string
+	}{
+		"in the file":                        {file: "top.yaml", command: words},
+		"of one instance, over the top":      {file: "instances.yaml", command: words},
+		"by a flag":                          {flags: map[string]string{"tokenCommand": " sh -c  true "}, command: []string{"sh", "-c", "true"}},
+		"by a variable":                      {environment: []string{"SENTINELONE_TOKEN_COMMAND=sh x"}, command: []string{"sh", "x"}},
+		"a flag over it":                     {file: "top.yaml", flags: map[string]string{"tokenFile": "token"}, tokenFile: "token"},
+		"it over the file by a flag":         {file: "both.yaml", flags: map[string]string{"tokenCommand": "sh"}, command: []string{"sh"}},
+		"the token's variable over the file": {file: "top.yaml", environment: []string{"SENTINELONE_TOKEN=" + token}, token: token},
+		"a variable over the file":           {file: "top.yaml", environment: []string{"SENTINELONE_TOKEN_FILE=token"}, tokenFile: "token"},
+		"both in one file":                   {file: "both.yaml", fault: "tokenCommand: must not be given along with tokenFile"},
+		"both in the environment": {environment: []string{"SENTINELONE_TOKEN_COMMAND=sh", "SENTINELONE_TOKEN=" + token},
+			fault: "SENTINELONE_TOKEN_COMMAND: must not be set along with SENTINELONE_TOKEN"},
+		"a variable over an instance's own": {file: "instances.yaml", environment: []string{"SENTINELONE_TOKEN_FILE=token"},
+			fault: "SENTINELONE_TOKEN_FILE: must not be set along with instances[0].tokenCommand"},
+		"a program that is not there": {flags: map[string]string{"tokenCommand": "no-such-program x"}, fault: "there is no no-such-program in PATH"},
+		"a relative path":             {flags: map[string]string{"tokenCommand": "./token x"}, fault: "absolute path"},
+		"the token itself":            {flags: map[string]string{"tokenCommand": strings.Repeat("a1", 40)}, fault: "seems to be the token itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := load(test.file, test.flags, test.environment...)
+			if test.fault != "" {
+				found := faults(t, s)
+				require.Len(t, found, 1)
+				assert.Contains(t, found[0], test.fault)
+				return
+			}
+			require.NotNil(t, c)
+			assert.Equal(t, test.command, c.TokenCommand)
+			assert.Equal(t, test.token, c.Token.Reveal())
+			assert.Equal(t, test.tokenFile, c.TokenFile)
+		})
 	}
 }

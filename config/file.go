@@ -285,7 +285,13 @@ func find(key string) (setting Setting, isSetting, isPrefix bool) {
 func content(kind Kind, node ast.Node) (string, bool) {
 	switch kind {
 	case List:
-		return items(node)
+		return items(node, ",")
+	case Command:
+		words, ok := items(node, "\x00")
+		if words != "" {
+			words += "\x00"
+		}
+		return words, ok
 	case Rates:
 		return pairs(node, Number)
 	case Intervals:
@@ -305,7 +311,7 @@ func content(kind Kind, node ast.Node) (string, bool) {
 }
 
 // items takes numbers too, since the vendor's IDs look so.
-func items(node ast.Node) (string, bool) {
+func items(node ast.Node, separator string) (string, bool) {
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
 		return "", false
@@ -321,7 +327,7 @@ func items(node ast.Node) (string, bool) {
 			return "", false
 		}
 	}
-	return strings.Join(list, ","), true
+	return strings.Join(list, separator), true
 }
 
 func pairs(node ast.Node, of Kind) (string, bool) {

@@ -1,39 +1,81 @@
 package config
 
 import (
+	"os/exec"
 	"path/filepath"
 	"regexp"
 
 	apitoken "s1graph/token"
 )
 
-// settleToken leaves either Token or TokenFile. The variable with the token itself ranks with the other
-// variables: over the file, under the flag.
+// settleToken leaves one of Token, TokenFile and TokenCommand. The variable with the token itself ranks with the other
+// variables: over the file, under the flags.
 func (l *loader) settleToken() {
+	c := &l.config
 	if l.sources.Recording != "" || l.sources.NoConsole || l.sources.Local {
-		l.config.Token, l.config.TokenFile = Secret{}, ""
+		c.Token, c.TokenFile, c.TokenCommand = Secret{}, "", nil
 		return
 	}
-	token := l.variables[TokenVariable]
-	where := l.places["tokenFile"]
+	file, _, _ := find("tokenFile")
+	command, _, _ := find("tokenCommand")
+	given, other := file, command
+	switch byFile, byCommand := l.rank(file), l.rank(command); {
+	case byFile == byCommand && byFile != notGiven:
+		l.fault(l.places[command.Key], "must not be given along with %s: leave one of them out", file.Key)
+		return
+	case byCommand > byFile:
+		given, other = command, file
+		c.TokenFile = ""
+	default:
+		c.TokenCommand = nil
+	}
+	token, where, rank := l.variables[TokenVariable], l.places[given.Key], l.rank(given)
+	if rank == byVariable {
+		l.checkVariable(where, other)
+	}
 	switch {
-	case where == "" && token == "":
-		l.fault(l.where("token"), "must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in %s, or the token itself by %s",
+	case rank == notGiven && token == "":
+		l.fault(l.where("token"), "must be set: a file of mode 0600 by --token-file, SENTINELONE_TOKEN_FILE or tokenFile in %s, the token itself by %s, or a command that prints it by tokenCommand",
 			DefaultFile, TokenVariable)
-	case token != "" && where == "SENTINELONE_TOKEN_FILE":
+	case token != "" && rank == byVariable:
 		l.fault(where, "must not be set along with %s: unset one of them", TokenVariable)
-	case token != "" && where != "--token-file":
+	case token != "" && rank < byVariable:
 		checked, err := apitoken.Check(token)
 		if err != nil {
 			l.fault(TokenVariable, "%v", err)
 		}
-		if setting, _, _ := find("tokenFile"); where != setting.Variable() {
-			l.checkVariable(TokenVariable, setting)
-		}
-		l.config.Token, l.config.TokenFile = NewSecret(checked), ""
-	case l.config.TokenFile != "":
+		l.checkVariable(TokenVariable, given)
+		c.Token, c.TokenFile, c.TokenCommand = NewSecret(checked), "", nil
+	case c.TokenFile != "":
 		l.readTokenFile(where)
+	case len(c.TokenCommand) > 0:
+		if _, err := exec.LookPath(c.TokenCommand[0]); err != nil {
+			l.fault(where, "must begin with a program that can be run: there is no %s in PATH, or it may not be run; install it, or give its absolute path", c.TokenCommand[0])
+		}
 	}
+}
+
+// How a setting was given, what counts for more after what counts for less.
+const (
+	notGiven = iota
+	byTop    // of the file
+	byInstance
+	byVariable
+	byFlag
+)
+
+func (l *loader) rank(s Setting) int {
+	switch where := l.places[s.Key]; {
+	case where == "":
+		return notGiven
+	case where == "--"+s.FlagName():
+		return byFlag
+	case where == s.Variable():
+		return byVariable
+	case l.own.get(s.Key) != nil:
+		return byInstance
+	}
+	return byTop
 }
 
 // readTokenFile checks the file and leaves the token in it, so that it can be read again when it was

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,6 +24,7 @@ const (
 	Number         // 20 or 2.5
 	Duration       // 90s, 1h30m
 	List           // in the file a list; elsewhere joined with commas
+	Command        // in the file a list of words; elsewhere these with blanks between
 	Schedules      // in the file a string, as ParseSchedule reads it
 	Intervals      // in the file a map from step to duration; elsewhere applications=6h,agents=15m
 	Rates          // in the file a map from path to number; elsewhere /agents=25,/threats=10
@@ -45,6 +47,8 @@ func (k Kind) expected() string {
 		return "a map from step to duration, such as {applications: 6h}"
 	case List:
 		return "a list, such as [1, 2]"
+	case Command:
+		return "a list of words, such as [vault, kv, get, -field=token, secret/sentinelone]"
 	default:
 		return "a map from the prefix of a path to requests per second, such as {/agents: 25}"
 	}
@@ -184,6 +188,25 @@ func list(field func(*draft) *[]string, checks ...func(string) error) func(*draf
 		}
 		slices.Sort(items)
 		*field(d) = slices.Compact(items)
+		return nil
+	}
+}
+
+// command takes the words apart. What stands in a file has a NUL behind each, so that a word can have blanks in it.
+func command(field func(*draft) *[]string) func(*draft, string) error {
+	return func(d *draft, text string) error {
+		words := strings.Fields(text)
+		if inFile, found := strings.CutSuffix(text, "\x00"); found {
+			words = strings.Split(inFile, "\x00")
+		}
+		program := words[0]
+		if tokenLike.MatchString(program) {
+			return errors.New("must be a command that prints the token, and seems to be the token itself: put that into a file of mode 0600, and name it by tokenFile")
+		}
+		if strings.ContainsRune(program, filepath.Separator) && !filepath.IsAbs(program) {
+			return errors.New("must begin with the name of a program in PATH, or with its absolute path")
+		}
+		*field(d) = words
 		return nil
 	}
 }

@@ -1,9 +1,14 @@
 package connector
 
 import (
+	"time"
+
 	"s1graph/config"
 	"s1graph/s1"
 )
+
+// tokenWithin is how long a command may take to print the token.
+const tokenWithin = 30 * time.Second
 
 // NewClient makes a client of the console that c names; nothing is asked yet. adjust changes what is
 // made of c before the client is, such as its Logger; nil changes nothing. A console that cannot be
@@ -17,8 +22,11 @@ func NewClient(c *config.Config, adjust func(*s1.Config)) (*s1.Client, error) {
 		PageSize:     c.PageSize,
 		RateLimits:   c.RateLimits,
 	}
-	if c.TokenFile != "" {
+	switch {
+	case c.TokenFile != "":
 		cfg.Token = s1.FileToken(c.TokenFile)
+	case len(c.TokenCommand) > 0:
+		cfg.Token = s1.CommandToken(tokenWithin, c.TokenCommand...)
 	}
 	if adjust != nil {
 		adjust(&cfg)

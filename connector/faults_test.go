@@ -223,6 +223,26 @@ func TestARenewedTokenFileIsReadAgain(t *testing.T) {
 	c.mustSync(fromFile)
 }
 
+func TestATokenCommandIsRunAgainWhenTheConsoleRefusesItsToken(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	file := filepath.Join(t.TempDir(), "token")
+	byCommand := func(o *connector.Options) {
+		o.Config.Token, o.Config.TokenCommand = config.Secret{}, []string{"cat", file}
+	}
+	require.NoError(t, os.WriteFile(file, []byte(s1test.DefaultToken+"\n"), 0o600))
+	c.mustSync(byCommand)
+	require.NoError(t, os.Remove(file))
+	c.mustSync(byCommand) // the console takes the token that was had
+
+	c.Accept(s1test.Token{Value: "renewed"})
+	failed := c.sync(byCommand)
+	require.ErrorContains(t, failed.err, "token command cat: it ended with exit status 1: run it by hand")
+	assert.Empty(t, failed.Run)
+	require.NoError(t, os.WriteFile(file, []byte("renewed\n"), 0o600))
+	c.mustSync(byCommand)
+}
+
 func TestARevokedTokenEndsTheRunAndCommitsNothing(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, small())

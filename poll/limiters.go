@@ -2,6 +2,7 @@ package poll
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"strings"
 
@@ -38,9 +39,13 @@ func Limiters(instances []*config.Config) map[*config.Config]*s1.Limiter {
 	return of
 }
 
-// tokenOf is the instance's token as it is now. A file that cannot be read is taken for one that nobody else has.
+// tokenOf is the instance's token as it is now. A file that cannot be read is taken for one that nobody else has, and of a
+// command, which is not run for this, the words stand for what it prints.
 func tokenOf(c *config.Config) tokenID {
 	token := c.Token.Reveal()
+	if len(c.TokenCommand) > 0 {
+		token = fmt.Sprintf("%q", c.TokenCommand)
+	}
 	if c.TokenFile != "" {
 		token = c.TokenFile
 		if content, err := os.ReadFile(c.TokenFile); err == nil {

@@ -248,15 +248,21 @@ func TestThoseWhoHaveOneTokenShareItsLimits(t *testing.T) {
 		token := func(text string) func(*config.Config) {
 			return func(c *config.Config) { c.URL, c.Token = "https://mssp.sentinelone.net", config.NewSecret(text) }
 		}
+		command := func(words ...string) func(*config.Config) {
+			return func(c *config.Config) { c.TokenCommand = words }
+		}
 		file := writeFile(t, "token", "one\n")
 		s := start(t, good, poll.Config{},
 			instance(t, "a", token("one")), instance(t, "b", token("one")), instance(t, "c", token("two")),
-			instance(t, "d", token(""), func(c *config.Config) { c.TokenFile = file }))
+			instance(t, "d", token(""), func(c *config.Config) { c.TokenFile = file }),
+			instance(t, "e", token(""), command("vault", "one")), instance(t, "f", token(""), command("vault", "one")), instance(t, "g", token(""), command("vault", "two")))
 		s.after(0)
 		limiter := func(name string) any { return s.options(name)[0].Limiter }
 		require.NotNil(t, limiter("a"))
 		assert.Same(t, limiter("a"), limiter("b"))
 		assert.Same(t, limiter("a"), limiter("d"), "however it was given")
 		assert.NotSame(t, limiter("a"), limiter("c"))
+		assert.Same(t, limiter("e"), limiter("f"))
+		assert.NotSame(t, limiter("e"), limiter("g"))
 	})
 }

@@ -29,38 +29,43 @@ func (t staticToken) Token(context.Context, string) (string, error) {
 
 // FileToken is a token in a file. The file is read when the token is first needed, and again after the
 // console refused it, since it may have been renewed meanwhile.
-func FileToken(path string) TokenSource { return &fileToken{path: path} }
+func FileToken(path string) TokenSource {
+	return &renewedToken{read: func(context.Context) (string, error) {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("token file: %w", err)
+		}
+		return checkToken(string(content), "token file "+path+":")
+	}}
+}
 
-var _, _ TokenSource = staticToken(""), (*fileToken)(nil)
+// renewedToken is a token that something else renews, where it is read again after the console refused it.
+type renewedToken struct {
+	read func(context.Context) (string, error)
 
-type fileToken struct {
-	path string
-
-	reads atomic.Int64 // of the file, so far
+	reads atomic.Int64 // so far
 
 	mu    sync.Mutex
 	token string
 }
 
-func (f *fileToken) Token(_ context.Context, stale string) (string, error) {
-	reads := f.reads.Load()
-	f.mu.Lock()
-	defer f.mu.Unlock()
+var _, _ TokenSource = staticToken(""), (*renewedToken)(nil)
+
+func (r *renewedToken) Token(ctx context.Context, stale string) (string, error) {
+	reads := r.reads.Load()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	// Requests that were refused at the same time share what the first of them read.
-	if f.token != "" && (f.token != stale || f.reads.Load() > reads) {
-		return f.token, nil
+	if r.token != "" && (r.token != stale || r.reads.Load() > reads) {
+		return r.token, nil
 	}
-	content, err := os.ReadFile(f.path)
-	if err != nil {
-		return "", fmt.Errorf("token file: %w", err)
-	}
-	checked, err := checkToken(string(content), "token file "+f.path+":")
+	token, err := r.read(ctx)
 	if err != nil {
 		return "", err
 	}
-	f.token = checked
-	f.reads.Add(1)
-	return checked, nil
+	r.token = token
+	r.reads.Add(1)
+	return token, nil
 }
 
 // checkToken trims a token and refuses what cannot be one, which the console would answer with 401. name is what holds it.
