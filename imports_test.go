@@ -41,12 +41,13 @@ var allowed = map[string][]string{
 	"alerts/delivery":  {"config", "alerts/outbox", "pause", "harmless"},
 	"alerts/outbox":    {"pause"},
 	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "pause"},
-	"poll":             {"s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
+	"state":            {"graph/jsonstore", "alerts/outbox", "pause"},
+	"poll":             {"state", "s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps", "overview"},
-	"check":            {"plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
+	"check":            {"state", "plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
 		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture", "overview",
-		"alerts", "alerts/delivery", "alerts/outbox", "poll", "check", "visualize", "harmless", "plural", "pause",
+		"alerts", "alerts/delivery", "alerts/outbox", "state", "poll", "check", "visualize", "harmless", "plural", "pause",
 	},
 	"": {"cli"},
 

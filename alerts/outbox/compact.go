@@ -4,11 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
 )
+
+// CopyTo writes the file as it is between two transactions, and nothing where there is none. All others wait meanwhile.
+func (o *Outbox) CopyTo(ctx context.Context, w io.Writer) error {
+	return o.View(ctx, func(tx *Tx) error {
+		if tx.bolt == nil {
+			return nil
+		}
+		_, err := tx.bolt.WriteTo(w)
+		return err
+	})
+}
 
 // leastWaste is how many bytes a file may have that hold nothing.
 const leastWaste = 1 << 20

@@ -110,7 +110,7 @@ func (d *Draft) Keep(from *Run, typeName string) (int64, error) {
 	for _, path := range paths {
 		err := os.MkdirAll(filepath.Dir(path[1]), dirMode)
 		if err == nil {
-			err = linkOrCopy(path[0], path[1])
+			err = LinkOrCopy(path[0], path[1])
 		}
 		if err != nil {
 			return 0, fmt.Errorf("keeping %s: %w", typeName, err)
@@ -179,6 +179,9 @@ func (w *checksumWriter) Write(b []byte) (int, error) {
 type CommitInfo struct {
 	State   jsontext.Value // for who reads Manifest.State later
 	Summary []byte         // content of summary.json
+
+	// Publish is called when all of the run is on disk and nothing leads to it yet; its error is Commit's. Nil: nobody is told.
+	Publish func(*Run) error
 }
 
 // Commit makes the draft the last run: everything is brought to the disk, and then DIR/current is swapped. The changes
@@ -190,6 +193,9 @@ func (d *Draft) Commit(info CommitInfo) error {
 	run, err := d.finish(info)
 	if err == nil {
 		err = d.store.fixLinks()
+	}
+	if err == nil && info.Publish != nil {
+		err = info.Publish(run)
 	}
 	if err == nil {
 		err = d.store.swap(d.manifest.ID)

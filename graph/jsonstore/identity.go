@@ -9,7 +9,6 @@ import (
 	"regexp"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // folderFormat is the version of the layout that the package's comment describes. A folder without identity.json has
@@ -67,13 +66,6 @@ func (s *Store) identify() (err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	i := newIdentity()
-	content, err := json.Marshal(i, jsontext.WithIndent("  "))
-	if err == nil {
-		err = replaceFile(identityPath(s.dir), append(content, '\n'))
-	}
-	if err == nil {
-		s.identity, err = i, syncDir(s.dir)
-	}
-	return err
+	s.identity = newIdentity()
+	return Identify(s.dir, s.identity)
 }

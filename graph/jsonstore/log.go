@@ -122,14 +122,14 @@ func (s *Store) logChanges(r *Run) error {
 	if err := os.MkdirAll(filepath.Dir(to), dirMode); err != nil {
 		return err
 	}
-	if err := linkOrCopy(from, to); err != nil {
+	if err := LinkOrCopy(from, to); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(to))
 }
 
-// linkOrCopy makes a hard link, or a copy: some file systems have no hard links, and none reaches another file system.
-func linkOrCopy(from, to string) error {
+// LinkOrCopy makes a hard link, or a copy: some file systems have no hard links, and none reaches another file system.
+func LinkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil
 	}

@@ -36,22 +36,23 @@ func (e *NewerError) Error() string {
 // made has what we make in a directory, by name, with its kind. alerts.db and what is accepted are the business of
 // others: here they are only told from a stranger's files.
 var made = map[string]fs.FileMode{
-	"runs": fs.ModeDir, "tmp": fs.ModeDir, "changes": fs.ModeDir, "accepted": fs.ModeDir,
+	"runs": fs.ModeDir, "tmp": fs.ModeDir, "changes": fs.ModeDir, "accepted": fs.ModeDir, "set-aside": fs.ModeDir,
 	"current": fs.ModeSymlink, "graph": fs.ModeSymlink, "summary.json": fs.ModeSymlink,
 	"identity.json": 0, "identity.json.new": 0,
 	"lock": 0, "lock.json": 0, "lock.json.new": 0,
 	"accepted.json": 0, "accepted.json.new": 0,
 	"applied.json": 0, "applied.json.new": 0,
 	"history.jsonl": 0, "history.jsonl.new": 0,
+	"replica.json": 0, "replica.json.new": 0,
 	"alerts.db": 0, "alerts.db.lock": 0,
 }
 
 var (
 	madeBesides  = regexp.MustCompile(`^alerts\.db\.(new-[0-9]+|damaged-[0-9TZ.]+)$`)
-	madeInTmp    = regexp.MustCompile(`^(current|(spill|salvaged)-[0-9]+)$`)
+	madeInTmp    = regexp.MustCompile(`^(current|(spill|salvaged|received)-[0-9]+)$`)
 	madeInRuns   = regexp.MustCompile(`^[0-9]{6,}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$`)
 	madeInLogged = regexp.MustCompile(strings.TrimSuffix(madeInRuns.String(), "$") + `\.jsonl(\.new)?$`)
-	madeAccepted = regexp.MustCompile(strings.TrimSuffix(madeInRuns.String(), "$") + `(-out-of-scope)?\.jsonl(\.new)?$`)
+	madeAccepted = regexp.MustCompile(strings.TrimSuffix(madeInRuns.String(), "$") + `(-[0-9a-z]{26})?(-out-of-scope)?\.jsonl(\.new)?$`)
 )
 
 // Inspect says whether Open may take the directory, which need not be there, and changes nothing. It is ours if it has
@@ -182,7 +183,7 @@ func isLeftover(dir string, e fs.DirEntry) (bool, error) {
 	switch e.Name() {
 	case "lost+found":
 		return e.IsDir(), nil
-	case "runs":
+	case "runs", "set-aside":
 		return hasOnly(path, madeInRuns)
 	case "tmp":
 		return hasOnly(path, madeInTmp)

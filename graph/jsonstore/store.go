@@ -16,6 +16,8 @@
 //	DIR/history.jsonl  a line a run, which its writer makes; see AppendHistory
 //	DIR/tmp            what does not outlive the process
 //	DIR/identity.json  tells the directory from all others; see Identity
+//	DIR/replica.json   how far the directory is known to be in another place too; see package state
+//	DIR/set-aside/<id> runs that only this directory had when it was brought to what is in that place
 //	DIR/lock           held by the one process that writes; lock.json says which
 //
 // Killed at any moment, the last committed run stands, and what the killed process left is removed when
@@ -54,6 +56,10 @@ type Options struct {
 	// means the usual ones.
 	Clock func() time.Time
 	Rand  io.Reader
+
+	// Prepare is called under the directory's lock, before anything in it is read or tidied up; its error is Open's. Nil: there
+	// is nothing to prepare.
+	Prepare func() error
 }
 
 // Store is an open directory. Its process is the only one that writes to it, until it is closed. It is safe
@@ -85,17 +91,16 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Inspect(dir); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return nil, err
-	}
 	s := &Store{dir: dir, options: o}
-	if s.lock, err = takeLock(dir, o.Clock()); err != nil {
+	if s.lock, err = claim(dir, o.Clock()); err != nil {
 		return nil, err
 	}
-	err = s.identify()
+	if o.Prepare != nil {
+		err = o.Prepare()
+	}
+	if err == nil {
+		err = s.identify()
+	}
 	if err == nil {
 		err = s.recover()
 	}

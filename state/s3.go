@@ -1,0 +1,145 @@
+package state
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"s1graph/pause"
+)
+
+// s3 is a bucket of S3, or of what speaks its language.
+type s3 struct {
+	client *minio.Client
+	bucket string
+	prefix string // "" or with a slash at its end
+}
+
+var _ Bucket = (*s3)(nil)
+
+func openS3(ctx context.Context, u *url.URL) (*s3, error) {
+	endpoint, secure := cmp.Or(u.Query().Get("endpoint"), "s3.amazonaws.com"), true
+	if host, inTheClear := strings.CutPrefix(endpoint, "http://"); inTheClear {
+		endpoint, secure = host, false
+	}
+	transport, err := minio.DefaultTransport(secure)
+	if err != nil {
+		return nil, err
+	}
+	transport.MaxIdleConnsPerHost = racers
+	client, err := minio.New(strings.TrimPrefix(endpoint, "https://"), &minio.Options{
+		Secure: secure, Region: u.Query().Get("region"), Transport: transport,
+		Creds: credentials.NewChainCredentials([]credentials.Provider{
+			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Client: &http.Client{Transport: transport}},
+		}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := &s3{client: client, bucket: u.Host}
+	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
+		b.prefix = prefix + "/"
+	}
+	b.abortUnfinished(ctx)
+	return b, nil
+}
+
+// abortUnfinished removes the parts of objects that were never put whole, which cost money. Not every store, and not everybody's
+// rights, allow that.
+func (b *s3) abortUnfinished(ctx context.Context) {
+	for upload := range b.client.ListIncompleteUploads(ctx, b.bucket, b.prefix, true) {
+		if upload.Err == nil && time.Since(upload.Initiated) > unfinishedKept {
+			_ = b.client.RemoveIncompleteUpload(ctx, b.bucket, upload.Key)
+		}
+	}
+}
+
+func (b *s3) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	object, err := b.client.GetObject(ctx, b.bucket, b.prefix+name, minio.GetObjectOptions{})
+	if err == nil {
+		_, err = object.Stat() // asks only now
+	}
+	if err != nil {
+		return nil, asFS(err)
+	}
+	return object, nil
+}
+
+// partBytes is how much of an object is held in memory.
+const partBytes = 8 << 20
+
+func (b *s3) Put(ctx context.Context, name string, content io.Reader) error {
+	first := &bytes.Buffer{} // what is small is put at once
+	_, err := io.CopyN(first, content, partBytes)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if err == io.EOF {
+		return b.put(ctx, name, bytes.NewReader(first.Bytes()), int64(first.Len()), minio.PutObjectOptions{DisableMultipart: true})
+	}
+	return b.put(ctx, name, io.MultiReader(first, content), -1, minio.PutObjectOptions{PartSize: partBytes, NumThreads: 1, DisableContentSha256: true})
+}
+
+func (b *s3) put(ctx context.Context, name string, content io.Reader, size int64, o minio.PutObjectOptions) error {
+	_, err := b.client.PutObject(ctx, b.bucket, b.prefix+name, content, size, o)
+	return asFS(err)
+}
+
+// conflicts bounds how often a name is created again, where the store says that others try in the same moment.
+const conflicts = 20
+
+func (b *s3) Create(ctx context.Context, name string, content []byte) error {
+	for try := 1; ; try++ {
+		o := minio.PutObjectOptions{DisableMultipart: true}
+		o.SetMatchETagExcept("*")
+		err := b.put(ctx, name, bytes.NewReader(content), int64(len(content)), o)
+		if minio.ToErrorResponse(err).StatusCode != http.StatusConflict || try == conflicts {
+			return err
+		}
+		if err := pause.For(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *s3) List(ctx context.Context, prefix string) (names []string, err error) {
+	for object := range b.client.ListObjects(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
+		if object.Err != nil {
+			return nil, asFS(object.Err)
+		}
+		names = append(names, strings.TrimPrefix(object.Key, b.prefix))
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (b *s3) Delete(ctx context.Context, name string) error {
+	err := asFS(b.client.RemoveObject(ctx, b.bucket, b.prefix+name, minio.RemoveObjectOptions{}))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// asFS makes errors of the store those that Bucket promises.
+func asFS(err error) error {
+	switch minio.ToErrorResponse(err).Code {
+	case minio.NoSuchKey:
+		return &fs.PathError{Op: "get", Path: path.Base(minio.ToErrorResponse(err).Key), Err: fs.ErrNotExist}
+	case minio.PreconditionFailed:
+		return &fs.PathError{Op: "create", Path: path.Base(minio.ToErrorResponse(err).Key), Err: fs.ErrExist}
+	}
+	return err
+}
