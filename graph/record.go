@@ -140,6 +140,20 @@ func (r *Record) Set(name string, v Value) {
 	r.Properties = slices.Insert(r.Properties, i, Property{name, v})
 }
 
+// Combine adds to r what another record of its key says for the properties that its type combines.
+func (r *Record) Combine(other *Record) {
+	for name, combine := range r.Type.Combine {
+		known, more := r.Get(name), other.Get(name)
+		switch {
+		case more.IsAbsent():
+		case known.IsAbsent():
+			r.Set(name, more)
+		default:
+			r.Set(name, combine(known, more))
+		}
+	}
+}
+
 // Digest is the first half of a SHA-256. Names are written by attackers, who must not be able to make
 // two different records look the same.
 type Digest [16]byte
@@ -312,6 +326,8 @@ func DecodeValue(d *jsontext.Decoder) (Value, error) {
 		}
 		_, err := d.ReadToken()
 		return Strings(list), err
+	case 'n':
+		return Null(), nil
 	}
 	return Value{}, errors.New("a value may be a string, a boolean, a number or a list of strings")
 }

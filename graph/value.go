@@ -19,15 +19,16 @@ const (
 	IntKind
 	FloatKind
 	StringsKind
+	NullKind
 )
 
 // String names the kind as the data model's documentation does.
 func (k ValueKind) String() string {
-	return [...]string{"absent", "string", "boolean", "integer", "number", "list of strings"}[k]
+	return [...]string{"absent", "string", "boolean", "integer", "number", "list of strings", "null"}[k]
 }
 
 // Value is what a property holds: a string, a bool, an int64, a float64 or a list of strings, and
-// nothing else. The zero Value is absent: there is no null in the graph.
+// nothing else. The zero Value is absent: there is no null in the graph, except where JupiterOne's data model demands one.
 type Value struct {
 	kind ValueKind
 	num  uint64
@@ -40,6 +41,9 @@ func String(s string) Value { return Value{kind: StringKind, str: s} }
 
 // Int is a Value that holds i.
 func Int(i int64) Value { return Value{kind: IntKind, num: uint64(i)} }
+
+// Null is the Value of what JupiterOne's data model demands and is unknown, where it takes nothing else for that.
+func Null() Value { return Value{kind: NullKind} }
 
 // Float is a Value that holds f; NaN and infinities, which JSON cannot say, are absent.
 func Float(f float64) Value {
@@ -89,7 +93,15 @@ func (v Value) Int64() int64 {
 	return int64(v.num)
 }
 
-// Any is v as a plain Go value: string, bool, int64, float64, []string, or nil where absent.
+// Number is the number that v holds, or 0 if it holds something else.
+func (v Value) Number() float64 {
+	if v.kind == FloatKind {
+		return math.Float64frombits(v.num)
+	}
+	return float64(v.Int64())
+}
+
+// Any is v as a plain Go value: string, bool, int64, float64, []string, or nil where absent or null.
 func (v Value) Any() any {
 	switch v.kind {
 	case StringKind:

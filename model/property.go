@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"s1graph/graph"
@@ -48,6 +49,17 @@ func Whole[T any](name, doc string, get func(*T) s1.Int) Property[T] {
 // Moment is a property that holds a time, in milliseconds since 1970-01-01 UTC.
 func Moment[T any](name, doc string, get func(*T) s1.Time) Property[T] {
 	return property(name, doc, graph.IntKind, get, func(t s1.Time) graph.Value { return graph.Int(int64(t)) })
+}
+
+// Decimal is a property that holds the number that a text says; a text that says none is unknown.
+func Decimal[T any](name, doc string, get func(*T) string) Property[T] {
+	return property(name, doc, graph.FloatKind, get, func(text string) graph.Value {
+		n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil {
+			return graph.Value{}
+		}
+		return graph.Float(n)
+	})
 }
 
 // property is one whose zero value is unknown.
@@ -115,11 +127,30 @@ func (p Property[T]) Required() Property[T] {
 	return p
 }
 
+// RequiredOrNull is Required, of a property that JupiterOne's data model takes null for where it is unknown.
+func (p Property[T]) RequiredOrNull() Property[T] {
+	p.PropertyDescription.Required = true
+	p.unknown = graph.Null()
+	return p
+}
+
 // Combined marks a property that is made of all the rows that give a record the same key. Others are
 // taken from the row of the greatest rank.
 func (p Property[T]) Combined(by Combination) Property[T] {
 	p.PropertyDescription.Combined, p.combine = by.Doc, by.Of
 	return p
+}
+
+// HighestOf makes a Combination of words in ascending order, which doc names. A word that is not among them counts as less
+// than the first.
+func HighestOf(doc string, words ...string) Combination {
+	return Combination{Doc: doc, Of: func(a, b graph.Value) graph.Value {
+		x, y := slices.Index(words, a.Text()), slices.Index(words, b.Text())
+		if x > y || x == y && a.Text() > b.Text() {
+			return a
+		}
+		return b
+	}}
 }
 
 // Properties is what a type has, in ascending order of the names.
@@ -203,6 +234,18 @@ var (
 		Doc: "the latest",
 		Of: func(a, b graph.Value) graph.Value {
 			return graph.Int(max(a.Int64(), b.Int64()))
+		},
+	}
+	Earliest = Combination{
+		Doc: "the earliest",
+		Of: func(a, b graph.Value) graph.Value {
+			return graph.Int(min(a.Int64(), b.Int64()))
+		},
+	}
+	HighestNumber = Combination{
+		Doc: "the highest",
+		Of: func(a, b graph.Value) graph.Value {
+			return graph.Float(max(a.Number(), b.Number()))
 		},
 	}
 	Greatest = Combination{

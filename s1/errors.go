@@ -76,6 +76,13 @@ func IsUnlicensed(err error) bool {
 	return ok && IsRefused(e) && features.MatchString(e.Detail) && !mayNot.MatchString(e.Detail)
 }
 
+// NamesFeature says whether err is the answer to a request that the console does not accept (400) whose detail names a
+// feature.
+func NamesFeature(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && IsInvalid(e) && features.MatchString(e.Detail) && !mayNot.MatchString(e.Detail)
+}
+
 func hasStatus(err error, status int) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == status

@@ -15,6 +15,7 @@ import (
 type rule struct {
 	perSecond float64
 	burst     int
+	guessed   bool // nobody publishes it: it is halved whenever the console answers 429
 }
 
 // defaultRules are the limits of the paths that s1graph reads or that `s1graph api` is likely to. They
@@ -22,27 +23,28 @@ type rule struct {
 // description, but for /system/status, of which the latter says less. The longest prefix counts, and
 // what matches none is not limited.
 var defaultRules = map[string]rule{
-	"/accounts":                         {100, 10},
-	"/activities":                       {10, 30},
-	"/agents":                           {25, 1},
-	"/application-management/inventory": {3, 1},
-	"/cloud-detection/rules":            {0.5, 1},
-	"/exclusions":                       {25, 25},
-	"/licenses":                         {10, 5},
-	"/rbac":                             {50, 100},
-	"/service-users":                    {5, 10},
-	"/singularity-marketplace":          {5, 20},
-	"/sites":                            {100, 10},
-	"/system/status":                    {1, 1},
-	"/tag-manager":                      {1, 50},
-	"/threat-intelligence":              {0.5, 1},
-	"/threats":                          {10, 50},
-	"/threats/":                         {100, 1000},
-	"/upgrade-policy":                   {1, 50},
-	"/user":                             {2, 5},
-	"/user-groups":                      {15, 50},
-	"/users":                            {40, 80},
-	"/xdr":                              {25, 1},
+	"/accounts":                         {perSecond: 100, burst: 10},
+	"/activities":                       {perSecond: 10, burst: 30},
+	"/agents":                           {perSecond: 25, burst: 1},
+	"/application-management/inventory": {perSecond: 3, burst: 1},
+	"/application-management/risks":     {perSecond: 10, burst: 1, guessed: true},
+	"/cloud-detection/rules":            {perSecond: 0.5, burst: 1},
+	"/exclusions":                       {perSecond: 25, burst: 25},
+	"/licenses":                         {perSecond: 10, burst: 5},
+	"/rbac":                             {perSecond: 50, burst: 100},
+	"/service-users":                    {perSecond: 5, burst: 10},
+	"/singularity-marketplace":          {perSecond: 5, burst: 20},
+	"/sites":                            {perSecond: 100, burst: 10},
+	"/system/status":                    {perSecond: 1, burst: 1},
+	"/tag-manager":                      {perSecond: 1, burst: 50},
+	"/threat-intelligence":              {perSecond: 0.5, burst: 1},
+	"/threats":                          {perSecond: 10, burst: 50},
+	"/threats/":                         {perSecond: 100, burst: 1000},
+	"/upgrade-policy":                   {perSecond: 1, burst: 50},
+	"/user":                             {perSecond: 2, burst: 5},
+	"/user-groups":                      {perSecond: 15, burst: 50},
+	"/users":                            {perSecond: 40, burst: 80},
+	"/xdr":                              {perSecond: 25, burst: 1},
 }
 
 // Limiter holds requests back so that a token stays inside its limits. The console counts by token, so
@@ -58,8 +60,9 @@ type Limiter struct {
 
 // bucket is what is known of the requests whose paths begin with one prefix.
 type bucket struct {
-	rate *rate.Limiter
-	held time.Time // the console asked to send nothing before
+	rate    *rate.Limiter
+	held    time.Time // the console asked to send nothing before
+	guessed bool
 }
 
 // NewLimiter makes a Limiter. perSecond has limits of one's own by path prefix, such as
@@ -79,12 +82,12 @@ var pathOfVersion = regexp.MustCompile(`^/*web/api/v[0-9.]+`)
 func (l *Limiter) bucket(path string) *bucket {
 	prefix, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	prefix = "/" + prefix // what no rule matches is held back by its first part
-	limit, burst := rate.Inf, 1
+	limit, burst, guessed := rate.Inf, 1, false
 	longest := 0
 	for p, r := range l.rules {
 		if len(p) > longest && hasPrefix(path, p) {
 			longest, prefix = len(p), p
-			limit, burst = rate.Limit(r.perSecond), r.burst
+			limit, burst, guessed = rate.Limit(r.perSecond), r.burst, r.guessed
 			if r.perSecond <= 0 || math.IsNaN(r.perSecond) {
 				limit = rate.Inf
 			}
@@ -97,7 +100,7 @@ func (l *Limiter) bucket(path string) *bucket {
 	}
 	b := l.buckets[prefix]
 	if b == nil {
-		b = &bucket{rate: rate.NewLimiter(limit, burst)}
+		b = &bucket{rate: rate.NewLimiter(limit, burst), guessed: guessed}
 		l.buckets[prefix] = b
 	}
 	return b
@@ -116,11 +119,18 @@ func (l *Limiter) reserve(path string, now time.Time) (wait time.Duration, giveB
 	return r.DelayFrom(now), r.CancelAt
 }
 
-// holdBack keeps all requests of the path's prefix from being sent before the given time.
+// leastGuessed is what a guessed limit is never halved below, in requests a second.
+const leastGuessed = 0.5
+
+// holdBack keeps all requests of the path's prefix from being sent before the given time, since the console answered 429,
+// and halves a limit that was guessed.
 func (l *Limiter) holdBack(path string, until time.Time) {
 	b := l.bucket(path)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if now := b.rate.Limit(); b.guessed && now != rate.Inf {
+		b.rate.SetLimit(max(now/2, leastGuessed))
+	}
 	if until.After(b.held) {
 		b.held = until
 	}

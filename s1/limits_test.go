@@ -72,3 +72,28 @@ func TestClientsOfOneTokenShareALimiter(t *testing.T) {
 	clients.Wait()
 	assert.Equal(t, time.Second, slices.Max(shared.Waits()), "the last of 26 requests waits for 25 others")
 }
+
+func TestALimitThatNobodyPublishesIsHalvedWhenTheConsoleAnswers429(t *testing.T) {
+	refuse := 2
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if refuse > 0 {
+			refuse--
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		io.WriteString(w, `{"data":[]}`)
+	})
+	client, clock := connect(t, server.URL, func(*s1.Config) {})
+	ask := func(requests int) float64 {
+		before := clock.Total()
+		for range requests {
+			for _, err := range client.Raw(t.Context(), "/application-management/risks", nil) {
+				require.NoError(t, err)
+			}
+		}
+		return (clock.Total() - before).Seconds()
+	}
+	ask(1)
+	assert.InDelta(t, 10/2.5, ask(10), 0.5, "10 a second, halved twice")
+}

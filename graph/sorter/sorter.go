@@ -136,6 +136,9 @@ func (s *Sorter) Add(row Row) error {
 	return s.spillOut(full)
 }
 
+// Count notes the ID of a row of which nothing is kept: Distinct and Seen know of it.
+func (s *Sorter) Count(list, id string) { s.list(list).ids.add(s.rowNumber(id)) }
+
 // take puts an encoded row into the batch that is being filled, and gives that back once it is full. Where no batch
 // is free it waits with s.mu held: the others have to wait for one all the same, and who spills does not need it.
 func (s *Sorter) take(encoded *scratch, h rowHeader) (full *batch, err error) {
