@@ -134,7 +134,7 @@ func TestAReaderThatHasSeenEnoughTakesNoExitCodeAway(t *testing.T) {
 }
 
 func TestOnARealTerminalARunPrintsOneScreenAndNoLog(t *testing.T) {
-	c := s1graph(t, s1test.New(s1test.Tenant{Agents: 50, Threats: 5}), "run")
+	c := s1graph(t, s1test.New(s1test.Tenant{Agents: 50, Threats: 5, ApplicationsPerAgent: 2}), "run")
 	terminal, err := pty.StartWithSize(c, &pty.Winsize{Rows: 40, Cols: 110})
 	require.NoError(t, err)
 	defer terminal.Close()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -83,9 +84,17 @@ func (c *checker) askList(ctx context.Context, client *s1.Client, l list) answer
 	if l.hasChoice() && c.Config.Applications == steps.InventorySource {
 		l = l.standIn()
 	}
-	filters := l.Scope.Query(c.Config.Accounts, c.Config.Sites, c.Config.Groups)
-	maps.Copy(filters, l.Filters)
-	n, err := client.RawCount(ctx, l.Path, filters)
+	questions := []url.Values{l.Scope.Query(c.Config.Accounts, c.Config.Sites, c.Config.Groups)}
+	if l.OfOne {
+		questions = l.Scope.QueriesOfOne(c.Config.Accounts, c.Config.Sites, c.Config.Groups)
+	}
+	n, err := 0, error(nil)
+	for i := 0; i < len(questions) && err == nil; i++ {
+		maps.Copy(questions[i], l.Filters)
+		var rows int
+		rows, err = client.RawCount(ctx, l.Path, questions[i])
+		n += rows
+	}
 	if l.hasChoice() && c.Config.Applications == steps.AutoSource && (steps.CannotBeHad(err) || err == nil && n == 0) {
 		other := c.askList(ctx, client, l.standIn())
 		if other.err == nil || err != nil {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"slices"
 
 	"s1graph/plural"
 	"s1graph/steps"
@@ -30,12 +29,20 @@ func lists() []list {
 	return all
 }
 
+// demands says which permission a list of a module of its own needs.
+func (l list) demands() string {
+	if l.Permission == "" {
+		return ""
+	}
+	return "; the token's role needs the permission " + l.Permission + " for it"
+}
+
 // hasChoice says whether the setting applications says which list is read.
 func (l list) hasChoice() bool { return l.step == "applications" && l.StandsIn != nil }
 
 // leavesOut says whether the configuration leaves the list's step out.
 func (c *checker) leavesOut(l list) bool {
-	return slices.Contains(c.Config.Skip, l.step) || l.step == "applications" && c.Config.Applications == "off"
+	return c.Config.LeavesOut(l.step)
 }
 
 // lists says how each list that a run would read stands.
@@ -52,12 +59,14 @@ func (c *checker) lists(a answers) {
 			c.ok(l.subject(), "200; it does not say how many rows it has, so a run reads it with more care")
 		case k == fine && l.rows == 0 && l.NeverEmpty && !a.areEmpty():
 			c.empty(l, misplaced)
+		case k == fine && l.rows == 0 && l.Permission != "" && misplaced == "" && !a.areEmpty():
+			c.warn(l.subject(), "200, and it is empty", "there is nothing to tell, or the console's license does not have it, which is not a fault"+l.demands())
 		case k == fine:
 			c.ok(l.subject(), "200, "+plural.Of(l.rows, "row"))
 		case l.step == "accounts" && steps.AreMadeOfSites(c.user, l.err):
 			c.ok(l.subject(), "403, as for every token of sites: accounts are made of what the sites say")
 		case l.IsUnavailable(l.err):
-			c.warn(l.subject(), l.err.Error(), "this console's license or version does not have the list, which is not a fault: --skip "+l.step+" leaves it out")
+			c.warn(l.subject(), l.err.Error(), "this console's license or version does not have the list, which is not a fault: --skip "+l.step+" leaves it out"+l.demands())
 		case misplaced != "" && steps.CannotBeHad(l.err):
 			c.skip("see "+misplaced, l.subject())
 		case k == limited:

@@ -183,7 +183,7 @@ var states = map[string]state{
 	}, warnings: []string{"list /agents"}, says: "the configuration", never: []string{widen}},
 
 	"nothing at all": {cause: func(t *testing.T, s *s1test.Server, o *check.Options) {
-		for _, path := range []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/application-management/inventory"} {
+		for _, path := range []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/application-management/inventory", "/application-management/risks"} {
 			at(path, s1test.EmptyList())(t, s, o)
 		}
 	}, warnings: []string{"scope"}, says: "sees nothing"},
@@ -192,6 +192,12 @@ var states = map[string]state{
 		at("/installed-applications", s1test.Status(404))(t, s, o)
 		at("/application-management/inventory", s1test.Status(404))(t, s, o)
 	}, warnings: []string{"list /application-management/inventory"}, says: "which is not a fault", never: []string{support, version}},
+	"vulnerabilities refused": {cause: at("/application-management/risks", s1test.Status(403)), warnings: []string{"list /application-management/risks"},
+		says: "View Risks (Applications page)", never: []string{support, widen}},
+	"vulnerabilities without the license": {cause: at("/application-management/risks", text(400, `{"errors":[{"code":4000010,"detail":"Not included in this license","title":"Bad Request"}]}`)),
+		warnings: []string{"list /application-management/risks"}, says: "View Risks (Applications page)", never: []string{support, widen}},
+	"no vulnerabilities at all": {cause: at("/application-management/risks", s1test.EmptyList()), warnings: []string{"list /application-management/risks"},
+		says: "which is not a fault", never: []string{support, widen}},
 	"applications refused in the first place": {cause: at("/installed-applications", s1test.Status(403))},
 	"no count": {cause: all(s1test.NoTotal())},
 

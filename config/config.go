@@ -7,6 +7,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,6 +35,10 @@ type Config struct {
 	Skip         []string                 // IDs of steps
 	Every        map[string]time.Duration // how often polls read a step, by its ID; what is not there has the step's own default
 
+	// Vulnerabilities are the severities of which vulnerabilities are read: critical, high, medium, low and none, or all or
+	// off alone.
+	Vulnerabilities []string
+
 	DeletionGuard DeletionGuard
 	RunDeadline   time.Duration // for one run as a whole; 0: there is none
 
@@ -57,6 +62,20 @@ type Config struct {
 
 	// Warnings are sentences on what is odd but no fault.
 	Warnings []string
+}
+
+// LeavesOut says whether the configuration leaves a step out.
+func (c *Config) LeavesOut(stepID string) bool {
+	return slices.Contains(c.Skip, stepID) || stepID == "applications" && c.Applications == "off" ||
+		stepID == "vulnerabilities" && slices.Contains(c.Vulnerabilities, "off")
+}
+
+// Severities are those of which vulnerabilities are read; empty: all.
+func (c *Config) Severities() []string {
+	if slices.Contains(c.Vulnerabilities, "all") {
+		return nil
+	}
+	return c.Vulnerabilities
 }
 
 // HasNeo4j says whether the graph is written to Neo4j too.

@@ -84,13 +84,16 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 	c, err := config.Load(sources(nil))
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
-		URL:            "https://example.sentinelone.net",
-		TokenFile:      "token",
-		APIVersion:     "v2.1",
-		Instance:       "example.sentinelone.net",
-		Store:          "json",
-		Dir:            filepath.Join(".s1graph", "example.sentinelone.net"),
-		Applications:   "auto",
+		URL:          "https://example.sentinelone.net",
+		TokenFile:    "token",
+		APIVersion:   "v2.1",
+		Instance:     "example.sentinelone.net",
+		Store:        "json",
+		Dir:          filepath.Join(".s1graph", "example.sentinelone.net"),
+		Applications: "auto",
+
+		Vulnerabilities: []string{"critical", "high"},
+
 		DeletionGuard:  config.DeletionGuard{Percent: 20, Count: 10},
 		RunDeadline:    6 * time.Hour,
 		ChangesKept:    30 * 24 * time.Hour,
@@ -128,6 +131,7 @@ neo4j: {uri: bolt+s://db.example.net:7687, username: s1graph, passwordFile: db.p
 dir: graph
 applications: inventory
 skip: [threats, applications]
+vulnerabilities: {severities: [low, high]}
 deletionGuard:
   percent: 12.5
   count: 0
@@ -149,7 +153,7 @@ log: {level: debug, format: json}
 		Accounts: []string{"225494730938493804"}, Sites: []string{"1", "2"}, Groups: []string{"7"},
 		Instance: "emea", AccountName: "Example Corp", TagAccountName: true, Description: "Europe and Africa",
 		Interval: every(t, "4h"), Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
-		Skip:           []string{"applications", "threats"},
+		Skip: []string{"applications", "threats"}, Vulnerabilities: []string{"high", "low"},
 		DeletionGuard:  config.DeletionGuard{Percent: 12.5},
 		RunDeadline:    90 * time.Minute,
 		ChangesKept:    48 * time.Hour,
@@ -731,5 +735,21 @@ func TestATokenCommandIsAListOfWordsThatRanksAsTheOtherPlacesOfTheToken(t *testi
 			assert.Equal(t, test.token, c.Token.Reveal())
 			assert.Equal(t, test.tokenFile, c.TokenFile)
 		})
+	}
+}
+
+func TestSeveritiesAreWordsAndAllAndOffStandAlone(t *testing.T) {
+	for text, want := range map[string][]string{
+		"[low, critical]": {"critical", "low"}, "[all]": nil, "all": nil, "off": {"off"}, "[off]": {"off"},
+	} {
+		folder(t, map[string]string{"s1graph.yaml": "vulnerabilities: {severities: " + text + "}"})
+		c, err := config.Load(sources(nil))
+		require.NoError(t, err, text)
+		assert.Equal(t, want, c.Severities(), text)
+		assert.Equal(t, len(want) > 0 && want[0] == "off", c.LeavesOut("vulnerabilities"), text)
+	}
+	for _, text := range []string{"[severe]", "[all, high]", "[off, low]"} {
+		folder(t, map[string]string{"s1graph.yaml": "vulnerabilities: {severities: " + text + "}"})
+		assert.Contains(t, strings.Join(faults(t, sources(nil)), "\n"), "vulnerabilities.severities: must be ", text)
 	}
 }

@@ -285,6 +285,9 @@ func find(key string) (setting Setting, isSetting, isPrefix bool) {
 func content(kind Kind, node ast.Node) (string, bool) {
 	switch kind {
 	case List:
+		if word, isText := node.(*ast.StringNode); isText && (word.Value == "all" || word.Value == "off") {
+			return word.Value, true // in place of the severities
+		}
 		return items(node, ",")
 	case Command:
 		words, ok := items(node, "\x00")

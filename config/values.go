@@ -211,6 +211,21 @@ func command(field func(*draft) *[]string) func(*draft, string) error {
 	}
 }
 
+// severities takes words, of which all and off stand alone.
+func severities(d *draft, text string) error {
+	var given []string
+	err := list(func(*draft) *[]string { return &given }, oneOf("critical", "high", "medium", "low", "none", "all", "off"))(d, text)
+	alone := slices.Contains(given, "all") || slices.Contains(given, "off")
+	switch {
+	case err != nil:
+		return err
+	case len(given) == 0 || alone && len(given) > 1:
+		return must("severities, or all or off alone", text)
+	}
+	d.Vulnerabilities = given
+	return nil
+}
+
 func rates(field func(*draft) *map[string]float64) func(*draft, string) error {
 	return func(d *draft, text string) error {
 		limits := map[string]float64{}

@@ -18,6 +18,7 @@ func BenchmarkSync(b *testing.B) {
 	defer server.Close()
 	sync := func(b *testing.B, dir string) (records int64) {
 		settings := config.Default()
+		settings.Vulnerabilities = []string{"off"}
 		settings.URL, settings.Token = server.URL, config.NewSecret(s1test.DefaultToken)
 		settings.Instance, settings.Dir = "bench", dir
 		summary, err := connector.Sync(b.Context(), connector.Options{Config: &settings})

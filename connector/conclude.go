@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -31,9 +32,10 @@ func (r *run) readings(in *steps.Input) map[string]reconcile.Reading {
 			failed := result.State == steps.Failed || result.State == steps.Refused
 			reading := reconcile.Reading{
 				Written: *t.Type, Before: r.last.count(t.Name), Skipped: skipped,
-				Failed:         failed || r.mixed && !skipped,
-				Incomplete:     failed || (in.Scope.Unknown || r.mixed || r.doubted[result.Step.ID]) && !skipped,
-				KeepProperties: in.AccountsOfSites && t.Type == entities.Account.GraphType(),
+				Failed:     failed || r.mixed && !skipped,
+				Incomplete: failed || (in.Scope.Unknown || r.mixed || r.doubted[result.Step.ID]) && !skipped,
+				// Many rows make one record of a vulnerability, and some of them may be missing.
+				KeepProperties: in.AccountsOfSites && t.Type == entities.Account.GraphType() || failed && result.Step.ID == "vulnerabilities",
 			}
 			if last := r.last.byName[t.Name]; skipped && last != nil {
 				reading.Written = *last
@@ -119,11 +121,16 @@ func (r *run) noteSteps() {
 			r.summary.Steps[i].State = string(steps.Unavailable)
 		}
 		if result.State == steps.Unavailable && !said {
-			kept := "nothing is known of it"
+			kept, needs := "nothing is known of it", ""
+			for _, l := range result.Step.Lists {
+				if l.Permission != "" {
+					needs = fmt.Sprintf(" The token's role needs the permission %s for it.", l.Permission)
+				}
+			}
 			if !at.IsZero() {
 				kept = "what was read on " + at.Format(time.DateOnly) + " is kept as it was"
 			}
-			r.notice("%s: the console's license or version does not have this list (%v), which is not a fault: %s. This is said once; --skip %s leaves the step out.", id, result.Err, kept, id)
+			r.notice("%s: the console's license or version does not have this list (%v), which is not a fault: %s.%s This is said once; --skip %s leaves the step out.", id, result.Err, kept, needs, id)
 		}
 		if result.State == steps.Unavailable || said && result.State != steps.OK {
 			r.state.Unavailable = append(r.state.Unavailable, id)
@@ -137,7 +144,7 @@ func (r *run) established(types map[string]*reconcile.Type) map[string]bool {
 	established := make(map[string]bool)
 	dependsOn, entitiesOf := make(map[string][]string), make(map[string][]string) // by step
 	for _, result := range r.results {
-		dependsOn[result.Step.ID] = result.Step.DependsOn
+		dependsOn[result.Step.ID] = slices.DeleteFunc(slices.Clone(result.Step.DependsOn), func(id string) bool { return id == result.Step.GoesWithout })
 		for _, t := range result.Step.Types {
 			if !t.Relationship {
 				entitiesOf[result.Step.ID] = append(entitiesOf[result.Step.ID], t.Name)

@@ -84,6 +84,7 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 	}
 	in, err := steps.NewInput(ctx, steps.Input{
 		Client: r.client, User: r.user, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,
+		Severities: r.config.Severities(),
 	})
 	if err == nil && r.last.committed() {
 		r.compareReadings(in)

@@ -63,7 +63,7 @@ func EveryOf(c *config.Config, step steps.Step) time.Duration {
 func ShortestOf(c *config.Config) time.Duration {
 	var all []time.Duration
 	for _, step := range steps.All() {
-		if !leavesOut(c, step.ID) {
+		if !c.LeavesOut(step.ID) {
 			all = append(all, EveryOf(c, step))
 		}
 	}
@@ -78,7 +78,7 @@ func (r *run) leavesOut(id string) bool {
 	if len(r.o.Only) > 0 {
 		return !slices.Contains(r.o.Only, id)
 	}
-	return leavesOut(r.config, id)
+	return r.config.LeavesOut(id)
 }
 
 // skips says whether this run does not read a step.

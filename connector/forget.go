@@ -68,7 +68,7 @@ func isRead(c *config.Config, was Summary, t *graph.Type) bool {
 	isDenied := slices.ContainsFunc(was.Steps, func(s StepResult) bool {
 		return s.ID == t.Step && (s.State == string(steps.Refused) || s.State == string(steps.Unavailable))
 	})
-	return inModel && !isDenied && !leavesOut(c, t.Step)
+	return inModel && !isDenied && !c.LeavesOut(t.Step)
 }
 
 // Forget commits a run that is the last one without some types, and no event, and brings the stores to it. The console is

@@ -35,7 +35,7 @@ func idle(ctx context.Context, c *config.Config, rules *alerts.Rules, g graph.Sn
 	}
 	ofRules, err := rules.Idle(ctx, g, func(typeName string) bool {
 		return slices.ContainsFunc(steps.GraphTypes(), func(t *graph.Type) bool {
-			return t.Name == typeName && !leavesOut(c, t.Step)
+			return t.Name == typeName && !c.LeavesOut(t.Step)
 		})
 	})
 	all = append(all, ofRules...)

@@ -22,6 +22,9 @@ type reading struct {
 	// Baseline says that what the graph has of it is not what its last whole reading made: no difference is a change.
 	Baseline bool `json:"baseline,omitempty"`
 
+	// Severities are those that vulnerabilities were read of; empty: all. Other steps have none.
+	Severities []string `json:"severities,omitempty"`
+
 	Asks string `json:"asks,omitempty"` // see steps.Step.Asks; "" where an earlier version read it
 }
 
@@ -49,7 +52,7 @@ func (s *state) seenWith(stepID string) []steps.Scope {
 // compareReadings looks, for each step, whether this run reads otherwise than the step was last read, and says so of the
 // steps that it reads.
 func (r *run) compareReadings(in *steps.Input) {
-	wider := make(map[string]bool)
+	wider, others := make(map[string]bool), make(map[string]bool)
 	for _, step := range steps.All() {
 		was, with := r.last.state.readingOf(step.ID)
 		isDoubted := in.Scope.Fingerprint != with.Scope.Fingerprint
@@ -58,6 +61,9 @@ func (r *run) compareReadings(in *steps.Input) {
 		r.last.retagged[step.ID] = with.Tag != r.state.Tag
 		wider[step.ID] = !with.Scope.Covers(in.Scope, in.AccountBefore)
 		r.last.baseline[step.ID] = wider[step.ID] || was.Baseline || was.Asks != "" && was.Asks != step.Asks()
+		if step.ID == "vulnerabilities" && was.Asks != "" && !slices.Equal(was.Severities, in.Severities) {
+			r.last.baseline[step.ID], others[step.ID] = true, true
+		}
 	}
 	damaged := r.last.damagedSteps()
 	r.findDue(in, func(step steps.Step) bool {
@@ -70,6 +76,9 @@ func (r *run) compareReadings(in *steps.Input) {
 	})
 	isRead := func(is map[string]bool) bool {
 		return slices.ContainsFunc(steps.All(), func(step steps.Step) bool { return is[step.ID] && !r.skips(step.ID) })
+	}
+	if isRead(others) {
+		r.notice("Vulnerabilities of other severities are read than before: what differs is a baseline, and no change of them is reported. Those of severities that are no longer asked for are kept as they were.")
 	}
 	if isRead(r.doubted) {
 		r.notice("This run may see another part of the tenant than the last one: the token, its user or its role changed, or the console told only one of the two runs what the token may see. Nothing was deleted; the next run deletes again what is gone.")
@@ -107,6 +116,9 @@ func (r *run) noteReadings(in *steps.Input) {
 		switch {
 		case whole:
 			is, with = reading{Asks: result.Step.Asks()}, now
+			if id == "vulnerabilities" {
+				is.Severities = in.Severities
+			}
 		case result.State == steps.Skipped, result.State == steps.Unavailable:
 			is.Baseline = is.Baseline || r.last.restored || isDamaged || r.doubted[id] && in.ListsNew()
 		default:

@@ -258,11 +258,6 @@ func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorte
 	return err
 }
 
-// leavesOut says whether a configuration leaves a step out.
-func leavesOut(c *config.Config, stepID string) bool {
-	return slices.Contains(c.Skip, stepID) || stepID == "applications" && c.Applications == "off"
-}
-
 // commit makes the draft the current run.
 func (r *run) commit(draft *jsonstore.Draft) error {
 	r.summary.Run = draft.ID()

@@ -528,7 +528,7 @@ func TestTheSummaryFileHoldsWhatJupiterOneReads(t *testing.T) {
 	require.NoError(t, json.Unmarshal(content, &summary, json.MatchCaseInsensitiveNames(true)))
 	assert.Equal(t, "partial", summary.Status)
 	assert.Equal(t, []string{"sentinelone_agent_has_threat", "sentinelone_threat"}, summary.Metadata.PartialDatasets.Types)
-	require.Len(t, summary.IntegrationStepResults, 6)
+	require.Len(t, summary.IntegrationStepResults, 7)
 	assert.Equal(t, "success", summary.IntegrationStepResults[3].Status)
 	assert.Equal(t, "failure", summary.IntegrationStepResults[4].Status)
 	assert.ElementsMatch(t, []string{"sentinelone_agent_has_threat", "sentinelone_threat"}, summary.IntegrationStepResults[4].PartialTypes)

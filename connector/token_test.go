@@ -15,7 +15,6 @@ import (
 
 	"s1graph/connector"
 	"s1graph/s1/s1test"
-	"s1graph/steps"
 )
 
 // tenSites is a tenant of which each site has agents and threats.
@@ -84,7 +83,7 @@ func TestANewTokenOfAnotherScopeInMidRunDeletesNothing(t *testing.T) {
 			c.swap(file, at, c.sites("of-nine", 0, 9))
 
 			result := c.mustSyncInPart(fromFile)
-			assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()), "of no type is it known what the new token did not see")
+			assert.Len(t, result.IncompleteTypes, typesRead, "of no type is it known what the new token did not see")
 			assert.Empty(t, result.changes)
 			assertSame(t, before, c.graph())
 			requireNotice(t, result, "The API token changed during this run, and the new one sees another part of the tenant")
@@ -117,7 +116,7 @@ func TestANewTokenOfAWiderScopeInMidRunDeletesNothingAndReportsNoChange(t *testi
 	c.swap(file, s1test.Fault{Path: "/agents"}, wholeTenant("whole"))
 
 	result := c.mustSyncInPart(fromFile)
-	assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()))
+	assert.Len(t, result.IncompleteTypes, typesRead)
 	assert.Empty(t, result.changes)
 	assert.Empty(t, lacking(before, c.graph()))
 	assert.Greater(t, len(ofType(c.graph(), "sentinelone_agent")), len(ofType(before, "sentinelone_agent")))
@@ -290,7 +289,7 @@ func TestARecordingOfARunWhoseTokenChangedDeletesNothing(t *testing.T) {
 	c.dir = filepath.Join(t.TempDir(), "replayed")
 	c.mustSync(replayed(whole))
 	result := c.mustSyncInPart(replayed(mixed))
-	assert.Len(t, result.IncompleteTypes, len(steps.GraphTypes()))
+	assert.Len(t, result.IncompleteTypes, typesRead)
 	assert.Empty(t, result.changes)
 	assertSame(t, before, c.graph())
 }

@@ -2,8 +2,9 @@ package entities
 
 import (
 	"cmp"
-	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 
 	"s1graph/graph"
 	"s1graph/model"
@@ -116,16 +117,25 @@ func applicationName(i *Installation) string {
 	return i.Name
 }
 
-// riskLevels in ascending order. A level that is not among them counts as less than none.
-var riskLevels = []string{"none", "low", "medium", "high", "critical"}
+var highestRisk = model.HighestOf("the highest", "none", "low", "medium", "high", "critical")
 
-var highestRisk = model.Combination{
-	Doc: "the highest",
-	Of: func(a, b graph.Value) graph.Value {
-		x, y := slices.Index(riskLevels, a.Text()), slices.Index(riskLevels, b.Text())
-		if x > y || x == y && a.Text() > b.Text() {
-			return a
-		}
-		return b
-	},
+// ApplicationName tells an application as rows do that know no type of it. It is comparable.
+type ApplicationName struct{ os, name, publisher, version string }
+
+func applicationNameOf(os, name, publisher, version string) ApplicationName {
+	return ApplicationName{os, norm.NFC.String(name), norm.NFC.String(publisher), norm.NFC.String(version)}
+}
+
+// InstalledAs is how the application of an installation is told.
+func InstalledAs(i *Installation) ApplicationName {
+	return applicationNameOf(i.OSType, i.Name, i.Publisher, i.Version)
+}
+
+// RecordedAs is InstalledAs of the application's record.
+func RecordedAs(application *graph.Record) ApplicationName {
+	name := application.Get("name").Text()
+	if name == application.Key { // it has none
+		name = ""
+	}
+	return applicationNameOf(application.Get("osType").Text(), name, application.Get("publisher").Text(), application.Get("version").Text())
 }

@@ -182,6 +182,16 @@ var classes = map[string]class{
 			"description": isString, "webLink": isURI},
 	},
 
+	"Vulnerability": {required: map[string]rule{
+		"cveId": func(v any) string {
+			if v == nil {
+				return ""
+			}
+			return matching(`^CVE-[0-9]{4}-[0-9]{4,}$`)(v)
+		},
+		"open": isBoolean,
+	}},
+
 	// Classes that no type has yet, of which the data model demands nothing of their own.
 	"AccessKey": {}, "AccessPolicy": {}, "AccessRole": {}, "Configuration": {}, "ControlPolicy": {}, "NHI": {}, "Rule": {}, "Ruleset": {},
 }
@@ -243,6 +253,10 @@ func complaints(line []byte) []string {
 		}
 		switch v := v.(type) {
 		case string, float64, bool:
+		case nil:
+			if name != "cveId" || className != "Vulnerability" {
+				complain("%s is null", name)
+			}
 		case []any:
 			if complaint := isSet(v); complaint != "" {
 				complain("%s: %s", name, complaint)

@@ -192,6 +192,14 @@ func fixedRecords() map[string][]graph.Record {
 	for _, row := range append([]*entities.Installation{populated[entities.Installation]()}, awkwardInstallations()...) {
 		add(entities.Application.Entity(row))
 	}
+	for i, name := range append([]string{"cve-2024-12345", "CVE-2024-1"}, hostile...) {
+		row := populated[s1.Risk]()
+		row.CVEID, row.Severity, row.NVDBaseScore, row.RiskScore = name, name, name, name
+		if i == 0 {
+			row.Severity, row.NVDBaseScore, row.RiskScore = "HIGH", "7.50", "6.8"
+		}
+		add(entities.Vulnerability.Entity(row))
+	}
 	for _, d := range steps.Entities() {
 		if len(records[d.Name]) == 0 {
 			records[d.Name] = triedRecords(d)

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 func instance(t *testing.T, name string, adjust ...func(*config.Config)) *config.Config {
 	t.Helper()
 	c := config.Default()
+	c.Vulnerabilities = []string{"off"}
 	c.Instance, c.Dir, c.URL = name, t.TempDir(), "https://"+name+".sentinelone.net"
 	c.Token = config.NewSecret("token of " + name)
 	c.Interval = schedule(t, "30m")

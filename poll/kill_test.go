@@ -42,6 +42,7 @@ func serveAsChild(told string) int {
 		panic(err)
 	}
 	c := config.Default()
+	c.Vulnerabilities = []string{"off"}
 	c.Instance, c.URL, c.Dir, c.Interval = "test", words[0], words[1], interval
 	c.Token = config.NewSecret(s1test.DefaultToken)
 	c.Alerts = &config.Alerts{

@@ -33,8 +33,8 @@ var finds = map[string][]string{
 	"owners-of-several-devices":   {"NodeByLabelScan User", "NodeByLabelScan Device"},
 	"rare-applications":           {"NodeByLabelScan Application"},
 	"recent-changes": {"NodeByLabelScan Account", "NodeByLabelScan Application", "NodeByLabelScan Device", "NodeByLabelScan Finding",
-		"NodeByLabelScan Group", "NodeByLabelScan HostAgent", "NodeByLabelScan Site", "NodeByLabelScan User",
-		"UnionNodeByLabelsScan Account|Application|Device|Finding|Group|HostAgent|Site|User"}, // either, as the planner sees fit
+		"NodeByLabelScan Group", "NodeByLabelScan HostAgent", "NodeByLabelScan Site", "NodeByLabelScan User", "NodeByLabelScan Vulnerability",
+		"UnionNodeByLabelsScan Account|Application|Device|Finding|Group|HostAgent|Site|User|Vulnerability"}, // either, as the planner sees fit
 	"returned-devices":    {"NodeByLabelScan Device", "NodeByLabelScan HostAgent", "NodeUniqueIndexSeek sentinelone_agent(_scope, _key)"},
 	"risky-applications":  {"NodeByLabelScan Application"},
 	"same-file-elsewhere": {"NodeByLabelScan S1GraphScope", "NodeIndexScan S1GraphScope(_scope)", "NodeUniqueIndexSeek sentinelone_threat(_scope, _key)", "NodeByLabelScan Finding"},

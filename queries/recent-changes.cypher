@@ -18,7 +18,7 @@
 //   key    Its key.
 //   scope  Instance.
 
-MATCH (n:Account|Application|Device|Finding|Group|HostAgent|Site|User)
+MATCH (n:Account|Application|Device|Finding|Group|HostAgent|Site|User|Vulnerability)
 WHERE ($scope IS NULL OR n._scope = $scope)
   AND ($class IS NULL OR $class IN labels(n))
   AND n._changedOn >= $since

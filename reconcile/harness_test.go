@@ -208,12 +208,20 @@ func (r rows) Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encod
 // tenant knows from the records which agent is on which device.
 type tenant struct {
 	elsewhere   []string
+	notAsked    []string // keys
 	moved       []string
 	before, now []graph.Record
 }
 
 func (t tenant) SeesAll() bool                   { return len(t.elsewhere)+len(t.moved) == 0 }
 func (t tenant) OutOfScope(r *graph.Record) bool { return slices.Contains(t.elsewhere, r.Key) }
+
+func (t tenant) NotAsked(typeName string) func(*graph.Record) bool {
+	if len(t.notAsked) == 0 {
+		return nil
+	}
+	return func(r *graph.Record) bool { return slices.Contains(t.notAsked, r.Key) }
+}
 
 func (t tenant) DevicesBefore(_ context.Context, each func(agentID, deviceKey string)) error {
 	devicesOf(t.before, each)

@@ -68,6 +68,10 @@ type Tenant interface {
 	// OutOfScope says whether a record of the last graph, of a type that says where it stands, is out of scope.
 	OutOfScope(*graph.Record) bool
 
+	// NotAsked says of which records of a type the rows do not tell, since the configuration no longer asks for them; nil
+	// where it asks for all.
+	NotAsked(typeName string) func(*graph.Record) bool
+
 	// DevicesBefore calls each for every agent of the last graph with the key of the device that it was on.
 	DevicesBefore(ctx context.Context, each func(agentID, deviceKey string)) error
 
@@ -154,7 +158,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		Input:       in,
 		derivedFrom: make(map[string][]string), placedBy: make(map[string]*model.Description),
 		types: make(map[string]*Type), nodes: newNodeSet(),
-		outOfScope: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
+		outOfScope: make(map[string]bool), notAsked: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
 		unread: make(map[string]bool), joined: make(map[string]bool), describedBefore: make(map[string]bool),
 		moved: in.Tenant.DevicesMoved(), rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
 	}
@@ -188,6 +192,7 @@ type reconciler struct {
 
 	nodes      nodeSet
 	outOfScope map[string]bool     // keys of entities of the last graph that this run's rows do not tell all about
+	notAsked   map[string]bool     // those of them of which the configuration no longer asks
 	moved      map[string]bool     // keys of devices of which this run's rows tell, and not what is on them, as they are out of scope now
 	released   map[string]bool     // keys of entities of the last graph that go because that was accepted
 	waiting    map[string]bool     // keys that were accepted, are missing, and cannot be evaluated by this run
@@ -324,6 +329,9 @@ func (r *reconciler) missing(ctx context.Context, s *Type) (missing, gone map[st
 		if err := r.findOutOfScope(ctx, s, gone); err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := r.findNotAsked(ctx, s, gone); err != nil {
+		return nil, nil, err
 	}
 	for key := range gone {
 		outOfScope := r.outOfScope[key]

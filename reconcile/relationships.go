@@ -10,7 +10,7 @@ import (
 
 func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error {
 	start, end := r.types[s.From], r.types[s.To]
-	s.Incomplete = s.Incomplete || start.Incomplete || end.Incomplete
+	s.Incomplete = s.Incomplete || !s.Skipped && (start.Incomplete || end.Incomplete)
 	s.Derived = start.Withheld > 0 || end.Withheld > 0 || start.Derived || end.Derived
 	kept, err := r.writeFresh(ctx, s, r.withEnds(ctx, s, start, end), !start.lost && !end.lost)
 	if err != nil || s.Before == 0 {
@@ -75,7 +75,7 @@ func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 	}
 	from, to, _ := graph.RelationshipEnds(key)
 	subject := s.subjectOf(from, to)
-	return r.outOfScope[subject] || r.moved[subject] && !r.isToldBySubject(s)
+	return r.notAsked[from] || r.notAsked[to] || r.outOfScope[subject] || r.moved[subject] && !r.isToldBySubject(s)
 }
 
 // withEnds yields the relationships of this run's rows that have both ends in the graph. It counts the others, unless the

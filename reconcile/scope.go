@@ -34,8 +34,31 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 		}
 		return err
 	}
-	for _, keys := range batches(missing) {
-		for encoded, err := range r.Last.Fetch(ctx, s.Name, keys) {
+	return r.eachOf(ctx, s.Name, missing, func(record *graph.Record) {
+		if r.Tenant.OutOfScope(record) && !accepted(record.Key) {
+			r.outOfScope[record.Key] = true
+		}
+	})
+}
+
+// findNotAsked adds to outOfScope the entities of a type that the configuration no longer asks for, unless somebody accepted
+// that they go.
+func (r *reconciler) findNotAsked(ctx context.Context, s *Type, missing map[string]bool) error {
+	isNotAsked := r.Tenant.NotAsked(s.Name)
+	if isNotAsked == nil {
+		return nil
+	}
+	return r.eachOf(ctx, s.Name, missing, func(record *graph.Record) {
+		if isNotAsked(record) && !(s.ReadWhole() && r.Accepted.hasOutOfScope(s.Name, record.Key)) {
+			r.outOfScope[record.Key], r.notAsked[record.Key] = true, true
+		}
+	})
+}
+
+// eachOf calls each with those records of the last graph that have the keys.
+func (r *reconciler) eachOf(ctx context.Context, name string, keys map[string]bool, each func(*graph.Record)) error {
+	for _, some := range batches(keys) {
+		for encoded, err := range r.Last.Fetch(ctx, name, some) {
 			if err != nil {
 				return err
 			}
@@ -43,9 +66,7 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 			if err != nil {
 				return err
 			}
-			if r.Tenant.OutOfScope(&record) && !accepted(record.Key) {
-				r.outOfScope[record.Key] = true
-			}
+			each(&record)
 		}
 	}
 	return nil

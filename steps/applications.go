@@ -46,13 +46,16 @@ var applications = Step{
 	Types:     []*model.Description{entities.Application.Description(), relationships.DeviceHasApplication.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		source, err := findSource(ctx, in)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case source == InventorySource:
+			err = collectInventory(ctx, in, out)
+		default:
+			err = installations(in, out).collect(ctx, in, out)
 		}
-		if source == InventorySource {
-			return collectInventory(ctx, in, out)
-		}
-		return installations(in, out).collect(ctx, in, out)
+		in.lookups.applicationsRead = err == nil
+		return err
 	},
 }
 
@@ -69,7 +72,7 @@ func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 				given.Store(row.AgentID, nil)
 			}
 			installation := entities.FromInstalled(row)
-			return installationRecords(out, in.lookups.device(row.AgentID, row.AgentUUID), &installation)
+			return installationRecords(in, out, in.lookups.device(row.AgentID, row.AgentUUID), &installation)
 		},
 	}
 	l.strays = func(ctx context.Context) error {
@@ -119,8 +122,9 @@ func (in *Input) withoutRows(ctx context.Context, given *sync.Map) (uuids []stri
 	return slices.Compact(uuids), err
 }
 
-func installationRecords(out *Emitter, device string, installation *entities.Installation) []graph.Record {
+func installationRecords(in *Input, out *Emitter, device string, installation *entities.Installation) []graph.Record {
 	application := entities.Application.Entity(installation)
+	in.lookups.addApplication(entities.InstalledAs(installation), application.Key)
 	if device == "" {
 		out.Dangling(relationships.DeviceHasApplication.GraphType())
 		return []graph.Record{application}

@@ -43,6 +43,7 @@ type list[T any] struct {
 	id      func(*T) string
 	updated func(*T) s1.Time
 	records func(*T) []graph.Record
+	fold    func(*T) error // takes rows instead of records, where many rows make one record
 }
 
 // askAtOnce is how many IDs one question holds: 100 of 19 digits make a URL of 2 kB.
@@ -240,7 +241,7 @@ func (l *list[T]) emit(out *Emitter, rows []T) error {
 			unreadable++ // nothing can be said of a thing without an ID
 			continue
 		}
-		if err := out.Row(l.rows(), l.id(row), l.updated(row), l.records(row)...); err != nil {
+		if err := l.take(out, row); err != nil {
 			return err
 		}
 		l.among.count(l.id(row))
@@ -248,6 +249,14 @@ func (l *list[T]) emit(out *Emitter, rows []T) error {
 	out.noteUnreadable(l.title(), unreadable)
 	out.advance(len(rows))
 	return nil
+}
+
+func (l *list[T]) take(out *Emitter, row *T) error {
+	if l.fold != nil {
+		out.count(l.rows(), l.id(row))
+		return l.fold(row)
+	}
+	return out.Row(l.rows(), l.id(row), l.updated(row), l.records(row)...)
 }
 
 func (l *list[T]) title() string { return l.Path + l.name }

@@ -66,6 +66,9 @@ func (e *Emitter) Row(list, id string, updated s1.Time, records ...graph.Record)
 	return nil
 }
 
+// count notes the ID of a row that is put together with others.
+func (e *Emitter) count(list, id string) { e.sorter.Count(e.list(list), id) }
+
 // distinct is how many rows of different IDs there were of the list so far, and seen whether one was.
 func (e *Emitter) distinct(list string) int64 { return e.sorter.Distinct(e.list(list)) }
 func (e *Emitter) seen(list, id string) bool  { return e.sorter.Seen(e.list(list), id) }

@@ -89,7 +89,7 @@ func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.Inve
 		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
 		records: func(row *s1.InventoryEndpoint) []graph.Record {
 			installation := entities.FromInventory(app, row)
-			return installationRecords(out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation)
+			return installationRecords(in, out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation)
 		},
 	}
 	err := endpoints.collect(ctx, in, out)

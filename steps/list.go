@@ -1,7 +1,9 @@
 package steps
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +18,9 @@ type List struct {
 	// Scope has the list's parameters for a part of the tenant.
 	Scope ScopeParameters
 
+	// OfOne says that a question takes one account, site or group.
+	OfOne bool
+
 	// Ask is the parameter by which it is asked for things by their IDs; "" where it is not asked.
 	Ask string
 
@@ -24,6 +29,10 @@ type List struct {
 
 	// Optional says that consoles of some versions and licenses lack the list.
 	Optional bool
+
+	// Permission names what the role needs for a list of a module that is licensed by itself; "" where it is of none. Consoles
+	// that lack the module refuse the list with 403, whatever the role may do.
+	Permission string
 
 	// Right is the permission that the console demands for it, as its roles name it; "" where no other list has the same.
 	Right string
@@ -50,6 +59,22 @@ func (p ScopeParameters) Query(accounts, sites, groups []string) url.Values {
 		}
 	}
 	return q
+}
+
+// QueriesOfOne are the filters of Query as questions for one account, site and group each.
+func (p ScopeParameters) QueriesOfOne(accounts, sites, groups []string) []url.Values {
+	queries := []url.Values{{}}
+	all := p.Query(accounts, sites, groups)
+	for _, parameter := range slices.Sorted(maps.Keys(all)) {
+		var finer []url.Values
+		for _, query := range queries {
+			for id := range strings.SplitSeq(all.Get(parameter), ",") {
+				finer = append(finer, withFilters(query, url.Values{parameter: {id}}))
+			}
+		}
+		queries = finer
+	}
+	return queries
 }
 
 var (

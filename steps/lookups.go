@@ -25,6 +25,9 @@ type lookups struct {
 	agentsOfSite  map[string]int64    // how many agent rows named the site
 	moved         []string            // IDs of agents that moved out of the part that is read
 
+	applications     map[entities.ApplicationName]string // keys
+	applicationsRead bool                                // the list of applications was read whole
+
 	listedAccounts, listedSites, listedGroups map[string]bool // IDs
 }
 
@@ -36,9 +39,13 @@ type groupRef struct {
 
 // agentRef is what later rows need to know of an agent, and what decides between two versions of it.
 type agentRef struct {
-	device string // key
-	uuid   string
-	user   string // key of who owns the device, if anybody
+	device     string // key
+	protecting bool   // neither decommissioned nor uninstalled
+	account    string // IDs of where it is; "" where only the last graph knows the agent
+	site       string
+	group      string
+	uuid       string
+	user       string // key of who owns the device, if anybody
 
 	updated    s1.Time // greater wins between versions of one agent
 	lastActive s1.Time
@@ -53,6 +60,7 @@ func newLookups() lookups {
 		agents:        make(map[string]agentRef),
 		agentOfUUID:   make(map[string]string),
 		agentsOfSite:  make(map[string]int64),
+		applications:  make(map[entities.ApplicationName]string),
 
 		listedAccounts: make(map[string]bool), listedSites: make(map[string]bool), listedGroups: make(map[string]bool),
 	}
@@ -89,6 +97,10 @@ func (l *lookups) addGroup(row *s1.Group) {
 func (l *lookups) addAgent(row *s1.Agent) {
 	ref := agentRef{
 		device:     entities.DeviceKey(row),
+		protecting: entities.IsProtecting(row),
+		account:    row.AccountID,
+		site:       row.SiteID,
+		group:      row.GroupID,
 		uuid:       row.UUID,
 		user:       entities.UserKey(row),
 		updated:    row.UpdatedAt,
@@ -148,6 +160,46 @@ func (l *lookups) forgetAgents() {
 	defer l.mu.Unlock()
 	clear(l.agents)
 	clear(l.agentOfUUID)
+}
+
+// protectedDevice returns the key of the device that an agent protects, or "".
+func (l *lookups) protectedDevice(agentID string) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if ref := l.agents[agentID]; ref.protecting {
+		return ref.device
+	}
+	return ""
+}
+
+// addApplication notes the key of an application. Of several that are told alike, which differ in their type, the least key
+// counts.
+func (l *lookups) addApplication(name entities.ApplicationName, key string) {
+	if l.application(name) == key {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, found := l.applications[name]; !found || key < known {
+		l.applications[name] = key
+	}
+}
+
+// application returns the key of an application, or "".
+func (l *lookups) application(name entities.ApplicationName) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.applications[name]
+}
+
+// completeApplications adds the applications of the last graph, where those of the tenant were not read whole.
+func (in *Input) completeApplications(ctx context.Context) error {
+	if in.lookups.applicationsRead {
+		return nil
+	}
+	return in.lastRecords(ctx, entities.Application.GraphType().Name, func(r *graph.Record) {
+		in.lookups.addApplication(entities.RecordedAs(r), strings.Clone(r.Key))
+	})
 }
 
 func (l *lookups) addMoved(agentIDs []string) {
@@ -290,6 +342,16 @@ func seedAgents(ctx context.Context, in *Input) error {
 	}
 	in.lookups.mu.Lock()
 	defer in.lookups.mu.Unlock()
+	for key, err := range graph.Keys(ctx, in.Last, relationships.AgentProtectsDevice.GraphType().Name) {
+		if err != nil {
+			return err
+		}
+		agent, device, _ := graph.RelationshipEnds(key)
+		if ref := in.lookups.agents[idOf(agent)]; ref.device == device && ref.updated == 0 {
+			ref.protecting = true
+			in.lookups.agents[strings.Clone(idOf(agent))] = ref
+		}
+	}
 	for agent, err := range graph.PickAll(ctx, in.Last, entities.Agent.GraphType().Name, map[string]bool{"uuid": true}) {
 		if err != nil {
 			return err

@@ -184,7 +184,9 @@ func chainsOf(t *testing.T, tenant s1test.Tenant, path, filter string) (chains [
 	results, err := run(t, server.URL, steps.All())
 	require.NoError(t, err)
 	for _, r := range results {
-		require.NoError(t, r.Err, r.Step.ID)
+		if r.State != steps.Unavailable { // there are no vulnerabilities where there are no applications
+			require.NoError(t, r.Err, r.Step.ID)
+		}
 	}
 	return chains, results
 }

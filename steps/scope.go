@@ -3,7 +3,6 @@ package steps
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -111,18 +110,10 @@ func (s Scope) query(p ScopeParameters) url.Values {
 
 // queriesOfOne are the filters that the configuration asks for, as questions for one account, site and group each.
 func (s Scope) queriesOfOne(p ScopeParameters) []url.Values {
-	queries := []url.Values{{}}
-	all := s.query(p)
-	for _, parameter := range slices.Sorted(maps.Keys(all)) {
-		var finer []url.Values
-		for _, query := range queries {
-			for id := range strings.SplitSeq(all.Get(parameter), ",") {
-				finer = append(finer, withFilters(query, url.Values{parameter: {id}}))
-			}
-		}
-		queries = finer
+	if s.filters == nil {
+		return []url.Values{{}}
 	}
-	return queries
+	return p.QueriesOfOne(s.filters.Accounts, s.filters.Sites, s.filters.Groups)
 }
 
 // SeesAll says whether nothing of the tenant is outside what this run can see.
@@ -159,6 +150,17 @@ func (in *Input) OutOfScope(r *graph.Record) bool {
 		account = cmp.Or(in.lookups.account(site), in.AccountBefore(site))
 	}
 	return lacks(s.Accounts, account) || d.Place.Site != "" && lacks(s.Sites, site) || d.Place.Group != "" && lacks(s.Groups, at(d.Place.Group))
+}
+
+// NotAsked says of which records of a type of the last graph this run's rows do not tell, since the configuration no longer
+// asks for them; nil where it asks for all.
+func (in *Input) NotAsked(typeName string) func(*graph.Record) bool {
+	if typeName != entities.Vulnerability.GraphType().Name || len(in.Severities) == 0 {
+		return nil
+	}
+	return func(r *graph.Record) bool {
+		return !slices.Contains(in.Severities, cmp.Or(r.Get("severity").Text(), "none"))
+	}
 }
 
 // lacks says whether an ID is not in a list, of which an empty one is all. What is unknown is not in it: nothing

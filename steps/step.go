@@ -24,6 +24,9 @@ type Step struct {
 	Name      string // such as Agents, for people
 	DependsOn []string
 
+	// GoesWithout is the one of DependsOn that tells only of ends of relationships: what the others say stands without it.
+	GoesWithout string
+
 	// Every is how often polls read it where the configuration does not say that; 0: each of them does.
 	Every time.Duration
 
@@ -56,7 +59,7 @@ func (s Step) Asks() string {
 
 // All are the steps, in the order in which a table shows them.
 func All() []Step {
-	return []Step{accounts, sites, groups, agents, threats, applications}
+	return []Step{accounts, sites, groups, agents, threats, applications, vulnerabilities}
 }
 
 // Model is all types of the data model, which are those that the steps emit: entities first, each sorted by name.
@@ -101,6 +104,9 @@ type Input struct {
 	// Applications is the source of applications to read: auto, installed or inventory. Where it is
 	// auto, the applications step puts what it found here, for the connector to remember.
 	Applications string
+
+	// Severities are those of which vulnerabilities are read, in lower case; empty: all.
+	Severities []string
 
 	// AccountsOfSites is set by the accounts step where the token may not read /accounts: the accounts
 	// then hold what /sites says of them, and must not lose what is known from before.

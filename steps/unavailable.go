@@ -16,10 +16,12 @@ func (e *unavailableError) Error() string { return e.err.Error() }
 func (e *unavailableError) Unwrap() error { return e.err }
 
 // IsUnavailable says whether err, with which the list was answered, means that the console's license or version does not
-// have it: a refusal that names a feature, or that there is no such list where not all consoles have it. That is no fault.
+// have it: a refusal that names a feature, or that there is no such list where not all consoles have it. A list of a module
+// of its own is also not there where it is refused, or where an error names the license. That is no fault.
 func (l List) IsUnavailable(err error) bool {
 	answer, ok := errors.AsType[*s1.Error](err)
-	return s1.IsUnlicensed(err) || ok && l.Optional && slices.Contains([]int{http.StatusNotFound, http.StatusGone, http.StatusNotImplemented}, answer.Status)
+	return s1.IsUnlicensed(err) || ok && l.Optional && slices.Contains([]int{http.StatusNotFound, http.StatusGone, http.StatusNotImplemented}, answer.Status) ||
+		l.Permission != "" && (s1.IsRefused(err) || s1.NamesFeature(err))
 }
 
 // isUnavailable is IsUnavailable, or says that a list was refused while another one of the same right answers: then it is

@@ -315,8 +315,11 @@ func filters(t *testing.T, p *tab) {
 	}
 	p.until(fmt.Sprintf(`document.querySelectorAll(".menu label").length === %d`, len(has)))
 	p.shot("filters")
-	p.click(fmt.Sprintf(".menu label:nth-child(%d)", 1+slices.Index(has, "sentinelone_device_has_application")))
+	for _, name := range []string{"sentinelone_device_has_application", "sentinelone_application_has_vulnerability"} {
+		p.click(fmt.Sprintf(".menu label:nth-child(%d)", 1+slices.Index(has, name)))
+	}
 	p.until(`document.querySelectorAll(".card[data-class=Application]").length === 0 && document.querySelectorAll(".card[data-class=Site]").length === 1`)
+	p.click(".filters .types summary")
 
 	p.click(".filters .only")
 	p.click("#home")
@@ -352,8 +355,8 @@ func details(t *testing.T, p *tab) {
 	p.click("#results [data-class=Device]")
 	p.until(`document.querySelector("aside dl")`)
 	p.click("aside [role=tab]:last-of-type")
-	p.until(`document.querySelectorAll("aside .relationship").length === 3`)
-	assert.Equal(t, []string{"Agents PROTECTS it1", "HAS Applications10", "Users OWNS it1"}, p.list("aside .relationship h3"))
+	p.until(`document.querySelectorAll("aside .relationship").length === 4`)
+	assert.Equal(t, []string{"Agents PROTECTS it1", "HAS Applications10", "HAS Vulnerabilities4", "Users OWNS it1"}, p.list("aside .relationship h3"))
 	p.click("aside .end summary")
 	p.until(`document.querySelector("aside .end dl > div")`)
 	assert.Contains(t, p.list("aside .end dt"), "installedAt")

@@ -38,7 +38,7 @@ const count = (n) => n.toLocaleString("en-US");
 // label is what the things of a type are called: Applications of sentinelone_application.
 function label(kind) {
   const words = kind.type.slice(kind.type.indexOf("_") + 1).split("_").join(" ");
-  return words[0].toUpperCase() + words.slice(1) + "s";
+  return words[0].toUpperCase() + (words.slice(1) + "s").replace(/ys$/, "ies");
 }
 
 const marks = {

@@ -2,7 +2,7 @@
 // them. Columns read better here than a layout by forces: what something is stands in its place, and the same
 // neighbourhood looks the same each time.
 
-const layout = [["Account"], ["Site"], ["Group"], ["HostAgent"], ["Device", "Finding"], ["User", "Application"]];
+const layout = [["Account"], ["Site"], ["Group"], ["HostAgent"], ["Device", "Finding"], ["User", "Application"], ["Vulnerability"]];
 const classes = layout.flat();
 
 // columnOf is the column of a class. A class that the layout does not have stands right of the first of those that its

@@ -87,7 +87,7 @@ func TestWhatIsWrongWithAFolderIsSaidWithFileAndLine(t *testing.T) {
 		{"{\"entities\":[\n" + good + ",\n" + good + "\n]}", "line 3: record sentinelone_group:1: it is in the graph twice"},
 		{"{\"entities\":[\n" + good + ",\n{\"_key\":}\n]}", "line 3: "},
 		{"{\"entities\":[\n" + good + ",\n{\"_key\":\"short\",\"_type\":\"sentinelone_group\"}\n]}", "line 3: row short of sentinelone_group: key"},
-		{"{\"entities\":[\n" + good + ",\n{\"_key\":\"sentinelone_group:2\",\"_type\":\"sentinelone_group\",\"a\":null}\n]}", "line 3: property a: a value may be"},
+		{"{\"entities\":[\n" + good + ",\n{\"_key\":\"sentinelone_group:2\",\"_type\":\"sentinelone_group\",\"a\":{}}\n]}", "line 3: property a: a value may be"},
 		{"{\"relationships\":[\n" + good + "\n]}", "line 2: record sentinelone_group:1: the type sentinelone_group is in the wrong list"},
 		{"{\"entities\":[\n" + `{"_key":"sentinelone_group:2","_type":"../../etc"}` + "\n]}", `line 2: _type: "../../etc" is not a name: it must be`},
 		{"{\"entities\":{}}", "line 1: entities and relationships must be lists"},

@@ -25,6 +25,7 @@ type list struct {
 	flags      []string // further filters, which are booleans
 	hiding     []string // those of flags that are false if not given
 	required   []string
+	one        []string // those of parameters that take one value
 
 	rows  func(*world, *query, rowRef) iter.Seq[rowRef] // those that a query means, from a place on
 	count func(*world, *query) int                      // nil: rows are counted
@@ -84,8 +85,11 @@ func (l *list) shown(w *world, q *query, from rowRef) iter.Seq[rowRef] {
 
 // number is what a row's ID is made of.
 func (l *list) number(ref rowRef) int {
-	if l.ids == installationIDs {
+	switch l.ids {
+	case installationIDs:
 		return ref.n*maxSlots + ref.slot
+	case riskIDs:
+		return ref.n*maxSlots*maxCVEs + ref.slot
 	}
 	return ref.n
 }
@@ -113,7 +117,7 @@ func before(a, b rowRef) bool { return a.n < b.n || a.n == b.n && a.slot < b.slo
 
 // listAt is the list of a path under /web/api/v2.1; nil if there is none.
 func (t *Tenant) listAt(path string) *list {
-	if t.NoInstalled && path == "/installed-applications" || t.NoInventory && strings.HasPrefix(path, "/application-management/") {
+	if t.NoInstalled && path == "/installed-applications" || t.NoInventory && strings.HasPrefix(path, "/application-management/inventory") {
 		return nil
 	}
 	for _, l := range lists {

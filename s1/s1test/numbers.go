@@ -30,6 +30,7 @@ const (
 	aboutInstallation
 	aboutPlan
 	aboutCounts
+	aboutCVE
 )
 
 // dice is a number that looks random and is always the same for the same tenant, topic, number and
@@ -94,7 +95,7 @@ func idBase(kind idKind, seed uint64) uint64 {
 }
 
 func idStep(kind idKind) uint64 {
-	if kind == installationIDs {
+	if kind == installationIDs || kind == riskIDs {
 		return 1
 	}
 	return idSpread

@@ -76,6 +76,9 @@ func (w *world) parse(l *list, values url.Values, token Token) (*query, *refusal
 			}
 			continue
 		}
+		if slices.Contains(l.one, name) && strings.Contains(value, ",") {
+			return nil, invalid(name, "Only one value is allowed.")
+		}
 		filters.Set(name, value)
 		if r := w.parseFilter(q, l, name, value); r != nil {
 			return nil, r

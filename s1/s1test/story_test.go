@@ -1,6 +1,7 @@
 package s1test_test
 
 import (
+	"html"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -88,7 +89,7 @@ func TestNoNameOfTheRecordedCompanyAttacks(t *testing.T) {
 	for _, folder := range []string{"acme", "acme-next-day", "hostile"} {
 		files, err := filepath.Glob("../../testdata/recordings/" + folder + "/rows/*.jsonl")
 		require.NoError(t, err)
-		require.Len(t, files, 7)
+		require.Len(t, files, 9)
 		seen, attacks := map[string]bool{}, 0
 		for _, file := range files {
 			content, err := os.ReadFile(file)
@@ -98,6 +99,7 @@ func TestNoNameOfTheRecordedCompanyAttacks(t *testing.T) {
 					continue
 				}
 				seen[text] = true
+				text = html.UnescapeString(text) // vendors of vulnerable applications come with the escapes of HTML
 				if attack.MatchString(text) || !believable.MatchString(text) {
 					attacks++
 					assert.Equal(t, "hostile", folder, "%s: %s", file, text)

@@ -12,6 +12,7 @@
 package s1test
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -28,6 +29,7 @@ type Tenant struct {
 	Accounts, Sites, Groups, Agents, Threats int // on day 0
 	ApplicationsPerAgent                     int
 	Catalog                                  int // distinct applications: name, publisher, version and OS
+	Vulnerabilities                          int // CVEs that an application at risk has at most; 0: two
 
 	Awkward bool // have the odd rows that the constants NullAgent and so on name
 	Story   bool // be the company of the recordings, see StoryInfected: its sites, 150 agents and 60 threats
@@ -90,6 +92,7 @@ func (t Tenant) filledIn() Tenant {
 		t.Threats = 0
 	}
 	t.ApplicationsPerAgent = min(t.ApplicationsPerAgent, maxSlots/2)
+	t.Vulnerabilities = min(cmp.Or(t.Vulnerabilities, 2), maxCVEs)
 	t.Catalog = max(t.Catalog, 6*t.ApplicationsPerAgent, 60)
 	if t.Changes == 0 {
 		t.Changes = max(2, t.Agents/1000)

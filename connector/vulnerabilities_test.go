@@ -1,0 +1,293 @@
+package connector_test
+
+import (
+	"encoding/json"
+	"html"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/connector"
+	"s1graph/s1/s1test"
+)
+
+const risks = "/application-management/risks"
+
+var vulnerable = []string{"sentinelone_vulnerability", "sentinelone_device_has_vulnerability", "sentinelone_application_has_vulnerability"}
+
+// severities are those of which a run reads vulnerabilities; none: all.
+func severities(words ...string) func(*connector.Options) {
+	if len(words) == 0 {
+		words = []string{"all"}
+	}
+	return func(o *connector.Options) { o.Config.Vulnerabilities = words }
+}
+
+// rows are all rows of a list, as the console gives them.
+func (c *console) rows(path string) (all []map[string]any) {
+	c.t.Helper()
+	for cursor := ""; ; {
+		r, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.url+s1test.Base+path+"?limit=1000&cursor="+cursor, nil)
+		require.NoError(c.t, err)
+		r.Header.Set("Authorization", "ApiToken "+s1test.DefaultToken)
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(c.t, err)
+		var page struct {
+			Data       []map[string]any
+			Pagination struct{ NextCursor string }
+		}
+		require.NoError(c.t, json.NewDecoder(answer.Body).Decode(&page))
+		require.NoError(c.t, answer.Body.Close())
+		all = append(all, page.Data...)
+		if cursor = page.Pagination.NextCursor; cursor == "" {
+			return all
+		}
+	}
+}
+
+func text(row map[string]any, name string) string { s, _ := row[name].(string); return s }
+
+func vulnerableTypes(graph map[string]string) map[string]string {
+	some := make(map[string]string)
+	for _, name := range vulnerable {
+		for key, line := range only(graph, name) {
+			some[key] = line
+		}
+	}
+	return some
+}
+
+func TestVulnerabilitiesAreWhatTheRowsSay(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Seed: 9, Accounts: 2, Sites: 4, Groups: 8, Agents: 120, ApplicationsPerAgent: 8, Catalog: 60, Vulnerabilities: 5})
+	c.mustSync(severities("critical", "high"))
+	got := c.graph()
+
+	devices, applications := map[string]string{}, map[string]string{}
+	for key := range only(got, "sentinelone_agent_protects_device") {
+		agent, device, _ := ends(key, "sentinelone_agent")
+		devices[strings.TrimPrefix(agent, "sentinelone_agent:")] = device
+	}
+	for key, a := range of(t, got, "sentinelone_application") {
+		applications[strings.Join([]string{text(a, "osType"), text(a, "name"), text(a, "publisher"), text(a, "version")}, "|")] = key
+	}
+	type edge struct {
+		open         bool
+		detected     time.Time
+		applications []string
+	}
+	edges, related, open, folded := map[string]edge{}, map[string]bool{}, map[string]bool{}, 0
+	for _, row := range c.rows(risks) {
+		device := devices[text(row, "endpointId")]
+		if device == "" || !slices.Contains([]string{"CRITICAL", "HIGH"}, text(row, "severity")) {
+			continue
+		}
+		key := "sentinelone_vulnerability:" + text(row, "cveId")
+		e, found := edges[device+"|has|"+key]
+		if found {
+			folded++
+		}
+		detected, err := time.Parse(time.RFC3339, text(row, "detectionDate"))
+		require.NoError(t, err)
+		if e.detected.IsZero() || detected.Before(e.detected) {
+			e.detected = detected
+		}
+		e.open = e.open || text(row, "markType") == ""
+		open[key] = open[key] || e.open
+		e.applications = append(e.applications, text(row, "applicationName")+" "+text(row, "applicationVersion"))
+		edges[device+"|has|"+key] = e
+		application := applications[strings.Join([]string{text(row, "osType"), text(row, "applicationName"), html.UnescapeString(text(row, "applicationVendor")), text(row, "applicationVersion")}, "|")]
+		require.NotEmpty(t, application, row)
+		related[application+"|has|"+key] = true
+	}
+	require.NotEmpty(t, edges)
+	require.Positive(t, folded, "some devices have a vulnerability by two applications")
+	assert.ElementsMatch(t, slices.Sorted(maps.Keys(related)), ofType(got, "sentinelone_application_has_vulnerability"))
+	assert.ElementsMatch(t, slices.Sorted(maps.Keys(open)), ofType(got, "sentinelone_vulnerability"))
+	assert.Contains(t, open, firstWith(open, false), "all devices that have it are marked for one of them at least")
+	for key, v := range of(t, got, "sentinelone_vulnerability") {
+		assert.Equal(t, open[key], v["open"], key)
+	}
+	records := of(t, got, "sentinelone_device_has_vulnerability")
+	assert.ElementsMatch(t, slices.Sorted(maps.Keys(edges)), slices.Sorted(maps.Keys(records)))
+	for key, e := range edges {
+		slices.Sort(e.applications)
+		var names []string
+		for _, name := range records[key]["applications"].([]any) {
+			names = append(names, name.(string))
+		}
+		assert.Equal(t, slices.Compact(e.applications), names, key)
+		assert.Equal(t, e.open, records[key]["open"], key)
+		assert.InDelta(t, e.detected.UnixMilli(), records[key]["detectedAt"], 0, key)
+	}
+}
+
+func firstWith(m map[string]bool, value bool) string {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if m[key] == value {
+			return key
+		}
+	}
+	return slices.Sorted(maps.Keys(m))[0]
+}
+
+func TestVulnerabilitiesAreTheSameHoweverTheirRowsAreDivided(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	want := c.clean(severities())
+	require.NotEmpty(t, vulnerableTypes(want))
+	for name, adjust := range map[string]func(*connector.Options){
+		"small pages": func(o *connector.Options) { o.Config.PageSize = 7 },
+		"by site": func(o *connector.Options) {
+			o.Config.Sites = []string{c.SiteID(0), c.SiteID(1), c.SiteID(2)}
+		},
+	} {
+		assert.Equal(t, vulnerableTypes(want), vulnerableTypes(c.clean(severities(), adjust)), name)
+	}
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.RepeatedRows(10)})
+	assert.Equal(t, vulnerableTypes(want), vulnerableTypes(c.clean(severities())), "rows that come twice")
+}
+
+func TestVulnerabilitiesThatTheConsoleDoesNotGiveAreSaidOnceAndNoFault(t *testing.T) {
+	t.Parallel()
+	for name, effects := range map[string]map[string]s1test.Effect{
+		"403": {risks: s1test.Refused("")},
+		"404": {risks: s1test.Status(404)},
+		"400 for the license": {risks: s1test.StatusWith(400, nil,
+			`{"errors":[{"code":4000010,"detail":"Vulnerability Management is not enabled for this license","title":"Bad Request"}]}`)},
+		"an empty list": {risks: s1test.EmptyList(), risks + "/applications": s1test.EmptyList()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsole(t, small())
+			var mend []func()
+			lose := func() {
+				for path, effect := range effects {
+					mend = append(mend, c.Break(s1test.Fault{Path: path, Effect: effect}))
+				}
+			}
+			lose()
+			first := c.mustSync(severities())
+			assert.Contains(t, strings.Join(first.Notices, "\n"), "View Risks (Applications page)")
+			assert.Empty(t, vulnerableTypes(c.graph()))
+			assert.Empty(t, c.mustSync(severities()).Notices, "it is said once")
+			for _, f := range mend {
+				f()
+			}
+			assert.Empty(t, c.mustSync(severities()).changes, "what comes first is a baseline")
+			full := vulnerableTypes(c.graph())
+			require.NotEmpty(t, full)
+			lose()
+			again := c.mustSync(severities())
+			assert.Contains(t, strings.Join(again.Notices, "\n"), "is kept as it was")
+			assert.Empty(t, again.changes)
+			assert.Equal(t, full, vulnerableTypes(c.graph()))
+		})
+	}
+}
+
+func TestAnEmptyListOfVulnerabilitiesIsNoLicenceWhereApplicationsHaveSome(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync(severities())
+	full := vulnerableTypes(c.graph())
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.EmptyList()})
+	c.mustSyncInPart(severities())
+	assert.Equal(t, full, vulnerableTypes(c.graph()), "the guard withholds it, as of any list that is empty at once")
+}
+
+func TestAFaultInTheListOfVulnerabilitiesNeitherDeletesNorTakesAway(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.pageSize = 20
+	c.mustSync(severities())
+	full := vulnerableTypes(c.graph())
+	for name, fault := range map[string]s1test.Fault{
+		"500 after some pages": {Path: risks, Effect: s1test.Status(500), After: 2},
+		"a list that ends":     {Path: risks, Effect: s1test.EndEarly()},
+	} {
+		mend := c.Break(fault)
+		assert.Empty(t, c.mustSyncInPart(severities()).changes, name)
+		assert.Equal(t, full, vulnerableTypes(c.graph()), name)
+		mend()
+	}
+}
+
+func TestAnotherSetOfSeveritiesIsABaselineAndKeepsWhatIsNoLongerAskedFor(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync(severities())
+	all := vulnerableTypes(c.graph())
+
+	narrower := c.mustSync(severities("critical", "high"))
+	assert.Empty(t, narrower.changes)
+	assert.Contains(t, strings.Join(narrower.Notices, "\n"), "is a baseline")
+	assert.Equal(t, all, vulnerableTypes(c.graph()))
+	assert.Positive(t, narrower.KeptOutside["sentinelone_vulnerability"])
+	assert.Contains(t, narrower.KeptOutsideSince, "sentinelone_vulnerability", "it is dated")
+	assert.Empty(t, c.mustSync(severities("critical", "high")).changes)
+	assert.Equal(t, all, vulnerableTypes(c.graph()))
+
+	c.acceptOutOfScope()
+	c.mustSync(severities("critical", "high"))
+	assert.Equal(t, vulnerableTypes(c.clean(severities("critical", "high"))), vulnerableTypes(c.graph()))
+
+	wider := c.mustSync(severities())
+	assert.Empty(t, wider.changes)
+	assert.Equal(t, all, vulnerableTypes(c.graph()))
+}
+
+func TestVulnerabilitiesGoWithTheirApplicationsAndDevices(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Seed: 1, Sites: 3, Groups: 6, Agents: 200, ApplicationsPerAgent: 3})
+	c.mustSync(severities())
+	c.SetDay(1)
+	result := c.mustSync(severities())
+	assert.Equal(t, c.clean(severities()), c.graph())
+	gone := map[string]bool{}
+	for _, change := range result.changes {
+		gone[string(change.Op)+" "+change.Type.Name] = true
+	}
+	assert.True(t, gone["deleted sentinelone_device_has_vulnerability"], gone)
+}
+
+func TestAnAccountWithoutTheModuleTakesNothingFromTheOthers(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Seed: 1, Accounts: 2, Sites: 4, Groups: 8, Agents: 60, ApplicationsPerAgent: 3})
+	refused := func(r request) bool { return r.URL.Query().Get("accountIds") == c.AccountID(1) }
+	mend := c.Break(s1test.Fault{Path: risks, Effect: s1test.Refused(""), Match: refused})
+	c.mustSync(severities())
+	one := vulnerableTypes(c.graph())
+	require.NotEmpty(t, one)
+	c.mustSync(severities())
+	assert.Equal(t, one, vulnerableTypes(c.graph()))
+	mend()
+	c.mustSync(severities())
+	both := vulnerableTypes(c.graph())
+	assert.Greater(t, len(both), len(one))
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.Refused(""), Match: refused})
+	c.mustSyncInPart(severities())
+	assert.Equal(t, both, vulnerableTypes(c.graph()), "what was known of the account is kept")
+}
+
+func TestVulnerabilitiesAreReadWithoutTheirApplications(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	without := func(o *connector.Options) { o.Config.Applications = "off" }
+	c.mustSync(severities(), without)
+	g := c.graph()
+	assert.NotEmpty(t, ofType(g, "sentinelone_device_has_vulnerability"))
+	assert.Empty(t, ofType(g, "sentinelone_application_has_vulnerability"))
+	c.SetDay(1)
+	changed := map[string]bool{}
+	for _, change := range c.mustSync(severities(), without).changes {
+		changed[change.Type.Name] = true
+	}
+	assert.True(t, changed["sentinelone_device_has_vulnerability"], "differences are changes: %v", changed)
+}

@@ -1,0 +1,253 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sourcegraph/conc/pool"
+
+	"s1graph/entities"
+	"s1graph/graph"
+	"s1graph/model"
+	"s1graph/relationships"
+	"s1graph/s1"
+)
+
+var riskList = List{Path: s1.Risks.Path, Scope: byGroup, OfOne: true, Optional: true, Permission: "View Risks (Applications page)"}
+
+var vulnerabilities = Step{
+	ID:        "vulnerabilities",
+	Name:      "Vulnerabilities",
+	DependsOn: []string{"agents", "applications"},
+	Every:     24 * time.Hour,
+
+	GoesWithout: "applications",
+
+	Lists: []List{riskList},
+	Types: []*model.Description{
+		entities.Vulnerability.Description(),
+		relationships.DeviceHasVulnerability.Description(),
+		relationships.ApplicationHasVulnerability.Description(),
+	},
+	Run: func(ctx context.Context, in *Input, out *Emitter) error {
+		if err := in.completeApplications(ctx); err != nil {
+			return err
+		}
+		f := &riskFolder{in: in, out: out, described: make(map[variant]described), related: make(map[[2]string]bool), devices: make(map[string]*graph.Record)}
+		err := collectRisks(ctx, in, out, f)
+		return errors.Join(err, f.flush()) // the rest of what was read, where not all was
+	},
+}
+
+// collectRisks reads the list, one account, site or group in a question.
+func collectRisks(ctx context.Context, in *Input, out *Emitter, f *riskFolder) error {
+	const atOnce = 4 // the limit of the rate is the list's, however many ask
+	var mu sync.Mutex
+	var rows int64
+	var unavailable []error
+	questions := in.questionsOfOne()
+	chains := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithFirstError()
+	for _, question := range questions {
+		chains.Go(func(ctx context.Context) error {
+			l := f.list(question)
+			err := l.collect(ctx, in, out)
+			mu.Lock()
+			defer mu.Unlock()
+			rows += l.distinct(out)
+			if _, isUnavailable := errors.AsType[*unavailableError](err); isUnavailable {
+				unavailable = append(unavailable, fmt.Errorf("%s: %w", question.Encode(), err))
+				return in.unlessKnown(ctx, question, err)
+			}
+			return err
+		})
+	}
+	err := chains.Wait()
+	switch {
+	case len(unavailable) == len(questions):
+		return &unavailableError{unavailable[0]}
+	case err != nil:
+		return err
+	case rows == 0:
+		return emptyOrUnavailable(ctx, in, questions)
+	case len(unavailable) > 0:
+		out.note(fmt.Sprintf("Vulnerabilities: %d of %d questions were refused, of which nothing is known: %v", len(unavailable), len(questions), unavailable[0]))
+	}
+	return nil
+}
+
+// emptyOrUnavailable decides on a list without a row, which consoles without the license show too: whoever has the module
+// has risky applications, unless there is no vulnerability at all.
+func emptyOrUnavailable(ctx context.Context, in *Input, questions []url.Values) error {
+	for _, question := range questions {
+		n, err := countOrAny(ctx, in, s1.RiskyApplications, question)
+		if n > 0 || err != nil && !CannotBeHad(err) {
+			return err
+		}
+	}
+	return &unavailableError{fmt.Errorf("%s is empty, and so is %s", s1.Risks.Path, s1.RiskyApplications.Path)}
+}
+
+// unlessKnown is err, with which a question was refused while others are answered, unless the last graph has no
+// vulnerability of the devices that it is about: then nothing is lost.
+func (in *Input) unlessKnown(ctx context.Context, question url.Values, err error) error {
+	asked := make(map[string]bool) // devices
+	in.lookups.mu.RLock()
+	for _, ref := range in.lookups.agents {
+		if ref.isIn(question) {
+			asked[ref.device] = true
+		}
+	}
+	in.lookups.mu.RUnlock()
+	for key, failed := range graph.Keys(ctx, in.Last, relationships.DeviceHasVulnerability.GraphType().Name) {
+		if failed != nil {
+			return failed
+		}
+		if device, _, _ := graph.RelationshipEnds(key); asked[device] {
+			return fmt.Errorf("%s: %v; nothing was deleted", question.Encode(), err) // not as unavailable
+		}
+	}
+	return nil
+}
+
+// isIn says whether an agent is where a question asks, as far as is known: one of the last graph is everywhere.
+func (r agentRef) isIn(question url.Values) bool {
+	for parameter, id := range map[string]string{byGroup.Account: r.account, byGroup.Site: r.site, byGroup.Group: r.group} {
+		if asked := question.Get(parameter); asked != "" && id != "" && id != asked {
+			return false
+		}
+	}
+	return true
+}
+
+// questionsOfOne are filters for one account, site or group each, that together ask for all that this run sees.
+func (in *Input) questionsOfOne() []url.Values {
+	if queries := in.Scope.queriesOfOne(riskList.Scope); len(queries[0]) > 0 {
+		return queries
+	}
+	in.lookups.mu.RLock()
+	defer in.lookups.mu.RUnlock()
+	parameter, ids := byGroup.Account, slices.Sorted(maps.Values(in.lookups.accountOfSite))
+	switch {
+	case in.Scope.ofGroups:
+		parameter, ids = byGroup.Group, in.Scope.Groups
+	case in.AccountsOfSites || in.User.IsOfSites():
+		parameter, ids = byGroup.Site, slices.Sorted(maps.Keys(in.lookups.accountOfSite))
+	case len(in.lookups.listedAccounts) > 0:
+		ids = slices.Sorted(maps.Keys(in.lookups.listedAccounts))
+	}
+	var queries []url.Values
+	for _, id := range slices.Compact(ids) {
+		if id != "" {
+			queries = append(queries, url.Values{parameter: {id}})
+		}
+	}
+	if len(queries) == 0 {
+		return []url.Values{{}}
+	}
+	return queries
+}
+
+// riskFolder puts rows together before they are sorted, as there are many times more of them than there are vulnerabilities
+// and edges. It is safe for concurrent use.
+type riskFolder struct {
+	in  *Input
+	out *Emitter
+
+	mu        sync.Mutex
+	described map[variant]described    // what a row said last of a vulnerability
+	related   map[[2]string]bool       // keys of applications and vulnerabilities
+	devices   map[string]*graph.Record // edges of devices, by key
+}
+
+// variant is a vulnerability as rows differ in it from device to device.
+type variant struct {
+	key, severity string
+	open          bool
+}
+
+// described is what a row says of its vulnerability besides.
+type described struct {
+	score, baseScore, riskScore, nvdVersion, version, maturity, remediation string
+	published                                                               s1.Time
+}
+
+// mostFolded is how many edges of devices are held: those of a device are near each other in the list. What is put together
+// too late for that is put together by the sorter.
+const mostFolded = 1 << 15
+
+func (f *riskFolder) list(question url.Values) *list[s1.Risk] {
+	filters := maps.Clone(question)
+	if len(f.in.Severities) > 0 {
+		filters.Set("severities", strings.ToUpper(strings.Join(f.in.Severities, ",")))
+	}
+	return &list[s1.Risk]{
+		List:     List{Path: riskList.Path, Optional: true, Permission: riskList.Permission}, // filters has the scope
+		endpoint: s1.Risks,
+		name:     "?" + filters.Encode(),
+		filters:  filters,
+		id:       func(row *s1.Risk) string { return row.ID },
+		fold:     f.add,
+	}
+}
+
+// add takes a row. One of an agent that is gone, decommissioned or out of scope makes nothing, and neither does one that does not say of
+// which vulnerability it is.
+func (f *riskFolder) add(row *s1.Risk) error {
+	device, vulnerability := f.in.lookups.protectedDevice(row.EndpointID), entities.VulnerabilityKey(row)
+	if device == "" || strings.TrimSpace(row.CVEID) == "" {
+		return nil
+	}
+	application := f.in.lookups.application(entities.RiskyApplication(row))
+	facts := described{row.NVDBaseScore, row.BaseScore, row.RiskScore, row.NVDCVSSVersion, row.CVSSVersion, row.ExploitCodeMaturity, row.RemediationLevel, row.PublishedDate}
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if which := (variant{vulnerability, row.Severity, entities.IsOpen(row)}); f.described[which] != facts {
+		f.described[which] = facts
+		if err := f.emit(entities.Vulnerability.Entity(row)); err != nil {
+			return err
+		}
+	}
+	if which := [2]string{application, vulnerability}; application != "" && !f.related[which] {
+		f.related[which] = true
+		if err := f.emit(relationships.ApplicationHasVulnerability.Between(application, vulnerability, row)); err != nil {
+			return err
+		}
+	}
+	edge := relationships.DeviceHasVulnerability.Between(device, vulnerability, row)
+	if known := f.devices[edge.Key]; known != nil {
+		known.Combine(&edge)
+		return nil
+	}
+	f.devices[edge.Key] = &edge
+	if len(f.devices) < mostFolded {
+		return nil
+	}
+	return f.release()
+}
+
+func (f *riskFolder) flush() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.release()
+}
+
+func (f *riskFolder) release() error {
+	for _, edge := range f.devices {
+		if err := f.emit(*edge); err != nil {
+			return err
+		}
+	}
+	clear(f.devices)
+	return nil
+}
+
+// emit hands on a record that stands for many rows: without an ID, no row supersedes it.
+func (f *riskFolder) emit(record graph.Record) error { return f.out.Row(riskList.Path, "", 0, record) }
