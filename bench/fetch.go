@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 
 	"s1graph/s1/s1test"
@@ -17,7 +18,8 @@ const both = "true,false"
 
 // fetchAll asks a console for all the bytes that a run reads, in a chain for each site as a run does it, and throws them away: what
 // no run can be faster than. It says how many bytes they were, in how many pages.
-func fetchAll(console string, tenant *s1test.Server) (read, pages int64, err error) {
+func fetchAll(console string, b *bench) (read, pages int64, err error) {
+	tenant := b.console()
 	most := []string{"1000"}
 	type chain struct {
 		path  string
@@ -26,9 +28,15 @@ func fetchAll(console string, tenant *s1test.Server) (read, pages int64, err err
 	chains := []chain{{"/accounts", url.Values{}}, {"/sites", url.Values{}}, {"/groups", url.Values{}}, {"/threats", url.Values{"limit": most}}}
 	for site := range tenant.Tenant().Sites {
 		id := []string{tenant.SiteID(site)}
+		ofDevices := chain{"/installed-applications", url.Values{"siteIds": id, "limit": most, "agentIsDecommissioned": {both}}}
+		if b.severities != "" {
+			ofDevices = chain{"/application-management/risks", url.Values{"siteIds": id, "limit": most}}
+		}
+		if b.severities == criticalAndHigh {
+			ofDevices.query.Set("severities", strings.ToUpper(b.severities))
+		}
 		chains = append(chains,
-			chain{"/agents", url.Values{"siteIds": id, "limit": most, "isDecommissioned": {both}, "isUninstalled": {both}}},
-			chain{"/installed-applications", url.Values{"siteIds": id, "limit": most, "agentIsDecommissioned": {both}}})
+			chain{"/agents", url.Values{"siteIds": id, "limit": most, "isDecommissioned": {both}, "isUninstalled": {both}}}, ofDevices)
 	}
 	waiting := make(chan chain, len(chains))
 	for _, c := range chains {

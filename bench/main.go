@@ -33,14 +33,37 @@ type bench struct {
 	tenant  s1test.Tenant
 	latency time.Duration
 	rounds  int
+
+	// severities are those of which vulnerabilities are read, in place of applications; none where "".
+	severities string
 }
 
 var benches = []bench{
-	{"10k agents x 60 applications", s1test.Large(10_000, 60), 0, 5},
-	{"100 ms a request: 10k agents x 60 applications", s1test.Large(10_000, 60), 100 * time.Millisecond, 1},
-	{"1k agents x 60 applications", s1test.Large(1000, 60), 0, 5},
-	{"100k agents", s1test.Large(100_000, 0), 0, 1},
-	{"100k agents x 100 applications", s1test.Large(100_000, 100), 0, 1},
+	{"10k agents x 60 applications", s1test.Large(10_000, 60), 0, 5, ""},
+	{"100 ms a request: 10k agents x 60 applications", s1test.Large(10_000, 60), 100 * time.Millisecond, 1, ""},
+	{"1k agents x 60 applications", s1test.Large(1000, 60), 0, 5, ""},
+	{"100k agents", s1test.Large(100_000, 0), 0, 1, ""},
+	{"100k agents x 100 applications", s1test.Large(100_000, 100), 0, 1, ""},
+	{"10k agents x 140 vulnerabilities", vulnerable(10_000), 0, 1, criticalAndHigh},
+	{"100k agents x 140 vulnerabilities, critical and high", vulnerable(100_000), 0, 1, criticalAndHigh},
+	{"100k agents x 140 vulnerabilities, all", vulnerable(100_000), 0, 1, "all"},
+}
+
+const criticalAndHigh = "critical,high"
+
+// vulnerable is a tenant with about 140 rows of vulnerabilities for each agent, half of them critical or high.
+func vulnerable(agents int) s1test.Tenant {
+	tenant := s1test.Large(agents, 60)
+	tenant.Vulnerabilities = 7
+	return tenant
+}
+
+// flags are those of run. Without the limit that s1graph keeps to by itself the list of vulnerabilities is read as fast as it can.
+func (b *bench) flags() []string {
+	if b.severities == "" {
+		return []string{"--vulnerabilities-severities", "off"}
+	}
+	return []string{"--vulnerabilities-severities", b.severities, "--skip", "applications", "--rate-limits=/application-management/risks=10000"}
 }
 
 func (b *bench) console() *s1test.Server {
@@ -74,7 +97,7 @@ func run(args []string) error {
 	case len(args) == 2 && args[0] == "serve":
 		return serve(args[1])
 	case len(args) == 3 && args[0] == "fetch":
-		read, pages, err := fetchAll(args[2], named(args[1]).console())
+		read, pages, err := fetchAll(args[2], named(args[1]))
 		fmt.Printf("%d MB in %d pages", read/1e6, pages)
 		return err
 	}
@@ -91,7 +114,7 @@ func run(args []string) error {
 	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"case", "run", "seconds", "from", "to", "to the fetch", "CPU s", "to the fetch's", "peak MiB", "records", "records/s", "requests"})
+	t.AppendHeader(table.Row{"case", "run", "seconds", "from", "to", "to the fetch", "CPU s", "to the fetch's", "peak MiB", "disk MiB", "records", "records/s", "requests"})
 	for _, b := range benches {
 		if len(args) > 0 && !slices.ContainsFunc(args, func(name string) bool { return strings.HasPrefix(b.name, name) }) {
 			continue
@@ -127,7 +150,7 @@ type measures struct {
 
 type measure struct {
 	seconds, cpu      float64
-	peakMiB           int64
+	peakMiB, diskMiB  int64
 	records, requests int64
 }
 
@@ -157,18 +180,18 @@ func (b *bench) measure(program, dir string) (measured []measures, err error) {
 	note := func(i int, name string, m measure, err error) error {
 		measured[i].name = name
 		measured[i].rounds = append(measured[i].rounds, m)
-		fmt.Fprintf(os.Stderr, "%s, %s: %.2f s, %.2f s of CPU, %d MiB\n", b.name, name, m.seconds, m.cpu, m.peakMiB)
+		fmt.Fprintf(os.Stderr, "%s, %s: %.2f s, %.2f s of CPU, %d MiB, on the disk %d MiB\n", b.name, name, m.seconds, m.cpu, m.peakMiB, m.diskMiB)
 		return err
 	}
 	for range b.rounds {
-		m, _, err := timed(exec.Command(os.Args[0], "fetch", b.name, address))
+		m, _, err := timed(exec.Command(os.Args[0], "fetch", b.name, address), dir)
 		if err := note(0, "bare fetch", m, err); err != nil {
 			return nil, err
 		}
 		for i, r := range runs {
-			cmd := exec.Command(program, append([]string{"run", "--json", "--url", address, "--dir", dir}, r.flags...)...)
+			cmd := exec.Command(program, append([]string{"run", "--json", "--url", address, "--dir", dir}, slices.Concat(b.flags(), r.flags)...)...)
 			cmd.Env = append(os.Environ(), "SENTINELONE_TOKEN="+s1test.DefaultToken, "S1GRAPH_EVERY="+r.every)
-			m, out, err := timed(cmd)
+			m, out, err := timed(cmd, dir)
 			if err == nil {
 				err = m.readSummary(out)
 			}
@@ -183,12 +206,16 @@ func (b *bench) measure(program, dir string) (measured []measures, err error) {
 	return measured, nil
 }
 
-// timed runs a process to its end.
-func timed(cmd *exec.Cmd) (measure, []byte, error) {
+// timed runs a process to its end. dir is the folder that it writes to.
+func timed(cmd *exec.Cmd, dir string) (measure, []byte, error) {
 	cmd.Stderr = os.Stderr
+	ended, disk := make(chan struct{}), make(chan int64)
+	go func() { disk <- peakOf(dir, ended) }()
 	started := time.Now()
 	out, err := cmd.Output()
 	m := measure{seconds: time.Since(started).Seconds()}
+	close(ended)
+	m.diskMiB = <-disk >> 20
 	if cmd.ProcessState != nil {
 		m.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 		m.peakMiB = cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss / 1024
@@ -216,12 +243,13 @@ func appendRows(t table.Writer, name string, measured []measures) {
 		_, cpu, _ := spread(of.rounds, func(_ int, m measure) float64 { return m.cpu })
 		least, seconds, most := spread(of.rounds, func(_ int, m measure) float64 { return m.seconds })
 		_, _, peak := spread(of.rounds, func(_ int, m measure) float64 { return float64(m.peakMiB) })
+		_, _, disk := spread(of.rounds, func(_ int, m measure) float64 { return float64(m.diskMiB) })
 		_, toFetch, _ := spread(of.rounds, func(n int, m measure) float64 { return m.seconds / fetched[n].seconds })
 		_, cpuToFetch, _ := spread(of.rounds, func(n int, m measure) float64 { return m.cpu / fetched[n].cpu })
-		row := table.Row{name, of.name, fmt.Sprintf("%.2f", seconds), fmt.Sprintf("%.2f", least), fmt.Sprintf("%.2f", most), "", fmt.Sprintf("%.2f", cpu), "", peak, "", "", ""}
+		row := table.Row{name, of.name, fmt.Sprintf("%.2f", seconds), fmt.Sprintf("%.2f", least), fmt.Sprintf("%.2f", most), "", fmt.Sprintf("%.2f", cpu), "", peak, disk, "", "", ""}
 		if i > 0 {
 			row[5], row[7] = fmt.Sprintf("%.1f", toFetch), fmt.Sprintf("%.1f", cpuToFetch)
-			row[9], row[10], row[11] = of.rounds[0].records, int64(float64(of.rounds[0].records)/seconds), of.rounds[0].requests
+			row[10], row[11], row[12] = of.rounds[0].records, int64(float64(of.rounds[0].records)/seconds), of.rounds[0].requests
 		}
 		t.AppendRow(row)
 	}
@@ -236,4 +264,31 @@ func spread(rounds []measure, of func(round int, m measure) float64) (least, med
 	slices.Sort(values)
 	last := len(values) - 1
 	return values[0], (values[last/2] + values[(last+1)/2]) / 2, values[last]
+}
+
+// peakOf is how many bytes the files of a folder took at most, looked at each second until a channel is closed. One file
+// under two names counts once.
+func peakOf(dir string, ended <-chan struct{}) (most int64) {
+	for tick := time.Tick(time.Second); ; {
+		var bytes int64
+		seen := map[uint64]bool{}
+		_ = filepath.WalkDir(dir, func(_ string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() { // files come and go meanwhile
+				return nil
+			}
+			if info, err := entry.Info(); err == nil {
+				if inode := info.Sys().(*syscall.Stat_t).Ino; !seen[inode] {
+					seen[inode] = true
+					bytes += info.Size()
+				}
+			}
+			return nil
+		})
+		most = max(most, bytes)
+		select {
+		case <-ended:
+			return most
+		case <-tick:
+		}
+	}
 }

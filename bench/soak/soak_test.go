@@ -124,6 +124,7 @@ func newSoak(t *testing.T, days int, seed uint64) *soak {
 	interval, err := config.ParseSchedule(every.String())
 	require.NoError(t, err)
 	c := config.Default()
+	c.Vulnerabilities = []string{"off"}
 	c.Instance, c.URL, c.Dir, c.Interval = "soak", web.URL, filepath.Join(s.disk.Dir, "soak"), interval
 	c.Token = config.NewSecret(s1test.DefaultToken)
 	protected := true
