@@ -5,6 +5,7 @@ import (
 	"html"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -290,4 +291,43 @@ func TestVulnerabilitiesAreReadWithoutTheirApplications(t *testing.T) {
 		changed[change.Type.Name] = true
 	}
 	assert.True(t, changed["sentinelone_device_has_vulnerability"], "differences are changes: %v", changed)
+}
+
+// withoutCVEs gives a few vulnerabilities IDs that are of no catalog of CVEs.
+func (c *console) withoutCVEs() {
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.Rewrite(func(row map[string]any) {
+		if id := text(row, "cveId"); strings.HasSuffix(id, "4") || strings.HasSuffix(id, "7") {
+			row["cveId"] = "SNYK-" + id[len("CVE-"):]
+		}
+	})})
+}
+
+// Neo4j cannot hold null, which the graph has for the CVE of such a vulnerability.
+func TestVulnerabilitiesWithoutACVEAreNoDifferenceInNeo4j(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	c := newConsole(t, little())
+	c.withoutCVEs()
+	c.mustSync(severities(), d.write)
+	before := c.graph()
+	strange := 0
+	for key, v := range of(t, before, "sentinelone_vulnerability") {
+		if cve, isThere := v["cveId"]; strings.Contains(key, "SNYK") {
+			strange++
+			assert.True(t, isThere && cve == nil, "%s: %v", key, cve)
+			assert.NotContains(t, v, "webLink")
+		}
+	}
+	require.Positive(t, strange)
+	d.assertHolds(t, c.dir)
+	assert.Zero(t, c.mustSync(severities(), d.write).Stores[0].Rows, "unchanged")
+	assert.Zero(t, c.mustSync(severities(), d.write, func(o *connector.Options) { o.Verify = true }).Stores[0].Rows, "verified")
+
+	require.NoError(t, os.RemoveAll(c.dir))
+	adopted := c.mustSync(severities("off"), d.write)
+	assert.Contains(t, strings.Join(adopted.Notices, "\n"), "it was read back as the last graph")
+	assert.NotContains(t, strings.Join(adopted.Notices, "\n"), "somebody edited")
+	assertSame(t, vulnerableTypes(before), vulnerableTypes(c.graph()))
+	assert.Zero(t, c.mustSync(severities(), d.write).Stores[0].Rows)
+	assertSame(t, before, c.graph())
 }

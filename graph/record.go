@@ -27,6 +27,10 @@ type Type struct {
 	// asset. They are written, but a difference in them alone is a touch and no change. Sorted.
 	Volatile []string `json:"volatile,omitzero"`
 
+	// Nulls names the properties that are null where they are unknown. A store that cannot hold null knows by it what a record
+	// without such a property has. Sorted.
+	Nulls []string `json:"nulls,omitzero"`
+
 	// Schema changes when the mapping changes. A type whose Schema is not the last run's is a baseline:
 	// written, and without change events.
 	Schema string `json:"schema"`

@@ -194,7 +194,7 @@ func (ps Properties[T]) Describe() []PropertyDescription {
 	return described
 }
 
-// Complete fills in those fields of t that follow from the properties: Volatile, Combine and Schema.
+// Complete fills in those fields of t that follow from the properties: Volatile, Nulls, Combine and Schema.
 // The schema changes with the type's name and class, with revision, and with the names, kinds,
 // volatility and combination of the properties, but not with their documentation.
 func (ps Properties[T]) Complete(t *graph.Type, revision int) {
@@ -203,6 +203,9 @@ func (ps Properties[T]) Complete(t *graph.Type, revision int) {
 		p := &ps[i].PropertyDescription
 		if p.Volatile != "" {
 			t.Volatile = append(t.Volatile, p.Name)
+		}
+		if ps[i].unknown.Equal(graph.Null()) {
+			t.Nulls = append(t.Nulls, p.Name)
 		}
 		if combine := ps[i].combine; combine != nil {
 			if t.Combine == nil {

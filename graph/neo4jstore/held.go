@@ -250,6 +250,11 @@ func (t *heldType) encode(key string, properties map[string]any) graph.Encoded {
 		}
 	}
 	slices.SortFunc(r.Properties, func(a, b graph.Property) int { return cmp.Compare(a.Name, b.Name) })
+	for _, name := range t.Nulls {
+		if properties != nil && r.Get(name).IsAbsent() { // Neo4j holds no null
+			r.Set(name, graph.Null())
+		}
+	}
 	return graph.Encode(&r)
 }
 
