@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox", "harmless"},
 	"alerts/delivery":  {"config", "alerts/outbox", "pause", "harmless"},
 	"alerts/outbox":    {"pause"},
-	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "pause"},
+	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "pause", "state"},
 	"state":            {"graph/jsonstore", "alerts/outbox", "pause"},
 	"poll":             {"state", "s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps", "overview"},

@@ -70,7 +70,7 @@ func (r *run) commitAdopted(ctx context.Context, store *neo4jstore.Store, is sta
 	summary.Notices = r.adoptionNotices(written, is.Adopted)
 	r.summary.Notices = append(r.summary.Notices, summary.Notices...)
 	summary.FinishedAt = r.clock().UTC()
-	if err := commit(draft, summary, nil, is); err != nil {
+	if err := r.commitWith(ctx, draft, summary, is); err != nil {
 		return errors.Join(err, draft.Abort())
 	}
 	r.o.Logger.Info("graph read back from neo4j", "run", draft.ID(), "adopted", is.Adopted)

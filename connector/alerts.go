@@ -167,9 +167,9 @@ func (e *evaluator) complain(ctx context.Context, err error) {
 }
 
 // tellFailure lets the rules on runs evaluate a run that committed nothing. What was interrupted did not fail, and
-// neither did what another process keeps from running.
+// neither did what another process or another worker keeps from running.
 func (r *run) tellFailure(ctx context.Context, err error) {
-	if r.o.Alerts == nil || r.o.DryRun || !r.folderIsOurs || ctx.Err() != nil || IsLocked(err) {
+	if r.o.Alerts == nil || r.o.DryRun || !r.folderIsOurs || ctx.Err() != nil || IsLocked(err) || IsFenced(err) {
 		return
 	}
 	if err := r.o.Alerts.Failed(ctx, reportOf(&r.summary)); err != nil {

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,9 +38,9 @@ func (r *run) claimFolder() error {
 	return err
 }
 
-func (r *run) openStore() (err error) {
-	r.store, err = jsonstore.Open(r.config.Dir, jsonstore.Options{Instance: r.config.Instance, Clock: r.clock})
-	return refusalOf(err)
+func (r *run) openStore(ctx context.Context) (err error) {
+	r.store, err = jsonstore.Open(r.config.Dir, jsonstore.Options{Instance: r.config.Instance, Clock: r.clock, Prepare: r.prepare(ctx)})
+	return ofReplica(refusalOf(err))
 }
 
 // Where a graph comes from. A graph of the one is never brought to the state of the other.

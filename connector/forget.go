@@ -84,7 +84,7 @@ func (r *run) forget(ctx context.Context, names []string) error {
 	if err := r.claimFolder(); err != nil {
 		return err
 	}
-	if err := r.openStore(); err != nil {
+	if err := r.openStore(ctx); err != nil {
 		return err
 	}
 	defer r.store.Close()
@@ -92,7 +92,7 @@ func (r *run) forget(ctx context.Context, names []string) error {
 	if err != nil || len(goes) == 0 {
 		return err
 	}
-	if r.last, err = openLast(ctx, r.store); err != nil {
+	if r.last, err = openLast(ctx, r.store, r.mend); err != nil {
 		return err
 	}
 	if len(r.last.damaged) > 0 || r.store.Recovered() != "" {
@@ -114,10 +114,11 @@ func (r *run) forget(ctx context.Context, names []string) error {
 	if err := r.copyWithout(ctx, draft, goes); err != nil {
 		return errors.Join(err, draft.Abort())
 	}
-	if err := r.commit(draft); err != nil {
+	if err := r.commit(ctx, draft); err != nil {
 		return err
 	}
 	r.apply(ctx, r.store.Last())
+	r.settle(ctx)
 	return nil // runs are removed by the next one, which knows who needs them
 }
 

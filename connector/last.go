@@ -30,7 +30,8 @@ type lastRun struct {
 var _ graph.Snapshot = (*lastRun)(nil)
 
 // openLast checks the last run file by file, and salvages what is damaged.
-func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
+// mend puts in place what it can of that before, and says what is left.
+func openLast(ctx context.Context, store *jsonstore.Store, mend func(context.Context, *jsonstore.Run, map[string]error) map[string]error) (*lastRun, error) {
 	l := &lastRun{
 		run: store.Last(), byName: make(map[string]*graph.Type),
 		baseline: make(map[string]bool), retagged: make(map[string]bool), narrowed: make(map[string]bool),
@@ -49,7 +50,7 @@ func openLast(ctx context.Context, store *jsonstore.Store) (*lastRun, error) {
 	for _, t := range manifest.Types {
 		l.byName[t.Name] = t
 	}
-	l.damaged = l.run.Verify(ctx)
+	l.damaged = mend(ctx, l.run, l.run.Verify(ctx))
 	if err := context.Cause(ctx); err != nil || len(l.damaged) == 0 {
 		return l, err
 	}

@@ -12,6 +12,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/s1"
+	bucket "s1graph/state"
 	"s1graph/steps"
 )
 
@@ -35,6 +36,9 @@ type Options struct {
 	// Alerts evaluates the runs that are committed, and those that fail; nil: nobody is told of anything. What it queues
 	// is delivered by others.
 	Alerts *alerts.Engine
+
+	// Replica keeps what the directory holds in a bucket too; nil: this machine alone has it. A DryRun leaves it alone.
+	Replica *bucket.Replica
 
 	// Transport and Sleep are for tests: what carries the requests, and what waits between them (see
 	// s1.Config). nil: the usual ones.

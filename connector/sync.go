@@ -24,6 +24,7 @@ import (
 	"s1graph/reconcile"
 	"s1graph/s1"
 	"s1graph/s1/replay"
+	bucket "s1graph/state"
 	"s1graph/steps"
 )
 
@@ -68,6 +69,7 @@ type run struct {
 	folderIsOurs bool             // an alert may be queued in it
 	outside      reconcile.KeySet // entities that are out of scope
 	state        state
+	taken        bucket.Taken // what the bucket had; zero where there is none
 	results      []steps.Result
 	counted      map[string]int64 // figures of the overview that are found on the way, by name
 	resting      map[string]bool  // by step: it is not due, and left out
@@ -113,7 +115,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	defer r.client.Close()
-	if err := r.openStore(); err != nil {
+	if err := r.openStore(ctx); err != nil {
 		return err
 	}
 	defer r.store.Close()
@@ -138,7 +140,7 @@ func (r *run) do(ctx context.Context) error {
 		return errors.Join(err, draft.Abort())
 	}
 	over := pause.Tell(ctx, pause.Wait{What: "writing the graph"})
-	err = r.commit(draft)
+	err = r.commit(ctx, draft)
 	over()
 	if err != nil {
 		return err
@@ -146,13 +148,14 @@ func (r *run) do(ctx context.Context) error {
 	r.moveOn()
 	r.apply(ctx, r.store.Last())
 	r.prune()
+	r.settle(ctx)
 	return nil
 }
 
 // openLast opens the last committed run, and refuses to go on where it is of something else than this run reads.
 func (r *run) openLast(ctx context.Context) (err error) {
 	defer pause.Tell(ctx, pause.Wait{What: "reading the last run"})()
-	r.last, err = openLast(ctx, r.store)
+	r.last, err = openLast(ctx, r.store, r.mend)
 	if err != nil {
 		return err
 	}
@@ -259,20 +262,20 @@ func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorte
 }
 
 // commit makes the draft the current run.
-func (r *run) commit(draft *jsonstore.Draft) error {
+func (r *run) commit(ctx context.Context, draft *jsonstore.Draft) error {
 	r.summary.Run = draft.ID()
 	r.summary.FinishedAt = r.clock().UTC()
-	if err := commit(draft, r.summary, r.results, r.state); err != nil {
-		return err
+	if err := r.commitWith(ctx, draft, r.summary, r.state); err != nil {
+		return ofReplica(err)
 	}
 	r.forgetAccepted()
 	r.record()
 	return nil
 }
 
-// commit commits a draft with its summary.json, and with what it leaves for the next run.
-func commit(draft *jsonstore.Draft, summary Summary, results []steps.Result, is state) error {
-	document, err := summaryFile(summary, results)
+// commitWith commits a draft with its summary.json, and with what it leaves for the next run.
+func (r *run) commitWith(ctx context.Context, draft *jsonstore.Draft, summary Summary, is state) error {
+	document, err := summaryFile(summary, r.results)
 	if err != nil {
 		return err
 	}
@@ -280,5 +283,5 @@ func commit(draft *jsonstore.Draft, summary Summary, results []steps.Result, is 
 	if err != nil {
 		return err
 	}
-	return draft.Commit(jsonstore.CommitInfo{State: kept, Summary: document})
+	return draft.Commit(jsonstore.CommitInfo{State: kept, Summary: document, Publish: r.publish(ctx)})
 }
