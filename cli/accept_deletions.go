@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/harmless"
+	"s1graph/state"
 )
 
 func (c *commands) acceptDeletions() *cli.Command {
@@ -36,7 +38,7 @@ at once.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "out-of-scope", Usage: "what is kept because it is out of scope, in place of what the guard withheld", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
-		}, settingFlags(config.Graph, config.Logging)...),
+		}, settingFlags(config.Graph, config.Fleet, config.Logging)...),
 		Action: c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
 			return c.accept(ctx, settings, ctx.Bool("out-of-scope"))
 		}),
@@ -83,11 +85,27 @@ func (c *commands) accept(ctx *cli.Context, settings *config.Config, outOfScope 
 	if err := c.confirm(ctx, "Are they really gone? Type yes to let the next run delete them:", "yes", "accepted"); err != nil {
 		return err
 	}
-	if err := connector.AcceptDeletions(settings, withheld, outOfScope); err != nil {
+	if err := c.acceptWith(ctx, settings, withheld, outOfScope); err != nil {
 		return err
 	}
 	c.out.sentence("Accepted for %s. The next run that reads these lists whole deletes what is still missing of these %d, and what was derived from that alone. It evaluates whatever else is gone as ever.", harmless.Text(settings.Instance), numberOf(kept))
 	return c.out.flush()
+}
+
+// acceptWith leaves what is accepted in the folder, or in the bucket, where whoever has the instance finds it.
+func (c *commands) acceptWith(ctx *cli.Context, settings *config.Config, withheld connector.Withheld, outOfScope bool) error {
+	b, err := c.bucket(ctx.Context, settings)
+	switch {
+	case err != nil:
+		return err
+	case b == nil:
+		return connector.AcceptDeletions(settings, withheld, outOfScope)
+	}
+	var keys bytes.Buffer
+	if err := connector.WriteAccepted(&keys, withheld, outOfScope); err != nil {
+		return err
+	}
+	return state.Accept(ctx.Context, b, settings.Instance, withheld.Run.Manifest().ID, outOfScope, &keys)
 }
 
 func numberOf(kept []connector.KeptType) (n int64) {

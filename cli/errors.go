@@ -17,6 +17,7 @@ import (
 	"s1graph/graph/neo4jstore"
 	"s1graph/harmless"
 	"s1graph/s1"
+	"s1graph/state"
 )
 
 // The exit codes. Of diff, different is 1 and a fault is 2, as diff(1) has it.
@@ -78,7 +79,7 @@ func (c *commands) tell(ctx context.Context, what string, err error) int {
 	switch {
 	case isEnding:
 		return end.code
-	case is[*connector.UsageError](err), is[*jsonstore.NewerError](err), connector.IsMisconfigured(err):
+	case is[*connector.UsageError](err), is[*jsonstore.NewerError](err), is[*state.RefusedError](err), errors.Is(err, state.ErrOverwrites), connector.IsMisconfigured(err):
 		return misused
 	}
 	return failed
@@ -117,10 +118,14 @@ func advice(err error) string {
 	api, ofAPI := errors.AsType[*s1.Error](err)
 	switch {
 	case is[*ending](err), is[*connector.UsageError](err), is[*neo4jstore.OpenError](err),
-		is[*neo4jstore.MarkerError](err), is[*connector.DeadlineError](err), is[*jsonstore.NewerError](err):
+		is[*neo4jstore.MarkerError](err), is[*connector.DeadlineError](err), is[*jsonstore.NewerError](err), is[*state.RefusedError](err), errors.Is(err, state.ErrOverwrites):
 		return ""
 	case ofAPI: // before what broke the connection
 		return adviceOn(api)
+	case errors.Is(err, state.ErrFenced):
+		return "run it on that machine, or again here once that one has ended"
+	case is[*state.AddressError](err):
+		return "check state, the network and the credentials, and run it again"
 	case is[*jsonstore.LockedError](err):
 		return "wait until that has ended, or give another --dir"
 	case is[*jsonstore.BlockedError](err):

@@ -8,6 +8,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/harmless"
+	"s1graph/state"
 )
 
 func (c *commands) forget() *cli.Command {
@@ -26,7 +27,7 @@ unless --yes is given. No change is reported, and no alert is sent; a type that 
 Neither the console nor its token is needed. Exit code 3: they are deleted, and Neo4j is behind.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask", DisableDefaultText: true},
-		}, settingFlags(config.Graph, config.Database, config.Sync, config.Logging)...),
+		}, settingFlags(config.Graph, config.Database, config.Sync, config.Fleet, config.Logging)...),
 		Action: func(ctx *cli.Context) error {
 			if !ctx.Args().Present() {
 				return misuse("forget needs the types that are to go, such as threat")
@@ -64,9 +65,15 @@ func (c *commands) forgetTypes(ctx *cli.Context, settings *config.Config, names 
 	if err := c.confirm(ctx, "This deletes them from the graph. Type yes to go on:", "yes", "deleted"); err != nil {
 		return err
 	}
-	summary, err := connector.Forget(ctx.Context, connector.Options{
-		Config: settings, Logger: c.logger(settings.Log), Progress: c.progress.step, Version: c.version(),
-	}, names)
+	o := connector.Options{Config: settings, Logger: c.logger(settings.Log), Progress: c.progress.step, Version: c.version()}
+	b, err := c.bucket(ctx.Context, settings)
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		o.Replica = state.Of(b, settings.Instance, settings.Worker, settings.Dir)
+	}
+	summary, err := connector.Forget(ctx.Context, o, names)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ instance has a good run, complete or partial, that is not older than three inter
 Deletions that the deletion guard withholds wait for s1graph accept-deletions.
 
 Exit code 0: it ended when it was told to; 1: it failed; 2: wrong usage or configuration, or polling is DISABLED.`,
-		Flags: settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Polling, config.Serving, config.Logging),
+		Flags: settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Polling, config.Serving, config.Fleet, config.Logging),
 		Action: func(ctx *cli.Context) error {
 			settings, err := config.LoadService(c.complete(ctx, config.Sources{}))
 			if err != nil {
@@ -57,7 +57,11 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 			log.Warn(warning, "instance", instance.Instance)
 		}
 	}
-	service, err := poll.New(poll.Config{Settings: settings, Version: c.version(), Logger: log, Progress: c.progress.of})
+	b, err := c.bucket(ctx, settings.Instances[0])
+	if err != nil {
+		return err
+	}
+	service, err := poll.New(poll.Config{Settings: settings, Bucket: b, Version: c.version(), Logger: log, Progress: c.progress.of})
 	if errors.Is(err, poll.ErrDisabled) {
 		return misuse("the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or run it by hand with s1graph run")
 	}

@@ -47,7 +47,7 @@ was committed; 2: wrong usage or configuration; 3: committed, but some of it is 
 			&cli.BoolFlag{Name: "due", Usage: "read only the steps that are due by their interval, as poll does", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "verify", Usage: "compare Neo4j with what it really holds, and heal it", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "allow-mass-delete", Usage: "delete what the deletion guard would withhold", DisableDefaultText: true},
-		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Logging)...),
+		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Fleet, config.Logging)...),
 		Action: c.sync,
 	}
 }
@@ -94,7 +94,11 @@ func (c *commands) sync(ctx *cli.Context) error {
 func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (connector.Summary, error) {
 	o.Progress, o.Logger = c.progress.step, c.logger(o.Config.Log)
 	c.warn(o.Config)
-	return syncAndTell(ctx.Context, o)
+	b, err := c.bucket(ctx.Context, o.Config)
+	if err != nil {
+		return connector.Summary{Instance: o.Config.Instance, Status: connector.Failed, Error: err.Error()}, err
+	}
+	return syncAndTell(ctx.Context, o, b)
 }
 
 // interrupted is the error of a run, which says so where it was interrupted.

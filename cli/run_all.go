@@ -29,6 +29,10 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 	if err != nil {
 		return err
 	}
+	b, err := c.bucket(ctx.Context, service.Instances[0])
+	if err != nil {
+		return err
+	}
 	log, limiters := c.logger(service.Instances[0].Log), poll.Limiters(service.Instances)
 	summaries := make([]connector.Summary, len(service.Instances))
 	for i, settings := range service.Instances {
@@ -39,7 +43,7 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 		o.Config, o.Limiter, o.Logger = settings, limiters[settings], log.With("instance", settings.Instance)
 		o.Progress = c.progress.of(settings.Instance)
 		c.warn(settings)
-		summary, err := syncAndTell(pause.Of(ctx.Context, settings.Instance), o)
+		summary, err := syncAndTell(pause.Of(ctx.Context, settings.Instance), o, b)
 		if err != nil {
 			summary.Instance, summary.Status = settings.Instance, connector.Failed
 			summary.Error = cmp.Or(summary.Error, oneLine(err))

@@ -13,6 +13,7 @@ import (
 	"s1graph/alerts"
 	"s1graph/config"
 	"s1graph/s1"
+	"s1graph/state"
 	"s1graph/steps"
 )
 
@@ -74,6 +75,7 @@ func (c *commands) complete(ctx *cli.Context, sources config.Sources) config.Sou
 	sources.NormalizeURL = s1.NormalizeURL
 	sources.Steps = stepIDs()
 	sources.CheckAlerts = alerts.Check
+	sources.CheckState = state.CheckAddress
 	sources.OffersAll = slices.ContainsFunc(ctx.Command.Flags, func(flag cli.Flag) bool { return flag.Names()[0] == "all" })
 	return sources
 }

@@ -9,10 +9,26 @@ import (
 	"s1graph/connector"
 	"s1graph/pause"
 	"s1graph/plural"
+	"s1graph/state"
 )
 
-// syncAndTell makes a run, and tells people of what it found, unless that is of a tenant of the past, or of none.
-func syncAndTell(ctx context.Context, o connector.Options) (connector.Summary, error) {
+// syncAndTell makes a run, and tells people of what it found, unless that is of a tenant of the past, or of none. What is to be
+// told, and was, goes into the bucket, if there is one.
+func syncAndTell(ctx context.Context, o connector.Options, b state.Bucket) (connector.Summary, error) {
+	if b == nil || o.DryRun {
+		return tell(ctx, o)
+	}
+	o.Replica = state.Of(b, o.Config.Instance, o.Config.Worker, o.Config.Dir)
+	summary, err := tell(ctx, o)
+	if ctx.Err() == nil && !is[*connector.UsageError](err) && !connector.IsLocked(err) && !connector.IsFenced(err) {
+		if err := o.Replica.Outbox(ctx); err != nil {
+			summary.Notices = append(summary.Notices, "The bucket lacks what became of alerts since the run, and the next run makes up for it: "+oneLine(err)+".")
+		}
+	}
+	return summary, err
+}
+
+func tell(ctx context.Context, o connector.Options) (connector.Summary, error) {
 	if o.DryRun || o.Replay != "" {
 		return connector.Sync(ctx, o)
 	}

@@ -58,6 +58,9 @@ type Config struct {
 	Proxy        Secret             // URL; it may hold a password
 	CAFile       string             // PEM certificates that are trusted beside the system's
 
+	State  string // address of the bucket that keeps what Dir holds too; empty: there is none
+	Worker string // what this machine is called there; set where State is
+
 	Log Log
 
 	// Warnings are sentences on what is odd but no fault.
@@ -147,6 +150,7 @@ type Sources struct {
 	// OffersAll says that the command has that flag, which is named where no instance is chosen.
 	All, OffersAll bool
 
+	CheckState   func(address string) error   // says what is wrong with the address of a bucket; nil: nobody looks
 	NormalizeURL func(string) (string, error) // brings the console's URL into its one form, or says what is wrong
 	Steps        []string                     // IDs of the steps that there are
 

@@ -157,7 +157,7 @@ func (d *document) readEntry(prefix string, name ast.MapKeyNode, value ast.Node)
 		return
 	}
 	switch {
-	case d.layer.name != "" && (setting.Group == Serving || setting.Group == Logging):
+	case d.layer.name != "" && (setting.Group == Serving || setting.Group == Fleet || setting.Group == Logging):
 		d.fault(d.place(name, key), "must stand at the top level: it is one for all instances")
 	case value.Type() == ast.NullType:
 	case readSection != nil:

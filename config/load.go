@@ -324,6 +324,17 @@ func (l *loader) checkRest() {
 			l.fault(l.places["every"], "%v", must(alternatives(l.sources.Steps), step))
 		}
 	}
+	if l.config.State != "" {
+		if l.sources.CheckState != nil {
+			if err := l.sources.CheckState(l.config.State); err != nil {
+				l.fault(l.places["state"], "%v", err)
+			}
+		}
+		if l.config.Worker == "" {
+			l.config.Worker, _ = os.Hostname()
+		}
+		l.config.Worker = cmp.Or(l.config.Worker, "localhost")
+	}
 	if l.config.TagAccountName && l.config.AccountName == "" {
 		l.fault(l.places["tagAccountName"], "must be left out, or accountName be set: there is no name to put on the entities")
 	}

@@ -18,6 +18,7 @@ const (
 	Database Group = "Neo4j"
 	Polling  Group = "Schedule" // of the service alone, for each instance
 	Serving  Group = "Service"  // of the service alone, for all instances
+	Fleet    Group = "Fleet"    // of several machines, for all instances
 	Logging  Group = "Logging"
 )
 
@@ -201,6 +202,13 @@ var settings = []Setting{
 		Doc:     "`NUMBER` of instances that run at once, at most",
 		Default: "4",
 		apply:   whole(1, func(d *draft) *int { return &d.atOnce })},
+
+	{Key: "state", Kind: Text, Group: Fleet,
+		Doc:   "`URL` of a bucket that keeps what the folders hold too: s3://BUCKET/PREFIX?endpoint=HOST&region=REGION or file:///PATH",
+		apply: text(func(d *draft) *string { return &d.State })},
+	{Key: "worker", Kind: Text, Group: Fleet,
+		Doc:   "`NAME` of this machine in the bucket; the host's name if none is given",
+		apply: text(func(d *draft) *string { return &d.Worker }, isInstance)},
 
 	{Key: "log.level", Kind: Text, Group: Logging,
 		Doc:   "least `LEVEL` that is logged: debug, info, warn or error; without it poll logs info, and other commands only what fails",

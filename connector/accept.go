@@ -110,11 +110,15 @@ func AcceptDeletions(c *config.Config, w Withheld, outOfScope bool) error {
 	if err != nil {
 		return err
 	}
-	keys := graph.Filter(keysOf(w.Run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope == outOfScope })
-	if err := errors.Join(reconcile.WriteKeys(f, keys), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(WriteAccepted(f, w, outOfScope), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("nothing was accepted; run the command again: %w", errors.Join(err, root.Remove(name+".new")))
 	}
 	return root.Rename(name+".new", name)
+}
+
+// WriteAccepted writes the keys that AcceptDeletions accepts.
+func WriteAccepted(to io.Writer, w Withheld, outOfScope bool) error {
+	return reconcile.WriteKeys(to, graph.Filter(keysOf(w.Run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope == outOfScope }))
 }
 
 // acceptance is what was accepted so far and neither let go nor found to be back.

@@ -33,7 +33,13 @@ func (i *instance) openAlerting() (alerting, error) {
 	}
 	deliverer, err := engine.Deliverer(delivery.Config{
 		Clock: i.service.Now, Rand: i.service.Rand, Wait: i.service.wait, Logger: i.log,
-		Observe: func(destination, rule, status string) { count(rule, destination, status) },
+		Observe: func(destination, rule, status string) {
+			count(rule, destination, status)
+			select {
+			case i.delivered <- struct{}{}:
+			default: // the bucket is to be told already
+			}
+		},
 	})
 	return alerting{engine, deliverer}, err
 }

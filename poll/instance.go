@@ -17,6 +17,7 @@ import (
 	"s1graph/graph"
 	"s1graph/pause"
 	"s1graph/s1"
+	"s1graph/state"
 )
 
 // verifyEvery is how often a store is compared with what it really holds; the last run says when that was, also one of a
@@ -33,6 +34,10 @@ type instance struct {
 	runNow   chan struct{} // holds a value where a run was asked for while none was under way
 	asked    bool          // the run that is to begin was asked for, and reads all
 	verified time.Time     // when the store was last compared whole
+
+	replica   *state.Replica // nil without a bucket
+	delivered chan struct{}  // holds a value where alerts were delivered since the bucket was told of it
+	lose      func(error)    // ends what is done as the one who has the instance
 
 	mu     sync.Mutex
 	status status
@@ -62,11 +67,15 @@ const (
 func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*instance, error) {
 	i := &instance{
 		service: s, settings: settings, limiter: limiter,
-		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1),
+		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1), delivered: make(chan struct{}, 1),
 		status: status{activity: waiting},
 	}
 	if err := connector.CheckFolder(settings); err != nil {
 		return nil, err
+	}
+	if s.Bucket != nil {
+		i.replica = state.Of(s.Bucket, settings.Instance, settings.Worker, settings.Dir)
+		i.replica.Clock = s.Now
 	}
 	var err error
 	if i.alerting, err = i.openAlerting(); err != nil {
@@ -87,8 +96,12 @@ func (i *instance) poll(ctx context.Context) {
 	for next := due; i.wait(ctx, next); {
 		started := i.service.Now()
 		ended := i.run(ctx)
-		if ended.how == interrupted {
+		switch ended.how {
+		case interrupted:
 			i.log.Info("run interrupted: nothing was committed")
+			return
+		case fenced:
+			i.lose(ended.err)
 			return
 		}
 		due = i.dueAfter(due, started)
@@ -208,6 +221,7 @@ const (
 	failed          // nothing was committed
 	locked          // another process runs the instance
 	interrupted     // since the service ends
+	fenced          // another worker has the instance
 )
 
 // run makes one run, as soon as fewer are under way than may be at once.
@@ -242,10 +256,15 @@ func (i *instance) run(ctx context.Context) ended {
 		e.how = interrupted
 	case connector.IsLocked(err):
 		e.how = locked
+	case connector.IsFenced(err):
+		e.how = fenced
 	case err != nil:
 		e.how = failed
 	}
 	i.note(e)
+	if i.replica != nil && (e.how == committed || e.how == failed || e.how == nothingDue) {
+		i.putOutbox(ctx) // and finds out whether another worker has the instance
+	}
 	i.change(func(s *status) { s.activity = waiting }) // from now on, who asks for a run gets another one
 	return e
 }
@@ -281,7 +300,7 @@ func (i *instance) sync(ctx context.Context, verify, due bool) (summary connecto
 	}()
 	observed := s1.WithObserver(pause.Of(ctx, i.settings.Instance), func(a s1.Attempt) { i.service.metrics.request(i.settings.Instance, a) })
 	return i.service.Sync(observed, connector.Options{
-		Config: i.settings, Due: due, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.engine,
+		Config: i.settings, Replica: i.replica, Due: due, Verify: verify, Unattended: true, Version: i.service.Version, Limiter: i.limiter, Alerts: i.alerting.engine,
 		Clock: i.service.Now, Logger: i.log, Progress: i.progress,
 	})
 }
@@ -322,7 +341,7 @@ func (i *instance) note(e ended) {
 		i.change(func(s *status) { s.failedInRow = 0 })
 	case locked:
 		i.skip(1)
-	case failed:
+	case failed, fenced:
 		i.service.metrics.run(e.summary)
 		i.change(func(s *status) { s.last, s.failedInRow = e.summary, s.failedInRow+1 })
 	case committed:

@@ -17,6 +17,7 @@ import (
 	"s1graph/config"
 	"s1graph/connector"
 	"s1graph/pause"
+	"s1graph/state"
 )
 
 // Config says what a Service does. Settings is required.
@@ -24,6 +25,9 @@ type Config struct {
 	Settings *config.Service
 	Version  string       // of s1graph
 	Logger   *slog.Logger // nil: discards
+
+	// Bucket keeps what the folders of the instances hold too; nil: this machine alone has it.
+	Bucket state.Bucket
 
 	// Sync makes one run; nil: connector.Sync. Where it panics, that is one failed run.
 	Sync func(context.Context, connector.Options) (connector.Summary, error)
@@ -107,10 +111,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	for _, i := range s.instances {
-		running.Go(func() { i.poll(ctx) })
-		if i.alerting.engine != nil {
-			running.Go(func() { i.deliver(ctx) })
-		}
+		running.Go(func() { i.serve(ctx) })
 	}
 	<-ctx.Done()
 	s.ending.Store(true)
