@@ -33,6 +33,19 @@ type Installation struct {
 	UpdatedAt   s1.Time
 }
 
+// Application is the part of i that the application itself is made of.
+func (i *Installation) Application() Installation {
+	return Installation{
+		Name:      i.Name,
+		Publisher: i.Publisher,
+		Version:   i.Version,
+		Type:      i.Type,
+		OSType:    i.OSType,
+		CPE:       i.CPE,
+		RiskLevel: i.RiskLevel,
+	}
+}
+
 // FromInstalled makes an Installation of a row of /installed-applications.
 func FromInstalled(row *s1.InstalledApplication) Installation {
 	return Installation{

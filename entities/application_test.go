@@ -34,3 +34,9 @@ func TestAnApplicationIsShownWithItsVersion(t *testing.T) {
 	r = entities.Application.Entity(&entities.Installation{})
 	assert.Equal(t, r.Key, r.Get("name").Text(), "one without a name has its key")
 }
+
+func TestAnApplicationIsMadeOfNothingThatDiffersBetweenItsInstallations(t *testing.T) {
+	for _, row := range append(awkwardInstallations(), populated[entities.Installation]()) {
+		assert.Equal(t, entities.Application.Entity(row), entities.Application.Entity(new(row.Application())))
+	}
+}

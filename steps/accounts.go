@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"s1graph/entities"
-	"s1graph/graph"
 	"s1graph/model"
 	"s1graph/s1"
 )
@@ -22,9 +21,10 @@ var accounts = Step{
 	Types: []*model.Description{entities.Account.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		l := *accountsList
-		l.records = func(row *s1.Account) []graph.Record {
+		l.records = func(row *s1.Account, to *made) error {
 			in.lookups.addAccount(row)
-			return []graph.Record{entities.Account.Entity(row)}
+			to.add(entities.Account.Entity(row))
+			return nil
 		}
 		err := l.collect(ctx, in, out)
 		if AreMadeOfSites(in.User, err) {
@@ -51,8 +51,9 @@ var sitesOfAccounts = &list[s1.Site]{
 	endpoint: s1.Sites,
 	id:       func(row *s1.Site) string { return row.ID },
 	updated:  func(row *s1.Site) s1.Time { return row.UpdatedAt },
-	records: func(row *s1.Site) []graph.Record {
-		return []graph.Record{entities.Account.Entity(&s1.Account{ID: row.AccountID, Name: row.AccountName})}
+	records: func(row *s1.Site, to *made) error {
+		to.add(entities.Account.Entity(&s1.Account{ID: row.AccountID, Name: row.AccountName}))
+		return nil
 	},
 }
 

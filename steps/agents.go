@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"s1graph/entities"
-	"s1graph/graph"
 	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
@@ -38,10 +37,11 @@ var agents = Step{
 			moved:    in.lookups.addMoved,
 			id:       func(row *s1.Agent) string { return row.ID },
 			updated:  func(row *s1.Agent) s1.Time { return row.UpdatedAt },
-			records: func(row *s1.Agent) []graph.Record {
+			records: func(row *s1.Agent, to *made) error {
 				entities.UnescapeNames(row)
 				in.lookups.addAgent(row)
-				return agentRecords(in.Client.Host(), row)
+				addAgentRecords(in.Client.Host(), row, to)
+				return nil
 			},
 		}
 		if err := l.collect(ctx, in, out); err != nil {
@@ -52,22 +52,21 @@ var agents = Step{
 	Seed: seedAgents,
 }
 
-// agentRecords are all that an agent's row says but for who owns the device: that is known when all
+// addAgentRecords adds all that an agent's row says but for who owns the device: that is known when all
 // agents of the device are. host is the console's.
-func agentRecords(host string, row *s1.Agent) []graph.Record {
+func addAgentRecords(host string, row *s1.Agent, to *made) {
 	key, device := entities.AgentKey(row.ID), entities.DeviceKey(row)
-	records := []graph.Record{
+	to.add(
 		entities.Agent.EntityOn(host, row),
 		entities.Device.Entity(row),
 		relationships.GroupHasAgent.Between(entities.GroupKey(row.GroupID), key, row),
-	}
+	)
 	if entities.IsProtecting(row) {
-		records = append(records, relationships.AgentProtectsDevice.Between(key, device, row))
+		to.add(relationships.AgentProtectsDevice.Between(key, device, row))
 	}
 	if entities.UserKey(row) != "" {
-		records = append(records, entities.User.Entity(row))
+		to.add(entities.User.Entity(row))
 	}
-	return records
 }
 
 func emitOwners(in *Input, out *Emitter) error {

@@ -13,6 +13,7 @@ import (
 
 	"s1graph/entities"
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 	"s1graph/model"
 	"s1graph/plural"
 	"s1graph/relationships"
@@ -61,18 +62,19 @@ var applications = Step{
 
 func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 	var given sync.Map // IDs of the agents that a row named
+	known := newApplicationTable()
 	l := &list[s1.InstalledApplication]{
 		List:     installedList,
 		endpoint: s1.InstalledApplications,
 		chains:   in.split,
 		id:       func(row *s1.InstalledApplication) string { return row.ID },
 		updated:  func(row *s1.InstalledApplication) s1.Time { return row.UpdatedAt },
-		records: func(row *s1.InstalledApplication) []graph.Record {
+		records: func(row *s1.InstalledApplication, to *made) error {
 			if _, found := given.Load(row.AgentID); !found {
 				given.Store(row.AgentID, nil)
 			}
 			installation := entities.FromInstalled(row)
-			return installationRecords(in, out, in.lookups.device(row.AgentID, row.AgentUUID), &installation)
+			return known.addRecords(in, out, in.lookups.device(row.AgentID, row.AgentUUID), &installation, to)
 		},
 	}
 	l.strays = func(ctx context.Context) error {
@@ -122,14 +124,64 @@ func (in *Input) withoutRows(ctx context.Context, given *sync.Map) (uuids []stri
 	return slices.Compact(uuids), err
 }
 
-func installationRecords(in *Input, out *Emitter, device string, installation *entities.Installation) []graph.Record {
-	application := entities.Application.Entity(installation)
-	in.lookups.addApplication(entities.InstalledAs(installation), application.Key)
+// applicationTable has the applications that rows gave rise to, so that one which many devices have is made once. It is safe for
+// concurrent use.
+type applicationTable struct {
+	mu    sync.RWMutex
+	known map[entities.Installation]knownApplication // by what entities.Installation.Application gives
+	bytes int                                        // a guess of what they take
+}
+
+type knownApplication struct {
+	key    string
+	shared sorter.Shared
+}
+
+// maxKnownBytes is what the applications may take that are known: some 50,000. Beyond it they are forgotten and made anew.
+const maxKnownBytes = 16 << 20
+
+func newApplicationTable() *applicationTable {
+	return &applicationTable{known: make(map[entities.Installation]knownApplication)}
+}
+
+// addRecords adds what an installation on the device of that key becomes.
+func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, installation *entities.Installation, to *made) error {
+	application, err := t.application(in, out, installation.Application())
+	if err != nil {
+		return err
+	}
+	to.shared = application.shared
 	if device == "" {
 		out.Dangling(relationships.DeviceHasApplication.GraphType())
-		return []graph.Record{application}
+		return nil
 	}
-	return []graph.Record{application, relationships.DeviceHasApplication.Between(device, application.Key, installation)}
+	to.add(relationships.DeviceHasApplication.Between(device, application.key, installation))
+	return nil
+}
+
+func (t *applicationTable) application(in *Input, out *Emitter, of entities.Installation) (knownApplication, error) {
+	t.mu.RLock()
+	known, found := t.known[of]
+	t.mu.RUnlock()
+	if found {
+		return known, nil
+	}
+	record := entities.Application.Entity(&of)
+	shared, err := out.share(record)
+	if err != nil {
+		return knownApplication{}, err
+	}
+	in.lookups.addApplication(entities.InstalledAs(&of), record.Key)
+	known = knownApplication{record.Key, shared}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bytes > maxKnownBytes {
+		clear(t.known)
+		t.bytes = 0
+	}
+	t.known[of] = known
+	t.bytes += 300 + len(of.Name) + len(of.Publisher) + len(of.Version) + len(of.CPE)
+	return known, nil
 }
 
 // findSource settles what auto means. It stays open where both sources are empty; once found, the

@@ -13,6 +13,7 @@ import (
 	"github.com/sourcegraph/conc/pool"
 
 	"s1graph/graph"
+	"s1graph/graph/sorter"
 	"s1graph/plural"
 	"s1graph/s1"
 )
@@ -42,9 +43,17 @@ type list[T any] struct {
 
 	id      func(*T) string
 	updated func(*T) s1.Time
-	records func(*T) []graph.Record
-	fold    func(*T) error // takes rows instead of records, where many rows make one record
+	records func(*T, *made) error // puts in what a row becomes; the error is out's
+	fold    func(*T) error        // takes rows instead of records, where many rows make one record
 }
+
+// made is what one row becomes.
+type made struct {
+	records []graph.Record
+	shared  sorter.Shared
+}
+
+func (m *made) add(records ...graph.Record) { m.records = append(m.records, records...) }
 
 // askAtOnce is how many IDs one question holds: 100 of 19 digits make a URL of 2 kB.
 const askAtOnce = 100
@@ -235,13 +244,15 @@ func (l *list[T]) readPages(ctx context.Context, in *Input, out *Emitter, filter
 
 func (l *list[T]) emit(out *Emitter, rows []T) error {
 	unreadable := 0
+	var of made
+	name := out.list(l.rows())
 	for i := range rows {
 		row := &rows[i]
 		if l.id(row) == "" {
 			unreadable++ // nothing can be said of a thing without an ID
 			continue
 		}
-		if err := l.take(out, row); err != nil {
+		if err := l.take(out, name, row, &of); err != nil {
 			return err
 		}
 		l.among.count(l.id(row))
@@ -251,12 +262,17 @@ func (l *list[T]) emit(out *Emitter, rows []T) error {
 	return nil
 }
 
-func (l *list[T]) take(out *Emitter, row *T) error {
+// take hands on what a row becomes, by way of memory that is used again for the next one. name is the sorter's of the list.
+func (l *list[T]) take(out *Emitter, name string, row *T, to *made) error {
 	if l.fold != nil {
-		out.count(l.rows(), l.id(row))
+		out.sorter.Count(name, l.id(row))
 		return l.fold(row)
 	}
-	return out.Row(l.rows(), l.id(row), l.updated(row), l.records(row)...)
+	to.records, to.shared = to.records[:0], sorter.Shared{}
+	if err := l.records(row, to); err != nil {
+		return err
+	}
+	return out.add(sorter.Row{List: name, ID: l.id(row), Updated: int64(l.updated(row)), Records: to.records, Shared: to.shared})
 }
 
 func (l *list[T]) title() string { return l.Path + l.name }

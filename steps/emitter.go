@@ -49,6 +49,34 @@ func (e *buildError) Unwrap() error { return e.err }
 // Row takes the records that one row of a list gave rise to. Where a list has several rows of one ID,
 // because the tenant moved while it was read, the last updated one counts.
 func (e *Emitter) Row(list, id string, updated s1.Time, records ...graph.Record) error {
+	return e.add(sorter.Row{List: e.list(list), ID: id, Updated: int64(updated), Records: records})
+}
+
+func (e *Emitter) add(row sorter.Row) error {
+	if err := e.prepare(row.Records); err != nil {
+		return err
+	}
+	if err := e.sorter.Add(row); err != nil {
+		return &buildError{fmt.Errorf("step %s: %w", e.step.ID, err)}
+	}
+	return nil
+}
+
+// share takes a record to which many rows give rise.
+func (e *Emitter) share(record graph.Record) (sorter.Shared, error) {
+	one := []graph.Record{record}
+	if err := e.prepare(one); err != nil {
+		return sorter.Shared{}, err
+	}
+	shared, err := e.sorter.Share(one[0])
+	if err != nil {
+		return shared, &buildError{fmt.Errorf("step %s: %w", e.step.ID, err)}
+	}
+	return shared, nil
+}
+
+// prepare refuses what the step did not declare, and puts the tags on entities.
+func (e *Emitter) prepare(records []graph.Record) error {
 	for i := range records {
 		r := &records[i]
 		if !e.declared[r.Type.Name] {
@@ -60,14 +88,8 @@ func (e *Emitter) Row(list, id string, updated s1.Time, records ...graph.Record)
 			}
 		}
 	}
-	if err := e.sorter.Add(sorter.Row{List: e.list(list), ID: id, Updated: int64(updated), Records: records}); err != nil {
-		return &buildError{fmt.Errorf("step %s: row %s of %s: %w", e.step.ID, id, list, err)}
-	}
 	return nil
 }
-
-// count notes the ID of a row that is put together with others.
-func (e *Emitter) count(list, id string) { e.sorter.Count(e.list(list), id) }
 
 // distinct is how many rows of different IDs there were of the list so far, and seen whether one was.
 func (e *Emitter) distinct(list string) int64 { return e.sorter.Distinct(e.list(list)) }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"s1graph/entities"
-	"s1graph/graph"
 	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
@@ -30,19 +29,17 @@ var groups = Step{
 			whole:    func(rows int64) { in.listed.groupRows = rows },
 			id:       func(row *s1.Group) string { return row.ID },
 			updated:  func(row *s1.Group) s1.Time { return row.UpdatedAt },
-			records: func(row *s1.Group) []graph.Record {
+			records: func(row *s1.Group, to *made) error {
 				in.lookups.addGroup(row)
 				key := entities.GroupKey(row.ID)
-				records := []graph.Record{
-					entities.Group.Entity(row),
-					relationships.SiteHasGroup.Between(entities.SiteKey(row.SiteID), key, row),
-				}
+				to.add(entities.Group.Entity(row), relationships.SiteHasGroup.Between(entities.SiteKey(row.SiteID), key, row))
 				account := in.accountOf(row.SiteID)
 				if account == "" {
 					out.Dangling(relationships.AccountHasGroup.GraphType())
-					return records
+					return nil
 				}
-				return append(records, relationships.AccountHasGroup.Between(entities.AccountKey(account), key, row))
+				to.add(relationships.AccountHasGroup.Between(entities.AccountKey(account), key, row))
+				return nil
 			},
 		}
 		err := l.collect(ctx, in, out)

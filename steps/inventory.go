@@ -13,7 +13,6 @@ import (
 	"github.com/sourcegraph/conc/pool"
 
 	"s1graph/entities"
-	"s1graph/graph"
 	"s1graph/plural"
 	"s1graph/s1"
 )
@@ -22,8 +21,9 @@ import (
 // or group in a question, so that several are asked for one after another.
 func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
 	var bad badItems
+	known := newApplicationTable()
 	for i, filters := range in.Scope.queriesOfOne(inventoryList.Scope) {
-		err := collectInventoryOf(ctx, in, out, filters, &bad)
+		err := collectInventoryOf(ctx, in, out, known, filters, &bad)
 		if unavailable, ok := errors.AsType[*unavailableError](err); ok && i > 0 { // what was read before is there
 			return unavailable.err
 		}
@@ -36,7 +36,7 @@ func collectInventory(ctx context.Context, in *Input, out *Emitter) error {
 
 // collectInventoryOf reads the applications under some filters. The console allows three questions for an application a
 // second, so a handful at once is plenty.
-func collectInventoryOf(ctx context.Context, in *Input, out *Emitter, filters url.Values, bad *badItems) error {
+func collectInventoryOf(ctx context.Context, in *Input, out *Emitter, known *applicationTable, filters url.Values, bad *badItems) error {
 	const atOnce = 4
 	lists := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithCancelOnError().WithFirstError()
 	apps := &list[s1.InventoryApplication]{
@@ -51,10 +51,10 @@ func collectInventoryOf(ctx context.Context, in *Input, out *Emitter, filters ur
 			return row.ApplicationName + "\x00" + row.ApplicationVendor
 		},
 		updated: func(*s1.InventoryApplication) s1.Time { return 0 },
-		records: func(row *s1.InventoryApplication) []graph.Record {
+		records: func(row *s1.InventoryApplication, _ *made) error {
 			app := *row
 			lists.Go(func(ctx context.Context) error {
-				err := collectEndpoints(ctx, in, out, &app, filters)
+				err := collectEndpoints(ctx, in, out, known, &app, filters)
 				if pointless(ctx, err) != nil {
 					return err
 				}
@@ -68,7 +68,7 @@ func collectInventoryOf(ctx context.Context, in *Input, out *Emitter, filters ur
 }
 
 // collectEndpoints reads which agents have one application of the inventory.
-func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.InventoryApplication, filters url.Values) error {
+func collectEndpoints(ctx context.Context, in *Input, out *Emitter, known *applicationTable, app *s1.InventoryApplication, filters url.Values) error {
 	name := "?" + filters.Encode() + "\x00" + app.ApplicationName + "\x00" + app.ApplicationVendor
 	endpoints := &list[s1.InventoryEndpoint]{
 		List:     List{Path: s1.InventoryEndpoints.Path},
@@ -87,9 +87,9 @@ func collectEndpoints(ctx context.Context, in *Input, out *Emitter, app *s1.Inve
 			return id + name
 		},
 		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
-		records: func(row *s1.InventoryEndpoint) []graph.Record {
+		records: func(row *s1.InventoryEndpoint, to *made) error {
 			installation := entities.FromInventory(app, row)
-			return installationRecords(in, out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation)
+			return known.addRecords(in, out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation, to)
 		},
 	}
 	err := endpoints.collect(ctx, in, out)

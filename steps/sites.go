@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"s1graph/entities"
-	"s1graph/graph"
 	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
@@ -23,12 +22,10 @@ var sites = Step{
 	Types:     []*model.Description{entities.Site.Description(), relationships.AccountHasSite.Description()},
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		l := *sitesList
-		l.records = func(row *s1.Site) []graph.Record {
+		l.records = func(row *s1.Site, to *made) error {
 			in.lookups.addSite(row)
-			return []graph.Record{
-				entities.Site.Entity(row),
-				relationships.AccountHasSite.Between(entities.AccountKey(row.AccountID), entities.SiteKey(row.ID), row),
-			}
+			to.add(entities.Site.Entity(row), relationships.AccountHasSite.Between(entities.AccountKey(row.AccountID), entities.SiteKey(row.ID), row))
+			return nil
 		}
 		l.whole = func(rows int64) { in.listed.siteRows = rows }
 		err := l.collect(ctx, in, out)

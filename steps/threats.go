@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"s1graph/entities"
-	"s1graph/graph"
 	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
@@ -36,8 +35,8 @@ var threats = Step{
 				}
 				return row.ThreatInfo.UpdatedAt
 			},
-			records: func(row *s1.Threat) []graph.Record {
-				records := []graph.Record{entities.Threat.EntityOn(in.Client.Host(), row)}
+			records: func(row *s1.Threat, to *made) error {
+				to.add(entities.Threat.EntityOn(in.Client.Host(), row))
 				id, uuid := entities.AgentOfThreat(row)
 				if id == "" {
 					id = in.lookups.agentWith(uuid)
@@ -45,10 +44,10 @@ var threats = Step{
 				if in.lookups.device(id, "") == "" {
 					strange.add(row, id == "")
 				}
-				if id == "" {
-					return records
+				if id != "" {
+					to.add(relationships.AgentHasThreat.Between(entities.AgentKey(id), entities.ThreatKey(row.ID), row))
 				}
-				return append(records, relationships.AgentHasThreat.Between(entities.AgentKey(id), entities.ThreatKey(row.ID), row))
+				return nil
 			},
 		}
 		if err := l.collect(ctx, in, out); err != nil {

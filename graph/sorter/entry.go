@@ -114,15 +114,16 @@ func (e *entry) clone(memory *[]byte) entry {
 	return c
 }
 
-// rowHeader is what decides between rows with one ID.
+// rowHeader is what decides between rows with one ID, and which shared record a row gave rise to.
 type rowHeader struct {
 	id      uint64
 	updated int64
 	content [12]byte
 	list    uint32
+	shared  uint64 // as in Shared; 0: none
 }
 
-const rowHeaderSize = 32
+const rowHeaderSize = 40
 
 func parseRowHeader(b []byte) rowHeader {
 	return rowHeader{
@@ -130,5 +131,6 @@ func parseRowHeader(b []byte) rowHeader {
 		updated: int64(binary.LittleEndian.Uint64(b[8:])),
 		content: [12]byte(b[16:28]),
 		list:    binary.LittleEndian.Uint32(b[28:]),
+		shared:  binary.LittleEndian.Uint64(b[32:]),
 	}
 }

@@ -50,6 +50,13 @@ type Row struct {
 	Updated int64
 
 	Records []graph.Record
+	Shared  Shared // a record more that it gave rise to, as others did; the zero Shared is none
+}
+
+// Shared stands for a record that a Sorter was given once for all the rows that give rise to it.
+type Shared struct {
+	row     uint64 // number of the row in whose place it stands, and 1
+	content [12]byte
 }
 
 // Sorter turns rows that come in any order, and from many goroutines, into the records of a snapshot in
@@ -111,54 +118,70 @@ func New(c Config) (*Sorter, error) {
 // Add takes a row. Its records are encoded at once and not kept, so the caller may use them again. After
 // an error of the disk every further Add gives the same error.
 func (s *Sorter) Add(row Row) error {
+	_, err := s.add(&row)
+	return err
+}
+
+// Share takes a record to which many rows give rise, so that it need not come with each of them: they name it as their
+// Shared. It is left out where all of them are. One may be shared twice.
+func (s *Sorter) Share(r graph.Record) (Shared, error) {
+	return s.add(&Row{Records: []graph.Record{r}})
+}
+
+func (s *Sorter) add(row *Row) (Shared, error) {
 	encoded := scratches.Get().(*scratch)
 	defer scratches.Put(encoded)
-	if err := encoded.encode(s, &row); err != nil {
-		return fmt.Errorf("row %s of %s: %w", row.ID, row.List, err)
+	if err := encoded.encode(s, row); err != nil {
+		if row.ID != "" {
+			err = fmt.Errorf("row %s of %s: %w", row.ID, row.List, err)
+		}
+		return Shared{}, err
 	}
-	h := rowHeader{updated: row.Updated, content: encoded.content}
+	h := rowHeader{updated: row.Updated, content: encoded.content, shared: row.Shared.row}
 	var l *list
 	if row.ID != "" {
 		l = s.list(row.List)
 		h.list, h.id = l.number, s.rowNumber(row.ID)
 	}
 
-	full, err := s.take(encoded, h)
+	number, full, err := s.take(encoded, h)
 	if err != nil {
-		return err
+		return Shared{}, err
 	}
 	if l != nil {
 		l.ids.add(h.id)
 	}
-	if full == nil {
-		return nil
+	if full != nil {
+		err = s.spillOut(full)
 	}
-	return s.spillOut(full)
+	return Shared{number + 1, h.content}, err
 }
 
 // Count notes the ID of a row of which nothing is kept: Distinct and Seen know of it.
 func (s *Sorter) Count(list, id string) { s.list(list).ids.add(s.rowNumber(id)) }
 
-// take puts an encoded row into the batch that is being filled, and gives that back once it is full. Where no batch
-// is free it waits with s.mu held: the others have to wait for one all the same, and who spills does not need it.
-func (s *Sorter) take(encoded *scratch, h rowHeader) (full *batch, err error) {
+// take puts an encoded row into the batch that is being filled, and gives that back once it is full. It says which number
+// the row has. Where no batch is free it waits with s.mu held: the others have to wait for one all the same, and who spills
+// does not need it.
+func (s *Sorter) take(encoded *scratch, h rowHeader) (number uint64, full *batch, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
-		return nil, s.err
+		return 0, nil, s.err
 	}
 	if s.sealed {
-		return nil, errors.New("sorter: a row was added after the reading began")
+		return 0, nil, errors.New("sorter: a row was added after the reading began")
 	}
 	if s.filling == nil {
 		s.filling = <-s.free
 	}
-	s.filling.add(encoded, h, s.rows, s.limit)
+	number = s.rows
+	s.filling.add(encoded, h, number, s.limit)
 	s.rows++
 	if s.filling.size() >= s.limit {
 		full, s.filling = s.filling, nil
 	}
-	return full, nil
+	return number, full, nil
 }
 
 // spillOut writes a full batch to the disk and frees it, in the goroutine of the Add that filled it.
@@ -278,6 +301,9 @@ func (s *scratch) encode(sorter *Sorter, row *Row) error {
 		s.hash = append(s.hash, full[:]...)
 		s.hash = binary.BigEndian.AppendUint64(s.hash, uint64(r.Rank))
 		s.hash = append(s.hash, r.Tie...)
+	}
+	if row.Shared != (Shared{}) {
+		s.hash = append(s.hash, row.Shared.content[:]...)
 	}
 	sum := sha256.Sum256(s.hash)
 	copy(s.content[:], sum[:])

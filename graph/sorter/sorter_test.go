@@ -352,3 +352,51 @@ func TestRowsOfMoreListsThanTwoBytesCanNumberStayApart(t *testing.T) {
 	got := built(t, b, sorter.Row{List: repeated, ID: "1", Updated: 1, Records: []graph.Record{entity(groups, repeated)}})
 	assert.Equal(t, lists, len(got)) // Len would print them all
 }
+
+// sharing adds rows of which each gives rise to a group too: once for all of them where shared, else with each.
+func sharing(t testing.TB, b *sorter.Sorter, rows []sorter.Row, groupOf func(sorter.Row) graph.Record, shared bool) []string {
+	t.Helper()
+	known := map[string]sorter.Shared{}
+	for _, row := range rows {
+		group := groupOf(row)
+		if !shared {
+			row.Records = append(slices.Clone(row.Records), group)
+			require.NoError(t, b.Add(row))
+			continue
+		}
+		if _, found := known[group.Key]; !found {
+			var err error
+			known[group.Key], err = b.Share(group)
+			require.NoError(t, err)
+		}
+		row.Shared = known[group.Key]
+		require.NoError(t, b.Add(row))
+	}
+	return lines(t, b)
+}
+
+func TestASharedRecordIsAsIfEachOfItsRowsHadIt(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var rows []sorter.Row
+	for i := range 1000 { // many come twice, and some groups are those of superseded rows alone
+		rows = append(rows, agentRow(strconv.Itoa(random.IntN(400)), "10", "100", int64(i)))
+	}
+	random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	groupOf := func(row sorter.Row) graph.Record { return entity(groups, strconv.FormatInt(row.Updated/3, 10)) }
+	want := sharing(t, newSorter(t, 0), rows, groupOf, false)
+	all := map[string]bool{}
+	for _, row := range rows {
+		all[groupOf(row).Key] = true
+	}
+	require.Less(t, strings.Count(strings.Join(want, "\n"), `"_type":"`+groups.Name+`"`), len(all), "some go with their rows")
+	for _, memory := range []int{0, 100_000, 1} {
+		assert.Equal(t, want, sharing(t, newSorter(t, memory), rows, groupOf, true), "with %d bytes of memory", memory)
+	}
+}
+
+func TestASharedRecordThatCannotBeTakenIsRefused(t *testing.T) {
+	b := newSorter(t, 0)
+	_, err := b.Share(graph.Record{Type: groups, Key: "short"})
+	assert.ErrorContains(t, err, "where 10 to 256 are allowed")
+	assert.Empty(t, lines(t, b))
+}

@@ -189,6 +189,7 @@ func (b *batch) writeRows(w *countingWriter) {
 		binary.LittleEndian.PutUint64(buf[8:], uint64(h.updated))
 		copy(buf[16:28], h.content[:])
 		binary.LittleEndian.PutUint32(buf[28:], h.list)
+		binary.LittleEndian.PutUint64(buf[32:], h.shared)
 		w.write(buf[:])
 	}
 }

@@ -47,7 +47,7 @@ func (s *Sorter) findSuperseded() error {
 		return nil
 	}
 	s.superseded = newBitset(s.rows)
-	return s.eachRow(func(number uint64, h rowHeader) {
+	err := s.eachRow(func(number uint64, h rowHeader) {
 		i, found := slices.BinarySearch(repeated[h.list], h.id)
 		if !found {
 			return
@@ -63,6 +63,28 @@ func (s *Sorter) findSuperseded() error {
 		}
 		*w = best{h, number, true}
 	})
+	if err != nil {
+		return err
+	}
+	return s.findUnshared()
+}
+
+// findUnshared adds those shared records to s.superseded of which all rows are.
+func (s *Sorter) findUnshared() error {
+	live, gone := newBitset(s.rows), newBitset(s.rows)
+	err := s.eachRow(func(number uint64, h rowHeader) {
+		switch {
+		case h.shared == 0:
+		case s.superseded.has(number):
+			gone.set(h.shared - 1)
+		default:
+			live.set(h.shared - 1)
+		}
+	})
+	for i := range s.superseded {
+		s.superseded[i] |= gone[i] &^ live[i]
+	}
+	return err
 }
 
 func (s *Sorter) eachRow(visit func(number uint64, h rowHeader)) error {
