@@ -1,15 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/urfave/cli/v2"
 
 	"s1graph/config"
@@ -30,8 +26,8 @@ and how many there are, as {"totalItems":N}:
 
     s1graph api agents --query isActive=true --query countOnly=true
 
-Only GET requests are sent, and only to paths below the API's own. Registration tokens, license keys,
-passphrases and API tokens are printed as ***.`,
+Only GET requests are sent, and only to paths below the API's own. What lets somebody in is printed as ***: fields
+whose names say that they hold a token, passphrase, password, secret or key, and tokens and private keys under other names.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "query", Usage: "filter as `NAME=VALUE`; may be given several times"},
 			limitFlag("objects", "all"),
@@ -94,7 +90,7 @@ func (c *commands) readAPI(ctx *cli.Context, settings *config.Config, query url.
 		if err != nil {
 			return err
 		}
-		if row, err = hideSecrets(row); err != nil {
+		if row, err = hideSecrets(path, row); err != nil {
 			return err
 		}
 		if err := c.out.jsonText(row); err != nil {
@@ -105,36 +101,4 @@ func (c *commands) readAPI(ctx *cli.Context, settings *config.Config, query url.
 		}
 	}
 	return c.out.flush()
-}
-
-// secretFields are the fields, in lower case, whose texts let somebody in. The first two are in the API
-// document, the others in answers that it does not describe.
-var secretFields = []string{"registrationtoken", "licensekey", "passphrase", "apitoken", "uninstallpassword", "password"}
-
-// hideSecrets puts *** in the place of secrets, wherever they are in a row, and the row on one line.
-func hideSecrets(row jsontext.Value) (jsontext.Value, error) {
-	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-	var hidden bytes.Buffer
-	d := jsontext.NewDecoder(bytes.NewReader(row), lenient...)
-	e := jsontext.NewEncoder(&hidden, append(lenient, jsontext.Multiline(false))...)
-	for {
-		token, err := d.ReadToken()
-		if errors.Is(err, io.EOF) {
-			return bytes.TrimSpace(hidden.Bytes()), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		kind, length := d.StackIndex(d.StackDepth())
-		isName := kind == '{' && length%2 == 1 && token.Kind() == '"'
-		isSecret := isName && slices.Contains(secretFields, strings.ToLower(token.String()))
-		if err := e.WriteToken(token); err != nil {
-			return nil, err
-		}
-		if isSecret && d.PeekKind() == '"' {
-			if err := errors.Join(d.SkipValue(), e.WriteToken(jsontext.String("***"))); err != nil {
-				return nil, err
-			}
-		}
-	}
 }

@@ -89,3 +89,28 @@ func TestAPILogsItsRequestsAtDebug(t *testing.T) {
 	require.Zero(t, got.code, got.stderr)
 	assert.Regexp(t, `^time=\S+ level=DEBUG msg=request method=GET path=/agents page=1 status=200 duration=\S+ try=1\n$`, got.stderr)
 }
+
+func TestAPIMasksSecretsWhereverTheyStandAndWhateverTheyAre(t *testing.T) {
+	server, with := console(t, s1test.Tenant{})
+	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+	for name, of := range map[string]struct{ path, answer, want string }{
+		"a text":                     {"users", `{"apiToken":"SECRET"}`, `{"apiToken":"***"}`},
+		"a number":                   {"agents/passphrases", `{"passphrase":4711}`, `{"passphrase":"***"}`},
+		"a list":                     {"agents/passphrases", `{"passphrases":["SECRET",["SECRET"]]}`, `{"passphrases":"***"}`},
+		"an object":                  {"settings/smtp", `{"password":{"plain":"SECRET"}}`, `{"password":"***"}`},
+		"deep in others":             {"activities", `{"data":[{"more":{"tokens":[{"x":"SECRET"}],"n":1}}]}`, `{"data":[{"more":{"tokens":"***","n":1}}]}`},
+		"token by itself":            {"sites/1/token", `{"token":"SECRET"}`, `{"token":"***"}`},
+		"with underscores":           {"settings/sso", `{"client_secret":"SECRET","PRIVATE_KEY":"SECRET","uninstall-password":"SECRET"}`, `{"client_secret":"***","PRIVATE_KEY":"***","uninstall-password":"***"}`},
+		"with capitals":              {"settings/x", `{"APIToken":"SECRET","licenseKey":"SECRET","LICENSEKEY":"SECRET","apiKey":"SECRET","registrationTOKEN":"SECRET"}`, `{"APIToken":"***","licenseKey":"***","LICENSEKEY":"***","apiKey":"***","registrationTOKEN":"***"}`},
+		"other names":                {"settings/y", `{"secretAccessKey":"SECRET","passwordHash":"SECRET","tokenValue":"SECRET","clientCredentials":"SECRET","passwd":"SECRET","recoveryCode":"a","passcode":"SECRET","token2":"SECRET"}`, `{"secretAccessKey":"***","passwordHash":"***","tokenValue":"***","clientCredentials":"***","passwd":"***","recoveryCode":"a","passcode":"***","token2":"***"}`},
+		"a row that is a text":       {"sites/1/token", `"SECRET"`, `"***"`},
+		"a token under another name": {"activities", `{"text":"key ` + jwt + ` was made","site":"eyJ1cmwiOiAiaHR0cHM6Ly9hY21lLmV4YW1wbGUifQ=="}`, `{"text":"key *** was made","site":"***"}`},
+		"a key in PEM":               {"settings/z", `{"idp":"-----BEGIN RSA PRIVATE KEY-----\nSECRET\n-----END RSA PRIVATE KEY-----"}`, `{"idp":"***"}`},
+		"what is none": {"users", `{"canGenerateApiToken":true,"apiTokenExpiresAt":"2027-01-01","tokenType":"api","key":"tag","registryKeyPath":"a","passwordChangedAt":null,"token":null,"publicKey":"x","monkey":"y","hotkeys":[1],"name":"ey J"}`,
+			`{"canGenerateApiToken":true,"apiTokenExpiresAt":"2027-01-01","tokenType":"api","key":"tag","registryKeyPath":"a","passwordChangedAt":null,"token":null,"publicKey":"x","monkey":"y","hotkeys":[1],"name":"ey J"}`},
+	} {
+		mend := server.Break(s1test.Fault{Path: "/" + of.path, Effect: s1test.StatusWith(200, nil, `{"data":`+of.answer+`}`)})
+		assert.Equal(t, outcome{0, of.want + "\n", ""}, with.s1graph(t, "api", of.path), name)
+		mend()
+	}
+}
