@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -255,6 +256,17 @@ func TestTheWarningsOfAServiceAreToldOnce(t *testing.T) {
 	assert.Len(t, service.Instances[0].Warnings, 1)
 	assert.Contains(t, service.Instances[0].Warnings[0], "write isActive")
 	assert.Empty(t, service.Instances[1].Warnings)
+}
+
+func TestTheServiceKnowsByWhichNamesItIsCalled(t *testing.T) {
+	folder(t, map[string]string{"s1graph.yaml": "hosts: [s1graph, s1graph.monitoring.svc]"})
+	service, err := config.LoadService(sources(nil))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"s1graph", "s1graph.monitoring.svc"}, service.Hosts)
+	for _, host := range []string{"s1graph:8338", "*.example", "http://s1graph", "s1graph."} {
+		folder(t, map[string]string{"s1graph.yaml": "hosts: [" + strconv.Quote(host) + "]"})
+		assert.Contains(t, strings.Join(serviceFaults(t, sources(nil)), ""), "hosts: must be names of hosts without a port, such as s1graph.example, not", host)
+	}
 }
 
 func TestTheServiceListensWhereItIsTold(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 type Service struct {
 	Instances []*Config // sorted by Instance, of which each is called otherwise and has a Dir of its own; their Log is one
 	Listen    string    // HOST:PORT of its HTTP server, or off
+	Hosts     []string  // names that its server answers to, beside IP addresses, localhost and that in Listen
 	AtOnce    int       // so many instances run at once, at most; 1 at least
 }
 
@@ -21,7 +22,7 @@ func LoadService(s Sources) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := &Service{Listen: loaded[0].config.listen, AtOnce: loaded[0].config.atOnce}
+	service := &Service{Listen: loaded[0].config.listen, Hosts: loaded[0].config.hosts, AtOnce: loaded[0].config.atOnce}
 	for _, l := range loaded {
 		service.Instances = append(service.Instances, &l.config.Config)
 	}

@@ -43,6 +43,7 @@ type Setting struct {
 type draft struct {
 	Config
 	listen string
+	hosts  []string
 	atOnce int
 }
 
@@ -198,6 +199,9 @@ var settings = []Setting{
 		Doc:     "`ADDRESS` of /healthz, /readyz, /metrics and /status, which ask for no password; or off",
 		Default: "127.0.0.1:8338",
 		apply:   text(func(d *draft) *string { return &d.listen }, isAddress)},
+	{Key: "hosts", Kind: List, Group: Serving,
+		Doc:   "`NAME` by which others reach that address, such as s1graph.example; IP addresses and localhost need none; may be given several times",
+		apply: list(func(d *draft) *[]string { return &d.hosts }, isHost)},
 	{Key: "atOnce", Kind: Number, Group: Serving,
 		Doc:     "`NUMBER` of instances that run at once, at most",
 		Default: "4",

@@ -341,6 +341,7 @@ func isAddress(text string) error {
 
 var (
 	isID       = like(`\d{1,20}`, "IDs as the console shows them, such as 225494730938493804")
+	isHost     = like(`[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*`, "names of hosts without a port, such as s1graph.example")
 	isInstance = like(`[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?`,
 		"a name that is good for a folder: letters, digits, dots, hyphens and underscores")
 )

@@ -38,7 +38,7 @@ func Example() {
 		panic(err)
 	}
 	answer := httptest.NewRecorder()
-	service.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
+	service.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "http://127.0.0.1:8338/healthz", nil))
 	fmt.Print(answer.Body, service.Status().Instances[0].LastGoodRun.Status)
 	// Output:
 	// ok

@@ -166,9 +166,13 @@ func (s *service) options(instance string) []connector.Options {
 }
 
 // get asks the service over HTTP.
-func (s *service) get(path string) *httptest.ResponseRecorder {
-	answer := httptest.NewRecorder()
-	s.Handler().ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+func (s *service) get(path string) *httptest.ResponseRecorder { return s.getOf("127.0.0.1:8338", path) }
+
+// getOf asks as one who believes that the service is called host.
+func (s *service) getOf(host, path string) *httptest.ResponseRecorder {
+	answer, request := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+	request.Host = host
+	s.Handler().ServeHTTP(answer, request)
 	return answer
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +64,7 @@ func cause(err error) error {
 }
 
 // Handler answers /healthz (200 while the process lives), /readyz (200 or 503, and which instance is not ready and
-// why), /metrics for Prometheus, and /status as JSON.
+// why), /metrics for Prometheus, and /status as JSON. Who calls the service by another name than its own gets 421.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
@@ -75,8 +77,32 @@ func (s *Service) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
+		if !s.isCalled(r.Host) {
+			plain(w, http.StatusMisdirectedRequest, "this address answers to IP addresses, to localhost and to the names in the setting hosts of s1graph.yaml")
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// isCalled says whether the header Host names this service. A page that somebody visits can point a name of its own to this
+// address (DNS rebinding), and its script could then read what is served here, but the browser still sends that name. An IP
+// address is no name that could be pointed elsewhere.
+func (s *Service) isCalled(host string) bool {
+	if host == "" {
+		return true // HTTP/1.0, which no browser speaks
+	}
+	name, _, err := net.SplitHostPort(host)
+	if err != nil { // there is no port
+		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return true
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	own, _, _ := net.SplitHostPort(s.Settings.Listen)
+	return name == "localhost" || len(name) > len(".localhost") && strings.HasSuffix(name, ".localhost") ||
+		name != "" && slices.ContainsFunc(append(s.Settings.Hosts, own), func(known string) bool { return strings.EqualFold(known, name) })
 }
 
 func plain(w http.ResponseWriter, status int, lines ...string) {

@@ -227,3 +227,31 @@ func TestNothingButQuestionsIsAnswered(t *testing.T) {
 		assert.Equal(t, "nosniff", s.get("/status").Header().Get("X-Content-Type-Options"))
 	})
 }
+
+func TestOnlyWhoKnowsTheServiceByAddressOrByAnAllowedNameIsAnswered(t *testing.T) {
+	polling, err := poll.New(poll.Config{Settings: &config.Service{
+		Listen: "Monitor.acme.example:8338", Hosts: []string{"s1graph", "s1graph.monitoring.svc"}, Instances: []*config.Config{instance(t, "acme")},
+	}})
+	require.NoError(t, err)
+	s := &service{t: t, Service: polling}
+	for _, host := range []string{
+		"127.0.0.1:8338", "127.0.0.1", "127.9.9.9:80", "[::1]:8338", "[::1]", "localhost:8338", "LOCALHOST", "localhost.", "acme.localhost:1",
+		"10.1.2.3:8338", "192.168.0.9", "[fd00::7]:8338", "[fe80::1%eth0]:8338", // by pod IP ask the kubelet and Prometheus
+		"monitor.acme.example:8338", "monitor.acme.example.", "s1graph:8338", "S1GRAPH", "s1graph.monitoring.svc:9",
+		"", // HTTP/1.0 has no Host, and no browser speaks it
+	} {
+		for _, path := range []string{"/healthz", "/readyz", "/metrics", "/status", "/"} {
+			assert.Contains(t, []int{200, 503}, s.getOf(host, path).Code, "%q %s", host, path)
+		}
+	}
+	for _, host := range []string{
+		"evil.example:8338", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8338", "evil-localhost", "127.0.0.1.", "127.1", "2130706433", "0x7f.1",
+		"s1graph.evil.example", "s1graph.monitoring", "acme.example", "[evil.example]:8338", "127.0.0.1:8338:1", "x@127.0.0.1", "127.0.0.1/", ":8338", ".", ".localhost",
+	} {
+		for _, path := range []string{"/healthz", "/readyz", "/metrics", "/status", "/", "/none"} {
+			answer := s.getOf(host, path)
+			assert.Equal(t, 421, answer.Code, "%q %s", host, path)
+			assert.Equal(t, "this address answers to IP addresses, to localhost and to the names in the setting hosts of s1graph.yaml\n", answer.Body.String())
+		}
+	}
+}
