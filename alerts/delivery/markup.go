@@ -52,11 +52,16 @@ func (s *Service) writesHTML(to config.Destination) bool {
 // unseen keeps apart what a service would take for a mention together, and has no width.
 const unseen = "\u200b"
 
-var links = strings.NewReplacer("://", "[://]")
+// links finds what most services, and mail programs, make a link of. The dot behind www may be one of East Asia.
+var links = regexp.MustCompile(`(?i)(:?//|(?:mailto|xmpp|(?:\b|_)(?:tel|sms|sips?|callto|skype|magnet|news|javascript)):|www[.。．｡])`)
 
-// withoutLinks keeps an address from becoming a link, in the way in which those who write of malware do: most
-// services, and mail programs, make one of everything that looks like it.
-func withoutLinks(s string) string { return links.Replace(s) }
+// withoutLinks keeps an address from becoming a link, in the way in which those who write of malware do: hxxp[://], www[.].
+func withoutLinks(s string) string {
+	return links.ReplaceAllStringFunc(s, func(found string) string {
+		at := strings.IndexAny(found, ":/.。．｡")
+		return found[:at] + "[" + found[at:] + "]"
+	})
+}
 
 // groups are the mentions of many that services know. They count even behind a letter.
 var groups = []string{"everyone", "here", "all", "channel", "room", "team"}
