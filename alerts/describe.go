@@ -29,6 +29,7 @@ type Description struct {
 	TitleAtMost   int // characters
 	TextAtMost    int // characters
 	ValueAtMost   int // characters of one value in a title or text
+	StepsAtMost   int // turns of loops and calls of templates, of a title or text
 	ConditionSize int // characters
 }
 
@@ -76,7 +77,7 @@ func Describe() Description {
 		OfRun:    describe(untyped(own(run)), templateWords),
 		Document: describe(jsonTypes(reflect.TypeFor[document]()), documentWords),
 
-		AloneAtMost: maxSingle, NamedAtMost: maxNames, EventsAtMost: maxEvents, EventsOfAPart: maxPartEvents, TitleAtMost: maxTitle, TextAtMost: maxText, ValueAtMost: maxValue,
+		AloneAtMost: maxSingle, NamedAtMost: maxNames, EventsAtMost: maxEvents, EventsOfAPart: maxPartEvents, TitleAtMost: maxTitle, TextAtMost: maxText, ValueAtMost: maxValue, StepsAtMost: maxWork / costOfAStep,
 		ConditionSize: maxCondition,
 	}
 }

@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -74,20 +75,24 @@ func parseText(given string, c *condition) (*text, []string) {
 	for _, defined := range t.Templates() {
 		if defined.Tree != nil {
 			w.walk(defined.Root, defined.Name() != "")
+			defined.Root.Nodes = slices.Insert(defined.Root.Nodes, 0, oneStep)
 		}
 	}
 	if len(w.problems) > 0 {
 		return x, w.problems
 	}
-	if _, err := x.render(sample(known), plain); err != nil {
+	if _, err := x.render(sample(known), plain); errors.Is(err, errTooLong) {
+		return x, []string{"must be shorter: " + errTooLong.Error()}
+	} else if err != nil {
 		return x, []string{"must work where nothing is known: " + err.Error()}
 	}
 	return x, nil
 }
 
-// functions are what templates may call besides those of text/template.
+// functions are what templates may call besides those of text/template. render puts others in the place of escape and step.
 var functions = template.FuncMap{
-	"escape": func(value any) string { return fmt.Sprint(value) }, // render puts another one in its place
+	"escape": func(value any) string { return fmt.Sprint(value) },
+	"step":   func() string { return "" },
 	"date": func(milliseconds string) string {
 		n, err := strconv.ParseInt(milliseconds, 10, 64)
 		if err != nil {
@@ -123,10 +128,12 @@ func (t *text) render(data map[string]any, escape func(string) string) (string, 
 	if err != nil {
 		return "", err
 	}
-	own.Funcs(template.FuncMap{"escape": func(value any) string { return escape(harmless.Cut(fmt.Sprint(value), maxValue)) }})
-	var b strings.Builder
-	err = own.Execute(&b, data)
-	return b.String(), err
+	b := &bounds{left: maxWork}
+	own.Funcs(b.functions()).Funcs(template.FuncMap{"escape": func(value any) string { return escape(harmless.Cut(fmt.Sprint(value), maxValue)) }})
+	if err = own.Execute(b, data); errors.Is(err, errEnough) {
+		err = nil // the caller cuts it anyway
+	}
+	return b.out.String(), err
 }
 
 // walker looks at all that a template begins with.
@@ -156,6 +163,7 @@ func (w *walker) walk(node parse.Node, elsewhere bool) {
 		w.branch(&n.BranchNode, elsewhere, true)
 	case *parse.RangeNode:
 		w.branch(&n.BranchNode, elsewhere, true)
+		n.List.Nodes = slices.Insert(n.List.Nodes, 0, oneStep)
 	case *parse.TemplateNode:
 		w.walk(n.Pipe, elsewhere)
 	case *parse.PipeNode:
