@@ -128,7 +128,7 @@ func TestTheREADMENamesTheTwoCommandsThatANewcomerTypes(t *testing.T) {
 	tryIt, _, _ = strings.Cut(tryIt, "\n## ")
 	assert.Contains(t, tryIt, "\ngo run . run --replay testdata/recordings/acme\n")
 	assert.Contains(t, tryIt, "\nmake test\n")
-	assert.Contains(t, readFile(t, "Makefile"), "\ntest: ## run all tests with the race detector, and say which were skipped and why\n\tgo run ./gotest/run ")
+	assert.Contains(t, readFile(t, "Makefile"), "\ntest: ## run all tests, with the race detector where goroutines meet, and say which were skipped and why\n\tgo run ./gotest/run ")
 }
 
 // TestTheTestsNeedGoAlone holds them to what the README says: whatever they need besides, they ask gotest for, which skips

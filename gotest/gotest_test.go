@@ -15,8 +15,9 @@ import (
 	"s1graph/gotest"
 )
 
-// printed is what go run ./gotest/run prints of a module of these files, without the times, and its exit code.
-func printed(t *testing.T, files map[string]string) (string, int) {
+// printed is what go run ./gotest/run prints of a module of these files, without the times, and its exit code. Without
+// arguments it runs all tests.
+func printed(t *testing.T, files map[string]string, arguments ...string) (string, int) {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "run")
@@ -27,7 +28,10 @@ func printed(t *testing.T, files map[string]string) (string, int) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	c := exec.CommandContext(t.Context(), program, "-vet=off", "-count=1", "./...")
+	if arguments == nil {
+		arguments = []string{"-vet=off", "-count=1", "./..."}
+	}
+	c := exec.CommandContext(t.Context(), program, arguments...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), "GOFLAGS=", "NEO4J_TEST_URI=not needed")
 	out, err = c.Output()
@@ -89,6 +93,17 @@ FAIL	m/a	0s
 	assert.Regexp(t, "(?m)^ok  \tm/d\t0s\nFAIL\n\\z", out)
 	assert.NotContains(t, out, "not of interest")
 	assert.NotContains(t, out, "=== ")
+}
+
+func TestSeveralGoTestsRunOneAfterTheOtherAndOneThatFailsFailsAll(t *testing.T) {
+	out, code := printed(t, map[string]string{
+		"a/a_test.go": "package a\nimport \"testing\"\nfunc TestA(t *testing.T) { t.Error(\"wrong\") }\n",
+		"b/b_test.go": "package b\nimport \"testing\"\nfunc TestB(t *testing.T) {}\nfunc TestC(t *testing.T) { t.Error(\"not asked for\") }\n",
+	}, "-count=1", "./a", "--", "-count=1", "-run=TestB", "./b")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, "wrong")
+	assert.Regexp(t, "(?s)FAIL\tm/a\t0s\n.*ok  \tm/b\t0s\nFAIL\n\\z", out)
+	assert.NotContains(t, out, "not asked for")
 }
 
 // stub is a test that notes how it was ended.

@@ -1,8 +1,10 @@
 // Command run runs go test with its arguments and prints what it prints, and also which tests were skipped and why:
-// make test runs it. The packages that need a Neo4j share one, since its start takes ten seconds.
+// make test runs it. A -- between arguments separates those of one go test from those of the next, which runs when the
+// first has ended, whatever came of it. The packages that need a Neo4j share one, since its start takes ten seconds.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,13 +31,31 @@ func main() {
 	os.Exit(code)
 }
 
-// run gives the exit code of go test.
+// run gives the exit code of the first go test that failed, or 0.
 func run(ctx context.Context, arguments []string) (code int, err error) {
 	environment, stop, err := neo4jtest.ForPackages(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	for more := true; more && ctx.Err() == nil; {
+		these := arguments
+		if i := slices.Index(arguments, "--"); i >= 0 {
+			these, arguments = arguments[:i], arguments[i+1:]
+		} else {
+			more = false
+		}
+		failed, err := goTest(ctx, these, environment)
+		if err != nil {
+			return 0, err
+		}
+		code = cmp.Or(code, failed)
+	}
+	return code, nil
+}
+
+// goTest runs go test once and gives its exit code.
+func goTest(ctx context.Context, arguments, environment []string) (int, error) {
 	c := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, arguments...)...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.Env, c.Stderr = slices.Concat(frugal(), os.Environ(), environment), os.Stderr
