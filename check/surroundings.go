@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"s1graph/connector"
 	"s1graph/graph/neo4jstore"
 	"s1graph/pause"
+	"s1graph/state"
 )
 
 // directory makes sure that graph files can be written. A folder that is not there is not made: the nearest
@@ -51,6 +53,30 @@ func (c *checker) directory(context.Context) {
 		return
 	}
 	c.ok(subject, dir+" is writable")
+}
+
+// bucket makes sure that state can be kept in the bucket.
+func (c *checker) bucket(ctx context.Context) {
+	const subject = "bucket"
+	if c.Config.State == "" {
+		return
+	}
+	over := pause.Tell(ctx, pause.Wait{What: "no answer from the bucket"})
+	b, err := state.Open(ctx, c.Config.State)
+	over()
+	switch {
+	case errors.Is(err, state.ErrOverwrites):
+		c.fault(subject, err.Error(), state.AdviceOnOverwriting)
+		return
+	case err != nil:
+		c.fault(subject, err.Error(), "look whether it is there, whether it can be reached from here, and whether the credentials may read, write, list and delete in it")
+		return
+	}
+	c.ok(subject, c.Config.State+" can be read and written, and lets one succeed of many who write a name")
+	for i, warning := range state.Warnings(ctx, b) {
+		detail, advice, _ := strings.Cut(warning, ": ")
+		c.warn(fmt.Sprintf("%s, warning %d", subject, i+1), detail, advice)
+	}
 }
 
 // neo4j makes sure that the database can be brought to the graph.

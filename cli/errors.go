@@ -118,8 +118,10 @@ func advice(err error) string {
 	api, ofAPI := errors.AsType[*s1.Error](err)
 	switch {
 	case is[*ending](err), is[*connector.UsageError](err), is[*neo4jstore.OpenError](err),
-		is[*neo4jstore.MarkerError](err), is[*connector.DeadlineError](err), is[*jsonstore.NewerError](err), is[*state.RefusedError](err), errors.Is(err, state.ErrOverwrites):
+		is[*neo4jstore.MarkerError](err), is[*connector.DeadlineError](err), is[*jsonstore.NewerError](err), is[*state.RefusedError](err):
 		return ""
+	case errors.Is(err, state.ErrOverwrites):
+		return state.AdviceOnOverwriting
 	case ofAPI: // before what broke the connection
 		return adviceOn(api)
 	case errors.Is(err, state.ErrFenced):

@@ -36,7 +36,10 @@ type Bucket interface {
 }
 
 // ErrOverwrites says that a store lets several create one name, so that nothing can rely on it.
-var ErrOverwrites = errors.New("it lets a name be written twice, so that two workers could both commit a run: use a store with conditional writes (If-None-Match), or a newer version of this one")
+var ErrOverwrites = errors.New("it lets a name be written twice, so that two workers could both commit a run")
+
+// AdviceOnOverwriting is what to do about ErrOverwrites.
+const AdviceOnOverwriting = "use a store with conditional writes (If-None-Match), or a newer version of this one"
 
 // AddressError says that nothing can be kept at an address. It names no secret.
 type AddressError struct {
@@ -60,6 +63,14 @@ func Open(ctx context.Context, address string) (Bucket, error) {
 		return nil, &AddressError{address, err}
 	}
 	return b, nil
+}
+
+// Warnings are on how a bucket is set up: what costs space, and what would lose state. Behind a colon stands what to do.
+func Warnings(ctx context.Context, b Bucket) []string {
+	if s, is := b.(*s3); is {
+		return s.warnings(ctx)
+	}
+	return nil
 }
 
 // CheckAddress says what is wrong with an address, without asking who is there.

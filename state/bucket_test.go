@@ -234,3 +234,28 @@ func TestAnInstanceMovesThroughS3ThatFailsNowAndThen(t *testing.T) {
 	require.NoError(t, state.Fetch(context.WithoutCancel(t.Context()), b, "acme", dir))
 	assert.Equal(t, []string{"a", "b"}, graphOf(t, dir))
 }
+
+func TestABucketThatKeepsOldVersionsOrLetsObjectsExpireIsWarnedOf(t *testing.T) {
+	set := map[string]string{}
+	address := s3(t, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		for query, document := range set {
+			if r.URL.Query().Has(query) {
+				fmt.Fprint(w, document)
+				return true
+			}
+		}
+		return false
+	})
+	b := mustOpen(t, address)
+	assert.Empty(t, state.Warnings(t.Context(), b))
+	set["versioning"] = `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`
+	set["lifecycle"] = `<LifecycleConfiguration>
+		<Rule><ID>tidy</ID><Status>Enabled</Status><Filter><Prefix>ten</Prefix></Filter><Expiration><Days>30</Days></Expiration></Rule>
+		<Rule><ID>off</ID><Status>Disabled</Status><Filter><Prefix></Prefix></Filter><Expiration><Days>30</Days></Expiration></Rule>
+		<Rule><ID>others</ID><Status>Enabled</Status><Filter><Prefix>logs/</Prefix></Filter><Expiration><Days>30</Days></Expiration></Rule>
+	</LifecycleConfiguration>`
+	warnings := state.Warnings(t.Context(), b)
+	require.Len(t, warnings, 2)
+	assert.Contains(t, warnings[0], "old versions")
+	assert.Contains(t, warnings[1], `"tidy"`)
+}

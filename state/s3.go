@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -64,6 +65,25 @@ func (b *s3) abortUnfinished(ctx context.Context) {
 			_ = b.client.RemoveIncompleteUpload(ctx, b.bucket, upload.Key)
 		}
 	}
+}
+
+// warnings says nothing of what the credentials may not see.
+func (b *s3) warnings(ctx context.Context) (warnings []string) {
+	if versioning, err := b.client.GetBucketVersioning(ctx, b.bucket); err == nil && versioning.Enabled() {
+		warnings = append(warnings, "it keeps old versions of what is deleted, which takes space without end: turn versioning off, or let non-current versions expire")
+	}
+	rules, err := b.client.GetBucketLifecycle(ctx, b.bucket)
+	if err != nil {
+		return warnings
+	}
+	for _, rule := range rules.Rules {
+		prefix := cmp.Or(rule.RuleFilter.Prefix, rule.RuleFilter.And.Prefix, rule.Prefix)
+		isOurs := strings.HasPrefix(b.prefix, prefix) || strings.HasPrefix(prefix, b.prefix)
+		if rule.Status == "Enabled" && isOurs && (!rule.Expiration.IsNull() || !rule.Transition.IsNull()) {
+			warnings = append(warnings, fmt.Sprintf("its lifecycle rule %q lets objects expire or moves them, which s1graph needs until it deletes them: leave the prefix %q out of the rule", rule.ID, b.prefix))
+		}
+	}
+	return warnings
 }
 
 func (b *s3) Get(ctx context.Context, name string) (io.ReadCloser, error) {
