@@ -50,6 +50,8 @@ func (f *folder) claimOn(m neo4jstore.Marker) (claim, error) {
 		return 0, f.refuse("is that of %s, and this run reads %s", m.Host, f.owner.Host)
 	case !f.committed:
 		return adopt, nil
+	case m.IsBehind(f.owner):
+		return 0, f.refuse("was written in epoch %d, and this run is in epoch %d: another worker has taken the instance over, or the bucket was restored from an older state", m.Epoch, f.owner.Epoch)
 	case m.Folder != f.owner.Folder && f.unclaimed:
 		was := state{}
 		if err := json.Unmarshal([]byte(m.State), &was); err != nil || !sameScope(was.Scope, f.scope) {
@@ -116,10 +118,13 @@ func (f *folder) ofRun(last *jsonstore.Run) {
 // origin is whose graph the run makes, without the scope: that of what it reads, or of the last run where it reads
 // nothing.
 func (r *run) origin() neo4jstore.Owner {
+	o := neo4jstore.Owner{Folder: r.store.Identity().ID, Log: r.taken.Log, Epoch: r.taken.Epoch}
 	if r.client == nil {
-		return neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.last.state.Host, Source: cmp.Or(r.last.state.cameFrom(), fromConsole)}
+		o.Host, o.Source = r.last.state.Host, cmp.Or(r.last.state.cameFrom(), fromConsole)
+	} else {
+		o.Host, o.Source = r.client.Host(), r.source()
 	}
-	return neo4jstore.Owner{Folder: r.store.Identity().ID, Host: r.client.Host(), Source: r.source()}
+	return o
 }
 
 // ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written.
@@ -130,6 +135,9 @@ func (r *run) ownNeo4j(ctx context.Context, store *neo4jstore.Store) error {
 	}
 	f := r.folder()
 	todo, err := f.claimOn(m)
+	if err == nil && m.Folder == f.owner.Folder && m.Log != "" && m.Log != f.owner.Log {
+		r.notice("Neo4j held the graph of another log of %s, of a bucket that was lost or is not used any more: this run replaces it.", r.config.Instance)
+	}
 	switch {
 	case err != nil:
 		return err

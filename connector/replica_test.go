@@ -183,3 +183,29 @@ func (f *failing) List(ctx context.Context, prefix string) ([]string, error) {
 	}
 	return f.Bucket.List(ctx, prefix)
 }
+
+func TestNeo4jIsWrittenInTheEpochOfWhoHasTheInstance(t *testing.T) {
+	t.Parallel()
+	c, b, d := newConsole(t, little()), newBucket(t), newDatabase(t)
+	c.mustSync(c.inBucket(b, "w1"), d.write)
+	first, err := d.open(t).Marker(t.Context())
+	require.NoError(t, err)
+	assert.NotEmpty(t, first.Log)
+	assert.Positive(t, first.Epoch)
+	other := c.elsewhere()
+	other.mustSync(other.inBucket(b, "w2"), d.write) // which finds nothing to write
+	second, err := d.open(t).Marker(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, first.Log, second.Log)
+	assert.Greater(t, second.Epoch, first.Epoch)
+
+	// The bucket is restored to an older state: its epochs are those that were given already.
+	second.Epoch += 100
+	require.NoError(t, d.open(t).Claim(t.Context(), second, second.Owner))
+	other.mustRefuse(d, "another worker has taken the instance over, or the bucket was restored from an older state", other.inBucket(b, "w2"), d.write)
+
+	// Without the bucket, or with another, the folder goes on, and says so.
+	result := other.mustSync(d.write)
+	assert.Contains(t, strings.Join(result.Notices, " "), "another log of")
+	d.assertHolds(t, other.dir)
+}

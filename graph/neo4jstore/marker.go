@@ -65,7 +65,8 @@ const markerFields = `
 	coalesce(m.run, '') AS run, coalesce(m.underWay, '') AS underWay, coalesce(m.withheld, false) AS withheld,
 	coalesce(m.token, '') AS token, coalesce(m.batch, 0) AS batch, coalesce(m.types, '[]') AS types,
 	coalesce(m.format, 1) AS format, coalesce(m.folder, '') AS folder, coalesce(m.host, '') AS host,
-	coalesce(m.source, '') AS source, coalesce(m.scope, '') AS sees, coalesce(m.state, '') AS state`
+	coalesce(m.source, '') AS source, coalesce(m.scope, '') AS sees, coalesce(m.state, '') AS state,
+	coalesce(m.log, '') AS log, coalesce(m.epoch, 0) AS epoch`
 
 const readMarker = `MATCH (m:S1GraphScope {_scope: $scope}) RETURN` + markerFields
 
@@ -77,7 +78,7 @@ const takeMarker = `
 	MERGE (m:S1GraphScope {_scope: $scope})
 	` + lock + `,` + markerFields + `
 	SET m.token = $token, m.underWay = $run, m.batch = 0, m.types = $types` + setOwner + `
-	RETURN run, underWay, withheld, token, batch, types, format, folder, host, source, sees, state`
+	RETURN run, underWay, withheld, token, batch, types, format, folder, host, source, sees, state, log, epoch`
 
 const beginBatch = `
 	MATCH (m:S1GraphScope {_scope: $scope})
@@ -127,10 +128,11 @@ func decodeMarker(scope string, records []*neo4j.Record) (*Marker, error) {
 	m.token, _ = v["token"].(string)
 	m.batch, _ = v["batch"].(int64)
 	for name, field := range map[string]*string{
-		"folder": &m.Folder, "host": &m.Host, "source": &m.Source, "sees": &m.Scope, "state": &m.State,
+		"folder": &m.Folder, "host": &m.Host, "source": &m.Source, "sees": &m.Scope, "state": &m.State, "log": &m.Log,
 	} {
 		*field, _ = v[name].(string)
 	}
+	m.Epoch, _ = v["epoch"].(int64)
 	types, _ := v["types"].(string)
 	if err := json.Unmarshal([]byte(types), &m.types); err != nil {
 		return nil, &MarkerError{Scope: scope, Err: err}

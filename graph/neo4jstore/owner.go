@@ -17,6 +17,11 @@ type Owner struct {
 	Host   string // of the console
 	Source string // what the rows came from: console or replay
 	Scope  string // what the last run could see, as JSON
+
+	// Epoch grows each time that a worker takes the folder's runs over from another one, and Log says what they are counted in:
+	// epochs of different logs cannot be compared. Where there is one worker alone both are zero.
+	Log   string
+	Epoch int64
 }
 
 // Marker is what a scope says of itself. The zero value is that of a scope without one.
@@ -71,12 +76,33 @@ func (s *Store) Marker(ctx context.Context) (Marker, error) {
 	return *m, nil
 }
 
-// admit refuses who is not the owner. Nobody is refused nothing.
+// EpochError says that a worker wrote to the scope who took the folder's runs over after this one did.
+type EpochError struct {
+	Scope      string
+	Has, Given int64 // epochs
+}
+
+func (e *EpochError) Error() string {
+	return fmt.Sprintf("the graph of %q in Neo4j was written in epoch %d, and this worker is in epoch %d: another worker has taken over, or the bucket was restored from an older state",
+		e.Scope, e.Has, e.Given)
+}
+
+// IsBehind says whether an owner's epoch is before that of the marker.
+func (m *Marker) IsBehind(o Owner) bool {
+	return m.Exists && m.Folder == o.Folder && m.Log == o.Log && m.Epoch > o.Epoch
+}
+
+// admit refuses who is not the owner, or not any more. Nobody is refused nothing.
 func (m *Marker) admit(scope string, o Owner) error {
-	if o == (Owner{}) || !m.Exists || m.Owner.Folder == o.Folder {
+	switch {
+	case o == (Owner{}) || !m.Exists:
 		return nil
+	case m.Owner.Folder != o.Folder:
+		return &ForeignError{Scope: scope, Owner: m.Owner}
+	case m.IsBehind(o):
+		return &EpochError{Scope: scope, Has: m.Epoch, Given: o.Epoch}
 	}
-	return &ForeignError{Scope: scope, Owner: m.Owner}
+	return nil
 }
 
 const (
@@ -84,18 +110,23 @@ const (
 	claimMarker = `MATCH (m:S1GraphScope {_scope: $scope}) SET m.token = $token, m.batch = 0` + setOwner
 )
 
-// setOwner goes into a SET; null changes nothing.
+// setOwner goes into a SET; null changes nothing, but that an owner may be in no log.
 const setOwner = `, m.format = $format, m.folder = coalesce($folder, m.folder), m.host = coalesce($host, m.host),
-	m.source = coalesce($source, m.source), m.scope = coalesce($sees, m.scope), m.state = coalesce($state, m.state)`
+	m.source = coalesce($source, m.source), m.scope = coalesce($sees, m.scope), m.state = coalesce($state, m.state),
+	m.log = CASE WHEN $folder IS NULL THEN m.log ELSE $log END, m.epoch = CASE WHEN $folder IS NULL THEN m.epoch ELSE $epoch END`
 
 // ownerParameters are those of setOwner.
 func ownerParameters(p parameters, o Owner, state string) parameters {
 	p["format"] = markerFormat
-	for name, value := range map[string]string{"folder": o.Folder, "host": o.Host, "source": o.Source, "sees": o.Scope, "state": state} {
+	for name, value := range map[string]string{"folder": o.Folder, "host": o.Host, "source": o.Source, "sees": o.Scope, "state": state, "log": o.Log} {
 		p[name] = value
 		if value == "" {
 			p[name] = nil
 		}
+	}
+	p["epoch"] = o.Epoch
+	if o.Log == "" {
+		p["epoch"] = nil
 	}
 	return p
 }

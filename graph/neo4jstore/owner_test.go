@@ -186,3 +186,58 @@ func TestAMarkerOfALaterVersionStopsEverything(t *testing.T) {
 	}
 	assert.Equal(t, held, contents(t, server, s.Scope()))
 }
+
+// inEpoch is the graph of a run of a worker who took the folder's runs over in an epoch.
+func inEpoch(run string, g graph.Snapshot, log string, epoch int64) neo4jstore.Target {
+	t := owned(run, g, "ours")
+	t.Owner.Log, t.Owner.Epoch = log, epoch
+	return t
+}
+
+func TestAnEpochThatIsOverIsNotLetInAndAnotherLogIs(t *testing.T) {
+	t.Parallel()
+	server, s := scoped(t)
+	apply(t, s, inEpoch("1", numbered(30, "Windows"), "log", 3))
+	apply(t, s, inEpoch("1", numbered(30, "Windows"), "log", 7)) // which writes nothing but the epoch
+	m, err := s.Marker(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, int64(7), m.Epoch)
+	held := contents(t, server, s.Scope())
+	for _, late := range []neo4jstore.Target{inEpoch("2", numbered(3, "Linux"), "log", 3), inEpoch("1", numbered(30, "Windows"), "log", 6)} {
+		_, err = s.Apply(t.Context(), late)
+		var over *neo4jstore.EpochError
+		require.ErrorAs(t, err, &over)
+		assert.Equal(t, []int64{7, late.Owner.Epoch}, []int64{over.Has, over.Given})
+		assert.Equal(t, held, contents(t, server, s.Scope()))
+	}
+	apply(t, s, inEpoch("2", numbered(20, "Windows"), "another log", 1))
+	apply(t, s, inEpoch("3", numbered(10, "Windows"), "", 0)) // one machine again
+	m, err = s.Marker(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, m.Epoch)
+	assert.Empty(t, m.Log)
+	apply(t, s, inEpoch("4", numbered(20, "Windows"), "log", 1))
+	requireClean(t, server, s.Scope(), numbered(20, "Windows"))
+}
+
+// Whoever is in the middle of writing when another worker takes over writes no more.
+func TestAnEpochThatBeginsEndsAnApplyThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	server, s := scoped(t)
+	g := numbered(30, "Windows")
+	apply(t, s, inEpoch("1", g, "log", 1))
+	old := openWith(t, server, neo4jstore.Config{Scope: s.Scope(), BatchRows: 5})
+	next := inEpoch("2", numbered(60, "Linux"), "log", 1)
+	taken := false
+	next.Progress = func(string, int64, int64) {
+		if !taken {
+			taken = true
+			_, err := s.Apply(context.WithoutCancel(t.Context()), inEpoch("1", g, "log", 2))
+			assert.NoError(t, err)
+		}
+	}
+	_, err := old.Apply(t.Context(), next)
+	var fenced *neo4jstore.FencedError
+	require.ErrorAs(t, err, &fenced)
+	requireClean(t, server, s.Scope(), g)
+}
