@@ -16,6 +16,8 @@ import (
 var (
 	agentType  = entities.Agent.GraphType().Name
 	deviceType = entities.Device.GraphType().Name
+
+	vulnerabilityType = entities.Vulnerability.GraphType().Name
 )
 
 // outsideOf yields the entities of a run's graph that the run did not read, since they are out of scope. Earlier versions

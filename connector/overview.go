@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -14,6 +15,7 @@ import (
 	"s1graph/overview"
 	"s1graph/posture"
 	"s1graph/reconcile"
+	"s1graph/steps"
 )
 
 // lookOver counts what the run's graph comes to, and compares it with what the last one's did.
@@ -22,6 +24,7 @@ func (r *run) lookOver(ctx context.Context, draft *jsonstore.Draft) error {
 	if err != nil {
 		return err
 	}
+	r.leaveOutUnread(o.Figures)
 	for name, n := range r.counted {
 		o.Figures[name] = n
 	}
@@ -33,6 +36,26 @@ func (r *run) lookOver(ctx context.Context, draft *jsonstore.Draft) error {
 	}
 	r.summary.Overview = &o
 	return nil
+}
+
+// leaveOutUnread takes out the figures of what is not asked for or cannot be had: what was known of it some day says nothing of
+// today, and 0 would say that there is none.
+func (r *run) leaveOutUnread(figures map[string]int64) {
+	for _, step := range steps.All() {
+		for _, t := range step.Types {
+			if slices.Contains(r.state.Unavailable, step.ID) || t.Name == vulnerabilityType && slices.Contains(r.config.Vulnerabilities, "off") {
+				for _, f := range overview.FiguresOf(t.Name) {
+					delete(figures, f.Name)
+				}
+			}
+		}
+	}
+	asked := r.config.Severities()
+	for _, severity := range overview.Severities {
+		if len(asked) > 0 && !slices.Contains(asked, severity) {
+			delete(figures, overview.VulnerabilitiesOf(severity))
+		}
+	}
 }
 
 // readAt is when the records of a run were last read.

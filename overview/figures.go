@@ -1,7 +1,9 @@
 package overview
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"s1graph/entities"
@@ -111,6 +113,9 @@ var figures = slices.Concat(
 	detail(applications("applicationsMedium", "medium", "Applications with vulnerabilities of medium risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "medium") })),
 	detail(applications("applicationsLow", "low", "Applications with vulnerabilities of low risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "low") })),
 
+	vulnerabilities("vulnerabilitiesOpen", "open", "Vulnerabilities that a device has, as those of the figures below.", func(*subject) bool { return true }),
+	vulnerabilitiesOf("critical"), vulnerabilitiesOf("high"), detail(vulnerabilitiesOf("medium")), detail(vulnerabilitiesOf("low")),
+
 	[]Figure{
 		{Name: LicensesUsed, Line: "licenses", Word: "used", Doc: "Licenses that the sites use."},
 		{Name: LicensesTotal, Line: "licenses", Word: "bought", Doc: "Licenses that sites may use, those without limit left out."},
@@ -144,7 +149,7 @@ func (f Figure) Type() string {
 func Attention() []string {
 	return []string{
 		"agentsInfected", "threatsCritical", ThreatsReopened, "threatsHigh", "agentsIsolated", "devicesUnprotected", "agentsDisabled",
-		"agentsDetectOnly", "agentsSilent", "applicationsCritical",
+		"agentsDetectOnly", "agentsSilent", VulnerabilitiesOf("critical"), "applicationsCritical",
 	}
 }
 
@@ -182,4 +187,21 @@ func detail(figures []Figure) []Figure {
 
 func applications(name, word, doc string, is func(*subject) bool) []Figure {
 	return []Figure{{Name: name, Line: "applications", Word: word, Doc: doc, of: entities.Application.GraphType(), is: is}}
+}
+
+// Severities are those of which open vulnerabilities are counted, the worst first.
+var Severities = []string{"critical", "high", "medium", "low"}
+
+// vulnerabilities is a figure of the vulnerabilities that a device has.
+func vulnerabilities(name, word, doc string, is func(*subject) bool) []Figure {
+	return []Figure{{Name: name, Line: "vulnerabilities", Word: word, Doc: doc, of: entities.Vulnerability.GraphType(), is: func(s *subject) bool { return s.isTrue("open") && is(s) }}}
+}
+
+func vulnerabilitiesOf(severity string) []Figure {
+	return vulnerabilities(VulnerabilitiesOf(severity), severity, fmt.Sprintf("Open vulnerabilities of %s severity.", severity), func(s *subject) bool { return s.isOneOf("severity", severity) })
+}
+
+// VulnerabilitiesOf is the figure of the open vulnerabilities of a severity: critical, high, medium or low.
+func VulnerabilitiesOf(severity string) string {
+	return "vulnerabilities" + strings.ToUpper(severity[:1]) + severity[1:]
 }

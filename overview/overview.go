@@ -68,7 +68,9 @@ func Of(ctx context.Context, g graph.Snapshot, readAt ReadAt) (Overview, error) 
 		return Overview{}, err
 	}
 	c := counter{Overview{Figures: map[string]int64{}}, ctx, g, classifier}
-	for _, t := range []*graph.Type{entities.Agent.GraphType(), entities.Device.GraphType(), entities.Threat.GraphType(), entities.Application.GraphType()} {
+	for _, t := range []*graph.Type{
+		entities.Agent.GraphType(), entities.Device.GraphType(), entities.Threat.GraphType(), entities.Application.GraphType(), entities.Vulnerability.GraphType(),
+	} {
 		if err := c.count(t); err != nil {
 			return Overview{}, err
 		}

@@ -162,6 +162,17 @@ func TestApplicationsAndLicenses(t *testing.T) {
 	assert.Equal(t, []overview.SiteLicenses{{"1", "Berlin", 12, 20}, {"2", "Lab", 3, 0}, {"3", "Old", 0, 0}}, o.Licenses)
 }
 
+func TestAVulnerabilityCountsWhileADeviceHasIt(t *testing.T) {
+	v := func(id string, p properties) graph.Record { return record(entities.Vulnerability.GraphType(), id, p) }
+	assert.Equal(t, map[string]int64{
+		"vulnerabilitiesOpen": 6, "vulnerabilitiesCritical": 2, "vulnerabilitiesHigh": 1, "vulnerabilitiesMedium": 1, "vulnerabilitiesLow": 1,
+	}, counted(of(t, everything,
+		v("1", properties{"open": true, "severity": "critical"}), v("2", properties{"open": true, "severity": "critical"}), v("3", properties{"open": false, "severity": "critical"}),
+		v("4", properties{"open": true, "severity": "high"}), v("5", properties{"open": true, "severity": "medium"}), v("6", properties{"open": true, "severity": "low"}),
+		v("7", properties{"open": true}),
+	)))
+}
+
 func TestWhatIsNotKnownIsNotToldAsNone(t *testing.T) {
 	o := of(t, func(typ *graph.Type, _ string) (time.Time, bool) {
 		return now, typ != entities.Threat.GraphType() && typ != entities.Site.GraphType()

@@ -17,7 +17,7 @@ function markReopened(change) {
 
 // wordOf is what a figure is called beside others of its line, and phrase what it is called alone: infected agents.
 const wordOf = (f) => f.word || (f.name === "agents" ? "in service" : "");
-const thingsOf = (f) => (f.line === "threats" && f.word !== "open" && f !== reopened ? "open threats" : f.line);
+const thingsOf = (f) => (["threats", "vulnerabilities"].includes(f.line) && f.word !== "open" && f !== reopened ? "open " + f.line : f.line);
 const phrase = (f) => (/ /.test(wordOf(f)) ? `${thingsOf(f)} ${wordOf(f)}` : `${wordOf(f)} ${thingsOf(f)}`.trim());
 
 const urgency = (name) => about.attention.indexOf(name); // -1: not urgent

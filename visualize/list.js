@@ -232,7 +232,7 @@ function filtersOf(kind, columns) {
     return [...counts].map(([text, n]) => [text, text, n]);
   } }));
   const figures = (kind.class === "Device" ? alsoOfDevice : []).concat(kind.figures.filter(wordOf));
-  if (figures.length) filters.unshift({ name: "is", title: "State", options: (numbers) => figures.map((f) => [f.name, thingsOf(f) === "open threats" ? `open, ${f.word}` : wordOf(f), numbers.filter((number) => countsIn(kind.base + number, f.name)).length]) });
+  if (figures.length) filters.unshift({ name: "is", title: "State", options: (numbers) => figures.map((f) => [f.name, thingsOf(f).startsWith("open ") ? `open, ${f.word}` : wordOf(f), numbers.filter((number) => countsIn(kind.base + number, f.name)).length]) });
   return filters;
 }
 
