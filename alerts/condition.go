@@ -29,14 +29,15 @@ var allKinds = []Kind{OnChange, OnState, OnRun}
 
 // condition is a compiled one. It is safe for concurrent use.
 type condition struct {
-	kind    Kind
-	types   map[string]bool // that it can be true of; nil: any
-	ops     map[string]bool // that it can be true of; nil: any
-	needs   relationSet     // related entities that it looks at
-	posture bool            // it looks at what posture says of devices
-	reads   map[string]bool // properties of the entity that it looks at; nil: perhaps all
-	tree    ast.Expr
-	program cel.Program
+	kind     Kind
+	types    map[string]bool // that it can be true of; nil: any
+	ops      map[string]bool // that it can be true of; nil: any
+	needs    relationSet     // related entities that it looks at
+	posture  bool            // it looks at what posture says of devices
+	exposure bool            // it looks at what is open on devices
+	reads    map[string]bool // properties of the entity that it looks at; nil: perhaps all
+	tree     ast.Expr
+	program  cel.Program
 }
 
 // Bounds of a condition: its length in characters, and what one evaluation may cost, in steps of about 10 ns.

@@ -140,7 +140,7 @@ func jsonTypes(t reflect.Type) map[string]string {
 			all[name] = "string" // a time
 		case reflect.Slice:
 			all[name] = "list of strings"
-			if f.Type.Elem().Kind() == reflect.Slice {
+			if kind := f.Type.Elem().Kind(); kind == reflect.Slice || kind == reflect.Struct {
 				all[name] = "list of objects"
 			}
 		case reflect.Int:
@@ -163,6 +163,7 @@ var relatedWords = []said{
 	{"account", "The account that it is in."},
 	{"threat", "The threat: of a relationship that ends at one."},
 	{"application", "The application: of a relationship that ends at one."},
+	{"vulnerability", "The vulnerability: of a relationship that ends at one."},
 }
 
 var changeWords = []said{
@@ -215,7 +216,7 @@ var templateWords = []said{
 	{"After", "Properties after."},
 	{"Changed", "Names of the properties that changed."},
 	{"PreviousKey", "Of what was rekeyed: the key before."},
-	{"Entity", "Its properties; of a device also `compliant` and `nonCompliantReasons`."},
+	{"Entity", "Its properties; of a device also `compliant` and `nonCompliantReasons`, and its exposure."},
 	{"Status", "`complete`, `partial` or `failed`."},
 	{"Error", "Why it failed."},
 	{"FailedInRow", "As `run.failedInRow`."},
@@ -254,5 +255,7 @@ var documentWords = []said{
 	{"accountName", "What people call the tenant: `accountName` of the configuration, else the name of the account that it is in."},
 	{"webLink", "Address in the console: of the threat, where there is one, else of the console."},
 	{"more", "Command that shows more."},
+	{"devices", "Of a vulnerability: the first devices that have it, each with `key` and `displayName`."},
+	{"deviceCount", "Likewise: how many devices have it."},
 	{"threats", "Of a threat that one, of another thing the open threats of its agent: `key`, `displayName`, `classification`, `filePath`, `sha1`, `webLink`."},
 }

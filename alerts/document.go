@@ -37,6 +37,9 @@ type document struct {
 	Related map[string]neighbor `json:"related,omitempty"`
 	Threats []threatFact        `json:"threats,omitempty"`
 
+	Devices     []neighbor `json:"devices,omitempty"`
+	DeviceCount int        `json:"deviceCount,omitzero"`
+
 	Part   int              `json:"part,omitzero"`
 	Parts  int              `json:"parts,omitzero"`
 	Events []jsontext.Value `json:"events,omitempty"` // of type told
@@ -125,6 +128,10 @@ func (e *Engine) documents(a *alert, m outbox.Message) []document {
 		for _, t := range a.subject.threats {
 			d.Threats = append(d.Threats, threatFactOf(t))
 		}
+		for _, on := range a.subject.on {
+			d.Devices = append(d.Devices, neighbor{on.key, on.displayName()})
+		}
+		d.DeviceCount = a.subject.devices
 		return []document{d}
 	}
 	parts := []document{d}

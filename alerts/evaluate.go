@@ -287,7 +287,7 @@ type stateOf struct {
 	class    string
 	rules    []*rule
 	needs    relationSet
-	silent   bool             // of which nothing is told
+	baseline bool             // of which nothing is told
 	reads    map[string]bool  // properties that the conditions look at; nil: perhaps all
 	seen     map[*rule]keySet // remembered keys of which an entity was seen
 }
@@ -297,12 +297,12 @@ type keySet map[string]bool
 func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule) error {
 	t := stateOf{
 		evaluation: e, typeName: typeName, class: dataModel[typeName].Class, rules: rules,
-		silent: !e.preview && e.run.Baseline != nil && e.run.Baseline(typeName),
-		seen:   map[*rule]keySet{},
-		reads:  map[string]bool{},
+		baseline: e.isBaseline(typeName),
+		seen:     map[*rule]keySet{},
+		reads:    map[string]bool{},
 	}
 	for _, r := range rules {
-		t.needs = t.needs.with(r.needs)
+		t.needs = t.needs.with(r.needs).with(r.severity.needs)
 		if r.reads == nil {
 			t.reads = nil
 		} else if t.reads != nil {
@@ -313,6 +313,10 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 	}
 	verdict, stop := e.verdicts(ctx, typeName)
 	defer stop()
+	expose, err := e.exposed(ctx, typeName, rules)
+	if err != nil {
+		return err
+	}
 	subjects := make([]*subject, 0, batch)
 	for encoded, err := range graph.All(ctx, e.run.Graph, typeName) {
 		if err != nil {
@@ -328,6 +332,7 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 		if err := verdict(record); err != nil {
 			return err
 		}
+		expose(record)
 		subjects = append(subjects, &subject{typ: typeName, class: t.class, key: record.key, name: record.displayName(), after: record})
 		if len(subjects) == batch {
 			if err := t.evaluate(ctx, subjects); err != nil {
@@ -341,6 +346,15 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 	}
 	t.forgetGone()
 	return nil
+}
+
+func (e *evaluation) isBaseline(typeName string) bool {
+	return !e.preview && e.run.Baseline != nil && e.run.Baseline(typeName)
+}
+
+// isSilent says whether nothing is told of a rule: what it looks at was not there to compare with.
+func (t *stateOf) isSilent(r *rule) bool {
+	return t.baseline || r.exposure && slices.ContainsFunc([]string{threatType, hasThreatType, protectsType, exposesType}, t.isBaseline)
 }
 
 func (t *stateOf) isOutside(key string) bool {
@@ -382,7 +396,7 @@ func (t *stateOf) evaluate(ctx context.Context, subjects []*subject) error {
 // begin notes a state that was not there before.
 func (t *stateOf) begin(r *rule, s *subject) {
 	began := state{Type: t.typeName, Name: s.name, Since: t.run.StartedAt.UTC()}
-	if !t.silent && (t.preview || !t.memory.isNew(r, t.typeName)) {
+	if !t.isSilent(r) && (t.preview || !t.memory.isNew(r, t.typeName)) {
 		began.Muted = t.match(r, &t.of(r).matches, t.with(r, s, "began"))
 	}
 	t.of(r).began[s.key] = began
@@ -392,19 +406,20 @@ func (t *stateOf) begin(r *rule, s *subject) {
 // when it ends; what was told is told, though its key is muted since. Who is told, tell decides.
 func (t *stateOf) end(r *rule, s *subject, was state) {
 	t.of(r).over[s.key] = was
-	if !was.Muted && !t.silent {
+	if !was.Muted && !t.isSilent(r) {
 		t.add(r, &t.of(r).ended, t.with(r, s, "ended"))
 	}
 }
 
 // with is the entity as the subject of an event of its own for each rule. There may be many: their records are read again
-// when they are told of, and only what posture says of them is kept.
+// when they are told of, and only what is derived of them is kept.
 func (t *stateOf) with(r *rule, s *subject, op string) *subject {
 	own := *s
 	own.op, own.id = op, graph.EventID(t.instance, t.run.ID, r.name, s.key, op)
+	own.severity = r.severityOf(t.evaluation, &own)
 	if s.after != nil {
 		own.after = &record{key: s.key}
-		own.after.setPosture(s.after)
+		own.after.setDerived(s.after)
 	}
 	return &own
 }

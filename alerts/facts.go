@@ -11,6 +11,7 @@ import (
 
 	"s1graph/alerts/outbox"
 	"s1graph/graph"
+	"s1graph/harmless"
 )
 
 // body is the text of every alert: the rule's own words, and then what whoever reads it needs to know to do something
@@ -20,10 +21,12 @@ var body = template.Must(template.New("").Parse(`{{with .Text}}{{.}}
 Tenant: {{.Tenant}}
 When: {{.When}}
 {{with .Device}}Device: {{.}}
+{{end}}{{with .Devices}}Devices: {{.}}
 {{end}}{{with .Owner}}Owner: {{.}}
 {{end}}{{with .Site}}Site: {{.}}
 {{end}}{{with .Group}}Group: {{.}}
 {{end}}{{range .Threats}}Threat: {{.}}
+{{end}}{{with .NVD}}NVD: {{.}}
 {{end}}{{with .Console}}Console: {{.}}
 {{end}}{{with .More}}More: {{.}}
 {{end}}`))
@@ -123,12 +126,29 @@ func (e *Engine) facts(a *alert, m outbox.Message, text string, escape func(stri
 			threats = append(threats, fmt.Sprintf("and %d more", more))
 		}
 		lines["Threats"] = threats
+		lines["Devices"] = s.deviceNames(escape)
+		if link := s.now().get("webLink").Text(); s.typ == vulnerabilityType && plainLink.MatchString(link) {
+			lines["NVD"] = link
+		}
 	}
 	var b strings.Builder
 	if err := body.Execute(&b, lines); err != nil {
 		panic(err) // it is made of words
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// deviceNames are those of the devices that have a vulnerability.
+func (s *subject) deviceNames(escape func(string) string) string {
+	var names []string
+	for _, d := range s.on {
+		names = append(names, escape(harmless.Cut(cmp.Or(d.displayName(), d.key), maxValue)))
+	}
+	list := strings.Join(names, ", ")
+	if more := s.devices - len(names); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }
 
 // plainLink is one that is markup nowhere.

@@ -302,3 +302,14 @@ func TestWhatLastsIsToldAgainUntilItEndsOrItsRuleOrDestinationIsGone(t *testing.
 	follow()
 	assert.Empty(t, lasting())
 }
+
+func TestAStateIsAsSevereAsTheTemplateMakesOfTheEntity(t *testing.T) {
+	for _, severity := range []string{"{{.Entity.osVersion}}", `{{with .Entity}}{{.osVersion}}{{end}}`, `{{index .Entity "osVersion"}}`, "{{.Device.osVersion}}"} {
+		w := newWorld(t, config.Rule{Name: "named", When: `entity.type == "sentinelone_device" && entity.name == "one"`, Severity: severity})
+		w.follow()
+		w.put(device("1", properties{"name": "one", "osVersion": "critical"}))
+		raised := w.follow()
+		require.Len(t, raised, 1)
+		assert.Equal(t, "critical", raised[0].Severity, severity)
+	}
+}

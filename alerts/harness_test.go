@@ -28,6 +28,8 @@ type service struct {
 	dir    string
 	config *config.Alerts
 	outbox *outbox.Outbox
+
+	vulnerabilities []string // severities that are read; nil: the default
 }
 
 // hook is a destination that gets JSON documents.
@@ -62,6 +64,9 @@ func (s *service) sync(day int) alerts.Run {
 	settings := config.Default()
 	settings.URL, settings.Token = s.url, config.NewSecret(s1test.DefaultToken)
 	settings.Instance, settings.Dir = "test", s.dir
+	if s.vulnerabilities != nil {
+		settings.Vulnerabilities = s.vulnerabilities
+	}
 	summary, err := connector.Sync(s.t.Context(), connector.Options{Config: &settings, Clock: s.Now})
 	require.NoError(s.t, err)
 	require.Equal(s.t, connector.Complete, summary.Status, "%v", summary.Notices)
@@ -108,6 +113,9 @@ type document struct {
 	Before  map[string]any
 	After   map[string]any
 	Related map[string]struct{ Key, DisplayName string }
+
+	Devices     []struct{ Key, DisplayName string }
+	DeviceCount int
 
 	Part, Parts int
 	Events      []document // that are told together

@@ -82,8 +82,11 @@ var (
 	threatType      = entities.Threat.GraphType().Name
 	userType        = entities.User.GraphType().Name
 
+	vulnerabilityType = entities.Vulnerability.GraphType().Name
+
 	hasThreatType = relationships.AgentHasThreat.GraphType().Name
 	protectsType  = relationships.AgentProtectsDevice.GraphType().Name
+	exposesType   = relationships.DeviceHasVulnerability.GraphType().Name
 	ownsType      = relationships.UserOwnsDevice.GraphType().Name
 )
 
@@ -106,6 +109,7 @@ const (
 	toAccount
 	toThreat
 	toApplication
+	toVulnerability
 	relationCount
 )
 
@@ -120,6 +124,7 @@ var relations = [relationCount]struct{ name, typeName string }{
 	toAccount:       {"account", accountType},
 	toThreat:        {"threat", threatType},
 	toApplication:   {"application", applicationType},
+	toVulnerability: {"vulnerability", vulnerabilityType},
 }
 
 // capital is what templates call it.

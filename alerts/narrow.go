@@ -66,6 +66,7 @@ func (c *condition) narrow(tree ast.Expr) (faults []string) {
 			if sel.Operand().Kind() == ast.IdentKind && sel.Operand().AsIdent() == string(c.kind) {
 				c.needs.addNamed(sel.FieldName())
 				c.posture = c.posture || c.kind == OnState && (sel.FieldName() == compliant || sel.FieldName() == reasons)
+				c.exposure = c.exposure || c.kind == OnState && exposes(sel.FieldName())
 			}
 		}
 	}))
@@ -76,7 +77,7 @@ func (c *condition) narrow(tree ast.Expr) (faults []string) {
 	if c.kind == OnRun {
 		c.types, c.ops, c.needs, faults = nil, nil, relationSet{}, nil
 	}
-	if c.posture && c.types == nil {
+	if (c.posture || c.exposure) && c.types == nil {
 		c.types = map[string]bool{deviceType: true}
 	}
 	return faults

@@ -74,6 +74,12 @@ const (
 	beforeServed = `!(change.before.isDecommissioned == true || change.before.isUninstalled == true)`
 )
 
+// The state of vulnerabilities, and what is told of one.
+const (
+	openVulnerability = `entity.type == "sentinelone_vulnerability" && entity.open == true`
+	vulnerabilityText = `{{if ne .Op "ended"}}Score: {{or .Entity.score "unknown"}}. Exploit code: {{or .Entity.exploitCodeMaturity "unknown"}}. Remedy: {{or .Entity.remediationLevel "unknown"}}.{{end}}`
+)
+
 var readyRules = []readyRule{
 	{
 		Name:     "new device",
@@ -214,6 +220,38 @@ var readyRules = []readyRule{
 		Severity: `{{if eq .After.riskLevel "none" ""}}info{{else}}{{.After.riskLevel}}{{end}}`,
 		Title:    `The risk of {{.Name}} rose from {{or .Before.riskLevel "none"}} to {{.After.riskLevel}}`,
 		Text:     `Publisher: {{or .After.publisher "unknown"}}.`,
+	},
+	{
+		Name:     "critical vulnerability",
+		Doc:      "A critical vulnerability that no device of the tenant had before, or that was less severe; it ends when no device has it any more.",
+		When:     openVulnerability + ` && entity.severity == "critical"`,
+		Query:    "open-vulnerabilities",
+		Severity: "critical",
+		Title:    `{{if eq .Op "ended"}}No device has {{.Name}} any more{{else}}New critical vulnerability: {{.Name}}{{end}}`,
+		Text:     vulnerabilityText,
+		Ended:    true,
+	},
+	{
+		Name: "exploitable vulnerability",
+		Doc: "An open vulnerability for which there is exploit code that works: its exploitCodeMaturity is Functional or High; as severe as the vulnerability. " +
+			"The console tells it of tenants with Vulnerability Management alone. It ends when no device has the vulnerability any more.",
+		When:     openVulnerability + ` && entity.exploitCodeMaturity in ["Functional", "High"]`,
+		Query:    "open-vulnerabilities",
+		Severity: "{{.Entity.severity}}",
+		Title:    `{{if eq .Op "ended"}}No device has {{.Name}} any more, or its exploit code counts as immature{{else}}There is exploit code for {{.Name}}{{end}}`,
+		Text:     vulnerabilityText,
+		Ended:    true,
+	},
+	{
+		Name: "vulnerable device with a threat",
+		Doc: "A device that has an open threat and an open vulnerability, told once however many they are; as severe as the worst of the vulnerabilities. " +
+			"It ends when one of the two is over.",
+		When:     `entity.type == "sentinelone_device" && entity.openThreats > 0 && entity.openVulnerabilities > 0`,
+		Query:    "devices-with-threat-and-vulnerability",
+		Severity: "{{.Entity.worstVulnerability}}",
+		Title:    `{{.Name}} {{if eq .Op "ended"}}no longer has both an open threat and an open vulnerability{{else}}has an open threat and open vulnerabilities{{end}}`,
+		Text:     `{{if ne .Op "ended"}}Open threats: {{.Entity.openThreats}}. Open vulnerabilities: {{.Entity.openVulnerabilities}}, the worst {{or .Entity.worstVulnerability "of unknown severity"}}.{{end}}`,
+		Ended:    true,
 	},
 	{
 		Name:     "device owner changes",

@@ -31,7 +31,8 @@ type resolver struct {
 	ownerOf  map[string]string   // by device; likewise
 	threats  map[string][]string // by agent; likewise
 	past     *history
-	places   map[string]*record // groups, sites and accounts, by key; nil where there is none
+	exposed  map[string]*exposure // by device; likewise
+	places   map[string]*record   // groups, sites and accounts, by key; nil where there is none
 }
 
 // maxPlaces bounds what is remembered of groups, sites and accounts.
@@ -140,7 +141,7 @@ func (r *resolver) resolve(ctx context.Context, subjects []*subject, needs relat
 			return err
 		}
 	}
-	for _, to := range []relation{toDevice, toOwner, toPreviousOwner, toThreat, toApplication} {
+	for _, to := range []relation{toDevice, toOwner, toPreviousOwner, toThreat, toApplication, toVulnerability} {
 		if needs[to] {
 			if err := r.fetchRelated(ctx, links, to); err != nil {
 				return err

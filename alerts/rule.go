@@ -67,6 +67,9 @@ func (r *rule) tells() relationSet {
 
 // severityOf is the rank of the severity that a rule gives to s: 1 for the least, 0 where it is none.
 func (r *rule) severityOf(e *evaluation, s *subject) int {
+	if s.severity > 0 {
+		return s.severity
+	}
 	word := r.fixed
 	if word == "" {
 		one := alert{rule: r, subject: s, count: 1}
@@ -206,7 +209,24 @@ func (c *compiler) compile() *rule {
 	}
 	r.title = c.template("title", cmp.Or(given.Title, ready.Title, defaultTitle(r)), condition)
 	r.text = c.template("text", cmp.Or(given.Text, ready.Text), condition)
+	r.readForTexts()
 	return r
+}
+
+// readForTexts lets of entities in a state be read what the severity depends on, and what the texts tell of exposure.
+func (r *rule) readForTexts() {
+	if r.kind != OnState {
+		return
+	}
+	r.exposure = r.exposure || slices.ContainsFunc(slices.Concat(r.severity.reads, r.title.reads, r.text.reads), exposes)
+	if !r.severity.needs.isEmpty() || slices.Contains(r.severity.reads, "") {
+		r.reads = nil
+	}
+	for _, name := range r.severity.reads {
+		if r.reads != nil {
+			r.reads[name] = true
+		}
+	}
 }
 
 func defaultTitle(r *rule) string {

@@ -159,7 +159,7 @@ var commonFields = func() map[string]*types.FieldType {
 func stateFields(allowed []string) map[string]*types.FieldType {
 	all := propertiesOf(allowed)
 	if slices.Contains(allowed, deviceType) {
-		all[compliant], all[reasons] = graph.BoolKind, graph.StringsKind
+		maps.Copy(all, derived)
 	}
 	fields := map[string]*types.FieldType{
 		"properties": recordField(changedRecord, func(s *subject) *record { return s.after }),

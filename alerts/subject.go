@@ -29,8 +29,12 @@ type subject struct {
 
 	event jsontext.Value // what a webhook is told of it among many; nil while it follows from the rest
 
-	related [relationCount]*record
+	related  [relationCount]*record
+	severity int // of an entity in a state: what severityOf gives, 0 where that is not known
+
 	threats []*record // that it is about
+	on      []*record // of a vulnerability: the first of the devices that have it
+	devices int       // likewise: how many they are
 }
 
 // record is an entity or relationship.
@@ -54,9 +58,9 @@ func (r *record) set(name string, v graph.Value) {
 	r.properties = g.Properties
 }
 
-// setPosture takes from another record what posture says of a device.
-func (r *record) setPosture(from *record) {
-	for _, name := range []string{compliant, reasons} {
+// setDerived takes from another record what is no property of the graph's.
+func (r *record) setDerived(from *record) {
+	for name := range derived {
 		if v := from.get(name); !v.IsAbsent() {
 			r.set(name, v)
 		}
@@ -103,7 +107,7 @@ type runState struct {
 	tokenDaysLeft, tokenDaysLeftBefore *int64
 }
 
-// complete reads all of the entities that are to be told of. What posture says of them is kept.
+// complete reads all of the entities that are to be told of. What is derived of them is kept.
 func (e *evaluation) complete(ctx context.Context, subjects []*subject) error {
 	wanted := map[string]map[string]bool{}
 	for _, s := range subjects {
@@ -124,7 +128,7 @@ func (e *evaluation) complete(ctx context.Context, subjects []*subject) error {
 			if whole == nil || s.typ != typeName || s.after == nil {
 				continue
 			}
-			whole.setPosture(s.after)
+			whole.setDerived(s.after)
 			s.after = whole
 		}
 	}

@@ -84,8 +84,17 @@ func (e *evaluation) resolve(ctx context.Context, r *rule, alerts []alert, subje
 		return nil
 	}
 	needs := r.tells()
-	if slices.ContainsFunc(alerts, func(a alert) bool { return a.many == nil }) {
+	var alone []*subject
+	for _, a := range alerts {
+		if a.many == nil {
+			alone = append(alone, a.subject)
+		}
+	}
+	if len(alone) > 0 {
 		needs = needs.with(placed)
+	}
+	if err := e.resolver.devicesWith(ctx, alone); err != nil {
+		return err
 	}
 	if err := e.resolver.resolve(ctx, subjects, needs); err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"text/template/parse"
 	"time"
 
-	"s1graph/graph"
 	"s1graph/harmless"
 )
 
@@ -19,6 +18,7 @@ import (
 type text struct {
 	template *template.Template
 	needs    relationSet // related entities that it looks at
+	reads    []string    // properties of the entity in a state that it looks at; "" stands for all
 	tellsOp  bool        // it says itself whether a state began or ended
 }
 
@@ -51,7 +51,7 @@ func roots(c *condition) map[string]root {
 	word("Type", "Class")
 	properties := propertiesOf(c.allowedTypes())
 	if c.kind == OnState {
-		properties[compliant], properties[reasons] = graph.BoolKind, graph.StringsKind
+		maps.Copy(properties, derived)
 		all["Entity"] = root{properties}
 	} else {
 		word("PreviousKey", "Changed")
@@ -201,6 +201,9 @@ func (w *walker) check(names []string) {
 		return
 	}
 	w.text.tellsOp = w.text.tellsOp || names[0] == "Op"
+	if names[0] == "Entity" {
+		w.text.reads = append(w.text.reads, strings.Join(names[1:], "."))
+	}
 	for i, relation := range relations {
 		if capital(relation.name) == names[0] {
 			w.text.needs[i] = true

@@ -168,13 +168,17 @@ func TestTheSampleOfAWebhookHasNothingThatIsNotDocumented(t *testing.T) {
 		types[f.Name] = f.Type
 	}
 	for name, value := range sample {
-		switch value.(type) {
+		switch value := value.(type) {
 		case string:
 			assert.Equal(t, "string", types[name], name)
 		case float64:
 			assert.Equal(t, "number", types[name], name)
 		case []any:
-			assert.Equal(t, "list of strings", types[name], name)
+			want := "list of strings"
+			if _, isObject := value[0].(map[string]any); isObject {
+				want = "list of objects"
+			}
+			assert.Equal(t, want, types[name], name)
 		default:
 			assert.Equal(t, "object", types[name], name)
 		}
