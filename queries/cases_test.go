@@ -22,6 +22,15 @@ type properties map[string]any
 
 func (h *handmade) entity(typeName, id string, p properties) string {
 	r := graph.Record{Type: h.types["sentinelone_"+typeName], Key: "sentinelone_" + typeName + ":" + id}
+	p.set(&r)
+	if r.Get("displayName").IsAbsent() {
+		r.Set("displayName", r.Get("name"))
+	}
+	h.records = append(h.records, r)
+	return r.Key
+}
+
+func (p properties) set(r *graph.Record) {
 	for name, value := range p {
 		switch v := value.(type) {
 		case string:
@@ -32,25 +41,20 @@ func (h *handmade) entity(typeName, id string, p properties) string {
 			r.Set(name, graph.Int(int64(v)))
 		case int64:
 			r.Set(name, graph.Int(v))
+		case float64:
+			r.Set(name, graph.Float(v))
 		case []string:
 			r.Set(name, graph.Set(v))
 		default:
 			panic(fmt.Sprintf("%s: %T", name, value))
 		}
 	}
-	if r.Get("displayName").IsAbsent() {
-		r.Set("displayName", r.Get("name"))
-	}
-	h.records = append(h.records, r)
-	return r.Key
 }
 
 func (h *handmade) relationship(typeName, from, to string, p properties) {
 	t := h.types["sentinelone_"+typeName]
 	r := graph.Record{Type: t, Key: graph.RelationshipKey(from, t.Class, to), From: from, To: to}
-	for name, value := range p {
-		r.Set(name, graph.Int(value.(int64)))
-	}
+	p.set(&r)
 	h.records = append(h.records, r)
 }
 
@@ -91,6 +95,7 @@ func madeByHand() []graph.Record {
 	h.makeStates(group, deserted)
 	h.makeThreats(group)
 	h.makeApplications(group)
+	h.makeVulnerabilities(group)
 	return h.records
 }
 
