@@ -58,6 +58,7 @@ func TestAPollAtWhichNothingIsDueLeavesAllAsItIs(t *testing.T) {
 		assert.Contains(t, metrics, `s1graph_runs_total{instance="acme",status="complete"} 1`)
 		assert.Contains(t, metrics, `s1graph_polls_nothing_due_total{instance="acme"} 10`)
 		assert.Contains(t, metrics, `s1graph_step_read_age_seconds{instance="acme",step="threats"} 18060`)
+		assert.Contains(t, metrics, `s1graph_step_interval_seconds{instance="acme",step="threats"} 21600`)
 
 		s.after(14 * time.Hour)
 		assert.Equal(t, http.StatusServiceUnavailable, s.get("/readyz").Code, "three times six hours have passed, and nothing was read")
