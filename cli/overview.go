@@ -248,7 +248,7 @@ func (s *screen) printOverview(o *overview.Overview) {
 			lines[f.Line] = append(lines[f.Line], words)
 		}
 	}
-	const beside = 14
+	const beside = 17 // the longest line is that of vulnerabilities
 	for _, line := range order {
 		text := strings.Join(lines[line], ", ")
 		if total, isTotal := totals[line]; isTotal {

@@ -8,6 +8,9 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/overview"
 )
 
 // reopens shows a threat that was resolved, and an agent that is gone.
@@ -126,4 +129,66 @@ func headings(t *testing.T, p *tab) {
 	p.is(`(document.querySelector("main").scrollTo(0, 2000), true)`)
 	p.until(`Math.abs(document.querySelector("main th").getBoundingClientRect().top - document.querySelector("main").getBoundingClientRect().top) < 2`)
 	assert.Contains(t, p.list("main th"), "Last seen (UTC)")
+}
+
+// vulnerabilities shows those of a small fleet, two of which have an address that is not the NVD's.
+func vulnerabilities(t *testing.T, browser context.Context) {
+	of := office(t)
+	account := entity("sentinelone_account", "Account", "1", "Acme", nil)
+	device := entity("sentinelone_device", "Device", "1", "PC-1", nil)
+	entities, relationships := []record{account, device}, []record{}
+	for _, v := range []struct {
+		id, severity string
+		score        float64
+		open         bool
+		published    int
+		link         string
+	}{
+		{"CVE-2026-1000", "high", 8.9, true, 1, "javascript:alert(1)"},
+		{"CVE-2026-2000", "critical", 9.1, true, 2, "https://nvd.nist.gov/vuln/detail/CVE-2026-2000"},
+		{"CVE-2026-3000", "critical", 9.8, true, 300, "https://nvd.nist.gov@evil.example/\"><b>"},
+		{"CVE-2026-4000", "critical", 10, false, 4, ""},
+	} {
+		vulnerability := entity("sentinelone_vulnerability", "Vulnerability", v.id, v.id, record{
+			"severity": v.severity, "score": v.score, "open": v.open, "publishedOn": of.At.AddDate(0, 0, -v.published).UnixMilli(), "webLink": v.link, "remediationLevel": "Official Fix",
+		})
+		entities = append(entities, vulnerability)
+		relationships = append(relationships, relationship("sentinelone_device_has_vulnerability", "HAS", device, vulnerability, nil))
+	}
+	of.Graph = folder(t, entities, relationships)
+	var err error
+	of.Overview, err = overview.Of(t.Context(), of.Graph, of.ReadAt)
+	require.NoError(t, err)
+	p := open(t, browser, written(t, of), "")
+	assert.Contains(t, p.text(`document.querySelector(".tile[data-figure=vulnerabilitiesCritical]").textContent`), "2criticalopen vulnerabilities")
+	p.click(".tile[data-figure=vulnerabilitiesCritical]")
+	p.untilList(names, "CVE-2026-3000", "CVE-2026-2000") // of one severity the highest score first
+	assert.Contains(t, p.list("[data-filter=is] option"), "open, critical (2)")
+	p.click(".clear")
+	p.untilList(names, "CVE-2026-4000", "CVE-2026-3000", "CVE-2026-2000", "CVE-2026-1000")
+	choose(p, "severity", "high")
+	p.untilList(names, "CVE-2026-1000")
+	p.click(".clear")
+	choose(p, "open", "yes")
+	p.untilList(names, "CVE-2026-3000", "CVE-2026-2000", "CVE-2026-1000")
+	p.click("[data-sort=score]")
+	p.untilList(names, "CVE-2026-3000", "CVE-2026-2000", "CVE-2026-1000")
+	p.click("[data-sort=score]")
+	p.untilList(names, "CVE-2026-1000", "CVE-2026-2000", "CVE-2026-3000")
+	for id, want := range map[string][]string{
+		"CVE-2026-1000": {}, "CVE-2026-2000": {"https://nvd.nist.gov/vuln/detail/CVE-2026-2000 _blank noopener noreferrer"}, "CVE-2026-3000": {},
+	} {
+		p.is(`(location.hash = "sentinelone_vulnerability:` + id + `", true)`)
+		p.until(`document.querySelector("#panel h2")?.textContent === "` + id + `" && document.querySelector("#panel dl")`)
+		assert.Equal(t, want, value[[]string](p, `[...document.querySelectorAll("#panel dd a")].map((a) => [a.href, a.target, a.rel].join(" "))`), id)
+	}
+	assert.Contains(t, p.text(`document.querySelector("#panel dl").textContent`), `https://nvd.nist.gov@evil.example/"><b>`, "the rest is text")
+}
+
+// inView is what is there to see of the card in the middle, on a window that is too narrow for all columns.
+func inView(t *testing.T, p *tab) {
+	p.do(chromedp.EmulateViewport(1100, 700))
+	p.is(`(location.hash = "sentinelone_vulnerability:" + [...kinds.find((k) => k.class === "Vulnerability").blocks[0]._key][0], true)`)
+	p.until(`document.querySelector("main .card.focus")`)
+	p.until(`(() => { const card = document.querySelector("main .card.focus").getBoundingClientRect(), room = document.querySelector("main").getBoundingClientRect(); return card.left >= room.left - 1 && card.right <= room.right + 4; })()`)
 }

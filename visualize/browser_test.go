@@ -48,6 +48,7 @@ func TestThePage(t *testing.T) {
 		"shows the properties of relationships":                    details,
 		"keeps headings, and leads on from each figure":            headings,
 		"can be used with the keyboard alone":                      keyboard,
+		"shows what was chosen, however many columns there are":    inView,
 		"fits on a phone":                                          phone,
 		"is light or dark as the system is, or as the person says": themes,
 	} {
@@ -69,6 +70,7 @@ func TestThePage(t *testing.T) {
 	t.Run("says whether nothing changed or there was nothing to compare with", func(t *testing.T) { withoutChanges(t, browser) })
 	t.Run("says where and what a machine without relationships was", func(t *testing.T) { former(t, browser) })
 	t.Run("shows what was reopened, and what is gone", func(t *testing.T) { reopens(t, browser) })
+	t.Run("shows vulnerabilities, the worst first, and leads to the NVD", func(t *testing.T) { vulnerabilities(t, browser) })
 	t.Run("shows several instances", func(t *testing.T) { several(t, browser) })
 	t.Run("fits at each width, in light and dark", func(t *testing.T) { fits(t, browser) })
 	t.Run("takes hostile names as text", func(t *testing.T) { hostile(t, browser) })

@@ -40,13 +40,14 @@ function showEntity(focus) {
   draw(picture);
   hoverable(picture, elements);
   showPanel(focus);
+  elements.get(focus)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   document.title = visible(`${nameOf(focus)} – ${about.instances[current].name} – s1graph`);
 }
 
-// isSaidBetween says whether a line past a column may be left out, because two lines by way of that column say the
+// isSaidBetween says whether a line past a column, or past sites, may be left out, because two lines by way of these say the
 // same: that an account has a group is seen from its having the site that has the group.
 function isSaidBetween(from, to, elements) {
-  if (columnOf(kindOf(to).class) - columnOf(kindOf(from).class) !== 2) return false;
+  if (kindOf(from).class !== "Account" && columnOf(kindOf(to).class) - columnOf(kindOf(from).class) !== 2) return false;
   const between = new Set();
   neighbours(to, (other, link, place, direction) => direction && elements.has(other) && between.add(other), isShownLink);
   let found = false;

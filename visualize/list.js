@@ -126,11 +126,11 @@ const defaultSort = (columns) => {
 
 function sorted(kind, columns, sort, numbers) {
   const down = sort.startsWith("-"), by = columns.find((c) => c.name === sort.replace(/^-/, "")) ?? columns[0];
-  const ranks = ranksOf(by), names = ranksOf(columns[0]), last = columns.find((c) => c.shape === "time");
-  const times = by.shape === "level" && last ? ranksOf(last) : null;
+  const ranks = ranksOf(by), names = ranksOf(columns[0]), then = columns.find((c) => c.name === "score") ?? columns.find((c) => c.shape === "time");
+  const worst = by.shape === "level" && then ? ranksOf(then) : null;
   const compare = (x, y, sign) => (Number.isNaN(x) || Number.isNaN(y) ? Number.isNaN(x) - Number.isNaN(y) : (x - y) * sign);
   return numbers.sort((a, b) => (a >= kind.count) - (b >= kind.count) || compare(ranks[a], ranks[b], down ? -1 : 1) ||
-    (times && compare(times[a], times[b], -1)) || compare(names[a], names[b], 1) || a - b);
+    (worst && compare(worst[a], worst[b], -1)) || compare(names[a], names[b], 1) || a - b);
 }
 
 // filterOf is the parameter by which a column is filtered. "type" says which list it is.

@@ -353,7 +353,11 @@ func fits(t *testing.T, browser context.Context) {
 		threat := entity("sentinelone_threat", "Finding", fmt.Sprint(i), "suspicious powershell", record{
 			"severity": "critical", "classification": "Ransomware", "open": true, "mitigationStatus": "not_mitigated", "incidentStatus": "in_progress", "siteName": "Berlin Headquarters", "groupName": "Workstations", "identifiedAt": of.At.UnixMilli(),
 		})
-		entities = append(entities, agent, device, user, application)
+		vulnerability := entity("sentinelone_vulnerability", "Vulnerability", fmt.Sprintf("CVE-2026-%d", 10000+i), fmt.Sprintf("CVE-2026-%d", 10000+i), record{
+			"severity": "critical", "score": 9.8, "open": true, "exploitCodeMaturity": "Proof of Concept", "remediationLevel": "Official Fix", "publishedOn": of.At.UnixMilli(),
+			"webLink": fmt.Sprintf("https://nvd.nist.gov/vuln/detail/CVE-2026-%d", 10000+i),
+		})
+		entities = append(entities, agent, device, user, application, vulnerability)
 		if i == 0 {
 			threat["groupName"] = strings.Repeat("x", 3000)
 		}
@@ -364,7 +368,9 @@ func fits(t *testing.T, browser context.Context) {
 			entities = append(entities, threat)
 		}
 		relationships = append(relationships, relationship("sentinelone_agent_protects_device", "PROTECTS", agent, device, nil), relationship("sentinelone_user_owns_device", "OWNS", user, device, nil),
-			relationship("sentinelone_device_has_application", "HAS", device, application, nil), relationship("sentinelone_agent_has_threat", "HAS", agent, threat, nil))
+			relationship("sentinelone_device_has_application", "HAS", device, application, nil),
+			relationship("sentinelone_device_has_vulnerability", "HAS", device, vulnerability, nil), relationship("sentinelone_application_has_vulnerability", "HAS", application, vulnerability, nil),
+			relationship("sentinelone_agent_has_threat", "HAS", agent, threat, nil))
 	}
 	of.Graph = folder(t, entities, relationships)
 	of.Changes = changeLines(`{"op":"updated","type":"sentinelone_site","class":"Site","key":"sentinelone_site:1","displayName":"Berlin Headquarters","changed":["state"],"before":{"state":"expired"},"after":{"state":"active"}}` + "\n")
@@ -380,7 +386,7 @@ func fits(t *testing.T, browser context.Context) {
 	other := of
 	other.Name, other.Changes = "the other one", nil
 	pages := map[string][]string{
-		written(t, of):        {"", "type=sentinelone_agent&is=agentsInfected", "type=sentinelone_threat", "sentinelone_agent:7", "changes", "type=sentinelone_application"},
+		written(t, of):        {"", "type=sentinelone_agent&is=agentsInfected", "type=sentinelone_threat", "type=sentinelone_vulnerability", "sentinelone_agent:7", "sentinelone_vulnerability:CVE-2026-10007", "changes", "type=sentinelone_application"},
 		written(t, of, other): {"", "@office/type=sentinelone_device&q=0007"},
 	}
 	for file, addresses := range pages {

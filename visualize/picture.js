@@ -2,7 +2,7 @@
 // them. Columns read better here than a layout by forces: what something is stands in its place, and the same
 // neighbourhood looks the same each time.
 
-const layout = [["Account"], ["Site"], ["Group"], ["HostAgent"], ["Device", "Finding"], ["User", "Application"], ["Vulnerability"]];
+const layout = [["Account", "Site"], ["Group"], ["HostAgent"], ["Device", "Finding"], ["User", "Application"], ["Vulnerability"]];
 const classes = layout.flat();
 
 // columnOf is the column of a class. A class that the layout does not have stands right of the first of those that its
@@ -132,11 +132,12 @@ function drawLines(picture, lines) {
     const [left, right] = a.left <= b.left ? [a, b] : [b, a];
     const x1 = left.right - box.left, x2 = right.left - box.left;
     const y1 = (left.top + left.bottom) / 2 - box.top, y2 = (right.top + right.bottom) / 2 - box.top;
-    const path = svg("path", { d: curve(x1, y1, x2, y2, left.height), class: "edge" + (l.op ? " " + l.op : "") });
+    const isBelow = Math.abs(a.left - b.left) < 1;
+    const path = svg("path", { d: isBelow ? bow(a.left - box.left, y1, y2) : curve(x1, y1, x2, y2, left.height), class: "edge" + (l.op ? " " + l.op : "") });
     l.path = path;
     path.append(svg("title", {}, l.title));
     canvas.append(path);
-    if (l.text) {
+    if (l.text && !isBelow) {
       const dips = isLong(x1, x2) && Math.abs(y1 - y2) < 20;
       const y = dips ? y1 + left.height * 0.75 + 14 : (y1 + y2) / 2;
       canvas.append(svg("text", { x: (x1 + x2) / 2, y: y - 6, class: "edge-label" }, l.text));
@@ -144,6 +145,9 @@ function drawLines(picture, lines) {
   }
   picture.prepend(canvas);
 }
+
+// bow leads from one card to another below it, left of both.
+const bow = (x, y1, y2) => `M${x},${y1} C${x - 16},${y1} ${x - 16},${y2} ${x},${y2}`;
 
 const isLong = (x1, x2) => x2 - x1 > 160;
 
