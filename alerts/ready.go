@@ -247,7 +247,7 @@ var readyRules = []readyRule{
 		Doc: "A device that has an open threat and an open vulnerability, told once however many they are; as severe as the worst of the vulnerabilities. " +
 			"It ends when one of the two is over.",
 		When:     `entity.type == "sentinelone_device" && entity.openThreats > 0 && entity.openVulnerabilities > 0`,
-		Query:    "devices-with-threat-and-vulnerability",
+		Query:    "threatened-devices",
 		Severity: "{{.Entity.worstVulnerability}}",
 		Title:    `{{.Name}} {{if eq .Op "ended"}}no longer has both an open threat and an open vulnerability{{else}}has an open threat and open vulnerabilities{{end}}`,
 		Text:     `{{if ne .Op "ended"}}Open threats: {{.Entity.openThreats}}. Open vulnerabilities: {{.Entity.openVulnerabilities}}, the worst {{or .Entity.worstVulnerability "of unknown severity"}}.{{end}}`,

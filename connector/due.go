@@ -59,6 +59,17 @@ func EveryOf(c *config.Config, step steps.Step) time.Duration {
 	return step.Every
 }
 
+// IntervalOf is the time between two readings of a step that was last read at the given time: of a cron expression a third of the
+// time in which three polls come. It is 0 where polls leave the step out.
+func IntervalOf(c *config.Config, stepID string, at time.Time) time.Duration {
+	for _, step := range steps.All() {
+		if step.ID == stepID && !c.LeavesOut(stepID) {
+			return max(EveryOf(c, step), c.Interval.Nth(at, 3).Sub(at)/3)
+		}
+	}
+	return 0
+}
+
 // ShortestOf is how often polls read the step that they read most often; 0: each of them reads something.
 func ShortestOf(c *config.Config) time.Duration {
 	var all []time.Duration

@@ -14,7 +14,6 @@ import (
 	"s1graph/alerts/outbox"
 	"s1graph/connector"
 	"s1graph/s1"
-	"s1graph/steps"
 )
 
 // metrics are what /metrics tells: counters of what happened, and how things are when they are asked for. The values
@@ -141,7 +140,7 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 			"step", step.ID, "state", step.State)
 		if at := step.LastReadAt; !at.IsZero() {
 			tell("s1graph_step_read_age_seconds", "Seconds since a step was last read whole, by this run or an earlier one.", now.Sub(at).Seconds(), "step", step.ID)
-			if every := i.everyOf(step.ID, at); every > 0 {
+			if every := connector.IntervalOf(i.settings, step.ID, at); every > 0 {
 				tell("s1graph_step_interval_seconds", "Seconds between two readings of a step, as polls are configured; of a cron expression a third of the time of three polls.", every.Seconds(), "step", step.ID)
 			}
 		}
@@ -203,16 +202,6 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 func number(b bool) float64 {
 	if b {
 		return 1
-	}
-	return 0
-}
-
-// everyOf is how often polls read a step that was last read at the given time; 0 where they leave it out.
-func (i *instance) everyOf(stepID string, at time.Time) time.Duration {
-	for _, step := range steps.All() {
-		if step.ID == stepID && !i.settings.LeavesOut(stepID) {
-			return max(connector.EveryOf(i.settings, step), i.settings.Interval.Nth(at, 3).Sub(at)/3)
-		}
 	}
 	return 0
 }

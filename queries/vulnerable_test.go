@@ -24,7 +24,7 @@ var answersOnVulnerabilities = map[string][]answer{
 	},
 	"exposed-applications": {{rows: exposedApplications("critical", "high")}, {map[string]string{"severities": "low"}, exposedApplications("low")}},
 	"exposed-owners":       {{rows: exposedOwners("critical", "high")}, {map[string]string{"severities": "critical,low"}, exposedOwners("critical", "low")}},
-	"devices-with-threat-and-vulnerability": {
+	"threatened-devices": {
 		{rows: threatenedDevices("critical")}, {map[string]string{"severities": "critical,high"}, threatenedDevices("critical", "high")},
 	},
 	"new-vulnerabilities": {

@@ -40,7 +40,7 @@ function showEntity(focus) {
   draw(picture);
   hoverable(picture, elements);
   showPanel(focus);
-  elements.get(focus)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  main.scrollLeft += Math.max(0, elements.get(focus).getBoundingClientRect().right + 8 - main.getBoundingClientRect().right); // where it is too narrow for all columns
   document.title = visible(`${nameOf(focus)} – ${about.instances[current].name} – s1graph`);
 }
 

@@ -125,9 +125,9 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setT
 addEventListener("hashchange", () => {
   closeResults(true);
   const hadFocus = document.activeElement;
-  show();
   scrollTo(0, 0);
   main.scrollTo(0, 0);
+  show();
   if (!hadFocus?.isConnected || hadFocus === document.body || hadFocus === search) (main.querySelector("a.focus") ?? main).focus({ preventScroll: true });
 });
 $("skip").addEventListener("click", (event) => {
