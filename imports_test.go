@@ -40,14 +40,15 @@ var allowed = map[string][]string{
 	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox", "harmless"},
 	"alerts/delivery":  {"config", "alerts/outbox", "pause", "harmless"},
 	"alerts/outbox":    {"pause"},
-	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "pause", "state"},
+	"events":           {"graph"},
+	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "alerts/outbox", "events", "pause", "state"},
 	"state":            {"graph/jsonstore", "alerts/outbox", "pause"},
 	"poll":             {"state", "s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps", "overview"},
 	"check":            {"state", "plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
 		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture", "overview",
-		"alerts", "alerts/delivery", "alerts/outbox", "state", "poll", "check", "visualize", "harmless", "plural", "pause",
+		"alerts", "alerts/delivery", "alerts/outbox", "events", "state", "poll", "check", "visualize", "harmless", "plural", "pause",
 	},
 	"": {"cli"},
 
@@ -91,6 +92,13 @@ func TestImportsGoOneWay(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(allowed)), folders, "allowed has each folder, and no other")
+}
+
+func TestTheServerOfNATSIsNotInTheProgram(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "github.com/nats-io/nats.go")
+	assert.NotContains(t, string(out), "nats-server")
 }
 
 func TestNoPackageIsCalledAfterNothing(t *testing.T) {

@@ -79,6 +79,30 @@ func (c *checker) bucket(ctx context.Context) {
 	}
 }
 
+// events makes sure that changes can be published to NATS, and makes the stream for them where it is not there. To an https
+// address nothing is posted.
+func (c *checker) events(ctx context.Context) {
+	const subject = "events"
+	switch address := c.Config.Events.URL; {
+	case address == "":
+		return
+	case strings.HasPrefix(address, "https:"):
+		c.skip("nothing is posted to try an address", subject)
+		return
+	}
+	var run string
+	to, err := connector.OpenEvents(ctx, c.Config)
+	if err == nil {
+		defer to.Close()
+		run, err = to.Cursor(ctx)
+	}
+	if err != nil {
+		c.fault(subject, err.Error(), "look at events.url and events.credentialsFile; runs go on without it, and are kept for it as runsKept says")
+		return
+	}
+	c.ok(subject, "the stream is there, run "+orNone(run))
+}
+
 // neo4j makes sure that the database can be brought to the graph.
 func (c *checker) neo4j(ctx context.Context) {
 	const subject = "Neo4j"

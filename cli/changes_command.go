@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/pause"
 	"s1graph/plural"
 	"s1graph/queries"
 )
@@ -28,10 +30,12 @@ many changes there were in all instances of the configuration file, a row each:
     s1graph changes --since 24h
     s1graph changes --since 7d --type agent --op deleted
     s1graph changes --json
+    s1graph changes --follow --json --since 1h | jq .
     s1graph changes --limit 20
     s1graph changes --all --since 24h
 
-The newest stand last. With --all, created to renamed count entities, and changes of relationships have a column of
+The newest stand last. With --follow it goes on, and prints what later runs change until Ctrl-C; who begins again where a
+pipe broke says --since, and knows a change that comes again by its id. With --all, created to renamed count entities, and changes of relationships have a column of
 their own. It can be asked while a run is under way. How long changes are kept is set by changesKept in
 the configuration file.`,
 		Flags: append([]cli.Flag{
@@ -40,6 +44,7 @@ the configuration file.`,
 			&cli.StringSliceFlag{Name: "type", Usage: "changes of this `TYPE` alone, such as agent or sentinelone_agent; may be given several times"},
 			&cli.StringSliceFlag{Name: "op", Usage: "changes of this `KIND` alone: created, updated, deleted or renamed; may be given several times"},
 			limitFlag("changes, the newest", "all"),
+			&cli.BoolFlag{Name: "follow", Usage: "go on with what later runs change, until Ctrl-C", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each change, a line each", DisableDefaultText: true},
 		}, folderFlags()...),
 		Action: func(ctx *cli.Context) error {
@@ -51,15 +56,20 @@ the configuration file.`,
 			if err != nil {
 				return err
 			}
-			if ctx.Bool("all") {
-				if ctx.IsSet("limit") {
-					return misuse("--all and --limit contradict each other: give one of them")
+			for _, flag := range []string{"limit", "follow"} {
+				if ctx.Bool("all") && ctx.IsSet(flag) {
+					return misuse("--all and --%s contradict each other: give one of them", flag)
 				}
+			}
+			if ctx.Bool("all") {
 				return c.rowOfEach(ctx, []string{"runs", "created", "updated", "deleted", "renamed", "relationships", "latest"}, 6, func(settings *config.Config) ([]any, error) {
 					return wanted.row(ctx.Context, settings.Dir)
 				})
 			}
 			return c.ofFolder(func(ctx *cli.Context, settings *config.Config) error {
+				if ctx.Bool("follow") {
+					return c.followLog(ctx, settings.Dir, wanted)
+				}
 				return c.printLog(ctx, settings.Dir, wanted, limit)
 			})(ctx)
 		},
@@ -95,6 +105,7 @@ var changeOps = []string{string(graph.Created), string(graph.Updated), string(gr
 // changeFilter says which changes are asked for.
 type changeFilter struct {
 	since time.Time
+	after string   // ID of the run that was the last to be visited; "": none was
 	types []string // empty: all
 	ops   []string // empty: all
 }
@@ -151,6 +162,7 @@ type found struct {
 	changes    int64
 	runs, kept int       // runs that made some, and runs whose changes are kept
 	latest     time.Time // when the newest of the former started
+	last       string    // ID of the newest of the latter
 }
 
 // each visits the changes as they are read: there may be more than memory holds. A run whose changes are damaged hides none
@@ -166,9 +178,10 @@ func (f changeFilter) each(ctx context.Context, dir string, visit func(*jsonstor
 	all = found{kept: len(runs)}
 	var faults []error
 	for _, run := range runs {
-		if run.At.Before(f.since) {
+		if run.At.Before(f.since) || f.after != "" && !jsonstore.Precedes(f.after, run.ID) {
 			continue
 		}
+		all.last = run.ID
 		before := all.changes
 		for line, err := range run.Changes(ctx) {
 			if _, isDamaged := errors.AsType[*jsonstore.DamagedError](err); isDamaged {
@@ -215,6 +228,38 @@ func (f changeFilter) row(ctx context.Context, dir string) ([]any, error) {
 		cells[6] = all.latest
 	}
 	return cells, damage
+}
+
+// looksForRuns is how often who follows looks whether there is another run.
+const looksForRuns = time.Second
+
+// followLog prints the changes of the runs that there are and of those that are still to come, until ctx ends.
+func (c *commands) followLog(ctx *cli.Context, dir string, wanted changeFilter) error {
+	if ctx.IsSet("limit") {
+		return misuse("--follow and --limit contradict each other: give one of them")
+	}
+	print := c.out.loggedJSON
+	if !ctx.Bool("json") {
+		print = c.out.loggedChanges(namesIn(ctx.Context, dir))
+	}
+	for {
+		all, damage, err := wanted.each(ctx.Context, dir, print)
+		if err == nil {
+			err = c.out.flush()
+		}
+		if damage != nil {
+			c.complain(damage.Error()) // once, since the run is behind
+		}
+		if wanted.after = cmp.Or(all.last, wanted.after); err == nil {
+			err = pause.For(ctx.Context, looksForRuns)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil // it ends when it is told to
+		case err != nil:
+			return err
+		}
+	}
 }
 
 func (c *commands) printLog(ctx *cli.Context, dir string, wanted changeFilter, limit int64) error {

@@ -32,7 +32,7 @@ fault, with a line that says what to do; 2: wrong usage or configuration.`,
 		Flags: append([]cli.Flag{
 			allFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON document in place of a table", DisableDefaultText: true},
-		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Fleet, config.Logging)...),
+		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Publish, config.Fleet, config.Logging)...),
 		Action: c.doCheck,
 	}
 }

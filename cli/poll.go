@@ -36,7 +36,7 @@ instance has a good run, complete or partial, that is not older than three inter
 Deletions that the deletion guard withholds wait for s1graph accept-deletions.
 
 Exit code 0: it ended when it was told to; 1: it failed; 2: wrong usage or configuration, or polling is DISABLED.`,
-		Flags: settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Polling, config.Serving, config.Fleet, config.Logging),
+		Flags: settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Publish, config.Polling, config.Serving, config.Fleet, config.Logging),
 		Action: func(ctx *cli.Context) error {
 			settings, err := config.LoadService(c.complete(ctx, config.Sources{}))
 			if err != nil {

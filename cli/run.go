@@ -47,7 +47,7 @@ was committed; 2: wrong usage or configuration; 3: committed, but some of it is 
 			&cli.BoolFlag{Name: "due", Usage: "read only the steps that are due by their interval, as poll does", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "verify", Usage: "compare Neo4j with what it really holds, and heal it", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "allow-mass-delete", Usage: "delete what the deletion guard would withhold", DisableDefaultText: true},
-		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Fleet, config.Logging)...),
+		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Publish, config.Fleet, config.Logging)...),
 		Action: c.sync,
 	}
 }

@@ -47,7 +47,8 @@ type Config struct {
 	RunsKeptGiB    float64       // how much room these may take, in GiB
 	DeadAlertsKept time.Duration // for which failed alerts are kept
 
-	Neo4j Neo4j
+	Neo4j  Neo4j
+	Events Events
 
 	Alerts  *Alerts         // nil where nobody is told of anything
 	Posture []PosturePolicy // empty where no device is evaluated
@@ -100,6 +101,14 @@ type Neo4j struct {
 	Database     string // empty: the user's home database
 	Insecure     bool   // the network is trusted with what bolt and neo4j send to another machine in the clear
 	IsUnused     bool   // URI is set, and nothing says what the store is, so that no run writes to it
+}
+
+// Events say where the changes of committed runs are published. Where URL is empty they are not.
+type Events struct {
+	URL             string        // nats://, tls:// (NATS that must be encrypted) or https://; of NATS several servers, joined with commas
+	Form            string        // of what is posted to https: cloudevents, splunk or elasticsearch
+	CredentialsFile string        // of NATS, or the value of the header Authorization
+	Kept            time.Duration // for which the stream keeps them
 }
 
 // Log says what is logged.

@@ -101,6 +101,7 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		RunsKeptGiB:    10,
 		DeadAlertsKept: 30 * 24 * time.Hour,
 		Neo4j:          config.Neo4j{Username: "neo4j"},
+		Events:         config.Events{Form: "cloudevents", Kept: 720 * time.Hour},
 		PageDeadline:   time.Minute,
 		PageSize:       1000,
 		Log:            config.Log{Format: "text"},
@@ -140,9 +141,10 @@ changesKept: 2d
 runsKept: 72h
 runsKeptGiB: 2.5
 deadAlertsKept: 24h
+events: {url: https://siem.example.net/_bulk, form: elasticsearch, credentialsFile: siem.key, kept: 48h}
 interval: 4h
 log: {level: debug, format: json}
-`, "etc/ca.pem": certificate(t), "etc/db.password": "hunter3\n"})
+`, "etc/ca.pem": certificate(t), "etc/db.password": "hunter3\n", "etc/siem.key": "ApiKey hunter5\n"})
 	c, err := config.Load(sources(func(s *config.Sources) { s.File, s.Environment = "etc/s1graph.yaml", nil }))
 	require.NoError(t, err)
 	assert.Equal(t, "http://me:hunter2@proxy.example:3128", c.Proxy.Reveal())
@@ -163,6 +165,7 @@ log: {level: debug, format: json}
 		Neo4j: config.Neo4j{
 			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,
 		},
+		Events:       config.Events{URL: "https://siem.example.net/_bulk", Form: "elasticsearch", CredentialsFile: filepath.Join("etc", "siem.key"), Kept: 48 * time.Hour},
 		PageDeadline: 90 * time.Second,
 		PageSize:     250,
 		RateLimits:   map[string]float64{"/agents": 12.5, "/threats": 3},

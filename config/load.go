@@ -338,6 +338,21 @@ func (l *loader) checkRest() {
 	if l.config.TagAccountName && l.config.AccountName == "" {
 		l.fault(l.places["tagAccountName"], "must be left out, or accountName be set: there is no name to put on the entities")
 	}
+	if path := l.config.Events.CredentialsFile; path != "" {
+		switch content, info, err := read(path); {
+		case err != nil, len(bytes.TrimSpace(content)) == 0:
+			l.fault(l.places["events.credentialsFile"], "must be a file of mode 0600 that holds credentials: %s", reason(path, cmp.Or(err, errors.New("it is empty"))))
+		case seenByOthers(info):
+			l.warn("%s can be read by other users of this machine: chmod 600 %s", path, path)
+		}
+	}
+	if events := l.config.Events; strings.HasPrefix(events.URL, "nats:") {
+		for address := range strings.SplitSeq(events.URL, ",") {
+			if u, err := url.Parse(address); err == nil && !IsLoopback(u.Hostname()) {
+				l.warn("events.url: what changed goes to %s unencrypted, unless its NATS demands TLS: tls:// in place of nats:// makes sure", u.Hostname())
+			}
+		}
+	}
 	if path := l.config.CAFile; path != "" {
 		content, err := readText(path)
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(content) {

@@ -16,6 +16,7 @@ const (
 	Graph    Group = "Graph"
 	Sync     Group = "Sync"
 	Database Group = "Neo4j"
+	Publish  Group = "Events"
 	Polling  Group = "Schedule" // of the service alone, for each instance
 	Serving  Group = "Service"  // of the service alone, for all instances
 	Fleet    Group = "Fleet"    // of several machines, for all instances
@@ -65,6 +66,8 @@ var (
 	sources = []string{"auto", "installed", "inventory", "off"}
 	levels  = []string{"debug", "info", "warn", "error"}
 	formats = []string{"text", "json"}
+
+	eventForms = []string{"cloudevents", "splunk", "elasticsearch"}
 )
 
 var settings = []Setting{
@@ -185,6 +188,21 @@ var settings = []Setting{
 	{Key: "neo4j.insecure", Kind: Flag, Group: Database, variable: "NEO4J_INSECURE",
 		Doc:   "trust the network between here and the database: bolt and neo4j send password and graph unencrypted",
 		apply: flag(func(d *draft) *bool { return &d.Neo4j.Insecure })},
+
+	{Key: "events.url", Kind: Text, Group: Publish,
+		Doc:   "`URL` that changes are published to: nats://HOST:PORT, tls://HOST:PORT or https://HOST/PATH",
+		apply: text(func(d *draft) *string { return &d.Events.URL }, isEventsURL)},
+	{Key: "events.form", Kind: Text, Group: Publish,
+		Doc:     "`FORM` of what is posted to https: cloudevents, splunk or elasticsearch",
+		Default: "cloudevents",
+		apply:   text(func(d *draft) *string { return &d.Events.Form }, oneOf(eventForms...)), Words: eventForms},
+	{Key: "events.credentialsFile", Kind: Path, Group: Publish,
+		Doc:   "`FILE` with the credentials of NATS, or with the value of the header Authorization for https",
+		apply: text(func(d *draft) *string { return &d.Events.CredentialsFile })},
+	{Key: "events.kept", Kind: Duration, Group: Publish,
+		Doc:     "`DURATION` for which the stream of NATS keeps events",
+		Default: "720h",
+		apply:   atLeast(time.Hour, func(d *draft) *time.Duration { return &d.Events.Kept })},
 
 	{Key: "interval", Kind: Schedules, Group: Polling,
 		Doc:     "`INTERVAL` between two polls, such as 30m, a cron expression such as 0 */2 * * *, in local time, or DISABLED",

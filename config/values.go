@@ -261,6 +261,25 @@ func intervals(field func(*draft) *map[string]time.Duration) func(*draft, string
 	}
 }
 
+// isEventsURL never repeats what it refuses: there may be a password in it.
+func isEventsURL(text string) error {
+	scheme := ""
+	for address := range strings.SplitSeq(text, ",") {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "https"}, u.Scheme) || scheme != "" && u.Scheme != scheme {
+			return errors.New("must be an address such as nats://127.0.0.1:4222, tls://nats.example.net:4222 or https://siem.example.net/events")
+		}
+		if scheme == "https" {
+			return errors.New("must be one address, where it is https")
+		}
+		if u.User != nil {
+			return errors.New("must have no user name or password in it: put them into events.credentialsFile")
+		}
+		scheme = u.Scheme
+	}
+	return nil
+}
+
 // proxy never repeats what it was given: there may be a password in it.
 func proxy(d *draft, text string) error {
 	u, err := url.Parse(text)

@@ -15,7 +15,6 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/pause"
-	"s1graph/plural"
 	"s1graph/posture"
 	"s1graph/reconcile"
 	"s1graph/steps"
@@ -58,23 +57,11 @@ func (e *evaluator) catchUp(ctx context.Context, last *jsonstore.Run) {
 	}
 	evaluated, err := e.engine.Cursor(ctx)
 	if err != nil {
-		e.behind = idsOf(e.since(last, ""))
+		e.behind = idsOf(since(e.runs, last, ""))
 		e.complain(ctx, err)
 		return
 	}
-	behind := e.since(last, evaluated)
-	switch {
-	case evaluated == "": // the rules are new here: the last run is what they begin with
-		behind = behind[len(behind)-1:]
-	case len(behind) > 0 && behind[0].Manifest().Previous != evaluated: // a backup was put in place of the folder or of alerts.db
-		behind = slices.DeleteFunc(behind, func(run *jsonstore.Run) bool { return jsonstore.Precedes(run.Manifest().ID, evaluated) })
-	}
-	var missed []string
-	if len(behind) > 0 && evaluated != "" {
-		if n := jsonstore.Between(evaluated, behind[0].Manifest().ID); n > 0 {
-			missed = append(missed, fmt.Sprintf("Alerts did not see %s after %s and before %s, no longer kept: s1graph changes shows what was changed.", plural.Of(n, "run"), evaluated, behind[0].Manifest().ID))
-		}
-	}
+	behind, missed := behindOf("Alerts", e.runs, last, evaluated)
 	for i, run := range behind {
 		if err := e.evaluate(ctx, run, nil, evaluated != "", missed...); err != nil {
 			e.behind = idsOf(behind[i:])
@@ -83,30 +70,6 @@ func (e *evaluator) catchUp(ctx context.Context, last *jsonstore.Run) {
 		}
 		e.unseen, missed = append(e.unseen, missed...), nil
 	}
-}
-
-// since are the kept runs that were committed after the given one, the oldest first; all, where that is not among
-// them.
-func (e *evaluator) since(last *jsonstore.Run, id string) []*jsonstore.Run {
-	var runs []*jsonstore.Run
-	for run := last; run.Manifest().ID != id; {
-		runs = append(runs, run)
-		previous, err := e.runs.Run(run.Manifest().Previous)
-		if err != nil {
-			break // it is kept no more
-		}
-		run = previous
-	}
-	slices.Reverse(runs)
-	return runs
-}
-
-func idsOf(runs []*jsonstore.Run) []string {
-	var ids []string
-	for _, run := range runs {
-		ids = append(ids, run.Manifest().ID)
-	}
-	return ids
 }
 
 // apply evaluates the run that was just committed.
@@ -146,7 +109,7 @@ func (k *keeper) catchUp(ctx context.Context, last *jsonstore.Run) {
 	if err == nil && evaluated == "" { // there never were rules
 		return
 	}
-	behind := k.since(last, evaluated)
+	behind := since(k.runs, last, evaluated)
 	k.keeps = err != nil || len(behind) == 0 || behind[0].Manifest().Previous == evaluated
 	if k.keeps {
 		k.behind = idsOf(behind)

@@ -2,10 +2,13 @@ package connector
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"s1graph/config"
 	"s1graph/graph/jsonstore"
+	"s1graph/plural"
 )
 
 // consumer follows the committed runs of a folder at its own pace. A fault makes it stay behind, and is no fault of the
@@ -60,7 +63,7 @@ type report struct {
 // openConsumers opens those that the configuration asks for, before the tenant is read. What comes later in the list is
 // told of those before it. A new one is a line here.
 func (r *run) openConsumers(ctx context.Context) error {
-	for _, open := range []func(context.Context) (consumer, error){r.openNeo4j, r.openEvaluator} {
+	for _, open := range []func(context.Context) (consumer, error){r.openNeo4j, r.openPublisher, r.openEvaluator} {
 		c, err := open(ctx)
 		if err != nil {
 			return err
@@ -90,6 +93,48 @@ func (r *run) apply(ctx context.Context, run *jsonstore.Run) {
 		c.apply(ctx, committed{run, r.summary})
 		r.take(c)
 	}
+}
+
+// behindOf are the kept runs that a consumer has not seen, the oldest first. seen is the last that it has; "" where it is new here:
+// then it begins with the last run. missed says in a sentence what it has not seen and is no longer kept.
+func behindOf(consumer string, runs *jsonstore.Store, last *jsonstore.Run, seen string) (behind []*jsonstore.Run, missed []string) {
+	behind = since(runs, last, seen)
+	switch {
+	case seen == "":
+		return behind[len(behind)-1:], nil
+	case len(behind) > 0 && behind[0].Manifest().Previous != seen: // a backup was put in place of the folder or of the consumer's memory
+		behind = slices.DeleteFunc(behind, func(run *jsonstore.Run) bool { return jsonstore.Precedes(run.Manifest().ID, seen) })
+	}
+	if len(behind) > 0 {
+		if n := jsonstore.Between(seen, behind[0].Manifest().ID); n > 0 {
+			missed = append(missed, fmt.Sprintf("%s did not see %s after %s and before %s, no longer kept: s1graph changes shows what was changed.", consumer, plural.Of(n, "run"), seen, behind[0].Manifest().ID))
+		}
+	}
+	return behind, missed
+}
+
+// since are the kept runs that were committed after the given one, the oldest first; all, where that is not among
+// them.
+func since(runs *jsonstore.Store, last *jsonstore.Run, id string) []*jsonstore.Run {
+	var kept []*jsonstore.Run
+	for run := last; run.Manifest().ID != id; {
+		kept = append(kept, run)
+		previous, err := runs.Run(run.Manifest().Previous)
+		if err != nil {
+			break // it is kept no more
+		}
+		run = previous
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+func idsOf(runs []*jsonstore.Run) []string {
+	var ids []string
+	for _, run := range runs {
+		ids = append(ids, run.Manifest().ID)
+	}
+	return ids
 }
 
 // take puts into the summary what a consumer has to say.

@@ -38,7 +38,7 @@ func newMetrics(version string) *metrics {
 	m.retries = counter("s1graph_request_retries_total", "Requests that were sent again, by path and the status that made it necessary.", "path", "status")
 	m.changes = counter("s1graph_changes_total", "Changes by type and kind. Those of a baseline count as created, updated or deleted too.", "type", "kind")
 	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and outcome: raised, delivered, failed (and retried) or dead. Raised is counted once, for all destinations.", "rule", "destination", "status")
-	m.movedOn = counter("s1graph_moved_on_total", "Times that Neo4j or alerts were moved past runs that they did not see: see the run's notices.", "consumer")
+	m.movedOn = counter("s1graph_moved_on_total", "Times that Neo4j, events or alerts were moved past runs that they did not see: see the run's notices.", "consumer")
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -99,7 +99,7 @@ func (m *metrics) watch(s *Service) {
 		}
 		m.skipped.WithLabelValues(i.settings.Instance)
 		m.notDue.WithLabelValues(i.settings.Instance)
-		for _, consumer := range []string{"alerts", "neo4j"} {
+		for _, consumer := range []string{"alerts", "events", "neo4j"} {
 			m.movedOn.WithLabelValues(i.settings.Instance, consumer)
 		}
 	}

@@ -1,0 +1,213 @@
+package connector_test
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/connector"
+	"s1graph/graph/jsonstore"
+)
+
+// allChangeIDs are the IDs of all changes that are kept.
+func allChangeIDs(t *testing.T, dir string) (ids []string) {
+	t.Helper()
+	log, err := jsonstore.ChangeLog(dir)
+	require.NoError(t, err)
+	for _, run := range log {
+		for change, err := range run.Changes(t.Context()) {
+			require.NoError(t, err)
+			ids = append(ids, change.ID)
+		}
+	}
+	return ids
+}
+
+// natsAt starts a server of NATS in this process, on a port and with what a folder holds; 0: on any.
+func natsAt(t *testing.T, dir string, port int) *server.Server {
+	t.Helper()
+	if port == 0 {
+		port = -1
+	}
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(func() { stopNATS(s) })
+	require.True(t, s.ReadyForConnections(10*time.Second))
+	return s
+}
+
+func stopNATS(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+// to is an option that publishes events.
+func to(url string) func(*connector.Options) {
+	return func(o *connector.Options) { o.Config.Events.URL = url }
+}
+
+// published are the IDs of the events in the stream, in their order, and the runs that it says are whole.
+func published(t *testing.T, s *server.Server) (ids, runs []string) {
+	t.Helper()
+	conn, err := nats.Connect(s.ClientURL())
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	stream, err := js.Stream(t.Context(), "s1graph-events")
+	require.NoError(t, err)
+	info, err := stream.Info(t.Context())
+	require.NoError(t, err)
+	for seq := uint64(1); seq <= info.State.LastSeq; seq++ {
+		message, err := stream.GetMsg(t.Context(), seq)
+		require.NoError(t, err)
+		var e struct{ ID, Run string }
+		require.NoError(t, json.Unmarshal(message.Data, &e))
+		if strings.HasPrefix(message.Subject, "s1graph.runs.") {
+			runs = append(runs, e.Run)
+		} else {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids, runs
+}
+
+func TestCommittedRunsArePublished(t *testing.T) {
+	t.Parallel()
+	s := natsAt(t, t.TempDir(), 0)
+	c := newConsole(t, busy())
+	first := c.mustSync(to(s.ClientURL()))
+	c.SetDay(1)
+	c.sync(to(s.ClientURL()), func(o *connector.Options) { o.DryRun = true })
+	second := c.mustSync(to(s.ClientURL()))
+	third := c.mustSync(to(s.ClientURL()))
+	ids, runs := published(t, s)
+	assert.Equal(t, []string{first.Run, second.Run, third.Run}, runs)
+	assert.ElementsMatch(t, allChangeIDs(t, c.dir), ids, "each change, by the ID that it has in the change log")
+	assert.NotEmpty(t, ids)
+}
+
+func TestRunsThatNATSWasAwayForAreKeptAndPublishedWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := natsAt(t, dir, 0)
+	url, port := s.ClientURL(), s.Addr().(*net.TCPAddr).Port
+	c := newConsole(t, busy())
+	first := c.mustSync(to(url))
+	stopNATS(s)
+
+	c.SetDay(1)
+	second := c.sync(to(url))
+	require.NoError(t, second.err)
+	assert.Equal(t, connector.Partial, second.Status)
+	assert.Contains(t, strings.Join(second.Notices, "\n"), "Events are behind, and the next run catches up: no server of NATS can be reached")
+	c.SetDay(2)
+	third := c.sync(to(url))
+	require.NoError(t, third.err)
+	assert.DirExists(t, filepath.Join(c.dir, "runs", second.Run), "kept until it is published")
+
+	again := natsAt(t, dir, port)
+	c.SetDay(3)
+	fourth := c.mustSync(to(url))
+	ids, runs := published(t, again)
+	assert.Equal(t, []string{first.Run, second.Run, third.Run, fourth.Run}, runs)
+	assert.ElementsMatch(t, allChangeIDs(t, c.dir), ids)
+}
+
+func TestEventsThatAreTooFarBehindAreMovedOnAndThatIsSaid(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := natsAt(t, dir, 0)
+	c := newConsole(t, busy())
+	c.mustSync(to(s.ClientURL()))
+	little := func(o *connector.Options) { o.Config.RunsKeptGiB = 1e-9 }
+	for day := 1; day <= 3; day++ {
+		c.SetDay(day)
+		require.NoError(t, c.sync(to("nats://127.0.0.1:1"), little).err)
+	}
+	result := c.sync(to("nats://127.0.0.1:1"), little)
+	require.NoError(t, result.err)
+	c.SetDay(4)
+	back := c.sync(to(s.ClientURL()))
+	require.NoError(t, back.err)
+	require.NotEmpty(t, back.MovedOn)
+	assert.Equal(t, "events", back.MovedOn[0].Consumer)
+	assert.Contains(t, back.MovedOn[0].What, "Events did not see")
+	_, runs := published(t, s)
+	assert.Contains(t, runs, back.Run)
+}
+
+func TestAStreamThatIsNewBeginsWithTheLastRun(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, busy())
+	c.mustSync()
+	c.SetDay(1)
+	last := c.mustSync()
+	s := natsAt(t, t.TempDir(), 0)
+	next := c.mustSync(to(s.ClientURL()))
+	ids, runs := published(t, s)
+	assert.Equal(t, []string{last.Run, next.Run}, runs)
+	assert.ElementsMatch(t, allChangeIDs(t, c.dir), ids)
+}
+
+func TestAnAddressIsPostedToAndItsCursorIsInTheFolder(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var ids []string
+	broken := false
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if broken {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		var batch []struct{ ID string }
+		assert.NoError(t, json.Unmarshal(body, &batch))
+		for _, e := range batch {
+			ids = append(ids, e.ID)
+		}
+	}))
+	t.Cleanup(web.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600))
+	posted := func(o *connector.Options) { o.Config.Events.URL, o.Config.CAFile = web.URL, ca }
+
+	c := newConsole(t, busy())
+	c.mustSync(posted)
+	c.SetDay(1)
+	broken = true
+	second := c.sync(posted)
+	require.NoError(t, second.err)
+	assert.Contains(t, strings.Join(second.Notices, "\n"), "Events are behind, and the next run catches up: the address of events.url answers 401")
+	broken = false
+	c.mustSync(posted)
+	c.mustSync(posted)
+	var changes []string
+	for _, id := range ids {
+		if !strings.HasPrefix(id, "run-") {
+			changes = append(changes, id)
+		}
+	}
+	assert.ElementsMatch(t, allChangeIDs(t, c.dir), changes, "each once, although a run in between failed to post")
+	assert.Equal(t, 4, len(ids)-len(changes))
+	assert.Len(t, slices.Compact(slices.Sorted(slices.Values(ids))), len(ids))
+}
