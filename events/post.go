@@ -204,7 +204,7 @@ func bulkTook(body []byte) (refused int64, err error) {
 			case status == http.StatusBadRequest: // it does not fit the index, and will not
 				refused++
 			default:
-				return 0, fmt.Errorf("Elasticsearch did not take an event: %d %.100s", status, result.Error.Type)
+				return 0, fmt.Errorf("an event was not taken by Elasticsearch: %d %.100s", status, result.Error.Type)
 			}
 		}
 	}
