@@ -91,7 +91,7 @@ func (c *checker) events(ctx context.Context) {
 		return
 	}
 	var run string
-	to, err := connector.OpenEvents(ctx, c.Config)
+	to, err := connector.OpenEvents(ctx, c.Config, state.Taken{})
 	if err == nil {
 		defer to.Close()
 		run, err = to.Cursor(ctx)

@@ -11,6 +11,7 @@ import (
 	"s1graph/events"
 	"s1graph/graph/jsonstore"
 	"s1graph/plural"
+	"s1graph/state"
 )
 
 func (c *commands) events() *cli.Command {
@@ -61,7 +62,7 @@ drops as a duplicate; all else it has twice then, under one ID. It can be asked 
 				return noRun(settings.Dir)
 			}
 			c.warn(settings)
-			to, err := connector.OpenEvents(ctx.Context, settings)
+			to, err := connector.OpenEvents(ctx.Context, settings, state.Taken{})
 			if err != nil {
 				return err
 			}

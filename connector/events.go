@@ -16,12 +16,14 @@ import (
 	"s1graph/pause"
 	"s1graph/plural"
 	"s1graph/s1"
+	bucket "s1graph/state"
 )
 
 // publisher publishes the changes of committed runs. Where they go to is opened when a run is to be published, and once more
 // where a connection broke: a repetition has the same IDs.
 type publisher struct {
 	config  *config.Config
+	taken   bucket.Taken
 	runs    *jsonstore.Store
 	to      events.Publisher // nil: it is not open
 	behind  []string         // IDs of the runs that were not published yet
@@ -35,17 +37,18 @@ func (r *run) openPublisher(context.Context) (consumer, error) {
 	if r.o.DryRun || r.config.Events.URL == "" {
 		return nil, nil
 	}
-	return &publisher{config: r.config, runs: r.store}, nil
+	return &publisher{config: r.config, taken: r.taken, runs: r.store}, nil
 }
 
-// OpenEvents opens what the events of an instance are published to.
-func OpenEvents(ctx context.Context, c *config.Config) (events.Publisher, error) {
+// OpenEvents opens what the events of an instance are published to. taken says which owner of it this is; its zero value is
+// one without a bucket.
+func OpenEvents(ctx context.Context, c *config.Config, taken bucket.Taken) (events.Publisher, error) {
 	transport, err := s1.NewTransport("", c.CAFile)
 	if err != nil {
 		return nil, &UsageError{err}
 	}
 	return events.Open(ctx, events.Config{
-		URL: c.Events.URL, Form: c.Events.Form, CredentialsFile: c.Events.CredentialsFile, Kept: c.Events.Kept, Instance: c.Instance,
+		URL: c.Events.URL, Form: c.Events.Form, CredentialsFile: c.Events.CredentialsFile, Kept: c.Events.Kept, Instance: c.Instance, Log: taken.Log, Epoch: taken.Epoch,
 		Cursor: publishedTo{outbox.In(c.Dir), c.Events.URL}, Transport: transport, TLS: transport.(*http.Transport).TLSClientConfig, Sleep: pause.For,
 	})
 }
@@ -105,7 +108,7 @@ func (p *publisher) report() report {
 // open is the ID of the run that was published last.
 func (p *publisher) open(ctx context.Context) (cursor string, err error) {
 	if p.to == nil {
-		if p.to, err = OpenEvents(ctx, p.config); err != nil {
+		if p.to, err = OpenEvents(ctx, p.config, p.taken); err != nil {
 			return "", err
 		}
 	}
