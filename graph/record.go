@@ -185,19 +185,16 @@ func Encode(r *Record) (e Encoded) {
 // AppendRecord appends to b what Encode makes of r, for those who have the memory for it.
 func AppendRecord(b []byte, r *Record) ([]byte, KeyDigest) {
 	start := len(b)
-	b = appendRecord(b, r, false)
-	full, stable := digests(b[start:], r)
-	return b, KeyDigest{Key: r.Key, Full: full, Stable: stable}
-}
-
-// digests computes the digests of r, of which full is the canonical form.
-func digests(full []byte, r *Record) (all, stable Digest) {
-	all = DigestOf(full)
-	isVolatile := func(p Property) bool { return r.Type.IsVolatile(p.Name) }
-	if len(r.Type.Volatile) == 0 || !slices.ContainsFunc(r.Properties, isVolatile) {
-		return all, all
+	var some [8]span
+	b, volatile := appendRecord(b, r, some[:0])
+	end := len(b)
+	d := KeyDigest{Key: r.Key, Full: DigestOf(b[start:])}
+	d.Stable = d.Full
+	if len(volatile) > 0 {
+		b = appendWithout(b, start, volatile) // behind it, and only to be digested
+		d.Stable = DigestOf(b[end:])
 	}
-	return all, DigestOf(appendRecord(make([]byte, 0, len(full)), r, true))
+	return b[:end], d
 }
 
 // DigestOf is the digest of a record's canonical form: of all its bytes it is the record's Full.
@@ -206,40 +203,47 @@ func DigestOf(canonical []byte) Digest {
 	return Digest(sum[:len(Digest{})])
 }
 
-// appendRecord appends r's canonical form. It relies on every meta property sorting between uppercase
-// letters and lowercase ones, as '_' does; properties before "_" are written first.
-func appendRecord(b []byte, r *Record, stableOnly bool) []byte {
+// span is a part of a buffer.
+type span struct{ from, to int }
+
+// appendRecord appends r's canonical form, and adds to volatile where the volatile properties stand in it, each with the comma
+// before it. It relies on every meta property sorting between uppercase letters and lowercase ones, as '_' does; properties
+// before "_" are written first.
+func appendRecord(b []byte, r *Record, volatile []span) ([]byte, []span) {
 	b = append(b, '{')
-	meta := func() {
-		class := String(r.Type.Class)
-		if !r.Type.Relationship {
-			class = Strings([]string{r.Type.Class})
-		}
-		b = appendProperty(b, "_class", class)
-		if r.Type.Relationship {
-			b = appendProperty(b, "_fromEntityKey", String(r.From))
-		}
-		b = appendProperty(b, "_key", String(r.Key))
-		if r.Type.Relationship {
-			b = appendProperty(b, "_toEntityKey", String(r.To))
-		}
-		b = appendProperty(b, "_type", String(r.Type.Name))
-	}
 	metaWritten := false
-	for _, p := range r.Properties {
-		if p.Value.IsAbsent() || stableOnly && r.Type.IsVolatile(p.Name) {
+	for i := range r.Properties {
+		p := &r.Properties[i]
+		if p.Value.IsAbsent() {
 			continue
 		}
 		if !metaWritten && p.Name > "_" {
-			meta()
+			b = appendMeta(b, r)
 			metaWritten = true
 		}
+		from := len(b)
 		b = appendProperty(b, p.Name, p.Value)
+		if r.Type.IsVolatile(p.Name) {
+			volatile = append(volatile, span{from, len(b)})
+		}
 	}
 	if !metaWritten {
-		meta()
+		b = appendMeta(b, r)
 	}
-	return append(b, '}')
+	return append(b, '}'), volatile
+}
+
+func appendMeta(b []byte, r *Record) []byte {
+	if r.Type.Relationship {
+		b = appendProperty(b, "_class", String(r.Type.Class))
+		b = appendProperty(b, "_fromEntityKey", String(r.From))
+		b = appendProperty(b, "_key", String(r.Key))
+		b = appendProperty(b, "_toEntityKey", String(r.To))
+	} else {
+		b = appendProperty(b, "_class", Strings([]string{r.Type.Class}))
+		b = appendProperty(b, "_key", String(r.Key))
+	}
+	return appendProperty(b, "_type", String(r.Type.Name))
 }
 
 func appendProperty(b []byte, name string, v Value) []byte {
@@ -249,6 +253,20 @@ func appendProperty(b []byte, name string, v Value) []byte {
 	b = appendString(b, name)
 	b = append(b, ':')
 	return v.appendJSON(b)
+}
+
+// appendWithout appends the record that begins at start and ends with b, without some of its properties.
+func appendWithout(b []byte, start int, properties []span) []byte {
+	end := len(b)
+	for _, p := range properties {
+		b = append(b, b[start:p.from]...)
+		start = p.to
+	}
+	b = append(b, b[start:end]...)
+	if b[end+1] == ',' { // before what is the first property now
+		b = append(b[:end+1], b[end+2:]...)
+	}
+	return b
 }
 
 // Decode reads what Encode wrote, and any other JSON object of that shape. types says what is known of

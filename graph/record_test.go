@@ -119,3 +119,23 @@ func TestTheEndsOfARelationshipCanBeReadFromItsKey(t *testing.T) {
 		assert.False(t, ok, key)
 	}
 }
+
+func TestTheStableDigestIsThatOfTheRecordWithoutItsVolatileProperties(t *testing.T) {
+	names := []string{"1", "A", "B", "a", "b", "tag.KEY \"quoted\""}
+	value := func(name string) graph.Property { return graph.Property{Name: name, Value: graph.String(name)} }
+	for which := range 1 << len(names) { // every choice of them
+		typ := &graph.Type{Name: "sentinelone_test", Class: "Test"}
+		all, stable := graph.Record{Type: typ, Key: "sentinelone_test:1"}, graph.Record{Type: &graph.Type{Name: typ.Name, Class: typ.Class}, Key: "sentinelone_test:1"}
+		for i, name := range names {
+			all.Properties = append(all.Properties, value(name))
+			if which&(1<<i) != 0 {
+				typ.Volatile = append(typ.Volatile, name)
+			} else {
+				stable.Properties = append(stable.Properties, value(name))
+			}
+		}
+		e := graph.Encode(&all)
+		assert.Equal(t, graph.Encode(&stable).Full, e.Stable, typ.Volatile)
+		assert.Equal(t, graph.DigestOf(e.JSON), e.Full, typ.Volatile)
+	}
+}

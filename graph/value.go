@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -155,6 +156,20 @@ func (v Value) appendJSON(b []byte) []byte {
 
 // appendString quotes s; bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
+	if isPlain(s) {
+		b = append(append(b, '"'), s...)
+		return append(b, '"')
+	}
 	b, _ = jsontext.AppendQuote(b, s) // the error says that s was not UTF-8, which AppendQuote has mended
 	return b
+}
+
+// isPlain says whether s is quoted as it is, as nearly all is that stands in a graph.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
