@@ -20,8 +20,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"s1graph/pause"
 )
 
@@ -168,7 +166,7 @@ func (c *Client) User(ctx context.Context) (User, error) {
 func readUser(user *User) func(io.Reader) error {
 	return func(body io.Reader) error {
 		*user = User{}
-		_, err := readEnvelope(body, func(d *jsontext.Decoder) error {
+		_, err := readEnvelope(body, func(d *decoder) error {
 			row, err := d.ReadValue()
 			if err != nil {
 				return err

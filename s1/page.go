@@ -7,8 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // envelope is what stands around the data of an answer.
@@ -20,7 +18,7 @@ type envelope struct {
 // readEnvelope reads an answer. data reads the value of the member "data" as it comes from the socket;
 // nil passes it over. The members may stand in any order, and unknown ones are passed over. An *Error
 // is final; any other error may come of a body that was cut off.
-func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope, error) {
+func readEnvelope(body io.Reader, data func(*decoder) error) (envelope, error) {
 	e := envelope{total: -1}
 	r := bufio.NewReaderSize(body, 16<<10)
 	if err := refuseHTML(r); err != nil {
@@ -30,9 +28,9 @@ func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope,
 	var misfit error = &Error{Status: http.StatusOK, Detail: "the answer has no data", Foreign: otherJSON}
 	isCount := data == nil
 	if isCount {
-		data = (*jsontext.Decoder).SkipValue
+		data = func(d *decoder) error { return d.SkipValue() }
 	}
-	d := jsontext.NewDecoder(r, lenient)
+	d := newDecoder(r)
 	err := readObject(d, func(name string) error {
 		switch name {
 		case "data":
@@ -64,7 +62,7 @@ func readEnvelope(body io.Reader, data func(*jsontext.Decoder) error) (envelope,
 	return e, misfit
 }
 
-func (e *envelope) readPagination(d *jsontext.Decoder) error {
+func (e *envelope) readPagination(d *decoder) error {
 	var pagination struct {
 		NextCursor string `json:"nextCursor"`
 		TotalItems Int    `json:"totalItems"`
@@ -111,7 +109,7 @@ func cutOff(err error) error {
 }
 
 // readObject reads an object, of which member reads the values, or passes them over.
-func readObject(d *jsontext.Decoder, member func(name string) error) error {
+func readObject(d *decoder, member func(name string) error) error {
 	if kind := d.PeekKind(); kind != '{' && kind != 0 {
 		return passOver(d, "the answer has something else where an object should be")
 	}
@@ -132,7 +130,7 @@ func readObject(d *jsontext.Decoder, member func(name string) error) error {
 }
 
 // passOver reads over a value that is not what it should be.
-func passOver(d *jsontext.Decoder, why string) error {
+func passOver(d *decoder, why string) error {
 	if err := d.SkipValue(); err != nil {
 		return err
 	}
@@ -141,7 +139,7 @@ func passOver(d *jsontext.Decoder, why string) error {
 
 // readRows appends the rows of a list to rows, and not more than most of them. The data is the list, or, where list is
 // not "", an object that has the list under this name. null is an empty list.
-func readRows[T any](d *jsontext.Decoder, list string, most int, rows *[]T) error {
+func readRows[T any](d *decoder, list string, most int, rows *[]T) error {
 	switch kind := d.PeekKind(); {
 	case kind == 'n':
 		return d.SkipValue()
@@ -159,16 +157,12 @@ func readRows[T any](d *jsontext.Decoder, list string, most int, rows *[]T) erro
 		return err
 	}
 	for d.PeekKind() != ']' {
-		row, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
 		if len(*rows) == most {
 			return beyondBound("", "the answer has more than %d rows", most)
 		}
 		var zero T
 		*rows = append(*rows, zero)
-		if err := decodeRow(row, &(*rows)[len(*rows)-1]); err != nil {
+		if err := readRow(d, &(*rows)[len(*rows)-1]); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sourcegraph/conc/panics"
 )
 
@@ -29,7 +28,7 @@ type Page[T any] struct {
 func Pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) iter.Seq2[Page[T], error] {
 	// A page may have some more rows than were asked for: nobody says that it must not.
 	most := orDefault(2*e.MaxLimit, maxValues)
-	read := func(d *jsontext.Decoder, rows *[]T) error { return readRows(d, e.List, most, rows) }
+	read := func(d *decoder, rows *[]T) error { return readRows(d, e.List, most, rows) }
 	return func(yield func(Page[T], error) bool) {
 		number, given := 0, 0
 		for page, err := range pages(ctx, c, e, filters, read) {
@@ -79,7 +78,7 @@ func rowsOf[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 }
 
 // pages is Pages for any way of reading the data of an answer, unrecorded.
-func pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values, read func(*jsontext.Decoder, *[]T) error) iter.Seq2[Page[T], error] {
+func pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values, read func(*decoder, *[]T) error) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		fetched := make(chan fetchedPage[T]) // without a buffer: one page ahead, and no more
@@ -119,7 +118,7 @@ type fetchedPage[T any] struct {
 }
 
 // fetchPages fetches the pages of a list, one after another.
-func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values, read func(*jsontext.Decoder, *[]T) error) iter.Seq[fetchedPage[T]] {
+func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values, read func(*decoder, *[]T) error) iter.Seq[fetchedPage[T]] {
 	return func(yield func(fetchedPage[T]) bool) {
 		query := cloneQuery(filters)
 		limit := min(e.MaxLimit, c.pageSize)
@@ -134,7 +133,7 @@ func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters ur
 			page.err = c.get(ctx, request{e.Path, query, number, max(0, limit)}, func(body io.Reader) error {
 				page.Rows = make([]T, 0, rowsBefore) // pages but the last are of one size
 				var err error
-				around, err = readEnvelope(body, func(d *jsontext.Decoder) error { return read(d, &page.Rows) })
+				around, err = readEnvelope(body, func(d *decoder) error { return read(d, &page.Rows) })
 				return err
 			})
 			if number == 1 && around.total >= len(page.Rows) { // less than what is there promises nothing

@@ -25,7 +25,7 @@ func (c *Client) Raw(ctx context.Context, path string, query url.Values) iter.Se
 	}
 	known := findRawEndpoint(path)
 	endpoint := Endpoint[jsontext.Value]{Path: path, MaxLimit: known.maxLimit}
-	return rowsOf(pages(ctx, c, endpoint, query, func(d *jsontext.Decoder, rows *[]jsontext.Value) error {
+	return rowsOf(pages(ctx, c, endpoint, query, func(d *decoder, rows *[]jsontext.Value) error {
 		return readRaw(d, known.list, rows)
 	}))
 }
@@ -45,7 +45,7 @@ type PathError struct{ Path, Detail string }
 func (e *PathError) Error() string { return fmt.Sprintf("path %q: %s", e.Path, e.Detail) }
 
 // readRaw appends to rows what one answer holds.
-func readRaw(d *jsontext.Decoder, list string, rows *[]jsontext.Value) error {
+func readRaw(d *decoder, list string, rows *[]jsontext.Value) error {
 	if d.PeekKind() == '[' {
 		return readRows(d, "", maxValues, rows)
 	}

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -29,9 +30,22 @@ func (b body) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// slow answers byte by byte.
+type slow struct{ body }
+
+func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := s.body.RoundTrip(r)
+	response.Body = io.NopCloser(iotest.OneByteReader(response.Body))
+	return response, err
+}
+
 // read reads the only page of a list out of content.
 func read[T any](t testing.TB, endpoint s1.Endpoint[T], content string) []T {
-	client, _ := connect(t, "https://acme.sentinelone.example", func(cfg *s1.Config) { cfg.Transport = body(content) })
+	return readFrom(t, body(content), endpoint)
+}
+
+func readFrom[T any](t testing.TB, transport http.RoundTripper, endpoint s1.Endpoint[T]) []T {
+	client, _ := connect(t, "https://acme.sentinelone.example", func(cfg *s1.Config) { cfg.Transport = transport })
 	for page, err := range s1.Pages(t.Context(), client, endpoint, nil) {
 		require.NoError(t, err)
 		return page.Rows
@@ -88,6 +102,22 @@ func TestAwkwardRowsAreNormalRows(t *testing.T) {
 			assert.Equal(t, []s1.Agent{test.want, {ID: "next"}}, got)
 		})
 	}
+}
+
+// A row that is not as the API document has it is read a second time, wherever the pieces end in which the answer comes.
+func TestARowIsReadASecondTimeWithAllThatStandsInIt(t *testing.T) {
+	var content strings.Builder
+	var want []s1.Agent
+	for i, name := range []string{"a", strings.Repeat("long ", 50_000), "a", "", strings.Repeat("long ", 2000)} {
+		id := fmt.Sprint(1 + i)
+		fmt.Fprintf(&content, ` , {"computerName":%q,"networkInterfaces":{"name":"eth0"},"id":%s , "uuid":"}]"} ,{"id":"10%[2]s","computerName":"as it should be"}`, name, id)
+		want = append(want,
+			s1.Agent{ID: id, ComputerName: name, UUID: "}]", NetworkInterfaces: []s1.NetworkInterface{{Name: "eth0"}}},
+			s1.Agent{ID: "10" + id, ComputerName: "as it should be"})
+	}
+	answer := `{"pagination":{"totalItems":10},"data":[` + strings.TrimPrefix(content.String(), " ,") + `]}`
+	assert.Equal(t, want, read(t, s1.Agents, answer))
+	assert.Equal(t, want, readFrom(t, slow{body(answer)}, s1.Agents))
 }
 
 func TestTimesComeWithAndWithoutAFraction(t *testing.T) {
