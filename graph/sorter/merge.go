@@ -2,12 +2,10 @@ package sorter
 
 import (
 	"bytes"
-	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"s1graph/graph"
 )
@@ -159,14 +157,8 @@ func (s *Sorter) open(t int) (merger, error) {
 			return nil, err
 		}
 	}
-	const least, most = 4 << 10, 1 << 20
-	buffer := min(max(s.limit/max(len(s.spill.batches), 1), least), most)
 	for _, spilled := range s.spill.batches {
-		if spilled.types[t].length == 0 {
-			continue
-		}
-		size := min(int64(buffer), spilled.types[t].length)
-		if err := m.add(&fileSource{file: s.spill.file, left: spilled.types[t], buf: make([]byte, size)}); err != nil {
+		if err := m.add(&fileSource{blocks: blockReader{file: s.spill.file, left: spilled.types[t]}}); err != nil {
 			return nil, err
 		}
 	}
@@ -193,48 +185,22 @@ func (s *memorySource) next() (entry, error) {
 	return e, nil
 }
 
-// fileSource reads a section of the spill file through a buffer of its own.
+// fileSource reads a section of the spill file, block by block.
 type fileSource struct {
-	file *os.File
-	left section // not yet in the buffer
-	buf  []byte
-	rest []byte // of the buffer: not yet parsed
+	blocks blockReader
+	rest   []byte // of the block: not yet parsed
 }
 
 func (s *fileSource) next() (entry, error) {
-	if len(s.rest) == 0 && s.left.length == 0 {
-		return entry{}, io.EOF
+	if len(s.rest) == 0 {
+		var err error
+		if s.rest, err = s.blocks.next(); err != nil {
+			return entry{}, err
+		}
 	}
-	if err := s.need(entryHeader); err != nil {
-		return entry{}, err
-	}
-	_, _, _, n := layout(s.rest)
-	if err := s.need(n); err != nil {
-		return entry{}, err
-	}
-	e, _ := parseEntry(s.rest)
+	e, n := parseEntry(s.rest)
 	s.rest = s.rest[n:]
 	return e, nil
-}
-
-// need reads on until there are n bytes that are not yet parsed.
-func (s *fileSource) need(n int) error {
-	if len(s.rest) >= n {
-		return nil
-	}
-	if n > len(s.buf) {
-		s.buf = make([]byte, n)
-	}
-	have := copy(s.buf, s.rest)
-	want := int(min(int64(len(s.buf)-have), s.left.length))
-	got, err := s.file.ReadAt(s.buf[have:have+want], s.left.offset)
-	if got < want || have+got < n {
-		return fmt.Errorf("sorter: %s: %w", s.file.Name(), cmp.Or(err, io.ErrUnexpectedEOF))
-	}
-	s.left.offset += int64(got)
-	s.left.length -= int64(got)
-	s.rest = s.buf[:have+got]
-	return nil
 }
 
 // merger is a heap of the sources that have entries left, the one with the least key first.

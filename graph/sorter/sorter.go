@@ -101,7 +101,7 @@ func New(c Config) (*Sorter, error) {
 		lists:  map[string]*list{},
 		free:   make(chan *batch, 2),
 	}
-	s.spill.dir = c.Dir
+	s.spill.dir, s.spill.blockBytes = c.Dir, min(max(s.limit/256, 4<<10), 64<<10) // as many batches are read at once with half of the memory
 	slices.SortFunc(s.types, func(x, y *graph.Type) int { return cmp.Compare(x.Name, y.Name) })
 	for i, t := range s.types {
 		if _, twice := s.byName[t.Name]; twice {
@@ -137,11 +137,11 @@ func (s *Sorter) add(row *Row) (Shared, error) {
 		}
 		return Shared{}, err
 	}
-	h := rowHeader{updated: row.Updated, content: encoded.content, shared: row.Shared.row}
+	h := rowHeader{shared: row.Shared.row}
 	var l *list
 	if row.ID != "" {
 		l = s.list(row.List)
-		h.list, h.id = l.number, s.rowNumber(row.ID)
+		h.list, h.id, h.updated, h.content = l.number, s.rowNumber(row.ID), row.Updated, encoded.content
 	}
 
 	number, full, err := s.take(encoded, h)

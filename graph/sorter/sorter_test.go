@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -327,6 +328,43 @@ func TestCloseRemovesTheSpillFile(t *testing.T) {
 		require.ErrorContains(t, err, "closed")
 	}
 	require.NoError(t, b.Close())
+}
+
+func spilledInstallations(t *testing.T) (s *sorter.Sorter, path string) {
+	dir := t.TempDir()
+	s, err := sorter.New(sorter.Config{Dir: dir, Types: benchTypes, MemoryBytes: 8 << 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	for row := range installations(600, 60) {
+		require.NoError(t, s.Add(row))
+	}
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	return s, filepath.Join(dir, files[0].Name())
+}
+
+func TestTheSpillFileIsCompressed(t *testing.T) {
+	s, path := spilledInstallations(t)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	records := 0
+	for e, err := range s.Sorted(t.Context(), benchInstalled.Name) {
+		require.NoError(t, err)
+		records += len(e.JSON)
+	}
+	assert.Less(t, info.Size(), int64(records/3))
+	assert.Greater(t, info.Size(), int64(records/40), "else little was spilled")
+}
+
+func TestASpillFileThatWasCutIsAnErrorThatNamesIt(t *testing.T) {
+	s, path := spilledInstallations(t)
+	require.NoError(t, os.Truncate(path, 1000))
+	var failed error
+	for _, err := range s.Sorted(t.Context(), benchInstalled.Name) {
+		failed = err
+	}
+	require.ErrorContains(t, failed, path)
 }
 
 func TestADirectoryThatIsNotThereIsAnError(t *testing.T) {

@@ -1,10 +1,8 @@
 package sorter
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"fmt"
 	"io"
 	"slices"
 )
@@ -89,13 +87,19 @@ func (s *Sorter) findUnshared() error {
 
 func (s *Sorter) eachRow(visit func(number uint64, h rowHeader)) error {
 	for _, spilled := range s.spill.batches {
-		r := bufio.NewReaderSize(io.NewSectionReader(s.spill.file, spilled.rows.offset, spilled.rows.length), 256<<10)
-		var buf [rowHeaderSize]byte
-		for i := range spilled.rows.length / rowHeaderSize {
-			if _, err := io.ReadFull(r, buf[:]); err != nil {
-				return fmt.Errorf("sorter: %s: %w", s.spill.file.Name(), err)
+		number := spilled.firstRow
+		for r := (blockReader{file: s.spill.file, left: spilled.rows}); ; {
+			rows, err := r.next()
+			if err == io.EOF {
+				break
 			}
-			visit(spilled.firstRow+uint64(i), parseRowHeader(buf[:]))
+			if err != nil {
+				return err
+			}
+			for ; len(rows) > 0; rows = rows[rowHeaderSize:] {
+				visit(number, parseRowHeader(rows))
+				number++
+			}
 		}
 	}
 	if s.filling != nil {
