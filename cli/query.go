@@ -37,7 +37,8 @@ func (c *commands) query() *cli.Command {
     s1graph query --cypher 'MATCH (d:Device) RETURN d.osType AS os, count(*) AS devices'
     s1graph query --file devices.cypher --limit 20
 
-Statements only read: the server refuses one that writes. The database is that of run --store neo4j; its
+Statements only read: one that writes, ends transactions, loads a file or an address (LOAD CSV) or calls a procedure
+that is not known to read only is refused. The database is that of run --store neo4j; its
 password is in the variable ` + config.PasswordVariable + ` or in a file.`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "param", Usage: "parameter of the query, as `NAME=VALUE`; may be given several times"},
@@ -243,6 +244,11 @@ func (c *commands) ask(ctx *cli.Context, s *statement) error {
 			return c.readError(ctx, err)
 		}
 	}
+	if s.question.Name == "" {
+		if err := database.CheckReading(ctx.Context, s.cypher, s.arguments); err != nil {
+			return c.readError(ctx, err)
+		}
+	}
 	answer := c.answer(ctx)
 	over := pause.Tell(ctx.Context, pause.Wait{What: "no answer from Neo4j"})
 	unknown, err := database.ReadNoting(ctx.Context, s.cypher, s.arguments, &firstRows{answer, s.most})
@@ -312,6 +318,8 @@ func (c *commands) readError(ctx *cli.Context, err error) error {
 		return &ending{failed, errors.New("interrupted")}
 	case is[*neo4jstore.OpenError](err):
 		return err
+	case is[*queries.NotReading](err):
+		return misuse("%w: s1graph query only reads", err)
 	case !isRefused:
 		if neo4j.IsConnectivityError(err) {
 			return &ending{failed, fmt.Errorf("the connection to Neo4j was lost: %w; run the query again", err)}

@@ -182,7 +182,7 @@ func TestHostileNamesDoNoHarmInAnyForm(t *testing.T) {
 
 var painted = regexp.MustCompile("\x1b\\[[0-9]*m")
 
-func TestAWriteIsRefusedByTheServer(t *testing.T) {
+func TestWhatDoesMoreThanReadIsRefused(t *testing.T) {
 	device := entity("sentinelone_device", "1", "LAPTOP", nil)
 	with, scope := inNeo4j(t, device)
 	for _, statement := range []string{
@@ -193,9 +193,37 @@ func TestAWriteIsRefusedByTheServer(t *testing.T) {
 		"CREATE INDEX made_by_a_test FOR (n:Nothing) ON (n.nothing)",
 		"CREATE USER somebody SET PASSWORD 'something'",
 		"CALL db.createLabel('MadeByATest')",
+		"ALTER CURRENT USER SET PASSWORD FROM 'a' TO 'b'",
+		"SHOW TRANSACTIONS YIELD transactionId AS t TERMINATE TRANSACTIONS t YIELD message RETURN message",
+		"TERMINATE TRANSACTIONS 'neo4j-transaction-1'",
+		"terminate transaction $scope",
+		"CALL dbms.killConnection('bolt-1')",
+		"CALL db.clearQueryCaches()",
+		"UNWIND [1] AS x CALL `db`.`stats`.clear('QUERIES') YIELD success RETURN success",
+		"CALL tx.setMetaData({a: 1})",
+		"CALL dbms.listConfig()", // it may have what others are not to see
+		"RETURN [x IN [1, 2] | COLLECT { CALL db.stats.clear('QUERIES') YIELD message RETURN message }] AS y",
+		"RETURN [x IN [1, 2] | COLLECT { \\u0043ALL dbms.killConnection('bolt-1') YIELD message RETURN message }] AS y",
+		"MATCH (d:Device) WHERE any(x IN d.list WHERE COUNT { CALL db.resampleIndex(x) } > 1) RETURN d",
+		"LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line",
+		"load csv WITH HEADERS FROM 'http://169.254.169.254/' AS line RETURN line",
+		"CALL { LOAD CSV FROM 'file:///x' AS line RETURN line } RETURN line",
+		"RETURN [x IN [1, 2] | EXISTS { LOAD CSV FROM 'file:///x' AS line RETURN line }] AS y",
+		"/* SHOW */ CREATE USER somebody SET PASSWORD 'something'",
 	} {
 		got := with.s1graph(t, "query", "--scope", scope, "--cypher", statement)
-		assert.Equal(t, outcome{2, "", "s1graph: the statement writes, and Neo4j refused it: s1graph query only reads\n"}, got, statement)
+		assert.Equal(t, 2, got.code, statement)
+		assert.Empty(t, got.stdout, statement)
+		assert.Regexp(t, `^s1graph: the statement (writes|changes the database or the server|ends transactions|calls [a-zA-Z.]+, which is not one of the procedures that are known to read only|`+
+			`has the server read a file or an address \(LOAD CSV\)): s1graph query only reads\n$`, got.stderr, statement)
+	}
+	for _, statement := range []string{
+		"SHOW DATABASES YIELD name", "/* all */ SHOW USERS YIELD user", "SHOW INDEXES YIELD name", "SHOW TRANSACTIONS YIELD username", "CALL db.labels()", "CALL dbms.components()",
+		"MATCH (d:Device {_scope: $scope}) WHERE d.name <> 'LOAD CSV' RETURN [x IN [1] | COUNT { CALL db.labels() YIELD label RETURN label } > 0] AS y",
+		"CYPHER 5 MATCH (d:Device) RETURN d.name LIMIT 1", "EXPLAIN MATCH (d) RETURN d",
+	} {
+		got := with.s1graph(t, "query", "--scope", scope, "--json", "--cypher", statement)
+		assert.Equal(t, 0, got.code, "%s: %s", statement, got.stderr)
 	}
 	two := with.s1graph(t, "query", "--cypher", "RETURN 1 AS n; CREATE (:Device)")
 	assert.Equal(t, 2, two.code)
