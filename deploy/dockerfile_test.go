@@ -11,9 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"s1graph/gotest"
 )
 
 // instruction is one of a Dockerfile: its name, its words, and the flags before them.
@@ -23,18 +24,32 @@ type instruction struct {
 	isList       bool // written as a JSON list, so that no shell is needed
 }
 
-// stages are those of the Dockerfile, each with its FROM at first.
+// stages are those of the Dockerfile, each with its FROM at first. It reads what Dockerfile has: no here-documents and no
+// other escape than the backslash.
 func stages(t *testing.T) [][]instruction {
 	t.Helper()
-	parsed, err := parser.Parse(strings.NewReader(content(t, "Dockerfile")))
-	require.NoError(t, err)
-	assert.Empty(t, parsed.Warnings)
+	text := regexp.MustCompile(`(?m)^\s*#.*\n|\\\n`).ReplaceAllString(content(t, "Dockerfile"), "")
+	require.NotContains(t, text, "<<")
 	var all [][]instruction
-	for _, node := range parsed.AST.Children {
-		i := instruction{name: strings.ToUpper(node.Value), flags: node.Flags, isList: node.Attributes["json"]}
-		for word := node.Next; word != nil; word = word.Next {
-			i.words = append(i.words, word.Value)
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
 		}
+		i := instruction{name: words[0], words: words[1:]}
+		assert.Contains(t, []string{"FROM", "WORKDIR", "COPY", "RUN", "ARG", "VOLUME", "USER", "EXPOSE", "ENTRYPOINT", "CMD", "ENV", "ADD"}, i.name)
+		for len(i.words) > 0 && strings.HasPrefix(i.words[0], "--") {
+			i.flags, i.words = append(i.flags, i.words[0]), i.words[1:]
+		}
+		rest := strings.Join(i.words, " ")
+		switch {
+		case strings.HasPrefix(rest, "["):
+			i.isList = true
+			require.NoError(t, json.Unmarshal([]byte(rest), &i.words), line)
+		case i.name == "RUN":
+			i.words = []string{rest}
+		}
+		require.NotEmpty(t, i.words, line)
 		if i.name == "FROM" {
 			all = append(all, nil)
 		}
@@ -97,37 +112,86 @@ func TestTheImageRunsWithoutRootAndWithoutAShell(t *testing.T) {
 }
 
 func TestTheBuildOfTheImageGetsWhatItNeedsAndNoMore(t *testing.T) {
-	var kept []string // the ends of names
-	lines := strings.Split(strings.TrimSpace(content(t, "Dockerfile.dockerignore")), "\n")
-	require.Contains(t, lines, "*", "what is not named is left out")
-	for _, line := range lines {
-		if pattern, ok := strings.CutPrefix(line, "!"); ok {
-			kept = append(kept, strings.TrimPrefix(pattern, "**/*"))
-		}
-	}
-	goList := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,GoFiles,EmbedFiles", ".")
+	goList := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Dir,GoFiles,EmbedFiles", ".")
 	goList.Dir = ".."
 	goList.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	out, err := goList.Output()
 	require.NoError(t, err)
+	top, err := filepath.Abs("..")
+	require.NoError(t, err)
 	names := []string{"go.mod", "go.sum"}
 	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
 		var p struct {
-			ImportPath          string
+			ImportPath, Dir     string
 			GoFiles, EmbedFiles []string
 		}
 		require.NoError(t, decoder.Decode(&p))
 		if p.ImportPath == "s1graph" || strings.HasPrefix(p.ImportPath, "s1graph/") {
-			names = append(names, slices.Concat(p.GoFiles, p.EmbedFiles)...)
+			folder, err := filepath.Rel(top, p.Dir)
+			require.NoError(t, err)
+			for _, name := range slices.Concat(p.GoFiles, p.EmbedFiles) {
+				names = append(names, filepath.Join(folder, name))
+			}
 		}
 	}
-	isKept := func(name string) bool {
-		return slices.ContainsFunc(kept, func(end string) bool { return strings.HasSuffix(name, end) })
+	assert.Greater(t, len(names), 100)
+	for _, name := range names {
+		assert.True(t, isInImage(t, name), name)
+	}
+	for _, name := range append(madeByPeople(t), ".git/config", ".git/refs/heads/x.go", "graph.html", ".s1graph/acme/graph/x.html", "dist/x.js") {
+		assert.False(t, isInImage(t, name), name)
+	}
+}
+
+// isInImage says whether the build of an image gets a file, by .dockerignore: the last pattern that fits decides, and one of
+// a folder fits all that is in it.
+func isInImage(t *testing.T, name string) bool {
+	t.Helper()
+	is := true
+	for line := range strings.Lines(content(t, "../.dockerignore")) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		pattern, isKept := strings.CutPrefix(line, "!")
+		end, anywhere := strings.CutPrefix(pattern, "**/*")
+		if pattern == "*" || name == pattern || strings.HasPrefix(name, pattern+"/") || anywhere && strings.HasSuffix(name, end) {
+			is = isKept
+		}
+	}
+	return is
+}
+
+// madeByPeople are the files with secrets, and those that lead to them, that README and the documentation name.
+func madeByPeople(t *testing.T) []string {
+	t.Helper()
+	names := []string{"s1graph.yaml", ".s1graph/acme/summary.json"}
+	for _, document := range []string{"../README.md", "../docs/alerts.md", "../docs/operations.md", "../s1graph.example.yaml"} {
+		names = append(names, regexp.MustCompile(`\b[a-z0-9-]+\.(?:token|url|secret|password)\b`).FindAllString(content(t, document), -1)...)
+	}
+	assert.Subset(t, names, []string{"sentinelone.token", "slack.url", "hook.secret", "neo4j.password"})
+	return names
+}
+
+func TestSecretsStayOutOfGit(t *testing.T) {
+	git := gotest.Program(t, "git", "git")
+	folder := t.TempDir() // so that it needs no clone: a release's sources are none
+	run := func(arguments ...string) string {
+		command := exec.CommandContext(t.Context(), git, arguments...)
+		command.Dir = folder
+		out, err := command.Output()
+		require.NoError(t, err, "git %v", arguments)
+		return string(out)
+	}
+	run("init", "-q")
+	names := append(madeByPeople(t), "deploy/acme.token", "tenants/.s1graph/acme/summary.json")
+	for name, text := range map[string]string{".gitignore": content(t, "../.gitignore"), "README.md": "", "s1graph.example.yaml": ""} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 	}
 	for _, name := range names {
-		assert.True(t, isKept(name), name)
+		require.NoError(t, os.MkdirAll(filepath.Join(folder, filepath.Dir(name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("s3cret"), 0o600))
 	}
-	for _, name := range []string{"sentinelone.token", "s1graph.yaml", filepath.Join(".git", "config"), filepath.Join(".s1graph", "acme", "summary.json")} {
-		assert.False(t, isKept(name), name)
-	}
+	run("add", ".")
+	assert.Equal(t, ".gitignore\nREADME.md\ns1graph.example.yaml\n", run("ls-files"))
 }

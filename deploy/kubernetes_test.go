@@ -246,7 +246,7 @@ func TestProbesReachThePod(t *testing.T) {
 		d.container.ReadinessProbe.HTTPGet.Path: http.StatusServiceUnavailable, // before the first run
 	} {
 		answer := httptest.NewRecorder()
-		service.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		service.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://10.1.2.3:"+port+path, nil)) // by the IP address of the pod
 		assert.Equal(t, want, answer.Code, path)
 	}
 	assert.Greater(t, d.pod.TerminationGracePeriodSeconds, 30, "a run that is under way has 30 seconds")

@@ -161,6 +161,25 @@ func TestNewTransportTellsAllThatIsWrongAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+func TestNoProxySeesTheTokenOfAConsoleThatIsReachedOverHTTP(t *testing.T) {
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Empty(t, r.Header.Get("Authorization"))
+		assert.Fail(t, "the proxy was asked for "+r.RequestURI)
+	})
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	console := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.NotEmpty(t, r.Header.Get("Authorization"))
+		_, _ = w.Write([]byte(`{"data":[],"pagination":{"totalItems":0}}`))
+	})
+	for _, through := range []string{proxy.URL, strings.Replace(proxy.URL, "http://", "http://user:hunter2@", 1), strings.Replace(proxy.URL, "http://", "socks5://", 1), ""} {
+		transport, err := s1.NewTransport(through, "")
+		require.NoError(t, err)
+		client, _ := connect(t, console.URL, func(cfg *s1.Config) { cfg.Transport = transport })
+		_, err = ids(t.Context(), client, nil)
+		require.NoError(t, err)
+	}
+}
+
 func TestRequestsGoThroughTheProxy(t *testing.T) {
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, http.MethodConnect, r.Method)

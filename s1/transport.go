@@ -16,12 +16,12 @@ import (
 )
 
 // NewTransport makes what carries a Client's requests. proxy is the address of an HTTP or SOCKS5
-// proxy; "" means what HTTPS_PROXY and NO_PROXY say. caFile names a file of PEM certificates that are
+// proxy; "" means what HTTPS_PROXY and NO_PROXY say. A console that is reached over http, which only one on this machine is, is
+// asked without a proxy: it would see the token. caFile names a file of PEM certificates that are
 // trusted beside the system's; "" means none. Errors never repeat the proxy's address, which might
 // hold a password.
 func NewTransport(proxy, caFile string) (http.RoundTripper, error) {
 	t := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:    15 * time.Second,
 		IdleConnTimeout:        90 * time.Second,
@@ -33,12 +33,19 @@ func NewTransport(proxy, caFile string) (http.RoundTripper, error) {
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	var faults []error
+	through := http.ProxyFromEnvironment
 	if proxy != "" {
 		u, err := url.Parse(proxy)
 		if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" {
 			faults = append(faults, errors.New("proxy: must be an address such as http://proxy.example:3128"))
 		}
-		t.Proxy = http.ProxyURL(u)
+		through = http.ProxyURL(u)
+	}
+	t.Proxy = func(r *http.Request) (*url.URL, error) {
+		if r.URL.Scheme == "http" {
+			return nil, nil
+		}
+		return through(r)
 	}
 	if caFile != "" {
 		pool, err := certificates(caFile)

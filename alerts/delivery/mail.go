@@ -48,8 +48,6 @@ var smtp = Service{
 		switch {
 		case errors.As(err, &answer):
 			return &fault{reason: fmt.Sprintf("the mail server answered %d", answer.Code), permanent: answer.Code >= 500}, true
-		case strings.Contains(err.Error(), "unencrypted connection"):
-			return &fault{reason: "the mail server offers no encryption, and a password must not go without"}, true
 		}
 		return nil, false
 	},
@@ -137,6 +135,10 @@ func (s *mail) introduce(c *netsmtp.Client) error {
 				return err
 			}
 		}
+	}
+	// Somebody between here and there may have taken STARTTLS out of what the server offers.
+	if _, safe = c.TLSConnectionState(); !safe && s.Auth != shoutrrrsmtp.AuthTypes.None && s.Host != "localhost" && !net.ParseIP(s.Host).IsLoopback() {
+		return &fault{reason: "the mail server offers no encryption, and neither a password nor a token must go without"}
 	}
 	switch s.Auth {
 	case shoutrrrsmtp.AuthTypes.Plain:

@@ -429,6 +429,7 @@ type mailServer struct {
 	mu    sync.Mutex
 	mails []string
 	to    []string
+	auth  []string
 }
 
 // newMailServer hangs before the answer to one command ("": to none), and answers others as fails says.
@@ -494,6 +495,13 @@ func (s *mailServer) serve(conn net.Conn) {
 			s.mails = append(s.mails, mail.String())
 			s.mu.Unlock()
 			if !say("sent", "250 taken") {
+				return
+			}
+		case "AUTH":
+			s.mu.Lock()
+			s.auth = append(s.auth, strings.TrimSpace(line))
+			s.mu.Unlock()
+			if !say(command, "235 welcome") {
 				return
 			}
 		case "RCPT":
@@ -586,6 +594,31 @@ func TestAMailServerWithoutEncryptionIsRefusedWhereItIsDemanded(t *testing.T) {
 	require.Len(t, d.dead(), 1)
 	assert.Equal(t, "the mail server offers no encryption, and requirestarttls is set", d.dead()[0].LastError)
 	assert.Empty(t, s.mails)
+}
+
+// Somebody between here and the mail server can take STARTTLS out of what it offers. By 0.0.0.0 the server on this machine is
+// reached under a name that is not known to be this machine.
+func TestAMailServerWithoutEncryptionGetsNoCredentials(t *testing.T) {
+	for auth, is := range map[string]struct{ host, more string }{
+		"PLAIN":    {"0.0.0.0", "&auth=plain"},
+		"XOAUTH2":  {"0.0.0.0", "&auth=oauth2"},
+		"CRAM-MD5": {"0.0.0.0", "&auth=crammd5"},
+		"NONE":     {"0.0.0.0", "&auth=plain&encryption=none"},
+		"OFF":      {"0.0.0.0", "&auth=oauth2&usestarttls=no"},
+	} {
+		s := newMailServer(t, "", map[string]string{"EHLO": "250-mail.example\r\n250 AUTH PLAIN XOAUTH2 CRAM-MD5"})
+		_, port, err := net.SplitHostPort(s.Addr().String())
+		require.NoError(t, err)
+		d := newDesk(t, through("mail", "smtp://user:"+word+"@"+is.host+":"+port+"/?from=s1graph@example.com&to=a@example.com"+is.more))
+		d.queue("mail", "a1")
+		d.drain()
+		require.Len(t, d.queued(), 1, auth)
+		assert.Equal(t, "the mail server offers no encryption, and neither a password nor a token must go without", d.queued()[0].LastError, auth)
+		s.mu.Lock()
+		assert.Empty(t, s.auth, auth)
+		assert.Empty(t, s.mails, auth)
+		s.mu.Unlock()
+	}
 }
 
 func TestADestinationIsReachedWithoutSendingAnything(t *testing.T) {
