@@ -69,7 +69,7 @@ func run(ctx context.Context) error {
 	if err := chromium.Prefer(tab, "light"); err != nil {
 		return err
 	}
-	if err := picture(tab, "docs/images/run.png", terminal, "", 866, 890, "true"); err != nil {
+	if err := picture(tab, "docs/images/run.png", terminal, "", 866, 935, "true"); err != nil {
 		return err
 	}
 	page := filepath.Join(dir, "graph.html")
@@ -113,7 +113,7 @@ func picture(tab context.Context, output, file, at string, width, height int64, 
 }
 
 // leftOut is what the picture leaves out: all changes but those of agents.
-var leftOut = regexp.MustCompile("(?s)\n\x1b\\[1mapplication\x1b.*\n\n(s1graph changes )")
+var leftOut = regexp.MustCompile("(?s)\n\x1b\\[1mthreat\x1b.*\n\n(s1graph changes )")
 
 func terminalPage(output string) string {
 	shown := leftOut.ReplaceAllString(strings.TrimRight(output, "\n"), "\n\x1b[2m…\x1b[0m\n\n$1")
