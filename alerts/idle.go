@@ -14,7 +14,7 @@ import (
 )
 
 // Idle says in a sentence each which rules can be true of nothing in a graph: what they look at is not read, or nothing has
-// the property or the value that they ask for. The ready-made conditions are left out, which wait for what is rare. Of
+// the property or the value that they ask for. Of ready-made conditions only the former is said: they wait for what is rare. Of
 // types of which there is nothing nobody can tell.
 func (r *Rules) Idle(ctx context.Context, g graph.Snapshot, isRead func(typeName string) bool) ([]string, error) {
 	asked := questions{}
@@ -28,12 +28,14 @@ func (r *Rules) Idle(ctx context.Context, g graph.Snapshot, isRead func(typeName
 	}
 	var sentences []string
 	for _, rule := range r.rules {
-		if !rule.own || rule.kind == OnRun {
+		if rule.kind == OnRun {
 			continue
 		}
 		if rule.types != nil && !slices.ContainsFunc(rule.allowedTypes(), isRead) {
 			sentences = append(sentences, fmt.Sprintf("The rule %q does nothing: it looks at %s alone, which is not read.", rule.name, strings.Join(rule.allowedTypes(), " and ")))
-		} else if why := rule.doubt(rule.tree, asked); why != "" {
+		} else if rule.exposure && !isRead(exposesType) {
+			sentences = append(sentences, fmt.Sprintf("The rule %q does nothing: it looks at vulnerabilities of devices, which are not read.", rule.name))
+		} else if why := rule.doubt(rule.tree, asked); rule.own && why != "" {
 			sentences = append(sentences, fmt.Sprintf("The rule %q does nothing so far: %s.", rule.name, why))
 		}
 	}

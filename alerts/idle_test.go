@@ -70,6 +70,20 @@ func TestARuleOnWhatIsNotReadSaysSo(t *testing.T) {
 	assert.Equal(t, []string{`The rule "threats" does nothing: it looks at sentinelone_threat alone, which is not read.`}, got)
 }
 
+func TestAReadyMadeRuleOnWhatIsNotReadSaysSo(t *testing.T) {
+	rules, faults := alerts.Compile(&config.Alerts{Destinations: []config.Destination{hook}, Rules: aboutVulnerabilities})
+	require.Empty(t, faults)
+	got, err := rules.Idle(t.Context(), graph.Nothing(model), func(name string) bool {
+		return name != "sentinelone_vulnerability" && name != "sentinelone_device_has_vulnerability"
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		`The rule "critical vulnerability" does nothing: it looks at sentinelone_vulnerability alone, which is not read.`,
+		`The rule "exploitable vulnerability" does nothing: it looks at sentinelone_vulnerability alone, which is not read.`,
+		`The rule "vulnerable device with a threat" does nothing: it looks at vulnerabilities of devices, which are not read.`,
+	}, got)
+}
+
 func TestReadyMadeRulesWaitForWhatIsRare(t *testing.T) {
 	rules, faults := alerts.Compile(&config.Alerts{Destinations: []config.Destination{hook}, Rules: allReady()})
 	require.Empty(t, faults)

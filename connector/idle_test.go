@@ -44,6 +44,7 @@ func TestWhatOfTheConfigurationDoesNothingIsNamedByRunsAndAfterThem(t *testing.T
 		`The posture policy "some" names groups that are not there: 406.`,
 		`The rule "lab" does nothing so far: no sentinelone_agent has siteName "Labb".`,
 		`The rule "threats" does nothing: it looks at sentinelone_threat alone, which is not read.`,
+		`The rule "threat reopened" does nothing: it looks at sentinelone_threat alone, which is not read.`,
 		`The destination "spare" gets no alerts: no rule names it.`,
 	}
 	assert.Equal(t, want, c.mustSync(limited).Notices)
