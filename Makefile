@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint soak bench bench-neo4j bench-visualize neo4j recordings docs docs-images release
+.PHONY: help build test race lint soak walk bench bench-neo4j bench-visualize neo4j recordings docs docs-images release
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
@@ -47,6 +47,9 @@ bench: ## Go benchmarks, then whole runs against the test tenant, beside a bare 
 
 bench-neo4j: ## writing to a real Neo4j, beside a plain loader
 	go run ./bench/neo4j
+
+walk: ## all orders in which two workers can write to a bucket, with every fault of any one operation
+	S1GRAPH_WALK=whole go test ./state -run InEveryOrder -count=1 -v -timeout 120m
 
 # S1GRAPH_SOAK_SEED=2 make soak has other faults and another tenant.
 soak: ## a service left alone for a simulated year, while what it depends on fails now and then

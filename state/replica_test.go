@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -115,12 +116,7 @@ func TestAWorkerThatWasPausedInARunCommitsNothing(t *testing.T) {
 	b := &hooked{memory: newMemory()}
 	one, two := newWorker(t, b, "w1"), newWorker(t, b, "w2")
 	mustRun(t, one, "a")
-	b.before = func(op, name string) {
-		if op == "Put" && strings.Contains(name, "/objects/") {
-			b.before = nil
-			mustRun(t, two, "a", "b")
-		}
-	}
+	b.beforeFirst("Put", "/objects/", func() { mustRun(t, two, "a", "b") })
 	_, err := one.run(t.Context(), "a", "x")
 	require.ErrorIs(t, err, state.ErrFenced)
 	assert.Equal(t, []string{"a"}, graphOf(t, one.dir), "the draft is aborted")
@@ -402,12 +398,7 @@ func TestWhoIsBeatenByTheLastRecordOfTheOldOwnerTakesTheInstanceAfterIt(t *testi
 	b := &hooked{memory: newMemory()}
 	one, two := newWorker(t, b, "w1"), newWorker(t, b, "w2")
 	mustRun(t, one, "a")
-	b.before = func(op, name string) {
-		if op == "Create" && strings.Contains(name, "/log/") {
-			b.before = nil
-			mustRun(t, one, "a", "b")
-		}
-	}
+	b.beforeFirst("Create", "/log/", func() { mustRun(t, one, "a", "b") })
 	_, err := two.replica.Take(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a", "b"}, graphOf(t, two.dir))
@@ -417,16 +408,14 @@ func TestANameThatBecameFreeProvesNothing(t *testing.T) {
 	b := &hooked{memory: newMemory()}
 	one, two := newWorker(t, b, "w1"), newWorker(t, b, "w2")
 	mustRun(t, one, "a")
-	b.before = func(op, name string) {
-		if op == "Create" && strings.Contains(name, "/log/") { // one sleeps for a day
-			b.before = nil
-			for i := range 15 {
-				mustRun(t, two, "a", fmt.Sprint(i))
-			}
+	b.beforeFirst("Create", "/log/", func() { // one sleeps for a day
+		for i := range 15 {
+			mustRun(t, two, "a", fmt.Sprint(i))
 		}
-	}
+	})
 	_, err := one.run(t.Context(), "a", "x")
 	require.ErrorIs(t, err, state.ErrFenced)
+	assert.Equal(t, []string{"a"}, graphOf(t, one.dir))
 	mustRun(t, two, "a", "b")
 	records := b.records(t)
 	assert.LessOrEqual(t, len(records), 20)
@@ -436,13 +425,32 @@ func TestANameThatBecameFreeProvesNothing(t *testing.T) {
 // hooked lets a test do something before an operation, or instead of it.
 type hooked struct {
 	*memory
-	before  func(op, name string)
 	instead func(op, name string, do func() error) error
+
+	mu     sync.Mutex
+	before func(op, name string) (do func()) // nil, or gives nil: nothing is to be done
+}
+
+// beforeFirst has something done before the first operation of a kind on such a name.
+func (h *hooked) beforeFirst(wantedOp, part string, do func()) {
+	h.before = func(op, name string) func() {
+		if op != wantedOp || !strings.Contains(name, part) {
+			return nil
+		}
+		h.before = nil
+		return do
+	}
 }
 
 func (h *hooked) around(op, name string, do func() error) error {
-	if before := h.before; before != nil {
-		before(op, name)
+	h.mu.Lock()
+	var first func()
+	if h.before != nil {
+		first = h.before(op, name)
+	}
+	h.mu.Unlock()
+	if first != nil {
+		first()
 	}
 	if instead := h.instead; instead != nil {
 		return instead(op, name, do)

@@ -1,0 +1,680 @@
+package state_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"s1graph/graph/jsonstore"
+	"s1graph/state"
+)
+
+// What follows walks through all orders in which the operations of two workers on the bucket can happen, each of which takes the
+// instance, commits a run, settles it and sweeps; and in each of them through every fault of any one operation. It drives the
+// real code over directories of their own. One that was reached before, with the same bucket and with workers that saw the
+// same, is not gone on from.
+//
+// Operations that commute with all of the other worker are no points at which the order branches: reading what never changes,
+// and deleting names that never come back. They have faults all the same.
+
+// fault is what happens to an operation.
+type fault int
+
+const (
+	none     fault = iota
+	refused        // it is not done, and the answer is an error
+	lost           // it is done, and the answer is an error
+	repeated       // it is done twice, and the answer is that of the second time
+	delayed        // the answer is an error, and it is done later, or never
+	stopped        // neither it nor any other of the worker is done
+)
+
+// faultsOf are those that make a difference for an operation.
+func faultsOf(op string) []fault {
+	switch op {
+	case "Create":
+		return []fault{refused, lost, repeated, delayed, stopped}
+	case "Put", "Delete":
+		return []fault{refused, lost, delayed, stopped}
+	}
+	return []fault{refused, stopped}
+}
+
+// choice is what happens next.
+type choice struct {
+	actor int // a worker; late: the operation that was delayed; never: it is not done any more
+	fault fault
+}
+
+const (
+	late  = 2
+	never = 3
+)
+
+var errFault = errors.New("no answer")
+
+// world is a bucket, and what is told of its history.
+type world struct {
+	*memory
+	sum   uint64   // of all that is there, in any order
+	chain []record // those that became the last one of the log
+}
+
+var seed = maphash.MakeSeed()
+
+func sumOf(parts ...string) uint64 { return maphash.String(seed, strings.Join(parts, "\x00")) }
+
+func (w *world) set(name string, content []byte, there bool) {
+	if was, had := w.content[name]; had {
+		w.sum ^= sumOf(name, string(was))
+		delete(w.content, name)
+	}
+	if there {
+		w.sum ^= sumOf(name, string(content))
+		w.content[name] = content
+	}
+}
+
+func numberOf(name string) int64 {
+	n, _ := strconv.ParseInt(path.Base(name), 10, 64)
+	return n
+}
+
+func (w *world) create(name string, content []byte) error {
+	if _, there := w.content[name]; there {
+		return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+	}
+	if strings.Contains(name, "/log/") {
+		last := w.chain[len(w.chain)-1].Number
+		if numberOf(name) == last+1 {
+			var r record
+			if err := json.Unmarshal(content, &r); err != nil {
+				return err
+			}
+			w.chain = append(w.chain, r)
+		}
+	}
+	w.set(name, content, true)
+	return nil
+}
+
+// operation is one that a worker waits for.
+type operation struct {
+	op, name string
+	do       func() error
+	answer   chan error
+}
+
+// branches says whether the order in which it happens matters to the other worker.
+func (o *operation) branches() bool {
+	switch {
+	case strings.Contains(o.name, "/log/"), strings.Contains(o.name, "/asks/"):
+		return o.op == "List" || o.op == "Create"
+	case strings.Contains(o.name, "/objects/"):
+		return o.op == "List" || o.op == "Put"
+	}
+	return false
+}
+
+// actor is a worker in an execution, and the bucket as it sees it.
+type actor struct {
+	*worker
+	in       *execution
+	asks     chan *operation // what it wants to do; closed when it has ended
+	pending  *operation      // nil: it has ended
+	seen     uint64          // of all that it asked and was answered
+	cut      bool            // it reaches the bucket no more
+	random   int
+	commits  []string // runs that it was told are committed
+	restarts int
+}
+
+func (a *actor) await(op, name string, do func() error) error {
+	o := &operation{op, name, do, make(chan error)}
+	a.asks <- o
+	return <-o.answer
+}
+
+func (a *actor) Get(_ context.Context, name string) (r io.ReadCloser, err error) {
+	err = a.await("Get", name, func() (err error) {
+		r, err = a.in.Get(context.Background(), name)
+		return err
+	})
+	return r, err
+}
+
+func (a *actor) Put(_ context.Context, name string, r io.Reader) error {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	return a.await("Put", name, func() error {
+		a.in.set(name, content, true)
+		return nil
+	})
+}
+
+func (a *actor) Create(_ context.Context, name string, content []byte) error {
+	return a.await("Create", name, func() error { return a.in.create(name, content) })
+}
+
+func (a *actor) List(_ context.Context, prefix string) (names []string, err error) {
+	err = a.await("List", prefix, func() (err error) {
+		names, err = a.in.List(context.Background(), prefix)
+		a.seen ^= sumOf(names...)
+		return err
+	})
+	return names, err
+}
+
+func (a *actor) Delete(_ context.Context, name string) error {
+	return a.await("Delete", name, func() error {
+		a.in.set(name, nil, false)
+		return nil
+	})
+}
+
+// noon is when everything happens.
+func noon() time.Time { return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC) }
+
+// madeRun is what is known of a run, be it committed or not.
+type madeRun struct {
+	previous string
+	applied  []string
+}
+
+// session is a run of the connector's without types, so that it has few operations.
+func (w *worker) session(ctx context.Context, tag byte, settles bool, made func(id string, m madeRun), committed func(id string)) error {
+	store, err := jsonstore.Open(w.dir, jsonstore.Options{Instance: "acme", Clock: noon, Rand: bytes.NewReader([]byte{tag, tag}), Prepare: func() error {
+		_, err := w.replica.Prepare(ctx)
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	var was, is left
+	m := madeRun{}
+	if previous := store.Last(); previous != nil {
+		m.previous = previous.Manifest().ID
+		if err := json.Unmarshal(previous.Manifest().State, &was); err != nil {
+			return err
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(w.dir, "accepted", "*.jsonl"))
+	for _, file := range files {
+		is.Taken = append(is.Taken, filepath.Base(file))
+		if !slices.Contains(was.Taken, filepath.Base(file)) {
+			is.Applied = append(is.Applied, filepath.Base(file))
+		}
+	}
+	draft, err := store.Begin(noon())
+	if err != nil {
+		return err
+	}
+	m.applied = is.Applied
+	made(draft.ID(), m)
+	kept, _ := json.Marshal(is)
+	err = draft.Commit(jsonstore.CommitInfo{State: kept, Summary: []byte("{}"), Publish: func(run *jsonstore.Run) error { return w.replica.Run(ctx, run) }})
+	if err != nil {
+		return err
+	}
+	committed(draft.ID())
+	for _, file := range files {
+		_ = os.Remove(file)
+	}
+	if err := store.Prune(); err != nil || !settles {
+		return err
+	}
+	return w.replica.Settled(ctx)
+}
+
+// walk is the walk through all executions.
+type walk struct {
+	base  *memory
+	chain []record
+	dir   string // of the first worker before it; the second one has none
+	made  map[string]madeRun
+	temp  string
+	// whole walks through all orders. Else a worker that could go on is interrupted once at most, and where an operation has
+	// a fault right after that.
+	whole bool
+
+	mu       sync.Mutex
+	faults   bool    // operations have some
+	settles  [2]bool // which workers settle their run, and sweep
+	visited  map[uint64]bool
+	ends     map[uint64]bool
+	todo     [][]choice
+	running  int
+	wake     *sync.Cond
+	failures []string
+	number   atomic.Int64
+}
+
+// interruptions is how often a worker is interrupted that could go on, where not all orders are walked through.
+const interruptions = 1
+
+// execution is one order of events.
+type execution struct {
+	world
+	walk    *walk
+	dir     string
+	actors  [2]*actor
+	tail    *operation // that was delayed and is not done yet
+	faulty  int        // worker whose operation had the fault; -1: none
+	turn    int        // worker that went on last
+	turns   int        // how often one was interrupted that could go on
+	made    map[string]madeRun
+	history []string
+	mu      sync.Mutex
+}
+
+func (x *execution) run(prefix []choice) {
+	for i, a := range x.actors {
+		go func() {
+			defer close(a.asks)
+			_ = a.session(context.Background(), byte('a'+i), x.walk.settles[i], x.note, func(id string) { a.commits = append(a.commits, id) })
+		}()
+		a.pending = <-a.asks
+	}
+	for step := 0; ; step++ {
+		options := x.options()
+		if len(options) == 0 {
+			x.end()
+			return
+		}
+		chosen := options[0]
+		if step < len(prefix) {
+			chosen = prefix[step]
+		} else {
+			if !x.walk.visit(x.key()) {
+				x.cutOff()
+				return
+			}
+			for _, other := range options[1:] {
+				x.walk.push(append(slices.Clip(prefix), other))
+			}
+			prefix = append(slices.Clip(prefix), chosen)
+		}
+		x.apply(chosen)
+	}
+}
+
+func (x *execution) note(id string, m madeRun) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.made[id] = m
+}
+
+// options are what may happen next.
+func (x *execution) options() (options []choice) {
+	branching := true
+	var able []int
+	for i, a := range x.actors {
+		if a.pending != nil && !a.pending.branches() {
+			able, branching = []int{i}, false
+			break
+		}
+		if a.pending != nil {
+			able = append(able, i)
+		}
+	}
+	if !x.walk.whole && len(able) == 2 {
+		switch {
+		case x.faulty >= 0: // the other one makes all of its run now
+			able = []int{1 - x.faulty}
+		case x.turns == interruptions:
+			able = []int{x.turn}
+		}
+	}
+	for _, i := range able {
+		options = append(options, choice{i, none})
+	}
+	if x.tail != nil && branching && (x.walk.whole || x.tail.op == "Create" || len(able) == 0) {
+		options = append(options, choice{late, none})
+		if len(able) == 0 {
+			options = append(options, choice{never, none})
+		}
+	}
+	if x.faulty < 0 && x.turns == 0 && x.walk.faults || x.faulty < 0 && x.walk.whole && x.walk.faults {
+		for _, i := range able {
+			for _, f := range faultsOf(x.actors[i].pending.op) {
+				options = append(options, choice{i, f})
+			}
+		}
+	}
+	return options
+}
+
+func (x *execution) key() uint64 {
+	parts := []string{fmt.Sprint(x.sum, x.faulty)}
+	if !x.walk.whole {
+		parts = append(parts, fmt.Sprint(x.turn, x.turns))
+	}
+	for _, a := range x.actors {
+		parts = append(parts, fmt.Sprint(a.seen, a.cut, a.pending == nil))
+	}
+	if x.tail != nil {
+		parts = append(parts, x.tail.op, x.tail.name)
+	}
+	return sumOf(parts...)
+}
+
+func (x *execution) apply(c choice) {
+	if c.actor >= late {
+		if c.actor == late {
+			_ = x.tail.do()
+		}
+		x.history = append(x.history, fmt.Sprintf("%d: %s %s", c.actor, x.tail.op, x.tail.name))
+		x.tail = nil
+		return
+	}
+	a, o := x.actors[c.actor], x.actors[c.actor].pending
+	if x.turn >= 0 && x.turn != c.actor && x.actors[x.turn].pending != nil {
+		x.turns++
+	}
+	x.turn = c.actor
+	x.history = append(x.history, fmt.Sprintf("w%d: %s %s, fault %d", c.actor+1, o.op, o.name, c.fault))
+	if c.fault != none {
+		x.faulty = c.actor
+	}
+	var err error
+	switch c.fault {
+	case none:
+		err = o.do()
+	case repeated:
+		_ = o.do()
+		err = o.do()
+	case lost:
+		_ = o.do()
+		err = errFault
+	case delayed:
+		x.tail, err = o, errFault
+	case refused:
+		err = errFault
+	case stopped:
+		a.cut, err = true, errFault
+	}
+	a.seen = sumOf(fmt.Sprint(a.seen, err), o.op, o.name, fmt.Sprint(c.fault == delayed))
+	if o.op == "Delete" && err == nil {
+		x.check("after a deletion")
+	}
+	x.answer(a, err)
+}
+
+// answer lets a worker go on to its next operation; one that is cut off gets to its end.
+func (x *execution) answer(a *actor, err error) {
+	a.pending.answer <- err
+	a.pending = <-a.asks
+	for a.cut && a.pending != nil {
+		a.pending.answer <- errFault
+		a.pending = <-a.asks
+	}
+}
+
+// cutOff ends the workers, whose further way is known.
+func (x *execution) cutOff() {
+	for _, a := range x.actors {
+		a.cut = true
+		if a.pending != nil {
+			x.answer(a, errFault)
+		}
+	}
+}
+
+func (x *execution) fail(format string, args ...any) {
+	x.walk.mu.Lock()
+	defer x.walk.mu.Unlock()
+	x.walk.failures = append(x.walk.failures, fmt.Sprintf(format, args...)+"\n  "+strings.Join(x.history, "\n  "))
+}
+
+// check holds the bucket to what is true at any moment: what the last records name is there.
+func (x *execution) check(when string) {
+	last := x.chain[len(x.chain)-1].Number
+	for _, r := range x.chain[max(0, len(x.chain)-20):] {
+		if _, there := x.content[fmt.Sprintf("acme/log/%012d", r.Number)]; !there || r.Number <= last-20 {
+			continue
+		}
+		for _, run := range r.Runs {
+			for _, object := range run.Objects {
+				if _, there := x.content["acme/objects/"+object]; !there {
+					x.fail("%s the object %s is lost, which record %d names", when, object, r.Number)
+				}
+			}
+		}
+	}
+}
+
+// end holds what came of it to the promises, and lets workers go on from there.
+func (x *execution) end() {
+	x.check("at the end")
+	for i := 1; i < len(x.chain); i++ {
+		before, after := x.chain[i-1].last(), x.chain[i].last()
+		if after != before && x.made[after].previous != before {
+			x.fail("a fork: record %d has the run %s, which follows %q and not %s", x.chain[i].Number, after, x.made[after].previous, before)
+		}
+	}
+	for _, a := range x.actors {
+		for _, id := range a.commits {
+			if !slices.ContainsFunc(x.chain, func(r record) bool { return r.last() == id }) {
+				x.fail("%s was told that the run %s is committed, and it is not", a.name, id)
+			}
+		}
+	}
+	if !x.walk.reachesEnd(sumOf(fmt.Sprint(x.sum, x.actors[0].seen))) {
+		return
+	}
+	x.recover()
+}
+
+// recover has the first worker start again, and then a third one with an empty directory go on twice.
+func (x *execution) recover() {
+	plain := &plainWorld{&x.world}
+	third := worker{name: "w3", dir: filepath.Join(x.dir, "w3")}.restarted(plain)
+	for i, w := range []*worker{x.actors[0].worker.restarted(plain), third, third} {
+		w.replica.Clock = noon
+		if err := w.session(context.Background(), byte('r'+i), true, x.note, func(string) {}); err != nil {
+			x.fail("%s cannot go on: %v", w.name, err)
+			return
+		}
+	}
+	applied, seen := 0, map[string]bool{}
+	for _, r := range x.chain {
+		if id := r.last(); !seen[id] {
+			seen[id] = true
+			applied += len(x.made[id].applied)
+		}
+	}
+	if applied != 1 {
+		x.fail("what was accepted was let go %d times", applied)
+	}
+	there, named := x.objects(failer{x})
+	if !slices.Equal(there, named) {
+		x.fail("objects are stranded or lost: there are %v, and records name %v", there, named)
+	}
+	if asks, _ := x.List(context.Background(), "acme/asks/"); len(asks) > 0 {
+		x.fail("asks are stranded: %v", asks)
+	}
+	if records := x.records(failer{x}); len(records) > 20 {
+		x.fail("there are %d records", len(records))
+	}
+}
+
+type failer struct{ x *execution }
+
+func (f failer) Errorf(format string, args ...any) { f.x.fail(format, args...) }
+func (f failer) FailNow()                          { panic("an execution has failed") }
+
+// plainWorld is a world whose operations happen at once.
+type plainWorld struct{ *world }
+
+func (p *plainWorld) Put(_ context.Context, name string, r io.Reader) error {
+	content, err := io.ReadAll(r)
+	if err == nil {
+		p.set(name, content, true)
+	}
+	return err
+}
+
+func (p *plainWorld) Create(_ context.Context, name string, content []byte) error {
+	return p.create(name, content)
+}
+
+func (p *plainWorld) Delete(_ context.Context, name string) error {
+	p.set(name, nil, false)
+	return nil
+}
+
+func (w *walk) visit(key uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.visited[key]
+	w.visited[key] = true
+	return !was
+}
+
+func (w *walk) reachesEnd(key uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.ends[key]
+	w.ends[key] = true
+	return !was
+}
+
+func (w *walk) push(prefix []choice) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.todo = append(w.todo, prefix)
+	w.wake.Signal()
+}
+
+// next is an execution that is to be begun; false: there is none any more.
+func (w *walk) next() ([]choice, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.todo) == 0 && w.running > 0 {
+		w.wake.Wait()
+	}
+	if len(w.todo) == 0 || len(w.failures) > 3 {
+		w.wake.Broadcast()
+		return nil, false
+	}
+	prefix := w.todo[len(w.todo)-1]
+	w.todo = w.todo[:len(w.todo)-1]
+	w.running++
+	return prefix, true
+}
+
+func (w *walk) done() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
+	w.wake.Broadcast()
+}
+
+// begin makes the directories and the bucket of an execution.
+func (w *walk) begin() (*execution, error) {
+	x := &execution{walk: w, dir: filepath.Join(w.temp, fmt.Sprint(w.number.Add(1))), faulty: -1, turn: -1, made: map[string]madeRun{}}
+	x.memory, x.chain = newMemory(), slices.Clone(w.chain)
+	for id, m := range w.made {
+		x.made[id] = m
+	}
+	for name, content := range w.base.content {
+		x.set(name, content, true)
+	}
+	for i := range x.actors {
+		a := &actor{in: x, asks: make(chan *operation)}
+		name := fmt.Sprint("w", i+1)
+		a.worker = worker{name: name, dir: filepath.Join(x.dir, name)}.restarted(a)
+		a.replica.Clock = noon
+		a.replica.Random = func() string {
+			a.random++
+			return fmt.Sprintf("%s%d", name, a.random)
+		}
+		x.actors[i] = a
+	}
+	return x, os.CopyFS(x.actors[0].dir, os.DirFS(w.dir))
+}
+
+// newWalk begins with a log of more records than are kept, a run in it, and an acceptance that nobody has seen.
+func newWalk(t *testing.T, whole bool) *walk {
+	w := &walk{base: newMemory(), whole: whole, temp: t.TempDir(), visited: map[uint64]bool{}, ends: map[uint64]bool{}, made: map[string]madeRun{}, todo: [][]choice{nil}}
+	w.wake = sync.NewCond(&w.mu)
+	first := newWorker(t, w.base, "w1")
+	first.replica.Clock = noon
+	id := ""
+	for range 10 {
+		require.NoError(t, first.session(t.Context(), 'x', true, func(id string, m madeRun) { w.made[id] = m }, func(committed string) { id = committed }))
+	}
+	w.dir, w.chain = first.dir, w.base.records(t)
+	require.NoError(t, state.Accept(t.Context(), w.base, "acme", id, false, strings.NewReader("{}\n")))
+	return w
+}
+
+// go walks through all of it, with some executions at once.
+func (w *walk) walkThrough(t *testing.T, atOnce int) {
+	var walking sync.WaitGroup
+	executions := atomic.Int64{}
+	for range atOnce {
+		walking.Go(func() {
+			for {
+				prefix, more := w.next()
+				if !more {
+					return
+				}
+				executions.Add(1)
+				if x, err := w.begin(); err != nil {
+					w.failures = append(w.failures, err.Error())
+				} else {
+					x.run(prefix)
+					_ = os.RemoveAll(x.dir)
+				}
+				w.done()
+			}
+		})
+	}
+	walking.Wait()
+	t.Logf("%d executions, %d states, %d ends", executions.Load(), len(w.visited), len(w.ends))
+	require.Empty(t, w.failures)
+}
+
+// The whole walk takes minutes: make walk.
+func TestInEveryOrderOfTwoWorkersAndWithEveryFaultNothingForksAndNothingIsLost(t *testing.T) {
+	both := [2]bool{true, true}
+	if os.Getenv("S1GRAPH_WALK") == "" {
+		w := newWalk(t, false)
+		w.faults, w.settles = true, both
+		w.walkThrough(t, 2)
+		return
+	}
+	for name, settles := range map[string][2]bool{"the first worker sweeps": {true, false}, "the second worker sweeps": {false, true}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWalk(t, true)
+			w.faults, w.settles = true, settles
+			w.walkThrough(t, 2)
+		})
+	}
+	t.Run("both sweep, without faults", func(t *testing.T) {
+		w := newWalk(t, true)
+		w.settles = both
+		w.walkThrough(t, 2)
+	})
+}
