@@ -69,7 +69,8 @@ func (d *Draft) ID() string { return d.manifest.ID }
 // Changes takes the changes that the run makes.
 func (d *Draft) Changes() *ChangeWriter { return d.changes }
 
-// Write writes the records of a type, which must come in ascending order of their keys, and says how many they are.
+// Write writes the records of a type, which must come in ascending order of their keys, and says how many they are. Files that
+// come out as the last run has them are linked, if that was verified.
 // A second call for the same type replaces what the first one wrote; its records may be made of those, which stay
 // readable until the last of the new ones is written. If the records end in an error the type is as it was before;
 // after an error of the disk the draft can only be aborted.
@@ -81,7 +82,9 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	if before != nil {
 		dir = filepath.Join(d.dir, "rewrite", t.Name)
 	}
-	content, err := writeTable(ctx, dir, t, records)
+	last := d.store.last.earlier(t)
+	defer last.close()
+	content, err := writeTable(ctx, dir, t, records, last)
 	if before != nil {
 		if err == nil {
 			err = d.take(dir, before, content)
@@ -257,7 +260,7 @@ func (d *Draft) Abort() error {
 }
 
 // writeTable writes the graph files and the index of a type below dir, where none of them is. If it fails it removes them.
-func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq2[graph.Encoded, error]) (Content, error) {
+func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq2[graph.Encoded, error], last *earlier) (Content, error) {
 	for _, path := range []string{indexPath(dir, t), graphPath(dir, t, 1)} {
 		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
 			return Content{}, err
@@ -267,7 +270,7 @@ func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq
 	if err != nil {
 		return Content{}, err
 	}
-	w := &tableWriter{dir: dir, typ: t, index: index, buf: bufio.NewWriterSize(nil, 64<<10)}
+	w := &tableWriter{dir: dir, typ: t, index: index, last: last, buf: bufio.NewWriterSize(nil, 64<<10)}
 	if err := w.write(ctx, records); err != nil {
 		index.file.Close()
 		if w.file != nil {
@@ -282,13 +285,15 @@ type tableWriter struct {
 	dir     string
 	typ     *graph.Type
 	index   *indexWriter
+	last    *earlier
 	content Content
 
-	file     *os.File // nil between two files
+	// Of the file at hand.
+	file     *os.File // nil while all of it is as in the last run, and between two files
 	buf      *bufio.Writer
 	size     int64
 	checksum uint32
-	records  int // in the file
+	records  int // 0 between two files
 	glue     [32]byte
 }
 
@@ -330,36 +335,71 @@ func (w *tableWriter) add(e *graph.Encoded) error {
 		}
 	}
 	prefix := between
-	if w.file == nil {
-		f, err := create(graphPath(w.dir, w.typ, len(w.content.FileBytes)+1))
-		if err != nil {
-			return err
+	if w.records == 0 {
+		w.size, w.checksum = 0, 0
+		if !w.last.begins(w.number()) {
+			if err := w.create(); err != nil {
+				return err
+			}
 		}
-		w.file, w.size, w.checksum, w.records = f, 0, 0, 0
-		w.buf.Reset(f)
 		prefix = opening(w.typ)
 	}
 	w.records++
 	w.content.Records++
 	w.index.add(e)
+	if w.file == nil && !w.last.goesOn(w.index.block) {
+		if err := w.differ(); err != nil {
+			return err
+		}
+	}
 	w.append(append(w.glue[:0], prefix...))
 	return w.append(e.JSON)
+}
+
+// number is that of the file at hand.
+func (w *tableWriter) number() int { return len(w.content.FileBytes) + 1 }
+
+func (w *tableWriter) create() error {
+	f, err := create(graphPath(w.dir, w.typ, w.number()))
+	w.file = f
+	w.buf.Reset(f)
+	return err
+}
+
+// differ makes the file at hand one of its own, with what it has in common with that of the last run.
+func (w *tableWriter) differ() error {
+	if err := w.create(); err != nil {
+		return err
+	}
+	return w.last.copyTo(w.buf, w.size, w.checksum)
 }
 
 func (w *tableWriter) append(b []byte) error {
 	w.size += int64(len(b))
 	w.checksum = crc32.Update(w.checksum, castagnoli, b)
+	if w.file == nil {
+		return nil
+	}
 	_, err := w.buf.Write(b)
 	return err
 }
 
-func (w *tableWriter) endFile() error {
-	if w.file == nil {
+func (w *tableWriter) endFile() (err error) {
+	if w.records == 0 {
 		return nil
 	}
+	if w.file == nil && !w.last.isWhole() {
+		if err := w.differ(); err != nil {
+			return err
+		}
+	}
 	w.append(append(w.glue[:0], closing...))
+	if w.file == nil {
+		err = LinkOrCopy(w.last.path(), graphPath(w.dir, w.typ, w.number()))
+	} else {
+		err = errors.Join(w.buf.Flush(), w.file.Close())
+	}
 	w.content.FileBytes = append(w.content.FileBytes, w.size)
-	err := errors.Join(w.buf.Flush(), w.file.Close())
-	w.file = nil
+	w.file, w.records = nil, 0
 	return errors.Join(err, w.index.endBlock(w.checksum))
 }

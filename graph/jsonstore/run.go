@@ -203,7 +203,9 @@ func (r *Run) Verify(ctx context.Context) map[string]error {
 		if damaged[name] != nil {
 			continue
 		}
-		if err := t.verify(ctx); err != nil {
+		err := t.verify(ctx)
+		t.verified.Store(err == nil)
+		if err != nil {
 			damaged[name] = err
 		}
 	}

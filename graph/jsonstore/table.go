@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"s1graph/graph"
 )
@@ -52,6 +53,8 @@ type table struct {
 	dir     string
 	typ     *graph.Type
 	content Content
+
+	verified atomic.Bool // all of it is as it was written
 
 	mu     sync.Mutex
 	blocks []blockInfo // nil until the index is first read
