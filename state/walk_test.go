@@ -136,14 +136,13 @@ func (o *operation) branches() bool {
 // actor is a worker in an execution, and the bucket as it sees it.
 type actor struct {
 	*worker
-	in       *execution
-	asks     chan *operation // what it wants to do; closed when it has ended
-	pending  *operation      // nil: it has ended
-	seen     uint64          // of all that it asked and was answered
-	cut      bool            // it reaches the bucket no more
-	random   int
-	commits  []string // runs that it was told are committed
-	restarts int
+	in      *execution
+	asks    chan *operation // what it wants to do; closed when it has ended
+	pending *operation      // nil: it has ended
+	seen    uint64          // of all that it asked and was answered
+	cut     bool            // it reaches the bucket no more
+	random  int
+	commits []string // runs that it was told are committed
 }
 
 func (a *actor) await(op, name string, do func() error) error {
