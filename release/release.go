@@ -35,6 +35,9 @@ type Plan struct {
 	Files   map[string]string   // what archives have beside the program: their names there, and where they are
 	Printed map[string][]string // and what the program prints: names, and the arguments that make it print them
 
+	LicenseTool string   // the program go-licenses; "": no licenses are collected
+	Licenses    []string // that modules may have, by their names in SPDX
+
 	Out string // folder that the release is written to; what is in it goes away
 }
 
@@ -72,6 +75,11 @@ func Make(ctx context.Context, p Plan, log io.Writer) error {
 	files, err := p.contents(ctx, p.program(programs, here))
 	if err != nil {
 		return err
+	}
+	if p.LicenseTool != "" {
+		if files[LicenseFile], err = p.thirdParty(ctx, programs); err != nil {
+			return err
+		}
 	}
 	for _, target := range p.Targets {
 		if err := p.pack(target, p.program(programs, target), files); err != nil {

@@ -13,8 +13,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,8 +111,6 @@ func TestAReleaseHasAnArchiveAndAListOfModulesForEachPlatform(t *testing.T) {
 	assert.Equal(t, "pkg:golang/std@"+strings.TrimPrefix(runtime.Version(), "go"), (*bom.Components)[0].PackageURL)
 	assert.Equal(t, []cyclonedx.Dependency{{Ref: root.BOMRef, Dependencies: &[]string{(*bom.Components)[0].BOMRef}}}, *bom.Dependencies)
 
-	require.NoError(t, release.Make(t.Context(), p, io.Discard))
-	assert.Equal(t, files, contents(t, p.Out), "once more, and nothing is different")
 }
 
 func TestWhatCannotBeReleasedIsSaidSo(t *testing.T) {
@@ -179,4 +179,87 @@ func unzip(t *testing.T, archive []byte) map[string][]byte {
 		require.NoError(t, content.Close())
 	}
 	return files
+}
+
+var licenseTool = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "tool", "-modfile=../tools/go.mod", "-n", "go-licenses").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
+// withModule is a plan for this machine, of a program that imports a module with the given license.
+func withModule(t *testing.T, license string) release.Plan {
+	t.Helper()
+	p := plan(t)
+	p.Targets = p.Targets[:1]
+	var err error
+	p.LicenseTool, err = licenseTool()
+	require.NoError(t, err)
+	p.Licenses = release.Allowed
+	importing(t, p.Dir, "example.com/other")
+	other := filepath.Join(p.Dir, "other")
+	require.NoError(t, os.Mkdir(other, 0o700))
+	for name, content := range map[string]string{
+		"go.mod":       "module example.com/tiny\n\nrequire example.com/other v0.0.0\n\nreplace example.com/other => ./other\n",
+		"other/go.mod": "module example.com/other\n", "other/other.go": "package other\n", "other/LICENSE": license, "other/NOTICE": "Made by somebody else.\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(p.Dir, name), []byte(content), 0o600))
+	}
+	return p
+}
+
+const isc = `ISC License
+
+Copyright 2026 Somebody
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+`
+
+func TestEachArchiveHasTheLicensesAndNoticesOfAllThatIsInTheProgram(t *testing.T) {
+	p := withModule(t, isc)
+	require.NoError(t, release.Make(t.Context(), p, io.Discard))
+	files := untar(t, contents(t, p.Out)["tiny_v1.2.3_"+runtime.GOOS+"_"+runtime.GOARCH+".tar.gz"])
+	text := string(files[release.LicenseFile])
+	for _, want := range []string{"example.com/other: LICENSE", "Copyright 2026 Somebody", "Made by somebody else.", "the Go standard library: LICENSE", "The Go Authors"} {
+		assert.Contains(t, text, want)
+	}
+}
+
+func TestALicenseThatIsNotAllowedOrMissingEndsTheRelease(t *testing.T) {
+	p := withModule(t, isc)
+	p.Licenses = []string{"MIT"}
+	assert.ErrorContains(t, release.Make(t.Context(), p, io.Discard), "Not allowed license 'ISC' found for library 'example.com/other'")
+	assert.NoFileExists(t, filepath.Join(p.Out, release.ChecksumFile))
+	require.NoError(t, os.Remove(filepath.Join(p.Dir, "other", "LICENSE")))
+	p.Licenses = release.Allowed
+	assert.ErrorContains(t, release.Make(t.Context(), p, io.Discard), "example.com/other")
+	assert.NoFileExists(t, filepath.Join(p.Out, release.ChecksumFile))
+}
+
+func TestAllModulesOfTheProgramHaveALicenseThatIsAllowed(t *testing.T) {
+	tool, err := licenseTool()
+	require.NoError(t, err)
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), tool, "check", "--allowed_licenses", "none, so that it names all", "--ignore", "s1graph", "..")
+	command.Env = append(os.Environ(), "GOROOT="+strings.TrimSpace(string(root)), "CGO_ENABLED=0")
+	out, err := command.CombinedOutput()
+	assert.Error(t, err)
+	found := regexp.MustCompile(`Not allowed license '(.*)' found for library '(.*)'`).FindAllStringSubmatch(string(out), -1)
+	assert.Greater(t, len(found), 30, "%s", out)
+	for _, f := range found {
+		assert.Contains(t, release.Allowed, f[1], f[2])
+	}
+}
+
+func TestTwoBuildsInTwoFoldersMakeTheSameBytes(t *testing.T) {
+	one, other := plan(t), plan(t)
+	require.NotEqual(t, one.Dir, other.Dir)
+	for _, p := range []release.Plan{one, other} {
+		require.NoError(t, release.Make(t.Context(), p, io.Discard))
+	}
+	files := contents(t, one.Out)
+	assert.Len(t, files, 5)
+	assert.Equal(t, files, contents(t, other.Out))
 }

@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"strings"
 	"time"
 
 	"s1graph/release"
@@ -35,7 +37,9 @@ func run(ctx context.Context, version, at string) error {
 		Version: version,
 		Time:    committed,
 		Files: map[string]string{
+			"CHANGELOG.md":         "CHANGELOG.md",
 			"LICENSE":              "LICENSE",
+			"NOTICE":               "NOTICE",
 			"README.md":            "README.md",
 			"s1graph.example.yaml": "s1graph.example.yaml",
 			"s1graph.service":      "deploy/s1graph.service",
@@ -47,8 +51,14 @@ func run(ctx context.Context, version, at string) error {
 			"completions/s1graph.fish": {"completion", "fish"},
 			"completions/s1graph.ps1":  {"completion", "powershell"},
 		},
-		Out: "dist",
+		Licenses: release.Allowed,
+		Out:      "dist",
 	}
+	tool, err := exec.CommandContext(ctx, "go", "tool", "-modfile=tools/go.mod", "-n", "go-licenses").Output() // which builds it
+	if err != nil {
+		return fmt.Errorf("go-licenses: %w", err)
+	}
+	plan.LicenseTool = strings.TrimSpace(string(tool))
 	for _, system := range []string{"darwin", "linux", "windows"} {
 		for _, arch := range []string{"amd64", "arm64"} {
 			plan.Targets = append(plan.Targets, release.Target{OS: system, Arch: arch})
