@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint soak walk bench bench-neo4j bench-visualize neo4j recordings docs docs-images release
+.PHONY: help build test race lint soak walk bench bench-neo4j bench-visualize neo4j recordings docs docs-images release vuln fuzz
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
@@ -34,12 +34,13 @@ test: ## run all tests, with the race detector where goroutines meet, and say wh
 race: ## run all tests with the race detector
 	go run ./gotest/run $(RACE) $(TESTFLAGS) $(WHOLE) $(REST)
 
-lint: ## gofmt, go vet, go mod tidy, staticcheck
+lint: ## gofmt, go vet, go mod tidy, staticcheck, actionlint
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go mod tidy -diff
 	go -C tools mod tidy -diff
 	go tool -modfile=tools/go.mod staticcheck ./...
+	go tool -modfile=tools/go.mod actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
 
 bench: ## Go benchmarks, then whole runs against the test tenant, beside a bare fetch of the same bytes
 	go test -run '^$$' -bench . -benchmem ./...
@@ -70,5 +71,22 @@ docs: ## write docs/alerts.md, data-model.md and queries.md from the code
 docs-images: ## make the README's pictures anew, with Chromium
 	go run ./docs/images/make
 
-release: ## static binaries for all platforms, with checksums and SBOMs, in dist/
+release: ## static binaries for all platforms, with licenses, checksums and SBOMs, in dist/
 	go run ./release/make -version "$(VERSION)" -time "$$(git log -1 --format=%cI)"
+
+# Its database is not everywhere within reach. Then that is said, and only GitHub's CI fails.
+vuln: ## look whether the program calls what is known to be vulnerable
+	@out=$$(go tool -modfile=tools/go.mod govulncheck ./... 2>&1); code=$$?; echo "$$out"; \
+	case $$code in 0|3) exit $$code;; esac; \
+	if echo "$$out" | grep -q 'vuln\.go\.dev'; then \
+		echo "The database of vulnerabilities is out of reach: nothing was looked up."; \
+		[ "$$GITHUB_ACTIONS" != true ]; \
+	else exit $$code; fi
+
+# Their seeds are run by make test.
+FUZZTIME := 1m
+fuzz: ## run each fuzz target for FUZZTIME, 1m if nothing is said
+	@grep -rE '^func Fuzz' --include='*_test.go' . | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9]*).*|\1 \2|' | sort | while read -r folder target; do \
+		echo "$$folder $$target"; \
+		go test "$$folder" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done

@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/term"
@@ -144,25 +142,7 @@ func (s *screen) jsonText(line []byte) error {
 // json is a line of JSON as it is printed: made harmless where a terminal would act on it.
 func (s *screen) json(line []byte) []byte {
 	if s.isTerminal() {
-		return escapeJSON(line)
+		return harmless.JSON(line)
 	}
 	return line
-}
-
-// escapeJSON does to JSON what harmless.Text does to text: what is not printable can only stand in a string there, and
-// means the same as \uXXXX.
-func escapeJSON(b []byte) []byte {
-	out := make([]byte, 0, len(b))
-	for len(b) > 0 {
-		r, size := utf8.DecodeRune(b)
-		if harmless.IsPrintable(r) || r == '\n' {
-			out = append(out, b[:size]...)
-		} else {
-			for _, unit := range utf16.AppendRune(nil, r) {
-				out = fmt.Appendf(out, `\u%04x`, unit)
-			}
-		}
-		b = b[size:]
-	}
-	return out
 }

@@ -3,10 +3,12 @@
 package harmless
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -46,6 +48,24 @@ var formula = regexp.MustCompile(`(^|[;|])([\s\pZ"'\x{200c}\x{200d}]*[=+\-@\x{ff
 // Cell makes a cell of a CSV file: Text, in which no spreadsheet finds a formula. A quote before what would be one makes a
 // text of it.
 func Cell(s string) string { return Text(formula.ReplaceAllString(s, "$1'$2")) }
+
+// JSON does to JSON what Text does to text: what is not printable can only stand in a string there, and
+// means the same as \uXXXX.
+func JSON(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if IsPrintable(r) || r == '\n' {
+			out = append(out, b[:size]...)
+		} else {
+			for _, unit := range utf16.AppendRune(nil, r) {
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
+		}
+		b = b[size:]
+	}
+	return out
+}
 
 // Cut shortens a text that has more than most characters.
 func Cut(s string, most int) string {

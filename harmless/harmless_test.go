@@ -2,10 +2,12 @@ package harmless_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -116,6 +118,25 @@ func FuzzText(f *testing.F) {
 		shown := harmless.Text(text)
 		assertShown(t, shown)
 		assert.Equal(t, shown, harmless.Text(shown), "what is shown is not changed again")
+	})
+}
+
+func FuzzJSON(f *testing.F) {
+	for text := range cells {
+		f.Add(text)
+	}
+	f.Add("\x1b\u202e\U000e0041\\\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return // no JSON
+		}
+		encoded, err := json.Marshal(text)
+		require.NoError(t, err)
+		shown := harmless.JSON(encoded)
+		assertShown(t, string(shown))
+		var again string
+		require.NoError(t, json.Unmarshal(shown, &again))
+		assert.Equal(t, text, again, "it means the same")
 	})
 }
 

@@ -113,12 +113,16 @@ func (s *Store) marker(ctx context.Context) (m *Marker, err error) {
 }
 
 func decodeMarker(scope string, records []*neo4j.Record) (*Marker, error) {
-	m := &Marker{}
 	if len(records) == 0 {
-		return m, nil
+		return &Marker{}, nil
 	}
-	m.Exists = true
-	v := records[0].AsMap()
+	return DecodeMarker(scope, records[0].AsMap())
+}
+
+// DecodeMarker reads the properties of a scope's marker, which others may have written to. The error is a *FormatError or a
+// *MarkerError.
+func DecodeMarker(scope string, v map[string]any) (*Marker, error) {
+	m := &Marker{Exists: true}
 	if format, ok := v["format"].(int64); !ok || format > markerFormat {
 		return nil, &FormatError{Scope: scope, Format: format}
 	}
