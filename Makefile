@@ -88,5 +88,5 @@ FUZZTIME := 1m
 fuzz: ## run each fuzz target for FUZZTIME, 1m if nothing is said
 	@grep -rE '^func Fuzz' --include='*_test.go' . | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9]*).*|\1 \2|' | sort | while read -r folder target; do \
 		echo "$$folder $$target"; \
-		go test "$$folder" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		go test "$$folder" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; \
 	done
