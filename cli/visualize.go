@@ -199,8 +199,8 @@ func (c *commands) writePage(ctx *cli.Context, page visualize.Page) error {
 	if report.Dangling > 0 {
 		c.out.line("Left out: %s with an end that the graph does not have.", plural.Of(report.Dangling, "relationship"))
 	}
-	if report.NoDetails {
-		c.out.line("Left out: the properties of relationships, of which there are more than %d.", visualize.DefaultMostDetails)
+	if len(report.NoDetails) > 0 {
+		c.out.line("Left out: the properties of %s: there are too many of these relationships.", strings.Join(shortTypes(report.NoDetails), ", "))
 	}
 	if ctx.Bool("open") {
 		if err := c.show(output); err != nil {

@@ -45,7 +45,7 @@ type about struct {
 	Instances             []aboutInstance     `json:"instances"`
 	Figures               []aboutFigure       `json:"figures"`
 	Attention             []string            `json:"attention"` // names of figures
-	HasDetails            bool                `json:"hasDetails"`
+	NoDetails             []string            `json:"noDetails"` // types of relationships
 	EntitiesPerBlock      int                 `json:"entitiesPerBlock"`
 	RelationshipsPerBlock int                 `json:"relationshipsPerBlock"`
 	Entities              []aboutEntity       `json:"entities"`
@@ -96,7 +96,7 @@ type aboutRelationship struct {
 
 func (p *page) about() about {
 	a := about{
-		Attention: overview.Attention(), HasDetails: !p.report.NoDetails,
+		Attention: overview.Attention(), NoDetails: p.report.NoDetails,
 		EntitiesPerBlock: entitiesPerBlock, RelationshipsPerBlock: relationshipsPerBlock,
 	}
 	for _, of := range p.instances {

@@ -158,7 +158,7 @@ async function start() {
   if (document.activeElement === search && search.value) drawResults();
   await loadLinks();
   isReady = true;
-  $("status").textContent = about.hasDetails ? "" : "Without the properties of relationships: there are too many.";
+  $("status").textContent = about.noDetails?.length ? `Without the properties of ${about.noDetails.map((type) => type.slice(type.indexOf("_") + 1)).join(", ")}: there are too many.` : "";
   drawFilters();
   show();
   document.documentElement.dataset.state = "ready";

@@ -148,7 +148,7 @@ func (p *page) writeRelationships() error {
 			if err := p.writeBlock("e"+id, ends.bytes); err != nil {
 				return err
 			}
-			if p.report.NoDetails || len(properties.values) == 0 {
+			if table.noDetails || len(properties.values) == 0 {
 				return nil
 			}
 			return p.writeJSON("d"+id, properties.values)
@@ -165,7 +165,7 @@ func (p *page) writeRelationships() error {
 			}
 			ends.add(from, to)
 			for _, property := range r.Properties {
-				if property.Name != "displayName" && !p.report.NoDetails { // it says the class again
+				if property.Name != "displayName" && !table.noDetails { // it says the class again
 					properties.add(property.Name, property.Value.Any())
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ import (
 type Page struct {
 	Instances []Instance
 
-	// MostDetails is how many relationships there may be for the page to have their properties; 0: DefaultMostDetails.
+	// MostDetails is of how many relationships the page has the properties, at most; 0: DefaultMostDetails.
 	MostDetails int64
 }
 
@@ -64,7 +65,7 @@ type Point struct {
 	Figures map[string]int64 // see overview.Overview
 }
 
-// DefaultMostDetails keeps the page of 10,000 devices with 60 applications each below 30 MB, details included. A
+// DefaultMostDetails keeps the page of 10,000 devices with 60 applications each below 30 MB, their details included. A
 // relationship takes about 1.5 bytes of the page, and its properties 10 times as much.
 const DefaultMostDetails = 1_000_000
 
@@ -76,8 +77,8 @@ type Report struct {
 	// Dangling is how many relationships were left out because one of their ends is not in the graph.
 	Dangling int64
 
-	// NoDetails says that there were too many relationships for the page to have their properties.
-	NoDetails bool
+	// NoDetails are the types of relationships of which there were too many for the page to have their properties.
+	NoDetails []string
 }
 
 // Write writes the page. The graphs stream through: what stays in memory are the keys of the entities.
@@ -90,13 +91,29 @@ func Write(ctx context.Context, w io.Writer, of Page) (Report, error) {
 			return Report{}, fmt.Errorf("%s: %w", of.Name, err)
 		}
 	}
-	p.report.NoDetails = p.report.Relationships > cmp.Or(of.MostDetails, DefaultMostDetails)
+	p.leaveOutDetails(cmp.Or(of.MostDetails, DefaultMostDetails))
 	for _, part := range []func() error{p.writeHead, p.writeChanges, p.writeEntities, p.writeRelationships, p.writeEnd} {
 		if err := part(); err != nil {
 			return Report{}, err
 		}
 	}
 	return p.report, p.out.Flush()
+}
+
+// leaveOutDetails leaves out the properties of the relationships of which there are most, type by type, until those of the rest are not
+// too many.
+func (p *page) leaveOutDetails(most int64) {
+	n := p.report.Relationships
+	for _, t := range slices.SortedStableFunc(slices.Values(p.relationships), func(a, b *relationshipTable) int { return cmp.Compare(b.count, a.count) }) {
+		if n <= most {
+			break
+		}
+		n -= t.count
+		t.noDetails = true
+		if !slices.Contains(p.report.NoDetails, t.typ.Name) {
+			p.report.NoDetails = append(p.report.NoDetails, t.typ.Name)
+		}
+	}
 }
 
 // page is a page that is being written.
@@ -141,6 +158,8 @@ type relationshipTable struct {
 	from, to *entityTable // nil where the graph has no relationship of the type that leads anywhere
 	count    int64
 	counts   map[graph.Op]int64
+
+	noDetails bool // their properties are left out
 }
 
 // count makes the tables of an instance.

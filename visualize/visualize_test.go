@@ -147,9 +147,18 @@ func TestWhatDoesNotFitIsLeftOutAndCounted(t *testing.T) {
 	assert.True(t, strings.Contains(page, details))
 
 	page, report = writePage(t, visualize.Page{Instances: []visualize.Instance{{Graph: f, Name: "x"}}, MostDetails: 1})
-	assert.True(t, report.NoDetails)
+	assert.Equal(t, []string{"sentinelone_device_has_application"}, report.NoDetails)
 	assert.False(t, strings.Contains(page, details))
-	assert.True(t, strings.Contains(page, `"hasDetails":false`))
+	assert.True(t, strings.Contains(page, `"noDetails":["sentinelone_device_has_application"]`))
+
+	weakness := entity("sentinelone_vulnerability", "Vulnerability", "CVE-2026-1000", "CVE-2026-1000", nil)
+	weak := relationship("sentinelone_device_has_vulnerability", "HAS", device, weakness, record{"open": true})
+	f = folder(t, []record{device, app, gone, weakness}, []record{has(app), has(gone), weak})
+	page, report = writePage(t, visualize.Page{Instances: []visualize.Instance{{Graph: f, Name: "x"}}, MostDetails: 2})
+	assert.Equal(t, []string{"sentinelone_device_has_application"}, report.NoDetails, "those of which there are most go first")
+	assert.False(t, strings.Contains(page, details))
+	place = slices.IndexFunc(steps.Relationships(), func(d *model.Description) bool { return d.Name == "sentinelone_device_has_vulnerability" })
+	assert.True(t, strings.Contains(page, fmt.Sprintf(`<script type="text/plain" id="d%d.0">`, place)))
 }
 
 func TestWritingEndsWhenItIsToldTo(t *testing.T) {
