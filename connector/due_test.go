@@ -322,3 +322,41 @@ func TestNeo4jFollowsPollsThatReadAPart(t *testing.T) {
 	c.mustSync(d.write, polled(7*time.Hour, seldom))
 	d.assertHolds(t, c.dir)
 }
+
+// An agent that nobody asked about for days was not silent for days.
+func TestWhileAgentsRestNobodyIsSilent(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	c := newConsole(t, s1test.Tenant{Seed: 1, Agents: 20, Quiet: true})
+	silent := c.AgentID(1)
+	after := time.Duration(0)
+	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Rewrite(func(row map[string]any) {
+		if row["id"] != silent || after == 0 { // all but one are heard of each time
+			row["lastActiveDate"] = morning.Add(after - time.Minute).Format(time.RFC3339)
+		}
+	})})
+	told := c.tell(config.Rule{Name: "silent", When: `entity.type == "sentinelone_agent" && now - entity.lastSeenOn > days(2)`, Title: "{{.Name}}"})
+	c.mustSync(polled(0, nil), told.of)
+	poll := func(at time.Duration) (read, keys []string, fallen int64) {
+		after = at
+		result := c.mustSync(told.of, polled(at, map[string]time.Duration{"agents": 5 * day, "accounts": 5 * day, "sites": 5 * day, "groups": 5 * day, "applications": 5 * day}), func(o *connector.Options) {
+			o.Config.Posture = []config.PosturePolicy{{LastSyncedInterval: 2 * day}}
+		})
+		_, keys = told.events()
+		return result.read(), keys, c.fallen()
+	}
+	read, keys, fallen := poll(4 * day)
+	assert.NotContains(t, read, "agents")
+	assert.Empty(t, keys)
+	assert.Zero(t, fallen)
+
+	read, keys, fallen = poll(5 * day)
+	assert.Contains(t, read, "agents")
+	assert.Equal(t, []string{"sentinelone_agent:" + silent}, keys)
+	assert.EqualValues(t, 1, fallen)
+
+	read, keys, fallen = poll(9 * day)
+	assert.NotContains(t, read, "agents")
+	assert.Len(t, keys, 1)
+	assert.EqualValues(t, 1, fallen)
+}

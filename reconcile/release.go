@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -86,19 +87,53 @@ func (r *reconciler) waitAll(ctx context.Context, s *Type) error {
 // longer accepted.
 func (result *Result) Waits(k Key) bool { return result.reconciler.waiting[k.Key] }
 
-// stillWithheld says whether the guard withheld a key of a skipped type when that was last read, and nobody accepted that it
-// goes.
-func (r *reconciler) stillWithheld(s *Type, k Key) bool {
-	return s != nil && s.Skipped && k.Type == s.Name && !k.OutOfScope && !r.Accepted.Has(k.Type, k.Key) && !r.isOutOfScope(s, k.Key) &&
-		(!s.Relationship || r.hasEnds(k.Key))
+// stillWithheld yields what the guard withheld of skipped types when they were last read, and nobody accepted that it goes. Where
+// an end of a relationship has another key now, the relationship does too.
+func (r *reconciler) stillWithheld() Keys {
+	is := func(k Key) bool {
+		s := r.types[k.Type]
+		return s != nil && s.Skipped && !k.OutOfScope && !r.Accepted.Has(k.Type, k.Key) && !r.isOutOfScope(s, k.Key) && (!s.Relationship || r.hasEnds(k.Key))
+	}
+	return func(yield func(Key, error) bool) {
+		var followed []Key
+		stays := graph.Filter(r.Withheld, is)
+		if len(r.rekeyed) > 0 {
+			for k, err := range r.Withheld {
+				if err != nil {
+					yield(k, err)
+					return
+				}
+				if now := r.followed(k); now != k && is(now) {
+					followed = append(followed, now)
+				}
+			}
+			slices.SortFunc(followed, func(a, b Key) int { return cmp.Compare(a.place(), b.place()) })
+		}
+		UnionOfKeys(stays, func(yield func(Key, error) bool) {
+			for _, k := range followed {
+				if !yield(k, nil) {
+					return
+				}
+			}
+		})(yield)
+	}
+}
+
+// followed is the key that a relationship of the last graph has where an end of it has another key now.
+func (r *reconciler) followed(k Key) Key {
+	if s := r.types[k.Type]; s != nil && s.Relationship {
+		from, to, _ := graph.RelationshipEnds(k.Key)
+		k.Key = graph.RelationshipKey(cmp.Or(r.rekeyed[from], from), s.Class, cmp.Or(r.rekeyed[to], to))
+	}
+	return k
 }
 
 func (r *reconciler) countStillWithheld(s *Type) (n int64, err error) {
-	for k, err := range r.Withheld {
+	for k, err := range r.stillWithheld() {
 		if err != nil {
 			return n, err
 		}
-		if r.stillWithheld(s, k) {
+		if k.Type == s.Name {
 			n++
 		}
 	}
@@ -123,7 +158,7 @@ func (result *Result) WithheldKeys(ctx context.Context) Keys {
 		}
 		return k, s.Withheld > 0 && !s.Skipped && r.rekeyed[key] == ""
 	})
-	return UnionOfKeys(listed, graph.Filter(r.Withheld, func(k Key) bool { return r.stillWithheld(r.types[k.Type], k) }))
+	return UnionOfKeys(listed, r.stillWithheld())
 }
 
 // ReleasedKeys lists what went because somebody accepted that, and what is derived from it. It does not list the

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -73,4 +74,24 @@ func TestWhatWasWithheldIsWithheldStillWhileItsTypeIsSkipped(t *testing.T) {
 	o = run{last: last, fresh: slices.Concat(agent("1"), threat("7", "1")), withheld: withheld, guard: off}.do(t)
 	assert.Empty(t, o.withheldKeys(t), "the list was read, and decides anew")
 	assert.Equal(t, []string{"sentinelone_threat:7"}, o.keys(t, threats))
+}
+
+// The device has another name, and its edges do: what was withheld of them can be accepted by the keys that they have now.
+func TestWhatWasWithheldOfARenamedDeviceIsWithheldUnderItsNewName(t *testing.T) {
+	before, after := agent("1"), agent("1", renamed("pc-zzz"))
+	apps := slices.Concat(application("Chrome", "1"), application("Zoom", "1"), application("Zoom", "2"))
+	edge := func(of []graph.Record, app string) reconcile.Key {
+		return reconcile.Key{Type: deviceHasApplication, Key: graph.RelationshipKey(keyOf(of, devices), "HAS", keyOf(application(app, "1"), applications))}
+	}
+	other := reconcile.Key{Type: deviceHasApplication, Key: keyOf(application("Zoom", "2"), deviceHasApplication)}
+	byKey := func(keys ...reconcile.Key) []reconcile.Key {
+		slices.SortFunc(keys, func(a, b reconcile.Key) int { return strings.Compare(a.Key, b.Key) })
+		return keys
+	}
+	o := run{
+		last: slices.Concat(before, agent("2"), apps), fresh: slices.Concat(after, agent("2")), guard: off,
+		skipped: []string{applications, deviceHasApplication}, withheld: byKey(edge(before, "Chrome"), edge(before, "Zoom"), other),
+	}.do(t)
+	assert.Equal(t, byKey(edge(after, "Chrome"), edge(after, "Zoom"), other), o.withheldKeys(t))
+	assert.EqualValues(t, 3, o.Types[deviceHasApplication].Withheld)
 }
