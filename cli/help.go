@@ -9,8 +9,14 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The library has one printer of help for all apps. It prints as before where the writer is no screen of a person.
+// repeated is what the library says a second time of a flag that may be given several times. Its usage says so.
+var repeated = regexp.MustCompile(` \[ --?\S+ \S+ \]`)
+
+// The library has one printer of help, and one way to write a flag, for all apps. It prints as before where the writer is no
+// screen of a person.
 func init() {
+	flag := cli.FlagStringer
+	cli.FlagStringer = func(f cli.Flag) string { return repeated.ReplaceAllString(flag(f), "") }
 	print := cli.HelpPrinter
 	cli.HelpPrinter = func(w io.Writer, template string, data any) {
 		s, isScreen := w.(*screen)

@@ -33,14 +33,14 @@ func TestARunEndsWithHowTheFleetIsAndWhatIsOtherwise(t *testing.T) {
 	for _, width := range []int{80, 200} {
 		next, _ := replayed(t, recordingOfAcme(t), width)
 		plain := strings.NewReplacer("\x1b[1m", "", "\x1b[0m", "").Replace(next.stdout)
-		_, after, found := strings.Cut(plain, "\nagents        147 (+2): 4 infected (+1), 3 isolated (+1), ")
+		_, after, found := strings.Cut(plain, "\nagents           147 (+2): 4 infected (+1), 3 isolated (+1), ")
 		require.True(t, found, plain)
 		lines := strings.Split("agents"+after[:strings.Index(after, "\n\n")], "\n")
 		assert.LessOrEqual(t, len(lines), 10)
 		for _, line := range lines {
 			assert.LessOrEqual(t, utf8.RuneCountInString(line), width, line)
 		}
-		assert.Contains(t, plain, "\nlicenses      157 used (+7), 225 bought (+10)\n")
+		assert.Contains(t, plain, "\nlicenses         157 used (+7), 225 bought (+10)\n")
 		assert.NotContains(t, plain, "0 disabled", "what is none and was none is left out")
 	}
 }

@@ -153,7 +153,7 @@ var settings = []Setting{
 		Default: "auto",
 		apply:   text(func(d *draft) *string { return &d.Applications }, oneOf(sources...)), Words: sources},
 	{Key: "vulnerabilities.severities", Kind: List, Group: Sync,
-		Doc:     "`SEVERITIES` of which vulnerabilities are read: critical, high, medium, low and none, or all or off alone",
+		Doc:     "`SEVERITIES` of which vulnerabilities are read: critical, high, medium, low and none, or all or off alone; may be given several times",
 		Default: "critical,high",
 		apply:   severities},
 	{Key: "skip", Kind: List, Group: Sync,
