@@ -33,16 +33,20 @@ type Installation struct {
 	UpdatedAt   s1.Time
 }
 
-// Application is the part of i that the application itself is made of.
-func (i *Installation) Application() Installation {
-	return Installation{
-		Name:      i.Name,
-		Publisher: i.Publisher,
-		Version:   i.Version,
-		Type:      i.Type,
-		OSType:    i.OSType,
-		CPE:       i.CPE,
-		RiskLevel: i.RiskLevel,
+// ApplicationFacts are the part of an installation that the application itself is made of. They are comparable.
+type ApplicationFacts struct {
+	Name, Publisher, Version, Type, OSType, CPE, RiskLevel string
+}
+
+// Application is the part of i that the application is made of.
+func (i *Installation) Application() ApplicationFacts {
+	return ApplicationFacts{i.Name, i.Publisher, i.Version, i.Type, i.OSType, i.CPE, i.RiskLevel}
+}
+
+// Installation is one of which nothing else is known: the record of the application is made of it.
+func (f ApplicationFacts) Installation() *Installation {
+	return &Installation{
+		Name: f.Name, Publisher: f.Publisher, Version: f.Version, Type: f.Type, OSType: f.OSType, CPE: f.CPE, RiskLevel: f.RiskLevel,
 	}
 }
 

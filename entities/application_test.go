@@ -37,6 +37,6 @@ func TestAnApplicationIsShownWithItsVersion(t *testing.T) {
 
 func TestAnApplicationIsMadeOfNothingThatDiffersBetweenItsInstallations(t *testing.T) {
 	for _, row := range append(awkwardInstallations(), populated[entities.Installation]()) {
-		assert.Equal(t, entities.Application.Entity(row), entities.Application.Entity(new(row.Application())))
+		assert.Equal(t, entities.Application.Entity(row), entities.Application.Entity(row.Application().Installation()))
 	}
 }

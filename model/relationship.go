@@ -87,6 +87,12 @@ func (k *Relationship[T]) GraphType() *graph.Type { return k.description.Type }
 // may be nil where the type has no Properties; its records then share their Properties, which must not
 // be written to.
 func (k *Relationship[T]) Between(from, to string, row *T) graph.Record {
+	return k.BetweenIn(nil, from, to, row)
+}
+
+// BetweenIn is Between with the properties that it reads from the row in memory that is there for them, in place of what it
+// holds.
+func (k *Relationship[T]) BetweenIn(space []graph.Property, from, to string, row *T) graph.Record {
 	r := graph.Record{
 		Type:       k.description.Type,
 		Key:        from + k.middle + to,
@@ -95,7 +101,7 @@ func (k *Relationship[T]) Between(from, to string, row *T) graph.Record {
 		Properties: k.properties,
 	}
 	if k.properties == nil {
-		r.Properties = k.sorted.Append(make([]graph.Property, 0, len(k.sorted)), row)
+		r.Properties = k.sorted.Append(slices.Grow(space[:0], len(k.sorted)), row)
 	}
 	if k.Rank != nil {
 		rank := k.Rank(row)

@@ -73,8 +73,8 @@ func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 			if _, found := given.Load(row.AgentID); !found {
 				given.Store(row.AgentID, nil)
 			}
-			installation := entities.FromInstalled(row)
-			return known.addRecords(in, out, in.lookups.device(row.AgentID, row.AgentUUID), &installation, to)
+			to.installation = entities.FromInstalled(row)
+			return known.addRecords(in, out, in.lookups.device(row.AgentID, row.AgentUUID), to)
 		},
 	}
 	l.strays = func(ctx context.Context) error {
@@ -128,8 +128,8 @@ func (in *Input) withoutRows(ctx context.Context, given *sync.Map) (uuids []stri
 // concurrent use.
 type applicationTable struct {
 	mu    sync.RWMutex
-	known map[entities.Installation]knownApplication // by what entities.Installation.Application gives
-	bytes int                                        // a guess of what they take
+	known map[entities.ApplicationFacts]knownApplication
+	bytes int // a guess of what they take
 }
 
 type knownApplication struct {
@@ -141,12 +141,12 @@ type knownApplication struct {
 const maxKnownBytes = 16 << 20
 
 func newApplicationTable() *applicationTable {
-	return &applicationTable{known: make(map[entities.Installation]knownApplication)}
+	return &applicationTable{known: make(map[entities.ApplicationFacts]knownApplication)}
 }
 
-// addRecords adds what an installation on the device of that key becomes.
-func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, installation *entities.Installation, to *made) error {
-	application, err := t.application(in, out, installation.Application())
+// addRecords adds what to.installation, on the device of that key, becomes.
+func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, to *made) error {
+	application, err := t.application(in, out, to.installation.Application())
 	if err != nil {
 		return err
 	}
@@ -155,23 +155,26 @@ func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, in
 		out.Dangling(relationships.DeviceHasApplication.GraphType())
 		return nil
 	}
-	to.add(relationships.DeviceHasApplication.Between(device, application.key, installation))
+	has := relationships.DeviceHasApplication.BetweenIn(to.properties, device, application.key, &to.installation)
+	to.properties = has.Properties
+	to.add(has)
 	return nil
 }
 
-func (t *applicationTable) application(in *Input, out *Emitter, of entities.Installation) (knownApplication, error) {
+func (t *applicationTable) application(in *Input, out *Emitter, of entities.ApplicationFacts) (knownApplication, error) {
 	t.mu.RLock()
 	known, found := t.known[of]
 	t.mu.RUnlock()
 	if found {
 		return known, nil
 	}
-	record := entities.Application.Entity(&of)
+	one := of.Installation()
+	record := entities.Application.Entity(one)
 	shared, err := out.share(record)
 	if err != nil {
 		return knownApplication{}, err
 	}
-	in.lookups.addApplication(entities.InstalledAs(&of), record.Key)
+	in.lookups.addApplication(entities.InstalledAs(one), record.Key)
 	known = knownApplication{record.Key, shared}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sourcegraph/conc/pool"
 
+	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/sorter"
 	"s1graph/plural"
@@ -51,6 +52,10 @@ type list[T any] struct {
 type made struct {
 	records []graph.Record
 	shared  sorter.Shared
+
+	// Memory for what is made of the many rows of installations: allocated once for all of a page.
+	installation entities.Installation
+	properties   []graph.Property
 }
 
 func (m *made) add(records ...graph.Record) { m.records = append(m.records, records...) }

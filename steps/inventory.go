@@ -88,8 +88,8 @@ func collectEndpoints(ctx context.Context, in *Input, out *Emitter, known *appli
 		},
 		updated: func(row *s1.InventoryEndpoint) s1.Time { return row.DetectionDate },
 		records: func(row *s1.InventoryEndpoint, to *made) error {
-			installation := entities.FromInventory(app, row)
-			return known.addRecords(in, out, in.lookups.device(row.EndpointID, row.EndpointUUID), &installation, to)
+			to.installation = entities.FromInventory(app, row)
+			return known.addRecords(in, out, in.lookups.device(row.EndpointID, row.EndpointUUID), to)
 		},
 	}
 	err := endpoints.collect(ctx, in, out)

@@ -17,7 +17,6 @@ func (s *Sorter) merge(ctx context.Context, t int, yield func(graph.Encoded, err
 		yield(graph.Encoded{}, err)
 		return
 	}
-	var out slab
 	g := keyGroup{typ: s.types[t]}
 	for n := 0; len(m) > 0; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
@@ -38,7 +37,7 @@ func (s *Sorter) merge(ctx context.Context, t int, yield func(graph.Encoded, err
 		if !g.live {
 			continue
 		}
-		e, err := g.record(&out)
+		e, err := g.record()
 		if !yield(e, err) || err != nil {
 			return
 		}
@@ -109,9 +108,9 @@ func (g *keyGroup) fold(json []byte) error {
 }
 
 // record is what the entries have become.
-func (g *keyGroup) record(out *slab) (graph.Encoded, error) {
+func (g *keyGroup) record() (graph.Encoded, error) {
 	if g.folded == nil {
-		e := graph.Encoded{JSON: out.copy(g.best.json)}
+		e := graph.Encoded{JSON: g.best.json}
 		e.Key, e.Full, e.Stable = string(g.key), g.best.full, g.best.stable
 		return e, nil
 	}
@@ -131,22 +130,6 @@ func (g *keyGroup) decode(json []byte) (graph.Record, error) {
 		return r, fmt.Errorf("record %s: %w", g.key, err)
 	}
 	return r, nil
-}
-
-// slab hands out memory for many records at the price of few allocations.
-type slab []byte
-
-func (s *slab) copy(b []byte) []byte {
-	const size = 64 << 10
-	if len(b) > size/8 {
-		return bytes.Clone(b)
-	}
-	if cap(*s)-len(*s) < len(b) {
-		*s = make([]byte, 0, size)
-	}
-	start := len(*s)
-	*s = append(*s, b...)
-	return (*s)[start:len(*s):len(*s)]
 }
 
 // open makes a merger of all that there is of a type.

@@ -212,7 +212,7 @@ func (s *Sorter) Seen(list, id string) bool {
 	return l != nil && l.ids.has(s.rowNumber(id))
 }
 
-// Sorted yields the records of a type in ascending order of their keys. Each owns its memory. The first
+// Sorted yields the records of a type in ascending order of their keys. The JSON of each is valid until the next. The first
 // call ends the adding; Sorted may be called more than once, and for several types at once, each call
 // with half of MemoryBytes for its buffers. After an error nothing more is yielded.
 func (s *Sorter) Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
