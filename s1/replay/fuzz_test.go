@@ -1,9 +1,11 @@
 package replay_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,7 +37,10 @@ func FuzzRecording(f *testing.F) {
 			assert.NotEmpty(t, err.Error())
 			return
 		}
-		client, err := s1.New(s1.Config{URL: recording.URL(), Token: s1.StaticToken("x"), Transport: recording.Transport()})
+		client, err := s1.New(s1.Config{
+			URL: recording.URL(), Token: s1.StaticToken("x"), Transport: recording.Transport(), RateLimits: map[string]float64{"/accounts": 0},
+			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		})
 		if err != nil {
 			return // its address is none
 		}
