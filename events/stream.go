@@ -153,7 +153,8 @@ func (s *stream) Publish(ctx context.Context, run Run) (Published, error) {
 		return published, err
 	}
 	ack, err := s.js.PublishMsg(ctx, message, jetstream.WithMsgID(e.ID), jetstream.WithExpectLastSequencePerSubject(s.last))
-	if api, refused := errors.AsType[*jetstream.APIError](err); refused && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+	api, refused := errors.AsType[*jetstream.APIError](err)
+	if refused && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) { // the latter of several nodes
 		return published, errOwned
 	}
 	if err != nil {

@@ -1,0 +1,231 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Claim is an instance that this process works for. Its context ends with that of Hold, and when the claim is lost: at
+// 4/5 of the TTL after it was last renewed, at once if another has it. The cause is then ErrLost.
+type Claim struct {
+	context.Context
+
+	Yield <-chan struct{} // closed when a member has joined that the instance belongs to: release it when it is at rest
+
+	// Release gives the instance back. It is renewed until then, so that what ends with the context can be ended before
+	// another one begins. It can be called several times.
+	Release func()
+}
+
+// ErrLost says that a claim has ended, or may have.
+var ErrLost = errors.New("the claim is lost")
+
+// Hold waits until this process has the instance. how stands for the way its token is given: instances with one belong to
+// one member. The one that it belongs to takes it; where that does not, anybody after two TTLs. The error is ctx's.
+func (f *Fleet) Hold(ctx context.Context, instance, how string) (*Claim, error) {
+	key, changed := token(instance), make(chan struct{}, 1)
+	f.mu.Lock()
+	f.waiting[key] = changed
+	f.mu.Unlock()
+	forget := func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.waiting[key] == changed {
+			delete(f.waiting, key)
+		}
+	}
+	looks := time.NewTicker(f.TTL / 4)
+	defer looks.Stop()
+	for free := time.Now(); ; {
+		if f.isHeld(key) {
+			free = time.Now()
+		} else if best := f.preferred(how); best == f.Worker || time.Since(free) > 2*f.TTL {
+			c, err := f.claim(ctx, instance, how, best, changed, forget)
+			if err == nil {
+				return c, nil
+			}
+			if !isMismatch(err) && ctx.Err() == nil {
+				f.Logger.Debug("not claimed", "instance", instance, "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			forget()
+			return nil, context.Cause(ctx)
+		case <-f.ctx.Done():
+			forget()
+			return nil, context.Cause(f.ctx)
+		case <-changed:
+		case <-looks.C:
+		}
+	}
+}
+
+// isHeld says whether somebody was heard to hold the instance lately.
+func (f *Fleet) isHeld(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	is, found := f.claimed[key]
+	return found && time.Since(is.at) < 2*f.TTL
+}
+
+// claim takes the instance, and renews the claim until it is released or lost.
+func (f *Fleet) claim(ctx context.Context, instance, how, best string, changed chan struct{}, forget func()) (*Claim, error) {
+	h := &holding{Fleet: f, key: token(instance), wall: f.Wall(), mono: time.Now(), sent: time.Now()}
+	var err error
+	if h.value, err = json.Marshal(owner{f.Worker, f.self.Process}); err != nil {
+		return nil, err
+	}
+	if h.revision, err = f.claims.Create(ctx, h.key, h.value); err != nil {
+		if h.revision = h.own(ctx); h.revision == 0 { // else an answer was lost
+			return nil, err
+		}
+	}
+	asked, err := f.conn.Subscribe(runSubject+h.key, func(m *nats.Msg) {
+		f.mu.Lock()
+		do := f.runNow
+		f.mu.Unlock()
+		do(instance)
+		_ = m.Respond([]byte(f.Worker)) // who asked may have gone
+	})
+	if err != nil {
+		return nil, err
+	}
+	work, lose := context.WithCancelCause(ctx)
+	yield, released := make(chan struct{}), make(chan struct{})
+	f.count(1)
+	f.running.Go(func() {
+		h.keep(released, lose)
+		_ = asked.Unsubscribe() // of a connection that may be closed
+		f.count(-1)
+	})
+	f.running.Go(func() {
+		defer forget()
+		for {
+			select {
+			case <-released:
+				return
+			case <-work.Done():
+				return
+			case <-changed:
+			}
+			// Who was there when this process took the instance did not want it.
+			if now := f.preferred(how); now != "" && now != f.Worker && now != best {
+				close(yield)
+				return
+			}
+		}
+	})
+	var once sync.Once
+	return &Claim{work, yield, func() {
+		once.Do(func() {
+			close(released)
+			<-h.ended()
+			lose(nil)
+		})
+	}}, nil
+}
+
+func (f *Fleet) count(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held += n
+}
+
+// holding is a claim that is renewed by one goroutine.
+type holding struct {
+	*Fleet
+	key        string
+	value      []byte
+	revision   uint64
+	wall, mono time.Time // when it was taken, by both clocks
+	sent       time.Time // when what renewed it last was sent
+
+	once sync.Once
+	done chan struct{}
+}
+
+// ended is closed when nothing is renewed any more.
+func (h *holding) ended() chan struct{} {
+	h.once.Do(func() { h.done = make(chan struct{}) })
+	return h.done
+}
+
+// keep renews the claim until it is released, which ends it, or lost.
+func (h *holding) keep(released <-chan struct{}, lose context.CancelCauseFunc) {
+	defer close(h.ended())
+	end := time.NewTimer(time.Until(h.sent.Add(h.TTL * 4 / 5)))
+	defer end.Stop()
+	next := time.NewTimer(h.TTL / 4)
+	defer next.Stop()
+	lost := func(why string) {
+		h.mu.Lock()
+		h.lost++
+		h.mu.Unlock()
+		lose(fmt.Errorf("%w: %s", ErrLost, why))
+	}
+	for {
+		select {
+		case <-released:
+			ctx, cancel := context.WithTimeout(context.Background(), h.TTL/5)
+			_ = h.claims.Delete(ctx, h.key, jetstream.LastRevision(h.revision)) // it ends by itself too
+			cancel()
+			return
+		case <-h.ctx.Done():
+			lost("the fleet was left")
+			return
+		case <-end.C:
+			lost("NATS did not answer in time")
+			return
+		case <-next.C:
+		}
+		if slept := h.Wall().Sub(h.wall) - time.Since(h.mono); slept > h.TTL/5 {
+			lost(fmt.Sprintf("this machine slept for %s", slept.Round(time.Second)))
+			return
+		}
+		switch err := h.renew(); {
+		case err == nil:
+			h.wall, h.mono = h.Wall(), time.Now()
+			end.Reset(time.Until(h.sent.Add(h.TTL * 4 / 5)))
+			next.Reset(h.TTL / 4)
+		case isMismatch(err):
+			lost("another one has it")
+			return
+		default: // it may pass
+			next.Reset(h.TTL / 20)
+		}
+	}
+}
+
+func (h *holding) renew() error {
+	sent := time.Now()
+	ctx, cancel := context.WithTimeout(h.ctx, h.TTL/4)
+	defer cancel()
+	revision, err := h.claims.Update(ctx, h.key, h.value, h.revision)
+	if isMismatch(err) {
+		if own := h.own(ctx); own > 0 { // the answer to an earlier one was lost
+			h.revision = own
+			revision, err = h.claims.Update(ctx, h.key, h.value, own)
+		}
+	}
+	if err == nil {
+		h.revision, h.sent = revision, sent
+	}
+	return err
+}
+
+// own is the revision of the claim where it is this process's; 0 where it is not.
+func (h *holding) own(ctx context.Context) uint64 {
+	e, err := h.claims.Get(ctx, h.key)
+	if err != nil || string(e.Value()) != string(h.value) {
+		return 0
+	}
+	return e.Revision()
+}

@@ -1,0 +1,432 @@
+// Package fleet lets several workers share the instances of one service by way of NATS JetStream. It says who works for which
+// instance, who lives, and how each instance is. It decides no more than that: two who believe to have one instance spare each
+// other nothing but double work, and what was done is decided elsewhere. Nothing is lost with what NATS holds.
+//
+// Members and claims are keys that end with their TTL, unless they are renewed. An instance goes to the living member that
+// rendezvous hashing prefers for the way its token is given, so that instances with one token have one owner.
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Config says who joins which fleet. URL is required, and TTL.
+type Config struct {
+	URL         string // of NATS: nats or tls; several servers, joined with commas
+	Credentials string // file, as nsc makes it; "": none
+	CAFile      string // PEM certificates that servers of tls are trusted by; "": the system's
+	Worker      string // name of this member, which no other one has; "": one who looks on, and claims nothing
+	Rules       string // what stands for the rules of alerts here; members that have others are warned of
+	TTL         time.Duration
+	Logger      *slog.Logger // nil: discards
+
+	// Wall is the time of day, which goes on while a machine sleeps; nil: the system's.
+	Wall func() time.Time
+}
+
+// Member is one who lives.
+type Member struct {
+	Worker  string    `json:"worker"`
+	Process string    `json:"process"` // random: no two processes have the same
+	Since   time.Time `json:"since"`
+	Rules   string    `json:"rules,omitempty"`
+	Claims  int       `json:"claims"`
+}
+
+// The buckets, and what members ask one another.
+const (
+	workersBucket = "s1graph-workers"
+	claimsBucket  = "s1graph-claims"
+	statusBucket  = "s1graph-status"
+	runSubject    = "s1graph.run."
+)
+
+const (
+	statusKept = 24 * time.Hour
+	maxSkew    = 5 * time.Second
+)
+
+// Fleet is one member's view of it. Who makes one with Join closes it. It is safe for concurrent use.
+type Fleet struct {
+	Config
+	self                    Member
+	conn                    *nats.Conn
+	js                      jetstream.JetStream
+	ctx                     context.Context // until it is closed
+	end                     context.CancelFunc
+	running                 sync.WaitGroup
+	workers, claims, status jetstream.KeyValue
+	revision                uint64 // of the member's own key; the goroutine that renews it has it
+
+	mu      sync.Mutex
+	watches []jetstream.KeyWatcher
+	living  map[string]heard[Member] // by key
+	claimed map[string]heard[owner]  // by key
+	waiting map[string]chan struct{} // by key of an instance: something that matters to it has changed
+	runNow  func(instance string)
+	warned  map[string]bool // of members with other rules
+	sentAt  time.Time       // when the member's key was last sent, by Wall
+	skew    time.Duration
+	held    int
+	lost    int64
+}
+
+// heard is what was heard of a key, and when.
+type heard[T any] struct {
+	what T
+	at   time.Time // by the own clock, which nothing else is compared with
+}
+
+// owner is the value of a claim.
+type owner struct {
+	Worker  string `json:"worker"`
+	Process string `json:"process"`
+}
+
+// token is a name as a key, and as a part of a subject: a dot would divide it.
+func token(name string) string { return strings.ReplaceAll(name, ".", "=2E") }
+
+func name(key string) string { return strings.ReplaceAll(key, "=2E", ".") }
+
+// Join reaches NATS, makes the buckets that are not there, and makes this process a member under its name. The error says
+// what is wrong with the servers, or that another process has the name. Should one that had it have died just now, Join
+// waits until it no longer counts, which takes a TTL.
+func Join(ctx context.Context, c Config) (*Fleet, error) {
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Wall == nil {
+		c.Wall = func() time.Time { return time.Now().Round(0) }
+	}
+	f := &Fleet{Config: c, self: Member{Worker: c.Worker, Process: rand.Text(), Since: c.Wall().UTC(), Rules: c.Rules},
+		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}}
+	options := []nats.Option{
+		nats.Name("s1graph " + c.Worker), nats.Timeout(5 * time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.Logger.Debug("NATS", "error", err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.Logger.Warn("the connection to NATS broke", "error", err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { c.Logger.Info("connected to NATS again") }),
+	}
+	if c.Credentials != "" {
+		options = append(options, nats.UserCredentials(c.Credentials))
+	}
+	if c.CAFile != "" && strings.HasPrefix(c.URL, "tls:") {
+		options = append(options, nats.RootCAs(c.CAFile))
+	}
+	var err error
+	if f.conn, err = nats.Connect(c.URL, options...); err != nil {
+		return nil, fmt.Errorf("no server of NATS can be reached (%w): look at --nats, and whether it runs", err)
+	}
+	f.ctx, f.end = context.WithCancel(context.Background())
+	if err := f.join(ctx); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Fleet) join(ctx context.Context) (err error) {
+	if version := f.conn.ConnectedServerVersion(); !isNewEnough(version) {
+		return fmt.Errorf("NATS has the version %s, and a fleet needs 2.11 or newer: claims could not end by themselves", version)
+	}
+	if f.js, err = jetstream.New(f.conn, jetstream.WithDefaultTimeout(max(f.TTL/4, time.Second))); err != nil {
+		return err
+	}
+	if err := f.open(ctx); err != nil {
+		return err
+	}
+	if f.Worker == "" {
+		return nil
+	}
+	if err := f.takeName(ctx); err != nil {
+		return err
+	}
+	f.running.Go(f.live)
+	return nil
+}
+
+func isNewEnough(version string) bool {
+	var major, minor int
+	_, _ = fmt.Sscanf(version, "%d.%d", &major, &minor) // what cannot be read is 0
+	return major > 2 || major == 2 && minor >= 11
+}
+
+// open opens the buckets, making those that are not there, and watches them from their beginning.
+func (f *Fleet) open(ctx context.Context) (err error) {
+	for _, b := range []struct {
+		name string
+		ttl  time.Duration
+		kv   *jetstream.KeyValue
+	}{{workersBucket, f.TTL, &f.workers}, {claimsBucket, f.TTL, &f.claims}, {statusBucket, statusKept, &f.status}} {
+		kv, err := f.openBucket(ctx, b.name, b.ttl)
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		*b.kv = kv
+		f.mu.Unlock()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range f.watches {
+		_ = w.Stop() // of a bucket that may be gone
+	}
+	f.living, f.claimed, f.watches = map[string]heard[Member]{}, map[string]heard[owner]{}, nil
+	for _, one := range []struct {
+		kv   jetstream.KeyValue
+		note func(jetstream.KeyValueEntry)
+	}{{f.workers, f.noteMember}, {f.claims, f.noteClaim}} {
+		w, err := one.kv.WatchAll(f.ctx)
+		if err != nil {
+			return fmt.Errorf("the bucket %s of NATS cannot be watched: %w", one.kv.Bucket(), err)
+		}
+		f.watches = append(f.watches, w)
+		f.running.Go(func() {
+			for e := range w.Updates() {
+				if e != nil { // which is between what was there and what came
+					one.note(e)
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// openBucket makes a bucket on three nodes, or on one where NATS is a single one.
+func (f *Fleet) openBucket(ctx context.Context, bucket string, ttl time.Duration) (kv jetstream.KeyValue, err error) {
+	kv, err = f.js.KeyValue(ctx, bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		for _, replicas := range []int{3, 1} {
+			kv, err = f.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+				Bucket: bucket, TTL: ttl, LimitMarkerTTL: max(ttl, time.Second), Storage: jetstream.FileStorage, Replicas: replicas, Description: "of s1graph's fleet",
+			})
+			api, refused := errors.AsType[*jetstream.APIError](err)
+			if tooFew := refused && (api.ErrorCode == 10074 || api.ErrorCode == 10005); !tooFew {
+				break
+			}
+			if api.ErrorCode == 10005 {
+				return nil, fmt.Errorf("NATS is a cluster in which three nodes cannot hold the bucket %s: add nodes, or make those that are there well (%w)", bucket, err)
+			}
+			f.Logger.Warn("NATS is a single node, and the whole fleet stands still while it is away: three nodes are advised", "bucket", bucket)
+		}
+	}
+	switch {
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return nil, errors.New("NATS has no JetStream: switch it on, for this user's account too")
+	case err != nil:
+		return nil, fmt.Errorf("the bucket %s of NATS: %w", bucket, err)
+	}
+	is, err := kv.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the bucket %s of NATS: %w", bucket, err)
+	}
+	if is.TTL() != ttl && f.Worker != "" {
+		return nil, fmt.Errorf("the bucket %s has claims of %s, and this worker those of %s: give all workers the same --claim (who changes it for all ends all, and removes the bucket: nats kv del %s)", bucket, is.TTL(), ttl, bucket)
+	}
+	return kv, nil
+}
+
+// takeName makes the process the member of its name. Another one that still renews it is refused; one that died is waited for.
+func (f *Fleet) takeName(ctx context.Context) error {
+	first := uint64(0) // revision of another one's key
+	for {
+		err := f.beat(ctx)
+		if !errors.Is(err, jetstream.ErrKeyExists) {
+			return err
+		}
+		if e, err := f.workers.Get(ctx, token(f.Worker)); err == nil {
+			if first == 0 {
+				first = e.Revision()
+			}
+			if e.Revision() != first {
+				return fmt.Errorf("a worker %s lives already: give each worker a name of its own by --worker", f.Worker)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(f.TTL / 10):
+		}
+	}
+}
+
+// live renews the member's key until the fleet is left.
+func (f *Fleet) live() {
+	ticks := time.NewTicker(f.TTL / 3)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-f.ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
+		err := f.beat(ctx)
+		if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) { // NATS has lost what it held
+			if err = f.open(ctx); err == nil {
+				f.Logger.Warn("NATS had lost the fleet's buckets, which were made anew")
+				err = f.beat(ctx)
+			}
+		}
+		cancel()
+		if err != nil && f.ctx.Err() == nil {
+			f.Logger.Warn("the fleet does not hear from this worker", "error", err)
+		}
+		f.wakeAll() // some may not have been heard of for long
+	}
+}
+
+// beat says that the member lives.
+func (f *Fleet) beat(ctx context.Context) (err error) {
+	f.mu.Lock()
+	f.self.Claims = f.held
+	f.sentAt = f.Wall()
+	value, err := json.Marshal(f.self, json.Deterministic(true))
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	key := token(f.Worker)
+	if f.revision > 0 {
+		var revision uint64
+		if revision, err = f.workers.Update(ctx, key, value, f.revision); err == nil {
+			f.revision = revision
+			return nil
+		}
+		if !isMismatch(err) {
+			return err
+		}
+	}
+	revision, err := f.workers.Create(ctx, key, value) // it has ended, or never was
+	if err == nil {
+		f.revision = revision
+		return nil
+	}
+	if e, gone := f.workers.Get(ctx, key); gone == nil { // an answer was lost
+		var is Member
+		if json.Unmarshal(e.Value(), &is) == nil && is.Process == f.self.Process {
+			f.revision = e.Revision()
+			return nil
+		}
+	}
+	return err
+}
+
+func isMismatch(err error) bool {
+	return errors.Is(err, jetstream.ErrKeyRevisionMismatch) || errors.Is(err, jetstream.ErrKeyExists)
+}
+
+func (f *Fleet) noteMember(e jetstream.KeyValueEntry) {
+	f.mu.Lock()
+	var is Member
+	if e.Operation() != jetstream.KeyValuePut || json.Unmarshal(e.Value(), &is) != nil {
+		delete(f.living, e.Key())
+	} else {
+		f.living[e.Key()] = heard[Member]{is, time.Now()}
+		if is.Process == f.self.Process {
+			f.noteSkew(e.Created())
+		}
+		if f.Worker != "" && is.Rules != f.Rules && !f.warned[is.Process] {
+			f.warned[is.Process] = true
+			f.Logger.Warn("another worker has other rules of alerts: give all workers one configuration", "other", is.Worker)
+		}
+	}
+	f.mu.Unlock()
+	f.wakeAll()
+}
+
+func (f *Fleet) noteSkew(server time.Time) {
+	before := f.skew
+	f.skew = f.sentAt.Sub(server)
+	if f.skew.Abs() > maxSkew && before.Abs() <= maxSkew {
+		f.Logger.Warn("this machine's clock differs from that of NATS: schedules and times are off by as much", "seconds", f.skew.Seconds())
+	}
+}
+
+func (f *Fleet) noteClaim(e jetstream.KeyValueEntry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var is owner
+	if e.Operation() != jetstream.KeyValuePut || json.Unmarshal(e.Value(), &is) != nil {
+		delete(f.claimed, e.Key())
+		f.wake(e.Key())
+		return
+	}
+	before, was := f.claimed[e.Key()]
+	f.claimed[e.Key()] = heard[owner]{is, time.Now()}
+	if !was || before.what != is {
+		f.wake(e.Key())
+	}
+}
+
+// wake tells who waits for an instance, or has it, to look again. The caller has the mutex.
+func (f *Fleet) wake(key string) {
+	select {
+	case f.waiting[key] <- struct{}{}:
+	default: // nobody waits, or knows already
+	}
+}
+
+func (f *Fleet) wakeAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key := range f.waiting {
+		f.wake(key)
+	}
+}
+
+// preferred is the living member that an instance whose token is given so belongs to; "" where none lives. Who was not
+// heard of for two TTLs does not live, though the mark of its end was missed.
+func (f *Fleet) preferred(how string) (worker string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var most [sha256.Size]byte
+	for _, key := range slices.Sorted(maps.Keys(f.living)) {
+		member := f.living[key]
+		if time.Since(member.at) > 2*f.TTL {
+			continue
+		}
+		weight := sha256.Sum256([]byte(member.what.Worker + "\x00" + how))
+		if worker == "" || string(weight[:]) > string(most[:]) {
+			worker, most = member.what.Worker, weight
+		}
+	}
+	return worker
+}
+
+// Counts are the claims that this member holds and those that it has lost so far, the members that live, and by how much
+// this machine's clock is ahead of that of NATS.
+func (f *Fleet) Counts() (held int, lost int64, members int, skew time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.held, f.lost, len(f.living), f.skew
+}
+
+// Close leaves the fleet. Claims that were not released end with their TTL.
+func (f *Fleet) Close() {
+	f.end()
+	f.mu.Lock()
+	for _, w := range f.watches {
+		_ = w.Stop() // of a bucket that may be gone
+	}
+	f.mu.Unlock()
+	f.running.Wait()
+	if f.revision > 0 && f.conn.IsConnected() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		_ = f.workers.Delete(ctx, token(f.Worker), jetstream.LastRevision(f.revision)) // it ends by itself too
+		cancel()
+	}
+	f.conn.Close()
+}

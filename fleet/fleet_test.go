@@ -1,0 +1,474 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"s1graph/fleet"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// ttl is shorter than what a fleet may have, which keeps elections of NATS apart from claims: here are none.
+const ttl = 1500 * time.Millisecond
+
+// nodes starts so many servers of NATS in this process, as one cluster where they are several.
+func nodes(t *testing.T, n int, adjust ...func(*server.Options)) []*server.Server {
+	t.Helper()
+	var routes []*url.URL
+	var listeners []net.Listener
+	for range n { // ports that are free, since routes must be known before
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		listeners = append(listeners, l)
+		routes = append(routes, &url.URL{Scheme: "nats", Host: l.Addr().String()})
+	}
+	var all []*server.Server
+	for i, l := range listeners {
+		o := &server.Options{ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
+		for _, f := range adjust {
+			f(o)
+		}
+		if n > 1 {
+			o.Cluster.Name, o.Cluster.Host, o.Cluster.Port, o.Routes = "c", "127.0.0.1", l.Addr().(*net.TCPAddr).Port, routes
+		}
+		require.NoError(t, l.Close())
+		s, err := server.NewServer(o)
+		require.NoError(t, err)
+		all = append(all, s)
+		s.Start()
+		t.Cleanup(func() {
+			s.Shutdown()
+			s.WaitForShutdown()
+		})
+	}
+	for _, s := range all {
+		require.True(t, s.ReadyForConnections(10*time.Second))
+	}
+	if n > 1 {
+		require.Eventually(t, func() bool {
+			for _, s := range all {
+				if s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == n {
+					return true
+				}
+			}
+			return false
+		}, 20*time.Second, time.Millisecond)
+	}
+	return all
+}
+
+func urls(all []*server.Server) string {
+	var list []string
+	for _, s := range all {
+		list = append(list, s.ClientURL())
+	}
+	return strings.Join(list, ",")
+}
+
+func join(t *testing.T, c fleet.Config) *fleet.Fleet {
+	t.Helper()
+	if c.TTL == 0 {
+		c.TTL = ttl
+	}
+	f, err := fleet.Join(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(f.Close)
+	return f
+}
+
+func hold(t *testing.T, f *fleet.Fleet, instance, how string) *fleet.Claim {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	c, err := f.Hold(ctx, instance, how)
+	require.NoError(t, err)
+	t.Cleanup(c.Release)
+	return c
+}
+
+func members(t *testing.T, f *fleet.Fleet, names ...string) {
+	t.Helper()
+	require.Eventually(t, func() bool { // as the member itself sees it, which is what it prefers by
+		_, _, living, _ := f.Counts()
+		return living == len(names)
+	}, 10*time.Second, time.Millisecond)
+	workers, _, err := f.Status(t.Context())
+	require.NoError(t, err)
+	var found []string
+	for _, w := range workers {
+		found = append(found, w.Worker)
+	}
+	require.Equal(t, names, found)
+}
+
+func TestInstancesAreDividedAmongTheMembersByHowTheirTokensAreGiven(t *testing.T) {
+	t.Parallel()
+	at := urls(nodes(t, 3))
+	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b"})
+	for _, f := range []*fleet.Fleet{a, b} {
+		members(t, f, "a", "b")
+	}
+	var mu sync.Mutex
+	owners := map[string][]string{} // by token
+	var holding sync.WaitGroup
+	defer holding.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for i := range 12 {
+		how := fmt.Sprint("token", i/2) // two instances have one
+		got := make(chan string, 2)
+		for worker, f := range map[string]*fleet.Fleet{"a": a, "b": b} {
+			holding.Go(func() {
+				c, err := f.Hold(ctx, fmt.Sprint("tenant.", i), how)
+				if err != nil {
+					assert.ErrorIs(t, err, context.Canceled)
+					return
+				}
+				got <- worker
+				<-c.Done()
+				c.Release()
+			})
+		}
+		mu.Lock()
+		owners[how] = append(owners[how], <-got)
+		mu.Unlock()
+	}
+	counts := map[string]int{}
+	for how, of := range owners {
+		require.Len(t, of, 2)
+		assert.Equal(t, of[0], of[1], "the two instances of %s have one owner", how)
+		counts[of[0]]++
+	}
+	assert.Len(t, counts, 2, "%v", counts)
+
+	workers, instances, err := a.Status(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, workers, 2)
+	assert.Len(t, instances, 12)
+	assert.Equal(t, owners["token0"][0], instances["tenant.0"].Owner)
+}
+
+func TestADeadMembersInstancesAreTakenOverWithinATTLAndASecond(t *testing.T) {
+	t.Parallel()
+	all := nodes(t, 3, func(o *server.Options) { o.Cluster.NoAdvertise = true })
+	way := lineTo(t, all[0])
+	dead := join(t, fleet.Config{URL: way.url(), Worker: "a"})
+	c := hold(t, dead, "acme", "x")
+	heir := join(t, fleet.Config{URL: urls(all), Worker: "b"})
+	way.cut()
+	began := time.Now()
+	taken := hold(t, heir, "acme", "x")
+	assert.Less(t, time.Since(began), 2*ttl+3*time.Second, "a test may have a slow machine; that somebody has it is what counts")
+	<-c.Done()
+	require.ErrorIs(t, context.Cause(c), fleet.ErrLost)
+	assert.NoError(t, taken.Err())
+}
+
+var errStop = errors.New("stop")
+
+func TestAnEndedMemberHandsOverAtOnceAndWhatItDoesInBetweenIsItsOwn(t *testing.T) {
+	t.Parallel()
+	at := urls(nodes(t, 1))
+	a := join(t, fleet.Config{URL: at, Worker: "a"})
+	ctx, end := context.WithCancelCause(t.Context())
+	c, err := a.Hold(ctx, "acme", "x")
+	require.NoError(t, err)
+	b := join(t, fleet.Config{URL: at, Worker: "b"})
+	got := make(chan *fleet.Claim)
+	go func() { got <- hold(t, b, "acme", "x") }()
+	end(errStop)
+	<-c.Done()
+	require.ErrorIs(t, context.Cause(c), errStop)
+	select {
+	case <-got:
+		t.Fatal("it is given back when the last record is written, and not before")
+	case <-time.After(2 * ttl): // it is renewed meanwhile
+	}
+	began := time.Now()
+	c.Release()
+	c.Release()
+	a.Close() // it would be preferred perhaps
+	taken := <-got
+	assert.Less(t, time.Since(began), ttl)
+	assert.NoError(t, taken.Err())
+}
+
+func TestABetterOwnerThatJoinsIsYieldedTo(t *testing.T) {
+	t.Parallel()
+	at := urls(nodes(t, 1))
+	a := join(t, fleet.Config{URL: at, Worker: "a"})
+	var claims []*fleet.Claim
+	for i := range 16 {
+		claims = append(claims, hold(t, a, fmt.Sprint("tenant", i), fmt.Sprint(i)))
+	}
+	b := join(t, fleet.Config{URL: at, Worker: "b"})
+	members(t, a, "a", "b")
+	yielded, taken := 0, 0
+	for i, c := range claims {
+		select {
+		case <-c.Yield:
+			yielded++
+			assert.NoError(t, c.Err(), "what is under way is ended first")
+			c.Release()
+			hold(t, b, fmt.Sprint("tenant", i), fmt.Sprint(i))
+			taken++
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	assert.Equal(t, yielded, taken)
+	assert.Greater(t, yielded, 2)
+	assert.Less(t, yielded, 14)
+}
+
+func TestAnInstanceThatItsOwnerDoesNotHaveIsTakenByAnother(t *testing.T) {
+	t.Parallel()
+	at := urls(nodes(t, 1))
+	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b"})
+	members(t, a, "a", "b")
+	members(t, b, "a", "b")
+	for i := range 4 { // some of which belong to b, whose file lacks them
+		c := hold(t, a, fmt.Sprint("tenant", i), fmt.Sprint(i))
+		select {
+		case <-c.Yield:
+			t.Fatal("b was there before, and did not want it")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func TestAMachineThatSleptHasLostItsClaims(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var slept time.Duration
+	wall := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Now().Round(0).Add(slept)
+	}
+	f := join(t, fleet.Config{URL: urls(nodes(t, 1)), Worker: "a", Wall: wall})
+	c := hold(t, f, "acme", "x")
+	mu.Lock()
+	slept = time.Minute
+	mu.Unlock()
+	<-c.Done()
+	require.ErrorIs(t, context.Cause(c), fleet.ErrLost)
+	assert.ErrorContains(t, context.Cause(c), "this machine slept for 1m0s")
+	c.Release()
+	_, lost, _, _ := f.Counts()
+	assert.EqualValues(t, 1, lost)
+}
+
+func TestWithoutNATSAClaimEndsBeforeAnotherCanHaveItAndComesBackWithIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := nodes(t, 1, func(o *server.Options) { o.StoreDir = dir })[0]
+	port := first.Addr().(*net.TCPAddr).Port
+	f := join(t, fleet.Config{URL: first.ClientURL(), Worker: "a"})
+	c := hold(t, f, "acme", "x")
+	began := time.Now()
+	first.Shutdown()
+	first.WaitForShutdown()
+	<-c.Done()
+	assert.ErrorIs(t, context.Cause(c), fleet.ErrLost)
+	assert.Less(t, time.Since(began), ttl+time.Second)
+	c.Release()
+
+	nodes(t, 1, func(o *server.Options) { o.StoreDir, o.Port = t.TempDir(), port }) // it has lost all that it held
+	again := hold(t, f, "acme", "x")
+	assert.NoError(t, again.Err())
+}
+
+func TestOneNodeOfThreeThatIsLostIsNotSeen(t *testing.T) {
+	t.Parallel()
+	all := nodes(t, 3)
+	f := join(t, fleet.Config{URL: urls(all), Worker: "a", TTL: 15 * time.Second})
+	c := hold(t, f, "acme", "x")
+	for _, s := range all {
+		if !s.JetStreamIsLeader() {
+			s.Shutdown()
+			s.WaitForShutdown()
+			break
+		}
+	}
+	select {
+	case <-c.Done():
+		t.Fatal(context.Cause(c))
+	case <-time.After(5 * time.Second): // it is renewed every 3.75
+	}
+	assert.NoError(t, c.Err())
+}
+
+func TestTwoWorkersOfOneNameAreRefusedWhileTheFirstLives(t *testing.T) {
+	t.Parallel()
+	node := nodes(t, 1)
+	at, way := urls(node), lineTo(t, node[0])
+	join(t, fleet.Config{URL: way.url(), Worker: "a"})
+	_, err := fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "a", TTL: ttl})
+	require.ErrorContains(t, err, "a worker a lives already: give each worker a name of its own by --worker")
+	way.cut()
+	join(t, fleet.Config{URL: at, Worker: "a"}) // as after a kill
+}
+
+func TestWhatIsWrongWithNATSIsSaidWithWhatToDo(t *testing.T) {
+	t.Parallel()
+	_, err := fleet.Join(t.Context(), fleet.Config{URL: "nats://127.0.0.1:1", Worker: "a", TTL: ttl})
+	require.ErrorContains(t, err, "no server of NATS can be reached")
+	without := nodes(t, 1, func(o *server.Options) { o.JetStream = false })
+	_, err = fleet.Join(t.Context(), fleet.Config{URL: urls(without), Worker: "a", TTL: ttl})
+	require.ErrorContains(t, err, "NATS has no JetStream")
+
+	var log lines
+	at := urls(nodes(t, 1))
+	join(t, fleet.Config{URL: at, Worker: "a", Rules: "1", Logger: log.logger()})
+	assert.Contains(t, log.text(), "NATS is a single node")
+	_, err = fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "b", TTL: 2 * ttl})
+	require.ErrorContains(t, err, "give all workers the same --claim")
+	join(t, fleet.Config{URL: at, Worker: "b", Rules: "2"})
+	assert.Eventually(t, func() bool {
+		return strings.Contains(log.text(), `msg="another worker has other rules of alerts: give all workers one configuration" other=b`)
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestAClockThatIsWrongIsSeen(t *testing.T) {
+	t.Parallel()
+	var log lines
+	f := join(t, fleet.Config{URL: urls(nodes(t, 1)), Worker: "a", Logger: log.logger(), Wall: func() time.Time { return time.Now().Round(0).Add(-time.Hour) }})
+	assert.Eventually(t, func() bool {
+		_, _, _, skew := f.Counts()
+		return skew < -59*time.Minute
+	}, 10*time.Second, time.Millisecond)
+	assert.Contains(t, log.text(), "clock differs from that of NATS")
+}
+
+func TestARunIsAskedForOfWhoeverHasTheInstance(t *testing.T) {
+	t.Parallel()
+	at := urls(nodes(t, 1))
+	a := join(t, fleet.Config{URL: at, Worker: "a"})
+	asked := make(chan string, 1)
+	a.OnRunNow(func(instance string) { asked <- instance })
+	onlooker := join(t, fleet.Config{URL: at})
+	_, err := onlooker.RunNow(t.Context(), "acme.net")
+	require.ErrorContains(t, err, "no worker has the instance acme.net now")
+	c := hold(t, a, "acme.net", "x")
+	a.Report(t.Context(), "acme.net", []byte(`{"ready":true}`))
+	worker, err := onlooker.RunNow(t.Context(), "acme.net")
+	require.NoError(t, err)
+	assert.Equal(t, "a", worker)
+	assert.Equal(t, "acme.net", <-asked)
+
+	_, instances, err := onlooker.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "a", instances["acme.net"].Owner)
+	assert.JSONEq(t, `{"ready":true}`, string(instances["acme.net"].Status))
+	assert.WithinDuration(t, time.Now(), instances["acme.net"].HeardAt, time.Minute)
+	c.Release()
+	_, instances, err = onlooker.Status(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, instances["acme.net"].Owner)
+	assert.NotEmpty(t, instances["acme.net"].Status, "what was reported stays")
+}
+
+func TestWhoeverElseWritesTheClaimEndsIt(t *testing.T) {
+	t.Parallel()
+	at := urls(nodes(t, 1))
+	f := join(t, fleet.Config{URL: at, Worker: "a"})
+	c := hold(t, f, "acme", "x")
+	conn, err := nats.Connect(at)
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	kv, err := js.KeyValue(t.Context(), "s1graph-claims")
+	require.NoError(t, err)
+	_, err = kv.Put(t.Context(), "acme", []byte(`{"worker":"a","process":"another of the same name"}`))
+	require.NoError(t, err)
+	<-c.Done()
+	require.ErrorIs(t, context.Cause(c), fleet.ErrLost)
+	assert.ErrorContains(t, context.Cause(c), "another one has it")
+}
+
+// line is a way to a server that can be cut, as by the death of who uses it.
+type line struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func lineTo(t *testing.T, s *server.Server) *line {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := &line{Listener: listener}
+	var copying sync.WaitGroup
+	copying.Go(func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", s.Addr().String())
+			if err != nil {
+				_ = from.Close()
+				continue
+			}
+			l.mu.Lock()
+			l.conns = append(l.conns, from, to)
+			l.mu.Unlock()
+			copying.Go(func() { _, _ = io.Copy(to, from) })
+			copying.Go(func() { _, _ = io.Copy(from, to) })
+		}
+	})
+	t.Cleanup(func() {
+		l.cut()
+		copying.Wait()
+	})
+	return l
+}
+
+func (l *line) url() string { return "nats://" + l.Addr().String() }
+
+func (l *line) cut() {
+	_ = l.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
+		_ = c.Close()
+	}
+}
+
+// lines is a log.
+type lines struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
+func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
