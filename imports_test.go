@@ -43,12 +43,13 @@ var allowed = map[string][]string{
 	"events":           {"graph"},
 	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "alerts/outbox", "events", "pause", "state"},
 	"state":            {"graph/jsonstore", "alerts/outbox", "pause"},
-	"poll":             {"state", "s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
+	"fleet":            {},
+	"poll":             {"fleet", "state", "s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps", "overview"},
-	"check":            {"state", "plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
+	"check":            {"fleet", "state", "plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
 		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture", "overview",
-		"alerts", "alerts/delivery", "alerts/outbox", "events", "state", "poll", "check", "visualize", "harmless", "plural", "pause",
+		"alerts", "alerts/delivery", "alerts/outbox", "events", "fleet", "state", "poll", "check", "visualize", "harmless", "plural", "pause",
 	},
 	"": {"cli"},
 

@@ -147,12 +147,7 @@ var compiled sync.Map
 
 // shared is what compile makes of the rule, or made of another one that says the same.
 func (c *compiler) shared() *rule {
-	says, ended := *c.rule, "by default"
-	if says.Ended != nil {
-		ended = fmt.Sprint(*says.Ended)
-	}
-	says.Places, says.Ended = nil, nil
-	key := fmt.Sprintf("%#v, ended: %s", says, ended)
+	key := textOf(*c.rule)
 	if known, found := compiled.Load(key); found {
 		return known.(*rule)
 	}
@@ -163,6 +158,28 @@ func (c *compiler) shared() *rule {
 	}
 	first, _ := compiled.LoadOrStore(key, r)
 	return first.(*rule)
+}
+
+// textOf is the same of rules that say the same, wherever they stand.
+func textOf(r config.Rule) string {
+	ended := "by default"
+	if r.Ended != nil {
+		ended = fmt.Sprint(*r.Ended)
+	}
+	r.Places, r.Ended = nil, nil
+	return fmt.Sprintf("%#v, ended: %s", r, ended)
+}
+
+// Fingerprint is the same of configurations whose rules say the same, in 16 hexadecimal digits; "" where there are none.
+func Fingerprint(a *config.Alerts) string {
+	if a == nil {
+		return ""
+	}
+	hash := sha256.New()
+	for _, r := range a.Rules {
+		fmt.Fprintf(hash, "%q", textOf(r))
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
 // compile is nil where it is not known what the rule looks at.

@@ -57,7 +57,7 @@ type Options struct {
 func Run(ctx context.Context, o Options, found func(Finding)) {
 	c := newChecker(o, found)
 	c.configuration()
-	for _, look := range []func(context.Context){c.console, c.directory, c.bucket, c.controls, c.neo4j, c.events, c.destinations} {
+	for _, look := range []func(context.Context){c.console, c.directory, c.bucket, c.fleet, c.controls, c.neo4j, c.events, c.destinations} {
 		if ctx.Err() != nil {
 			return
 		}

@@ -11,8 +11,10 @@ import (
 	"syscall"
 
 	"s1graph/connector"
+	"s1graph/fleet"
 	"s1graph/graph/neo4jstore"
 	"s1graph/pause"
+	"s1graph/plural"
 	"s1graph/state"
 )
 
@@ -76,6 +78,28 @@ func (c *checker) bucket(ctx context.Context) {
 	for i, warning := range state.Warnings(ctx, b) {
 		detail, advice, _ := strings.Cut(warning, ": ")
 		c.warn(fmt.Sprintf("%s, warning %d", subject, i+1), detail, advice)
+	}
+}
+
+// fleet makes sure that NATS is good for sharing instances, and makes what is missing there.
+func (c *checker) fleet(ctx context.Context) {
+	const subject = "fleet"
+	if c.Config.NATS == "" {
+		return
+	}
+	var workers []fleet.Member
+	f, err := fleet.Join(ctx, fleet.Config{URL: c.Config.NATS, Credentials: c.Config.NATSCredentials, CAFile: c.Config.CAFile, TTL: c.Config.Claim})
+	if err == nil {
+		defer f.Close()
+		workers, _, err = f.Status(ctx)
+	}
+	switch {
+	case err != nil:
+		c.fault(subject, err.Error(), "let NATS be 2.11 or newer with JetStream, and let its user publish and subscribe to $KV.s1graph-*, $JS.API.> and s1graph.>")
+	case f.Nodes() < 3:
+		c.warn(subject, "NATS is a single node, and all workers stand still while it is away", "give it three")
+	default:
+		c.ok(subject, plural.Of(len(workers), "worker")+" live")
 	}
 }
 

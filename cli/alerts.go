@@ -128,6 +128,9 @@ It asks first, unless --yes is given. Failed alerts that are older than deadAler
 // changeDead changes the failed alerts that the command line chooses, and says so. It asks first where there is a
 // question.
 func (c *commands) changeDead(ctx *cli.Context, settings *config.Config, question string, change func(tx *outbox.Tx, to string, ids ...string) (int, error), done func(n int) string) error {
+	if err := alone(settings, "a copy of alerts.db here is not what they send from; end all workers, and say it once more with a configuration without nats, after s1graph fetch"); err != nil {
+		return err
+	}
 	_, dead, err := readAlerts(ctx.Context, settings, ctx.String("to"))
 	if err != nil {
 		return err

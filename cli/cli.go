@@ -78,7 +78,7 @@ func (c *commands) app() *cli.App {
 		UsageText:                 "s1graph COMMAND [flags]",
 		Version:                   c.version(),
 		DisableSliceFlagSeparator: true,
-		Commands:                  []*cli.Command{c.initialize(), c.run(), c.poll(), c.acceptDeletions(), c.query(), c.overview(), c.changes(), c.posture(), c.alerts(), c.events(), c.visualize(), c.diff(), c.document(), c.api(), c.check(), c.fetch(), c.forget(), c.wipe(), c.completion(), c.man()},
+		Commands:                  []*cli.Command{c.initialize(), c.run(), c.poll(), c.acceptDeletions(), c.query(), c.overview(), c.changes(), c.posture(), c.alerts(), c.events(), c.visualize(), c.diff(), c.document(), c.api(), c.check(), c.fetch(), c.fleet(), c.forget(), c.wipe(), c.completion(), c.man()},
 		Writer:                    c.out,
 		ErrWriter:                 c.err,
 		Action: func(ctx *cli.Context) error {

@@ -43,6 +43,9 @@ Neither the console nor its token is needed. Exit code 3: they are deleted, and 
 }
 
 func (c *commands) forgetTypes(ctx *cli.Context, settings *config.Config, names []string) error {
+	if err := alone(settings, "end all workers, and say it once more with a configuration without nats (state stays)"); err != nil {
+		return err
+	}
 	if err := connector.CheckFolder(settings); err != nil {
 		return err
 	}

@@ -61,7 +61,14 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 	if err != nil {
 		return err
 	}
-	service, err := poll.New(poll.Config{Settings: settings, Bucket: b, Version: c.version(), Logger: log, Progress: c.progress.of})
+	members, err := c.joinFleet(ctx, settings, settings.Instances[0].Worker, log)
+	if err != nil {
+		return &ending{failed, fmt.Errorf("poll: %w", err)}
+	}
+	if members != nil {
+		defer members.Close()
+	}
+	service, err := poll.New(poll.Config{Settings: settings, Bucket: b, Fleet: members, Version: c.version(), Logger: log, Progress: c.progress.of})
 	if errors.Is(err, poll.ErrDisabled) {
 		return misuse("the interval is DISABLED, so nothing is polled: set one, such as --interval 30m, or run it by hand with s1graph run")
 	}

@@ -79,6 +79,9 @@ func (c *commands) sync(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := alone(settings, "s1graph fleet run "+settings.Instance+" asks whoever has it for a run, and --dry-run needs a configuration without nats"); err != nil {
+		return err
+	}
 	changes := &changeList{ctx: ctx.Context, screen: c.out, verbose: ctx.Bool("verbose")}
 	options.Config, options.Changes = settings, changes.add
 	summary, err := c.syncWithProgress(ctx, options)

@@ -29,6 +29,9 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 	if err != nil {
 		return err
 	}
+	if err := alone(service.Instances[0], "s1graph fleet run INSTANCE asks whoever has it for a run"); err != nil {
+		return err
+	}
 	b, err := c.bucket(ctx.Context, service.Instances[0])
 	if err != nil {
 		return err

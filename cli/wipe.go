@@ -33,6 +33,9 @@ wrote to the database stays, and so do the graph files; the next run --store neo
 			if settings.Instance == "" {
 				return misuse("wipe needs the instance whose graph is to go: --instance NAME")
 			}
+			if err := alone(settings, "end all workers, and say it once more with a configuration without nats"); err != nil {
+				return err
+			}
 			if err := c.canConfirm(ctx); err != nil {
 				return err
 			}

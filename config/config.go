@@ -62,6 +62,10 @@ type Config struct {
 	State  string // address of the bucket that keeps what Dir holds too; empty: there is none
 	Worker string // what this machine is called there; set where State is
 
+	NATS            string        // where several workers share the instances; empty: there is one
+	NATSCredentials string        // file; empty: none are needed
+	Claim           time.Duration // after which another worker takes the instances of one that is not heard of
+
 	Log Log
 
 	// Warnings are sentences on what is odd but no fault.

@@ -102,6 +102,7 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		DeadAlertsKept: 30 * 24 * time.Hour,
 		Neo4j:          config.Neo4j{Username: "neo4j"},
 		Events:         config.Events{Form: "cloudevents", Kept: 720 * time.Hour},
+		Claim:          15 * time.Second,
 		PageDeadline:   time.Minute,
 		PageSize:       1000,
 		Log:            config.Log{Format: "text"},
@@ -165,6 +166,7 @@ log: {level: debug, format: json}
 		Neo4j: config.Neo4j{
 			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,
 		},
+		Claim:        15 * time.Second,
 		Events:       config.Events{URL: "https://siem.example.net/_bulk", Form: "elasticsearch", CredentialsFile: filepath.Join("etc", "siem.key"), Kept: 48 * time.Hour},
 		PageDeadline: 90 * time.Second,
 		PageSize:     250,

@@ -40,7 +40,7 @@ func withoutHashes(content string) string { return commented.ReplaceAllString(co
 func exampleFiles(t *testing.T, content string) map[string]string {
 	return map[string]string{
 		"s1graph.yaml": content, "sentinelone.token": token, "acme.token": token, "globex.token": token,
-		"neo4j.password": "hunter3", "events.credentials": "Bearer hunter5", "console-ca.pem": certificate(t),
+		"neo4j.password": "hunter3", "events.credentials": "Bearer hunter5", "nats.creds": "hunter6", "console-ca.pem": certificate(t),
 		"slack.url": "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook\n", "hook.secret": "hunter4\n",
 	}
 }

@@ -324,6 +324,14 @@ func (l *loader) checkRest() {
 			l.fault(l.places["every"], "%v", must(alternatives(l.sources.Steps), step))
 		}
 	}
+	if l.config.NATS != "" && l.config.State == "" && !l.broken["state"] {
+		l.fault(l.places["nats"], "must not be set without state: workers that share instances need a bucket in which each finds what the last one left (--state)")
+	}
+	if path := l.config.NATSCredentials; path != "" {
+		if _, err := readText(path); err != nil {
+			l.fault(l.places["natsCredentials"], "must be a file with the credentials of NATS: %s", reason(path, err))
+		}
+	}
 	if l.config.State != "" {
 		if l.sources.CheckState != nil {
 			if err := l.sources.CheckState(l.config.State); err != nil {

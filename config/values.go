@@ -263,17 +263,29 @@ func intervals(field func(*draft) *map[string]time.Duration) func(*draft, string
 
 // isEventsURL never repeats what it refuses: there may be a password in it.
 func isEventsURL(text string) error {
+	if isNATS(text) == nil {
+		return nil
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err == nil && u.User != nil:
+		return errors.New("must have no user name or password in it: put them into events.credentialsFile")
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return errors.New("must be an address such as nats://127.0.0.1:4222, tls://nats.example.net:4222 or https://siem.example.net/events")
+	}
+	return nil
+}
+
+// isNATS never repeats what it refuses: there may be a password in it.
+func isNATS(text string) error {
 	scheme := ""
 	for address := range strings.SplitSeq(text, ",") {
 		u, err := url.Parse(address)
-		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "https"}, u.Scheme) || scheme != "" && u.Scheme != scheme {
-			return errors.New("must be an address such as nats://127.0.0.1:4222, tls://nats.example.net:4222 or https://siem.example.net/events")
-		}
-		if scheme == "https" {
-			return errors.New("must be one address, where it is https")
+		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls"}, u.Scheme) || scheme != "" && u.Scheme != scheme {
+			return errors.New("must be addresses of NATS, such as nats://a:4222,nats://b:4222,nats://c:4222, or tls:// for all")
 		}
 		if u.User != nil {
-			return errors.New("must have no user name or password in it: put them into events.credentialsFile")
+			return errors.New("must have no user name or password in it: put them into natsCredentials")
 		}
 		scheme = u.Scheme
 	}

@@ -71,6 +71,7 @@ type Fleet struct {
 	end                     context.CancelFunc
 	running                 sync.WaitGroup
 	workers, claims, status jetstream.KeyValue
+	nodes                   int    // of NATS that hold a bucket
 	revision                uint64 // of the member's own key; the goroutine that renews it has it
 
 	mu      sync.Mutex
@@ -232,11 +233,17 @@ func (f *Fleet) openBucket(ctx context.Context, bucket string, ttl time.Duration
 	if err != nil {
 		return nil, fmt.Errorf("the bucket %s of NATS: %w", bucket, err)
 	}
+	if full, isStream := is.(*jetstream.KeyValueBucketStatus); isStream {
+		f.nodes = full.StreamInfo().Config.Replicas
+	}
 	if is.TTL() != ttl && f.Worker != "" {
 		return nil, fmt.Errorf("the bucket %s has claims of %s, and this worker those of %s: give all workers the same --claim (who changes it for all ends all, and removes the bucket: nats kv del %s)", bucket, is.TTL(), ttl, bucket)
 	}
 	return kv, nil
 }
+
+// Nodes is on how many nodes of NATS claims are kept.
+func (f *Fleet) Nodes() int { return f.nodes }
 
 // takeName makes the process the member of its name. Another one that still renews it is refused; one that died is waited for.
 func (f *Fleet) takeName(ctx context.Context) error {
@@ -274,18 +281,29 @@ func (f *Fleet) live() {
 		}
 		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
 		err := f.beat(ctx)
-		if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) { // NATS has lost what it held
-			if err = f.open(ctx); err == nil {
-				f.Logger.Warn("NATS had lost the fleet's buckets, which were made anew")
-				err = f.beat(ctx)
-			}
-		}
 		cancel()
+		if err != nil && f.ctx.Err() == nil {
+			err = errors.Join(err, f.reopen())
+		}
 		if err != nil && f.ctx.Err() == nil {
 			f.Logger.Warn("the fleet does not hear from this worker", "error", err)
 		}
 		f.wakeAll() // some may not have been heard of for long
 	}
+}
+
+// reopen makes the buckets anew where NATS has lost what it held.
+func (f *Fleet) reopen() error {
+	ctx, cancel := context.WithTimeout(f.ctx, f.TTL)
+	defer cancel()
+	if _, err := f.js.KeyValue(ctx, workersBucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil
+	}
+	f.Logger.Warn("NATS has lost the fleet's buckets, which are made anew")
+	if err := f.open(ctx); err != nil {
+		return err
+	}
+	return f.beat(ctx)
 }
 
 // beat says that the member lives.

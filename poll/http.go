@@ -129,8 +129,14 @@ func (s *Service) tellReady(w http.ResponseWriter, _ *http.Request) {
 	plain(w, http.StatusOK, "ready")
 }
 
-func (s *Service) tellStatus(w http.ResponseWriter, _ *http.Request) {
-	content, err := json.Marshal(s.Status(), json.Deterministic(true), jsontext.WithIndent("  "))
+func (s *Service) tellStatus(w http.ResponseWriter, r *http.Request) {
+	all := s.Status()
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.heard(ctx, &all); err != nil {
+		s.log.Warn("the status of other workers' instances is not known", "error", err.Error())
+	}
+	content, err := json.Marshal(all, json.Deterministic(true), jsontext.WithIndent("  "))
 	if err != nil {
 		plain(w, http.StatusInternalServerError, err.Error())
 		return

@@ -38,6 +38,8 @@ type instance struct {
 	replica   *state.Replica // nil without a bucket
 	delivered chan struct{}  // holds a value where alerts were delivered since the bucket was told of it
 	lose      func(error)    // ends what is done as the one who has the instance
+	first     time.Time      // when the first run is due of who has just taken the instance; zero: at once
+	told      chan struct{}  // holds a value where the fleet is to be told how the instance is
 
 	mu     sync.Mutex
 	status status
@@ -60,6 +62,7 @@ type activity string
 
 const (
 	waiting activity = "waiting" // for its time
+	standby activity = "standby" // another worker of the fleet has the instance, or this one is taking it
 	queued  activity = "queued"  // for others to end, as no more may be under way at once
 	running activity = "running"
 )
@@ -67,8 +70,11 @@ const (
 func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*instance, error) {
 	i := &instance{
 		service: s, settings: settings, limiter: limiter,
-		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1), delivered: make(chan struct{}, 1),
+		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1), delivered: make(chan struct{}, 1), told: make(chan struct{}, 1),
 		status: status{activity: waiting},
+	}
+	if s.Fleet != nil {
+		i.status.activity = standby
 	}
 	if err := connector.CheckFolder(settings); err != nil {
 		return nil, err
@@ -88,12 +94,15 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 	return i, nil
 }
 
-// poll runs until ctx ends: first at once, so that what was missed or left undone while no service ran is made up
-// for, then on schedule, and after a fault sooner.
-func (i *instance) poll(ctx context.Context) {
+// poll runs until ctx ends, or rest while no run is under way: first at once, so that what was missed or left undone while no
+// service ran is made up for, then on schedule, and after a fault sooner. Who took over from another worker goes on with that one's schedule.
+func (i *instance) poll(ctx, rest context.Context) {
 	i.log.Info("polling", "interval", i.settings.Interval.String(), "dir", i.settings.Dir, "store", i.settings.Store)
 	due, tries := i.service.Now(), 0
-	for next := due; i.wait(ctx, next); {
+	if i.first.After(due) {
+		due = i.first
+	}
+	for next := due; i.wait(rest, next); {
 		started := i.service.Now()
 		ended := i.run(ctx)
 		switch ended.how {
@@ -151,7 +160,11 @@ func (i *instance) wait(ctx context.Context, at time.Time) bool {
 func (i *instance) askForRun() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.status.activity != waiting {
+	switch i.status.activity {
+	case standby: // it is for who has it
+		return
+	case waiting:
+	default:
 		i.log.Info("no run now: one is under way")
 		return
 	}
@@ -262,6 +275,7 @@ func (i *instance) run(ctx context.Context) ended {
 		e.how = failed
 	}
 	i.note(e)
+	i.tell()
 	if i.replica != nil && (e.how == committed || e.how == failed || e.how == nothingDue) {
 		i.putOutbox(ctx) // and finds out whether another worker has the instance
 	}

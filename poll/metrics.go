@@ -113,6 +113,16 @@ func (gauges) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (g gauges) Collect(to chan<- prometheus.Metric) {
+	if f := g.service.Fleet; f != nil {
+		held, lost, members, skew := f.Counts()
+		tell := func(name, help string, kind prometheus.ValueType, value float64) {
+			to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, nil), kind, value)
+		}
+		tell("s1graph_claims_held", "Instances that this worker of the fleet has.", prometheus.GaugeValue, float64(held))
+		tell("s1graph_claims_lost_total", "Claims to instances that this worker lost before it gave them back.", prometheus.CounterValue, float64(lost))
+		tell("s1graph_fleet_members", "Workers that this one hears of, itself included.", prometheus.GaugeValue, float64(members))
+		tell("s1graph_clock_skew_seconds", "By how much this machine's clock is ahead of that of NATS.", prometheus.GaugeValue, skew.Seconds())
+	}
 	for _, i := range g.service.instances {
 		i.tellGauges(g.service.Now(), func(name, help string, value float64, labels ...string) {
 			names, values := []string{"instance"}, []string{i.settings.Instance}

@@ -16,6 +16,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/fleet"
 	"s1graph/pause"
 	"s1graph/state"
 )
@@ -28,6 +29,10 @@ type Config struct {
 
 	// Bucket keeps what the folders of the instances hold too; nil: this machine alone has it.
 	Bucket state.Bucket
+
+	// Fleet shares the instances with other workers, which needs the Bucket; nil: all are this one's. Who joined it closes
+	// it when Run has ended.
+	Fleet *fleet.Fleet
 
 	// Sync makes one run; nil: connector.Sync. Where it panics, that is one failed run.
 	Sync func(context.Context, connector.Options) (connector.Summary, error)
@@ -55,6 +60,7 @@ type Service struct {
 	metrics   *metrics
 	instances []*instance
 	slots     chan struct{} // holds one value for each run under way
+	takes     chan struct{} // holds one value for each instance that is being taken over
 	startedAt time.Time
 	ending    atomic.Bool
 }
@@ -76,7 +82,7 @@ func New(c Config) (*Service, error) {
 	if s.Rand == nil {
 		s.Rand = rand.Float64
 	}
-	s.slots = make(chan struct{}, max(1, c.Settings.AtOnce))
+	s.slots, s.takes = make(chan struct{}, max(1, c.Settings.AtOnce)), make(chan struct{}, mostTakes)
 	s.startedAt = s.Now()
 	limiter := Limiters(c.Settings.Instances)
 	var disabled []string
@@ -108,6 +114,9 @@ func (s *Service) Run(ctx context.Context) error {
 	stopServing, err := s.serve(ctx)
 	if err != nil {
 		return err
+	}
+	if s.Fleet != nil {
+		s.Fleet.OnRunNow(s.runNow)
 	}
 	var running sync.WaitGroup
 	for _, i := range s.instances {
@@ -141,6 +150,15 @@ func (s *Service) await(running *sync.WaitGroup) error {
 func (s *Service) RunNow() {
 	for _, i := range s.instances {
 		i.askForRun()
+	}
+}
+
+// runNow makes one instance run now, but where it does so already or is about to.
+func (s *Service) runNow(instance string) {
+	for _, i := range s.instances {
+		if i.settings.Instance == instance {
+			i.askForRun()
+		}
 	}
 }
 

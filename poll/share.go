@@ -3,10 +3,15 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
+	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/fleet"
 	"s1graph/state"
 )
 
@@ -16,14 +21,18 @@ const outboxAfter = 10 * time.Second
 // serve polls and delivers until ctx ends. With a bucket it takes the instance first. Where another worker takes it over, it does
 // neither until somebody asks for a run: two who took it from each other would read the tenant twice for ever.
 func (i *instance) serve(ctx context.Context) {
-	if i.replica == nil {
-		i.work(ctx)
+	switch {
+	case i.service.Fleet != nil:
+		i.share(ctx)
+		return
+	case i.replica == nil:
+		i.work(ctx, ctx)
 		return
 	}
 	for i.take(ctx) {
 		held, lose := context.WithCancelCause(ctx)
 		i.lose = lose
-		i.work(held)
+		i.work(held, held)
 		lose(nil)
 		if ctx.Err() != nil {
 			i.putOutbox(context.WithoutCancel(ctx)) // nobody delivers any more
@@ -39,17 +48,118 @@ func (i *instance) serve(ctx context.Context) {
 	}
 }
 
-// work polls and delivers until ctx ends.
-func (i *instance) work(ctx context.Context) {
+// mostTakes is how many instances are taken over at once.
+const mostTakes = 8
+
+// share works for the instance whenever the fleet gives it to this worker, until ctx ends.
+func (i *instance) share(ctx context.Context) {
+	for {
+		claim, err := i.service.Fleet.Hold(ctx, i.settings.Instance, howTokenIsGiven(i.settings))
+		if err != nil {
+			return
+		}
+		i.log.Info("instance claimed")
+		fault := i.workFor(claim)
+		i.change(func(s *status) { s.activity, s.next = standby, time.Time{} })
+		claim.Release()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(fault, state.ErrFenced): // somebody beside the fleet, or who has the claim by now
+			i.log.Warn("another worker has taken the instance over", "reason", fault)
+			if i.service.wait(ctx, time.Minute) != nil {
+				return
+			}
+		case fault != nil:
+			i.log.Warn("the instance is given up", "reason", fault)
+		default:
+			i.log.Info("the instance is given to a worker that it belongs to")
+		}
+	}
+}
+
+// workFor takes an instance and works for it until it is lost, or until it is at rest and belongs to another worker. It says
+// why it was lost; nil where it was not. What waits for delivery is in the bucket when it returns.
+func (i *instance) workFor(claim *fleet.Claim) error {
+	select {
+	case i.service.takes <- struct{}{}:
+	case <-claim.Done():
+		return context.Cause(claim)
+	}
+	taken := i.take(claim)
+	<-i.service.takes
+	if !taken {
+		return context.Cause(claim)
+	}
+	held, lose := context.WithCancelCause(claim)
+	defer lose(nil)
+	i.lose = lose
+	rest, yield := context.WithCancel(held)
+	defer yield()
+	ended := make(chan struct{})
+	var reporting sync.WaitGroup
+	reporting.Go(func() {
+		select {
+		case <-claim.Yield:
+			yield()
+		case <-ended:
+		}
+	})
+	reporting.Go(func() { i.report(held, ended) })
+	i.work(held, rest)
+	close(ended)
+	reporting.Wait()
+	fault := context.Cause(held)
+	if !errors.Is(fault, state.ErrFenced) {
+		i.putOutbox(context.WithoutCancel(held))
+	}
+	return fault
+}
+
+// reportsEvery is how often the fleet is told how an instance is that nothing happens to.
+const reportsEvery = time.Minute
+
+// report tells the fleet how the instance is, until work has ended.
+func (i *instance) report(ctx context.Context, ended <-chan struct{}) {
+	for {
+		if content, err := json.Marshal(i.describe(i.service.Now()), json.Deterministic(true)); err == nil {
+			i.service.Fleet.Report(ctx, i.settings.Instance, content)
+		}
+		select {
+		case <-ended:
+			return
+		case <-i.told:
+		case <-i.service.After(reportsEvery):
+		}
+	}
+}
+
+// tell makes the fleet be told how the instance is.
+func (i *instance) tell() {
+	select {
+	case i.told <- struct{}{}:
+	default: // it is about to be told
+	}
+}
+
+// howTokenIsGiven stands for the way in which a token is given, and has nothing of the token.
+func howTokenIsGiven(c *config.Config) string {
+	return fmt.Sprintf("%s %q %q", c.URL, c.TokenFile, c.TokenCommand)
+}
+
+// work polls and delivers until ctx ends, or rest while no run is under way.
+func (i *instance) work(ctx, rest context.Context) {
+	ctx, end := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	defer working.Wait()
+	defer end()
 	if i.alerting.engine != nil {
 		working.Go(func() { i.deliver(ctx) })
 		if i.replica != nil {
 			working.Go(func() { i.tellOfDeliveries(ctx) })
 		}
 	}
-	i.poll(ctx)
+	i.poll(ctx, rest)
 }
 
 // take takes the instance and brings its folder to the last state, however often that fails; false: the service ends.
@@ -60,6 +170,9 @@ func (i *instance) take(ctx context.Context) bool {
 			i.log.Info("instance taken", "epoch", taken.Epoch, "restored", taken.Restored)
 			good, unread := connector.ReadSummary(i.settings.Dir)
 			i.verified = connector.VerifiedAt(i.settings)
+			if i.first = (time.Time{}); i.service.Fleet != nil && taken.Settled && unread == nil {
+				i.first = i.settings.Interval.Next(good.StartedAt)
+			}
 			i.change(func(s *status) {
 				if unread == nil {
 					s.good = good

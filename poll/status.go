@@ -1,8 +1,11 @@
 package poll
 
 import (
+	"context"
 	"fmt"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"s1graph/alerts/outbox"
 	"s1graph/connector"
@@ -20,6 +23,10 @@ type Status struct {
 // InstanceStatus is how one instance is doing.
 type InstanceStatus struct {
 	Instance string `json:"instance"`
+
+	Worker  string    `json:"worker,omitempty"` // of a fleet: who has it, and says this of it
+	HeardAt time.Time `json:"heardAt,omitzero"` // when that one said so; zero: this one says it itself
+
 	Console  string `json:"console,omitempty"` // URL
 	Interval string `json:"interval"`
 	State    string `json:"state"` // waiting for its time, queued since others are under way, or running
@@ -71,11 +78,32 @@ func (s *Service) Status() Status {
 	return all
 }
 
+// heard puts in the place of what this worker knows of instances that others have what those said of them last.
+func (s *Service) heard(ctx context.Context, all *Status) error {
+	if s.Fleet == nil {
+		return nil
+	}
+	_, elsewhere, err := s.Fleet.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for n := range all.Instances {
+		one := &all.Instances[n]
+		if one.State != string(standby) {
+			continue
+		}
+		is := elsewhere[one.Instance]
+		_ = json.Unmarshal(is.Status, one) // what a newer version says otherwise stays as it is
+		one.Worker, one.HeardAt = is.Owner, is.HeardAt
+	}
+	return nil
+}
+
 func (i *instance) describe(now time.Time) InstanceStatus {
 	state := i.state()
 	reason := i.unready(state, now)
 	d := InstanceStatus{
-		Instance: i.settings.Instance, Console: i.settings.URL, Interval: i.settings.Interval.String(),
+		Instance: i.settings.Instance, Worker: i.worker(), Console: i.settings.URL, Interval: i.settings.Interval.String(),
 		State: string(state.activity), Ready: reason == "", Reason: reason, NextRun: state.next.UTC(),
 		FailedInARow: int64(state.failedInRow), Skipped: state.skipped, TokenExpiresAt: state.tokenExpiresAt(),
 	}
@@ -98,9 +126,21 @@ func (i *instance) describe(now time.Time) InstanceStatus {
 	return d
 }
 
+// worker is what this machine is called in a fleet; "" where there is none.
+func (i *instance) worker() string {
+	if i.service.Fleet == nil {
+		return ""
+	}
+	return i.settings.Worker
+}
+
 // unready says why an instance is not ready, "" where it is. It is ready from its first good run on, be it of a
-// service before this one, and not while three times have come at which there should have been another one.
+// service before this one, and not while three times have come at which there should have been another one. One that another worker
+// has is that one's to say.
 func (i *instance) unready(s status, now time.Time) string {
+	if s.activity == standby {
+		return ""
+	}
 	var reason string
 	late := i.settings.Interval.Nth(s.good.FinishedAt, 3)
 	if rests := s.good.FinishedAt.Add(3 * connector.ShortestOf(i.settings)); rests.After(late) { // polls between commit nothing

@@ -1,0 +1,96 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// inFleet is a tenant and the file of a fleet that polls it.
+func inFleet(t *testing.T) (invocation, *server.Server) {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	require.True(t, s.ReadyForConnections(10*time.Second))
+	_, with := console(t, small)
+	with.environment = append(with.environment, "S1GRAPH_NATS="+s.ClientURL(), "S1GRAPH_STATE=file://"+t.TempDir())
+	return with, s
+}
+
+func TestWorkersOfAFleetAreListedWithWhatTheyHave(t *testing.T) {
+	with, _ := inFleet(t)
+	assert.Contains(t, with.s1graph(t, "fleet").stdout, "WORKER")
+	ctx, end := context.WithCancel(t.Context())
+	polling := with
+	polling.ctx = ctx
+	ended := make(chan outcome)
+	go func() {
+		ended <- polling.s1graph(t, "poll", "--interval", "1h", "--listen", "off", "--worker", "w1", "--log-level", "error")
+	}()
+	var told struct {
+		Workers   []struct{ Worker string }
+		Instances []struct {
+			Instance, Worker, State string
+			Ready                   bool
+		}
+	}
+	require.Eventually(t, func() bool {
+		got := with.s1graph(t, "fleet", "--json")
+		return assert.Zero(t, got.code, got.stderr) && assert.NoError(t, json.Unmarshal([]byte(got.stdout), &told)) && len(told.Instances) == 1 && told.Instances[0].Ready
+	}, 30*time.Second, 50*time.Millisecond)
+	assert.Equal(t, "w1", told.Workers[0].Worker)
+	assert.Equal(t, "test", told.Instances[0].Instance)
+	assert.Equal(t, "w1", told.Instances[0].Worker)
+	assert.Regexp(t, `(?m)^test +w1 +waiting `, with.s1graph(t, "fleet").stdout)
+
+	assert.Equal(t, outcome{0, "w1 runs test now, unless a run of it is under way.\n", ""}, with.s1graph(t, "fleet", "run", "test"))
+	other := with.s1graph(t, "fleet", "run", "globex")
+	assert.Equal(t, 1, other.code)
+	assert.Contains(t, other.stderr, "no worker has the instance globex now")
+	second := with.s1graph(t, "poll", "--interval", "1h", "--listen", "off", "--worker", "w1")
+	assert.Equal(t, 1, second.code)
+	assert.Contains(t, second.stderr, "a worker w1 lives already: give each worker a name of its own by --worker")
+	end()
+	assert.Zero(t, (<-ended).code)
+}
+
+func TestInAFleetNobodyActsOnACopy(t *testing.T) {
+	with, _ := inFleet(t)
+	for command, says := range map[string]string{
+		"run":                    "s1graph fleet run test",
+		"forget application":     "end all workers",
+		"alerts retry":           "end all workers",
+		"alerts drop --yes":      "end all workers",
+		"poll --claim 5s":        "15s",
+		"fleet run":              "needs the name of one instance",
+		"fleet walk":             "there is no command fleet",
+		"poll --nats kafka://a":  "must be addresses of NATS",
+		"poll --nats nats://a@b": "must have no user name",
+	} {
+		got := with.s1graph(t, strings.Fields(command)...)
+		assert.Equal(t, 2, got.code, "%s: %s", command, got.stderr)
+		assert.Contains(t, got.stderr, says, command)
+	}
+	without := with
+	without.environment = append(without.environment[:len(without.environment)-1:len(without.environment)-1], "S1GRAPH_STATE=")
+	got := without.s1graph(t, "poll", "--interval", "1h")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "S1GRAPH_NATS: must not be set without state")
+	without.environment = []string{}
+	require.NoError(t, os.WriteFile("s1graph.yaml", []byte("url: https://example.sentinelone.net\n"), 0o600))
+	got = without.s1graph(t, "fleet")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.stderr, "there is no fleet: nats is not set")
+}

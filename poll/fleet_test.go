@@ -1,0 +1,154 @@
+package poll_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/config"
+	"s1graph/fleet"
+	"s1graph/graph/jsonstore"
+	"s1graph/poll"
+	"s1graph/s1/s1test"
+	"s1graph/state"
+)
+
+// shared is a fleet of workers of one bucket and one NATS, which poll tenants of a test console.
+type shared struct {
+	t       *testing.T
+	nats    *server.Server
+	bucket  state.Bucket
+	console string
+	names   []string
+}
+
+// worker is one of them.
+type worker struct {
+	*poll.Service
+	fleet *fleet.Fleet
+	dirs  map[string]string
+	end   context.CancelFunc
+	ended chan error
+}
+
+const claimed = 1500 * time.Millisecond
+
+func newShared(t *testing.T, names ...string) *shared {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	require.True(t, s.ReadyForConnections(10*time.Second))
+	b, err := state.Open(t.Context(), "file://"+t.TempDir())
+	require.NoError(t, err)
+	web := httptest.NewServer(s1test.New(s1test.Tenant{Seed: 1, Sites: 2, Groups: 2, Agents: 10}))
+	t.Cleanup(web.Close)
+	return &shared{t, s, b, web.URL, names}
+}
+
+func (s *shared) start(name string) *worker {
+	s.t.Helper()
+	w := &worker{dirs: map[string]string{}, ended: make(chan error, 1)}
+	var err error
+	w.fleet, err = fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: name, TTL: claimed})
+	require.NoError(s.t, err)
+	settings := &config.Service{AtOnce: 4, Listen: "off"}
+	for _, instanceName := range s.names {
+		c := instance(s.t, instanceName, func(c *config.Config) {
+			c.URL, c.Token, c.Worker, c.Interval = s.console, config.NewSecret(s1test.DefaultToken), name, schedule(s.t, "1h")
+		})
+		w.dirs[instanceName] = c.Dir
+		settings.Instances = append(settings.Instances, c)
+	}
+	w.Service, err = poll.New(poll.Config{Settings: settings, Bucket: s.bucket, Fleet: w.fleet})
+	require.NoError(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.end = cancel
+	go func() { w.ended <- w.Run(ctx) }()
+	s.t.Cleanup(func() {
+		cancel()
+		assert.NoError(s.t, <-w.ended)
+		w.fleet.Close()
+	})
+	return w
+}
+
+// owner is who has an instance.
+func (s *shared) owner(of string) string {
+	_, instances, err := s.look().Status(s.t.Context())
+	require.NoError(s.t, err)
+	return instances[of].Owner
+}
+
+func (s *shared) look() *fleet.Fleet {
+	f, err := fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), TTL: claimed})
+	require.NoError(s.t, err)
+	s.t.Cleanup(f.Close)
+	return f
+}
+
+// statusOf is what /status of a worker says of the instances.
+func (w *worker) statusOf(t *testing.T) map[string]poll.InstanceStatus {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequest("GET", "http://localhost/status", nil)
+	w.Handler().ServeHTTP(recorder, request)
+	var all poll.Status
+	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &all), recorder.Body.String())
+	of := map[string]poll.InstanceStatus{}
+	for _, one := range all.Instances {
+		of[one.Instance] = one
+	}
+	return of
+}
+
+func TestAWorkerOfAFleetGoesOnWhereTheLastOneEnded(t *testing.T) {
+	s := newShared(t, "acme.net", "globex")
+	first := s.start("w1")
+	has := func(w *worker, good int) func() bool {
+		return func() bool {
+			n := 0
+			for _, one := range w.statusOf(t) {
+				if one.LastGoodRun != nil && one.Worker != "" {
+					n++
+				}
+			}
+			return n == good
+		}
+	}
+	require.Eventually(t, has(first, 2), 30*time.Second, 10*time.Millisecond)
+	assert.Equal(t, "w1", s.owner("acme.net"))
+
+	second := s.start("w2") // which may take what belongs to it, when that is at rest
+	require.Eventually(t, has(second, 2), 30*time.Second, 10*time.Millisecond, "each worker's /status has what the others have")
+	first.end()
+	require.NoError(t, <-first.ended)
+	first.ended <- nil
+	require.Eventually(t, func() bool {
+		of := second.statusOf(t)
+		return of["acme.net"].Worker == "w2" && of["globex"].Worker == "w2" && of["acme.net"].State == "waiting" && of["acme.net"].HeardAt.IsZero()
+	}, 30*time.Second, 10*time.Millisecond)
+	assert.Equal(t, "w2", s.owner("acme.net"))
+
+	run, err := jsonstore.OpenLast(second.dirs["acme.net"])
+	require.NoError(t, err)
+	before := run.Manifest()
+	worker, err := s.look().RunNow(t.Context(), "acme.net")
+	require.NoError(t, err)
+	assert.Equal(t, "w2", worker)
+	require.Eventually(t, func() bool {
+		run, err := jsonstore.OpenLast(second.dirs["acme.net"])
+		return err == nil && run.Manifest().Previous == before.ID
+	}, 30*time.Second, 10*time.Millisecond, "the other worker's run was fetched, is not read again, and is followed")
+	assert.EqualValues(t, 1, before.Sequence, "it was not due again")
+}
