@@ -1,7 +1,9 @@
 package state
 
 import (
+	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -86,7 +88,7 @@ func (r *Replica) bring(ctx context.Context, p position, wrote bool) (restored s
 	}
 	fetched, err := r.fetchRuns(ctx, to.Runs)
 	if err == nil && !wrote {
-		err = errors.Join(r.fetchBeside(ctx, to.Outbox), r.fetchChanges(ctx))
+		err = errors.Join(r.fetchBeside(ctx, to), r.fetchChanges(ctx))
 	}
 	if err == nil && !isThere {
 		err = jsonstore.MakeLast(r.dir, to.last())
@@ -216,21 +218,21 @@ func (r *Replica) removeOthers(p position) (aside int, err error) {
 	return len(unknown), errors.Join(err, jsonstore.RemoveRuns(r.dir, slices.Concat(unknown, pruned)...))
 }
 
-// beside are the files beside the runs that go along, but for alerts.db.
-var beside = []string{"applied.json", "history.jsonl"}
+// appliedJSON goes along with alerts.db: a store that is away cannot say which run it has.
+const appliedJSON = "applied.json"
 
-const besidePart = "outbox"
-
-// uploadBeside puts what lies beside the runs, unless the last record has it, and says which object it is; "" where there is
-// nothing.
-func (r *Replica) uploadBeside(ctx context.Context) (string, error) {
+// uploadBeside puts what lies beside the runs, unless the last record has it, and has the next one name it.
+func (r *Replica) uploadBeside(ctx context.Context, next *record) error {
+	if err := r.uploadHistory(ctx, next); err != nil {
+		return err
+	}
 	temporary := filepath.Join(r.dir, "tmp")
 	if err := os.MkdirAll(temporary, 0o700); err != nil {
-		return "", err
+		return err
 	}
 	dir, err := os.MkdirTemp(temporary, "received-*")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(dir)
 	var names []string
@@ -238,47 +240,101 @@ func (r *Replica) uploadBeside(ctx context.Context) (string, error) {
 	if _, err := os.Lstat(queue.Path()); err == nil {
 		f, err := os.Create(filepath.Join(dir, filepath.Base(queue.Path())))
 		if err != nil {
-			return "", err
+			return err
 		}
 		if err := errors.Join(queue.CopyTo(ctx, f), f.Close()); err != nil {
-			return "", err
+			return err
 		}
 		names = append(names, filepath.Base(queue.Path()))
 	}
-	for _, name := range beside {
-		if _, err := os.Lstat(filepath.Join(r.dir, name)); err != nil {
-			continue
+	if _, err := os.Lstat(filepath.Join(r.dir, appliedJSON)); err == nil {
+		if err := jsonstore.LinkOrCopy(filepath.Join(r.dir, appliedJSON), filepath.Join(dir, appliedJSON)); err != nil {
+			return err
 		}
-		if err := jsonstore.LinkOrCopy(filepath.Join(r.dir, name), filepath.Join(dir, name)); err != nil {
-			return "", err
-		}
-		names = append(names, name)
+		names = append(names, appliedJSON)
 	}
+	next.Outbox = ""
 	if len(names) == 0 {
-		return "", nil
+		return nil
 	}
-	beginning, err := nameOf(besidePart, dir, names)
-	if err != nil || isOf(r.hand.Outbox, beginning) {
-		return r.hand.Outbox, err
+	beginning, err := nameOf("outbox", dir, names)
+	if err != nil {
+		return err
 	}
-	name := beginning + r.Random()
-	return name, putFiles(ctx, r.bucket, r.object(name), dir, names)
+	if next.Outbox = r.hand.Outbox; !isOf(next.Outbox, beginning) {
+		next.Outbox = beginning + r.Random()
+		return putFiles(ctx, r.bucket, r.object(next.Outbox), dir, names)
+	}
+	return nil
+}
+
+// pieceBytes is how long a piece of the history is: what is full does not change any more, and is not put again.
+const pieceBytes = 256 << 10
+
+// uploadHistory puts the pieces of history.jsonl that the last record does not have.
+func (r *Replica) uploadHistory(ctx context.Context, next *record) error {
+	next.History = nil
+	f, err := jsonstore.OpenPlain(jsonstore.HistoryPath(r.dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in, piece := bufio.NewReader(f), make([]byte, pieceBytes)
+	for {
+		n, err := io.ReadFull(in, piece[:pieceBytes])
+		if n == 0 && err == io.EOF {
+			return nil
+		}
+		whole := piece[:n]
+		if err == nil { // up to the end of its last line
+			var rest []byte
+			rest, err = in.ReadBytes('\n')
+			whole = append(whole, rest...)
+		}
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return err
+		}
+		name := beginningOf("history", sha256.Sum256(whole))
+		if at := slices.IndexFunc(r.hand.History, func(object string) bool { return isOf(object, name) }); at >= 0 {
+			name = r.hand.History[at]
+		} else {
+			name += r.Random()
+			if err := put(ctx, r.bucket, r.object(name), func(w io.Writer) error { _, err := w.Write(whole); return err }); err != nil {
+				return err
+			}
+		}
+		next.History = append(next.History, name)
+	}
 }
 
 // fetchBeside puts what lies beside the runs in place of what the directory has.
-func (r *Replica) fetchBeside(ctx context.Context, object string) error {
+func (r *Replica) fetchBeside(ctx context.Context, of *record) error {
 	queue := filepath.Base(outbox.In(r.dir).Path())
+	history := filepath.Base(jsonstore.HistoryPath(r.dir))
 	dir := filepath.Join(r.dir, "tmp", "received-0")
 	if err := jsonstore.Receive(r.dir, dir, func(into string) error {
-		if object == "" {
+		if of.Outbox != "" {
+			if _, err := getFiles(ctx, r.bucket, r.object(of.Outbox), into); err != nil {
+				return err
+			}
+		}
+		if len(of.History) == 0 {
 			return nil
 		}
-		_, err := getFiles(ctx, r.bucket, r.object(object), into)
-		return err
+		f, err := os.Create(filepath.Join(into, history))
+		for _, object := range of.History {
+			if err == nil {
+				err = get(ctx, r.bucket, r.object(object), func(piece io.Reader) error { _, err := io.Copy(f, piece); return err })
+			}
+		}
+		return errors.Join(err, f.Close())
 	}); err != nil {
 		return err
 	}
-	for _, name := range append([]string{queue}, beside...) {
+	for _, name := range []string{queue, appliedJSON, history} {
 		err := os.Rename(filepath.Join(dir, name), filepath.Join(r.dir, name))
 		if errors.Is(err, os.ErrNotExist) {
 			err = remove(filepath.Join(r.dir, name))

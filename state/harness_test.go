@@ -99,6 +99,7 @@ type record struct {
 		Objects map[string]string
 	}
 	Outbox   string
+	History  []string
 	Settled  bool
 	Answered []string
 }
@@ -136,8 +137,10 @@ func (m *memory) objects(t require.TestingT) (there, named []string) {
 	}
 	all := map[string]bool{}
 	for _, r := range m.records(t) {
-		if r.Outbox != "" {
-			all[r.Outbox] = true
+		for _, object := range append(r.History, r.Outbox) {
+			if object != "" {
+				all[object] = true
+			}
 		}
 		for _, run := range r.Runs {
 			for _, object := range run.Objects {

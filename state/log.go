@@ -20,13 +20,14 @@ var ErrFenced = errors.New("another worker has taken the instance over")
 // record is an entry of an instance's log. It has all of the state, so that the last one is enough.
 type record struct {
 	Number  int64     `json:"number"`
-	Log     string    `json:"log"`    // chosen at random with record 1
-	Epoch   int64     `json:"epoch"`  // number of the record by which the worker took the instance
-	Worker  string    `json:"worker"` // who wrote it
-	At      time.Time `json:"at"`     // by the worker's clock, for people
-	Nonce   string    `json:"nonce"`  // by which the worker knows its own record, should the answer be lost
-	Runs    []run     `json:"runs"`   // that are kept, the oldest first and the last one at the end
-	Outbox  string    `json:"outbox"` // object with alerts.db and what else is beside the runs; "" where there is nothing
+	Log     string    `json:"log"`               // chosen at random with record 1
+	Epoch   int64     `json:"epoch"`             // number of the record by which the worker took the instance
+	Worker  string    `json:"worker"`            // who wrote it
+	At      time.Time `json:"at"`                // by the worker's clock, for people
+	Nonce   string    `json:"nonce"`             // by which the worker knows its own record, should the answer be lost
+	Runs    []run     `json:"runs"`              // that are kept, the oldest first and the last one at the end
+	Outbox  string    `json:"outbox"`            // object with alerts.db and applied.json; "" where there is neither
+	History []string  `json:"history,omitempty"` // objects with the pieces of history.jsonl
 	Settled bool      `json:"settled"`
 
 	Answered []string `json:"answered,omitempty"` // names of asks that need not be looked at again
@@ -162,6 +163,9 @@ func (l *log) sweep(ctx context.Context, hand record) error {
 			return err
 		}
 		named[r.Outbox] = true
+		for _, object := range r.History {
+			named[object] = true
+		}
 		for _, run := range r.Runs {
 			for _, object := range run.Objects {
 				named[object] = true

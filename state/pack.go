@@ -38,7 +38,11 @@ func nameOf(part, dir string, paths []string) (string, error) {
 			return "", err
 		}
 	}
-	return part + "-" + hex.EncodeToString(hash.Sum(nil)[:16]) + "-", nil
+	return beginningOf(part, [sha256.Size]byte(hash.Sum(nil))), nil
+}
+
+func beginningOf(part string, hash [sha256.Size]byte) string {
+	return part + "-" + hex.EncodeToString(hash[:16]) + "-"
 }
 
 // put stores what write writes, compressed.

@@ -288,7 +288,7 @@ func (r *Replica) Settled(ctx context.Context) error {
 	next.Settled = true
 	next.Answered = r.answered()
 	next.Runs = slices.DeleteFunc(slices.Clone(next.Runs), func(run run) bool { return !slices.Contains(kept, run.ID) })
-	if next.Outbox, err = r.uploadBeside(ctx); err != nil {
+	if err := r.uploadBeside(ctx, &next); err != nil {
 		return err
 	}
 	if err := r.write(ctx, next); err != nil {
@@ -321,7 +321,7 @@ func (r *Replica) Outbox(ctx context.Context) error {
 		}
 		r.hand = &last
 		next := last
-		if next.Outbox, err = r.uploadBeside(ctx); err != nil || next.Outbox == last.Outbox {
+		if err := r.uploadBeside(ctx, &next); err != nil || next.Outbox == last.Outbox && slices.Equal(next.History, last.History) {
 			return err
 		}
 		return r.write(ctx, next)
@@ -422,7 +422,7 @@ func (r *Replica) adopted(ctx context.Context, next record) (record, error) {
 	}
 	if len(kept) > 0 {
 		next.Settled = false
-		if next.Outbox, err = r.uploadBeside(ctx); err == nil {
+		if err = r.uploadBeside(ctx, &next); err == nil {
 			err = r.uploadChanges(ctx)
 		}
 	}

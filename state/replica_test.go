@@ -158,13 +158,38 @@ func TestWhatDidNotChangeIsNotPutAgain(t *testing.T) {
 			parts = append(parts, object[:strings.Index(object, "-")])
 		}
 	}
-	assert.Equal(t, []string{"run", "outbox"}, parts)
+	assert.Equal(t, []string{"run", "history"}, parts)
 	b.puts = nil
 	require.NoError(t, one.replica.Outbox(t.Context()))
 	assert.Empty(t, b.puts)
 	queue(t, one.dir, "alert")
 	require.NoError(t, one.replica.Outbox(t.Context()))
 	assert.Len(t, b.puts, 2, "the object and the record")
+}
+
+func TestOfALongHistoryTheLastPieceAloneIsPutAgain(t *testing.T) {
+	b := newMemory()
+	one := newWorker(t, b, "w1")
+	mustRun(t, one, "a")
+	file := filepath.Join(one.dir, "history.jsonl")
+	var long strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&long, `{"run":"%d","figures":{"agents":%d,"devices":%d}}`+"\n", i, i*7919, i*104729)
+	}
+	require.NoError(t, os.WriteFile(file, []byte(long.String()), 0o600))
+	mustRun(t, one, "a")
+	b.puts = nil
+	mustRun(t, one, "a")
+	pieces := slices.DeleteFunc(slices.Clone(b.puts), func(name string) bool { return !strings.Contains(name, "/history-") })
+	assert.Len(t, pieces, 1)
+	assert.Len(t, b.lastRecord(t).History, 2)
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "copy")
+	require.NoError(t, state.Fetch(t.Context(), b, "acme", dir))
+	got, err := os.ReadFile(filepath.Join(dir, "history.jsonl"))
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
 }
 
 func TestTheFirstRecordHasTheRunsOfTheDirectory(t *testing.T) {

@@ -122,13 +122,19 @@ type operation struct {
 	answer   chan error
 }
 
-// branches says whether the order in which it happens matters to the other worker.
-func (o *operation) branches() bool {
+// branches says whether the order in which a worker's operation happens matters to the other one.
+func (x *execution) branches(i int) bool {
+	o, other := x.actors[i].pending, x.actors[1-i]
+	sweeps := x.walk.settles[1-i] && !other.listed
 	switch {
-	case strings.Contains(o.name, "/log/"), strings.Contains(o.name, "/asks/"):
+	case strings.Contains(o.name, "/log/"):
 		return o.op == "List" || o.op == "Create"
+	case strings.Contains(o.name, "/asks/"): // which the other one deletes when it has swept
+		return o.op == "List" && (x.tail != nil || x.walk.settles[1-i])
+	case o.op == "Put":
+		return x.tail != nil || sweeps
 	case strings.Contains(o.name, "/objects/"):
-		return o.op == "List" || o.op == "Put"
+		return o.op == "List" && (x.tail != nil || !other.put)
 	}
 	return false
 }
@@ -136,13 +142,14 @@ func (o *operation) branches() bool {
 // actor is a worker in an execution, and the bucket as it sees it.
 type actor struct {
 	*worker
-	in      *execution
-	asks    chan *operation // what it wants to do; closed when it has ended
-	pending *operation      // nil: it has ended
-	seen    uint64          // of all that it asked and was answered
-	cut     bool            // it reaches the bucket no more
-	random  int
-	commits []string // runs that it was told are committed
+	in          *execution
+	asks        chan *operation // what it wants to do; closed when it has ended
+	pending     *operation      // nil: it has ended
+	seen        uint64          // of all that it asked and was answered
+	cut         bool            // it reaches the bucket no more
+	put, listed bool            // it has put its object, and listed the objects to sweep
+	random      int
+	commits     []string // runs that it was told are committed
 }
 
 func (a *actor) await(op, name string, do func() error) error {
@@ -328,7 +335,7 @@ func (x *execution) options() (options []choice) {
 	branching := true
 	var able []int
 	for i, a := range x.actors {
-		if a.pending != nil && !a.pending.branches() {
+		if a.pending != nil && !x.branches(i) {
 			able, branching = []int{i}, false
 			break
 		}
@@ -412,6 +419,8 @@ func (x *execution) apply(c choice) {
 	case stopped:
 		a.cut, err = true, errFault
 	}
+	a.put = a.put || o.op == "Put"
+	a.listed = a.listed || o.op == "List" && strings.Contains(o.name, "/objects/")
 	a.seen = sumOf(fmt.Sprint(a.seen, err), o.op, o.name, fmt.Sprint(c.fault == delayed))
 	if o.op == "Delete" && err == nil {
 		x.check("after a deletion")

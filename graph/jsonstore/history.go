@@ -12,13 +12,14 @@ import (
 	"path/filepath"
 )
 
-func historyPath(dir string) string { return filepath.Join(dir, "history.jsonl") }
+// HistoryPath is the file of History, be it there or not.
+func HistoryPath(dir string) string { return filepath.Join(dir, "history.jsonl") }
 
 // History yields the lines of DIR/history.jsonl, the oldest first, without line feeds. A line is valid until the next one. A
 // last line that is not whole is left out: its process was killed, or writes it now.
 func History(dir string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		f, err := OpenPlain(historyPath(dir))
+		f, err := OpenPlain(HistoryPath(dir))
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
@@ -51,7 +52,7 @@ func wholeLines(data []byte, _ bool) (advance int, token []byte, err error) {
 // AppendHistory puts a line, which has no line feed, behind those of DIR/history.jsonl. What a killed process left of a line
 // goes.
 func (s *Store) AppendHistory(line []byte) error {
-	path := historyPath(s.dir)
+	path := HistoryPath(s.dir)
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: %w", path, errNotPlain)
 	}
@@ -88,7 +89,7 @@ func endOfLines(f *os.File) (int64, error) {
 
 // KeepHistory leaves of DIR/history.jsonl the lines that keep wants.
 func (s *Store) KeepHistory(keep func(line []byte) bool) error {
-	f, err := createNew(historyPath(s.dir))
+	f, err := createNew(HistoryPath(s.dir))
 	if err != nil {
 		return err
 	}
@@ -106,5 +107,5 @@ func (s *Store) KeepHistory(keep func(line []byte) bool) error {
 	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), historyPath(s.dir))
+	return os.Rename(f.Name(), HistoryPath(s.dir))
 }
