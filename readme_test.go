@@ -31,9 +31,10 @@ var notRun = map[string]string{
 	"./s1graph overview --all":                "it needs a tenant that was read",
 	`./s1graph alerts test "device infected"`: "it needs a tenant that was read",
 	"./s1graph run --replay testdata/recordings/acme-next-day --instance acme --store neo4j": "it needs Neo4j",
-	"./s1graph query infected-devices":              "it needs Neo4j",
-	"./s1graph query silent-agents --param days=30": "it needs Neo4j",
-	"./s1graph query risky-applications --csv":      "it needs Neo4j",
+	"./s1graph query infected-devices":                                        "it needs Neo4j",
+	"./s1graph query silent-agents --param days=30":                           "it needs Neo4j",
+	"./s1graph query exposed-applications":                                    "it needs Neo4j",
+	"./s1graph query open-vulnerabilities --param owner='Kofi Jansson' --csv": "it needs Neo4j",
 	"./s1graph query --cypher 'MATCH (u:User)-[:OWNS]->(d:Device) RETURN u.name AS owner, count(d) AS devices ORDER BY devices DESC LIMIT 5'": "it needs Neo4j",
 }
 
