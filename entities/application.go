@@ -143,6 +143,9 @@ func applicationNameOf(os, name, publisher, version string) ApplicationName {
 	return ApplicationName{os, norm.NFC.String(name), norm.NFC.String(publisher), norm.NFC.String(version)}
 }
 
+// IsNameless says whether it tells nothing: rows that name no application are about different ones.
+func (n ApplicationName) IsNameless() bool { return n.name == "" }
+
 // InstalledAs is how the application of an installation is told.
 func InstalledAs(i *Installation) ApplicationName {
 	return applicationNameOf(i.OSType, i.Name, i.Publisher, i.Version)

@@ -175,7 +175,7 @@ func (l *lookups) protectedDevice(agentID string) string {
 // addApplication notes the key of an application. Of several that are told alike, which differ in their type, the least key
 // counts.
 func (l *lookups) addApplication(name entities.ApplicationName, key string) {
-	if l.application(name) == key {
+	if name.IsNameless() || l.application(name) == key {
 		return
 	}
 	l.mu.Lock()
