@@ -80,9 +80,9 @@ func (b *bench) round(ctx context.Context, n int) error {
 // load measures the plain loader, of rows with or without what the store notes: what it spends on the server's
 // answers, and from start to end.
 func (b *bench) load(ctx context.Context, noted bool) error {
-	name := "plain loader"
+	name := plainLoader
 	if noted {
-		name += ", the store's rows"
+		name += storesRows
 	}
 	b.plain.noted = noted
 	started := time.Now()
@@ -130,7 +130,11 @@ func (b *bench) apply(ctx context.Context) error {
 	return nil
 }
 
-const firstLoad = "first load"
+const (
+	firstLoad   = "first load"
+	plainLoader = "plain loader"
+	storesRows  = ", the store's rows"
+)
 
 func (b *bench) applyOne(ctx context.Context, t neo4jstore.Target) (measure, error) {
 	t.Graph, t.Declared = b.runs[t.RunID], declared

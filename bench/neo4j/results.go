@@ -113,7 +113,30 @@ func (r *results) table() string {
 		}
 		t.AppendRow(row)
 	}
-	return t.Render()
+	return t.Render() + r.ratios()
+}
+
+// ratios compares the time of first loads with that of the plain loaders in the same rounds. In the first round the server is
+// new: it compiles itself and plans statements while it loads.
+func (r *results) ratios() (lines string) {
+	loads := r.of(firstLoad)
+	for _, name := range []string{plainLoader, plainLoader + storesRows} {
+		plain := r.of(name)
+		ratio := func(round int) float64 { return loads[round].Seconds / plain[round].Seconds }
+		var warm []measure
+		for round := range min(len(loads), len(plain)) {
+			if round == 0 {
+				lines += fmt.Sprintf("\n%s to %s, time: new server %.2f", firstLoad, name, ratio(0))
+				continue
+			}
+			warm = append(warm, measure{Seconds: ratio(round)})
+		}
+		if len(warm) > 0 {
+			least, median, most := spread(warm, func(m measure) float64 { return m.Seconds })
+			lines += fmt.Sprintf(", warm %.2f (%.2f to %.2f)", median, least, most)
+		}
+	}
+	return lines
 }
 
 // spread gives the least, the middle and the greatest of what is asked of the measures.
