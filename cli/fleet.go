@@ -140,7 +140,7 @@ func (c *commands) printFleet(asJSON bool, workers []members.Member, instances m
 	for _, one := range told.Instances {
 		last := any(nil)
 		if one.LastGoodRun != nil {
-			last = one.LastGoodRun.FinishedAt
+			last = one.LastGoodRun.FinishedAt.Format(time.RFC3339)
 		}
 		owner := harmless.Text(one.Worker)
 		if owner == "" {
@@ -148,6 +148,6 @@ func (c *commands) printFleet(asJSON bool, workers []members.Member, instances m
 		}
 		rows = append(rows, []any{harmless.Text(one.Instance), owner, harmless.Text(one.State), last, harmless.Text(one.Reason)})
 	}
-	c.out.table([]string{"instance", "worker", "state", "last good run", "not ready, since"}, rows)
+	c.out.table([]string{"instance", "worker", "state", "last good run", "why not ready"}, rows)
 	return c.out.flush()
 }

@@ -18,7 +18,7 @@ import (
 	"s1graph/poll"
 )
 
-var manifests = []string{"kubernetes/poll.yaml", "kubernetes/cronjob.yaml"}
+var manifests = []string{"kubernetes/poll.yaml", "kubernetes/cronjob.yaml", "kubernetes/fleet/workers.yaml"}
 
 // schema says what Kubernetes takes.
 func schema(t *testing.T) *jsonschema.Schema {
@@ -97,12 +97,17 @@ type pod struct {
 		Name                  string
 		ConfigMap             struct{ Name string }
 		Secret                struct{ SecretName string }
+		EmptyDir              *struct{}
 		PersistentVolumeClaim struct{ ClaimName string }
 	}
 }
 
 type container struct {
-	Args                          []string
+	Args []string
+	Env  []struct {
+		Name      string
+		ValueFrom struct{ FieldRef struct{ FieldPath string } }
+	}
 	Ports                         []struct{ ContainerPort int }
 	LivenessProbe, ReadinessProbe struct{ HTTPGet struct{ Path string } }
 	SecurityContext               struct {
@@ -158,6 +163,7 @@ func (d deployed) mounts() map[string]string {
 
 func TestManifestsRunACommandThatThereIs(t *testing.T) {
 	assertCommand(t, "poll", deploy(t, "kubernetes/poll.yaml").container.Args)
+	assertCommand(t, "poll", deploy(t, "kubernetes/fleet/workers.yaml").container.Args)
 	assertCommand(t, "run", deploy(t, "kubernetes/cronjob.yaml").container.Args)
 }
 
@@ -166,6 +172,37 @@ func TestOneProcessAloneHoldsTheFolder(t *testing.T) {
 	assert.Equal(t, 1, d.Spec.Replicas)
 	assert.Equal(t, "Recreate", d.Spec.Strategy.Type)
 	assert.Equal(t, "Forbid", deploy(t, "kubernetes/cronjob.yaml").workload.Spec.ConcurrencyPolicy)
+}
+
+func TestWorkersOfAFleetHaveNamesAndNoVolumesOfTheirOwn(t *testing.T) {
+	const file = "kubernetes/fleet/workers.yaml"
+	d := deploy(t, file)
+	assert.Equal(t, 3, d.workload.Spec.Replicas)
+	assert.Contains(t, d.names, "PodDisruptionBudget")
+	assert.NotContains(t, d.names, "PersistentVolumeClaim")
+	settings, _ := here(t, file, d)
+	loaded, err := config.Load(sources(t, settings))
+	require.NoError(t, err)
+	assert.NotEmpty(t, loaded.State)
+	var values struct {
+		Config struct {
+			Cluster   struct{ Replicas int }
+			JetStream struct{ Enabled bool }
+		}
+	}
+	for _, document := range documents[map[string]any](t, "kubernetes/fleet/nats-values.yaml") {
+		b, err := json.Marshal(document)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(b, &values))
+	}
+	assert.Equal(t, 3, values.Config.Cluster.Replicas, "nodes, as claims need")
+	assert.True(t, values.Config.JetStream.Enabled)
+	assert.Equal(t, "nats://s1graph-nats:4222", loaded.NATS, "the name that the chart gives it")
+	var named []string
+	for _, e := range d.container.Env {
+		named = append(named, e.Name+"="+e.ValueFrom.FieldRef.FieldPath)
+	}
+	assert.Contains(t, named, "S1GRAPH_WORKER=metadata.name")
 }
 
 func TestPodsMayDoLittle(t *testing.T) {
@@ -200,8 +237,10 @@ func TestWhatAPodMountsIsThere(t *testing.T) {
 			case v.PersistentVolumeClaim.ClaimName != "":
 				assert.Equal(t, d.names["PersistentVolumeClaim"], v.PersistentVolumeClaim.ClaimName, file)
 				assert.Equal(t, home, mounts[v.Name], file)
+			case v.EmptyDir != nil: // of a worker of a fleet
+				assert.Equal(t, home, mounts[v.Name], file)
 			default:
-				assert.Contains(t, commandsIn(t, file), "kubectl create secret generic "+v.Secret.SecretName+" --from-file=token=sentinelone.token", file)
+				assert.Contains(t, strings.Join(commandsIn(t, file), "\n"), "kubectl create secret generic "+v.Secret.SecretName+" --from-file=", file)
 			}
 		}
 	}

@@ -255,6 +255,7 @@ func (i *instance) run(ctx context.Context) ended {
 	}
 	started := i.service.Now()
 	i.change(func(s *status) { s.activity, s.since, s.progress = running, started, nil })
+	i.tell()
 	verify := i.settings.HasNeo4j() && started.Sub(i.verified).Abs() >= verifyEvery
 	summary, err := i.sync(ctx, verify, !i.asked)
 	i.asked = false
@@ -275,11 +276,11 @@ func (i *instance) run(ctx context.Context) ended {
 		e.how = failed
 	}
 	i.note(e)
-	i.tell()
 	if i.replica != nil && (e.how == committed || e.how == failed || e.how == nothingDue) {
 		i.putOutbox(ctx) // and finds out whether another worker has the instance
 	}
 	i.change(func(s *status) { s.activity = waiting }) // from now on, who asks for a run gets another one
+	i.tell()
 	return e
 }
 

@@ -71,9 +71,9 @@ func (i *instance) share(ctx context.Context) {
 				return
 			}
 		case fault != nil:
-			i.log.Warn("the instance is given up", "reason", fault)
+			i.log.Warn("the instance is no longer this worker's", "reason", fault)
 		default:
-			i.log.Info("the instance is given to a worker that it belongs to")
+			i.log.Info("the instance is left to another worker")
 		}
 	}
 }
@@ -91,6 +91,7 @@ func (i *instance) workFor(claim *fleet.Claim) error {
 	if !taken {
 		return context.Cause(claim)
 	}
+	i.change(func(s *status) { s.activity = waiting })
 	held, lose := context.WithCancelCause(claim)
 	defer lose(nil)
 	i.lose = lose
