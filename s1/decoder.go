@@ -24,7 +24,7 @@ func newDecoder(r io.Reader) *decoder {
 // readRow reads the next value as a row: while it comes, and only where it is not as the API document has it once more and as
 // decodeRow does.
 func readRow[T any](d *decoder, row *T) error {
-	d.behind.row = d.InputOffset()
+	d.behind.beginRow()
 	defer d.behind.endRow()
 	depth := d.StackDepth()
 	err := json.UnmarshalDecode(d.Decoder, row)
@@ -53,15 +53,21 @@ type keeper struct {
 const noRow = -1
 
 func (k *keeper) Read(p []byte) (int, error) {
-	from := k.row
-	if from == noRow {
-		from = k.decoder.InputOffset()
-	}
-	k.kept = append(k.kept[:0], k.part(from, k.from+int64(len(k.kept)))...)
-	k.from = from
 	n, err := k.r.Read(p)
-	k.kept = append(k.kept, p[:n]...)
+	if k.row != noRow {
+		k.kept = append(k.kept, p[:n]...)
+	}
 	return n, err
+}
+
+// beginRow keeps what the decoder has read ahead of the row, unless that was kept with the row before, and lets the rows go
+// that are behind once they are the larger part.
+func (k *keeper) beginRow() {
+	k.row = k.decoder.InputOffset()
+	ahead := k.decoder.UnreadBuffer()
+	if k.from+int64(len(k.kept)) != k.row+int64(len(ahead)) || len(k.kept) > 2*len(ahead) {
+		k.kept, k.from = append(k.kept[:0], ahead...), k.row
+	}
 }
 
 func (k *keeper) part(from, to int64) []byte { return k.kept[from-k.from : to-k.from] }
