@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -72,8 +73,11 @@ func (f *folder) write(ctx context.Context, name string, content io.Reader, plac
 	return errors.Join(err, f.sync(path.Dir(name)))
 }
 
-// sync brings to the disk which files are in a folder.
+// sync brings to the disk which files are in a folder. Windows does so by itself, and refuses to be asked.
 func (f *folder) sync(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := f.root.Open(dir)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ import (
 // and deleting names that never come back. They have faults all the same.
 
 // fault is what happens to an operation.
-type fault int
+type fault int8
 
 const (
 	none     fault = iota
@@ -59,7 +59,7 @@ func faultsOf(op string) []fault {
 
 // choice is what happens next.
 type choice struct {
-	actor int // a worker; late: the operation that was delayed; never: it is not done any more
+	actor int8 // a worker; late: the operation that was delayed; never: it is not done any more
 	fault fault
 }
 
@@ -352,7 +352,7 @@ func (x *execution) options() (options []choice) {
 		}
 	}
 	for _, i := range able {
-		options = append(options, choice{i, none})
+		options = append(options, choice{int8(i), none})
 	}
 	if x.tail != nil && branching && (x.walk.whole || x.tail.op == "Create" || len(able) == 0) {
 		options = append(options, choice{late, none})
@@ -363,7 +363,7 @@ func (x *execution) options() (options []choice) {
 	if x.faulty < 0 && x.turns == 0 && x.walk.faults || x.faulty < 0 && x.walk.whole && x.walk.faults {
 		for _, i := range able {
 			for _, f := range faultsOf(x.actors[i].pending.op) {
-				options = append(options, choice{i, f})
+				options = append(options, choice{int8(i), f})
 			}
 		}
 	}
@@ -394,13 +394,13 @@ func (x *execution) apply(c choice) {
 		return
 	}
 	a, o := x.actors[c.actor], x.actors[c.actor].pending
-	if x.turn >= 0 && x.turn != c.actor && x.actors[x.turn].pending != nil {
+	if x.turn >= 0 && x.turn != int(c.actor) && x.actors[x.turn].pending != nil {
 		x.turns++
 	}
-	x.turn = c.actor
+	x.turn = int(c.actor)
 	x.history = append(x.history, fmt.Sprintf("w%d: %s %s, fault %d", c.actor+1, o.op, o.name, c.fault))
 	if c.fault != none {
-		x.faulty = c.actor
+		x.faulty = int(c.actor)
 	}
 	var err error
 	switch c.fault {
