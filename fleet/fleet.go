@@ -10,12 +10,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -245,134 +242,6 @@ func (f *Fleet) openBucket(ctx context.Context, bucket string, ttl time.Duration
 // Nodes is on how many nodes of NATS claims are kept.
 func (f *Fleet) Nodes() int { return f.nodes }
 
-// takeName makes the process the member of its name. Another one that still renews it is refused; one that died is waited for.
-func (f *Fleet) takeName(ctx context.Context) error {
-	first := uint64(0) // revision of another one's key
-	for {
-		err := f.beat(ctx)
-		if !errors.Is(err, jetstream.ErrKeyExists) {
-			return err
-		}
-		if e, err := f.workers.Get(ctx, token(f.Worker)); err == nil {
-			if first == 0 {
-				first = e.Revision()
-			}
-			if e.Revision() != first {
-				return fmt.Errorf("a worker %s lives already: give each worker a name of its own by --worker", f.Worker)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(f.TTL / 10):
-		}
-	}
-}
-
-// live renews the member's key until the fleet is left.
-func (f *Fleet) live() {
-	ticks := time.NewTicker(f.TTL / 3)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-f.ctx.Done():
-			return
-		case <-ticks.C:
-		}
-		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
-		err := f.beat(ctx)
-		cancel()
-		if err != nil && f.ctx.Err() == nil {
-			err = errors.Join(err, f.reopen())
-		}
-		if err != nil && f.ctx.Err() == nil {
-			f.Logger.Warn("the fleet does not hear from this worker", "error", err)
-		}
-		f.wakeAll() // some may not have been heard of for long
-	}
-}
-
-// reopen makes the buckets anew where NATS has lost what it held.
-func (f *Fleet) reopen() error {
-	ctx, cancel := context.WithTimeout(f.ctx, f.TTL)
-	defer cancel()
-	if _, err := f.js.KeyValue(ctx, workersBucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil
-	}
-	f.Logger.Warn("NATS has lost the fleet's buckets, which are made anew")
-	if err := f.open(ctx); err != nil {
-		return err
-	}
-	return f.beat(ctx)
-}
-
-// beat says that the member lives.
-func (f *Fleet) beat(ctx context.Context) (err error) {
-	f.mu.Lock()
-	f.self.Claims = f.held
-	f.sentAt = f.Wall()
-	value, err := json.Marshal(f.self, json.Deterministic(true))
-	f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	key := token(f.Worker)
-	if f.revision > 0 {
-		var revision uint64
-		if revision, err = f.workers.Update(ctx, key, value, f.revision); err == nil {
-			f.revision = revision
-			return nil
-		}
-		if !isMismatch(err) {
-			return err
-		}
-	}
-	revision, err := f.workers.Create(ctx, key, value) // it has ended, or never was
-	if err == nil {
-		f.revision = revision
-		return nil
-	}
-	if e, gone := f.workers.Get(ctx, key); gone == nil { // an answer was lost
-		var is Member
-		if json.Unmarshal(e.Value(), &is) == nil && is.Process == f.self.Process {
-			f.revision = e.Revision()
-			return nil
-		}
-	}
-	return err
-}
-
-func isMismatch(err error) bool {
-	return errors.Is(err, jetstream.ErrKeyRevisionMismatch) || errors.Is(err, jetstream.ErrKeyExists)
-}
-
-func (f *Fleet) noteMember(e jetstream.KeyValueEntry) {
-	f.mu.Lock()
-	var is Member
-	if e.Operation() != jetstream.KeyValuePut || json.Unmarshal(e.Value(), &is) != nil {
-		delete(f.living, e.Key())
-	} else {
-		f.living[e.Key()] = heard[Member]{is, time.Now()}
-		if is.Process == f.self.Process {
-			f.noteSkew(e.Created())
-		}
-		if f.Worker != "" && is.Rules != f.Rules && !f.warned[is.Process] {
-			f.warned[is.Process] = true
-			f.Logger.Warn("another worker has other rules of alerts: give all workers one configuration", "other", is.Worker)
-		}
-	}
-	f.mu.Unlock()
-	f.wakeAll()
-}
-
-func (f *Fleet) noteSkew(server time.Time) {
-	before := f.skew
-	f.skew = f.sentAt.Sub(server)
-	if f.skew.Abs() > maxSkew && before.Abs() <= maxSkew {
-		f.Logger.Warn("this machine's clock differs from that of NATS: schedules and times are off by as much", "seconds", f.skew.Seconds())
-	}
-}
-
 func (f *Fleet) noteClaim(e jetstream.KeyValueEntry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -403,25 +272,6 @@ func (f *Fleet) wakeAll() {
 	for key := range f.waiting {
 		f.wake(key)
 	}
-}
-
-// preferred is the living member that an instance whose token is given so belongs to; "" where none lives. Who was not
-// heard of for two TTLs does not live, though the mark of its end was missed.
-func (f *Fleet) preferred(how string) (worker string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var most [sha256.Size]byte
-	for _, key := range slices.Sorted(maps.Keys(f.living)) {
-		member := f.living[key]
-		if time.Since(member.at) > 2*f.TTL {
-			continue
-		}
-		weight := sha256.Sum256([]byte(member.what.Worker + "\x00" + how))
-		if worker == "" || string(weight[:]) > string(most[:]) {
-			worker, most = member.what.Worker, weight
-		}
-	}
-	return worker
 }
 
 // Counts are the claims that this member holds and those that it has lost so far, the members that live, and by how much
