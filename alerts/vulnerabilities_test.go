@@ -102,6 +102,36 @@ func TestAScanThatOpensManyVulnerabilitiesIsOneAlertOfEachRuleAndSoIsWhatClosesT
 	}
 }
 
+// An update that closes more than a fifth of all is no fault.
+func TestAnUpdateThatClosesManyVulnerabilitiesIsToldAsOne(t *testing.T) {
+	s, hook := newService(t, vulnerableTenant(), aboutVulnerabilities[0]), newReceiver(t)
+	rows := map[string][]string{} // by CVE
+	mend := s.Break(s1test.Fault{Path: "/application-management/risks", Effect: s1test.Rewrite(func(row map[string]any) {
+		rows[row["cveId"].(string)] = append(rows[row["cveId"].(string)], row["id"].(string))
+	})})
+	s.deliver(hook, 0)
+	mend()
+	var closed int
+	var gone []string
+	all := 0
+	for e, err := range graph.All(t.Context(), s.last().Graph, "sentinelone_vulnerability") {
+		require.NoError(t, err)
+		v, err := graph.Decode(e.JSON, s.last().Types)
+		require.NoError(t, err)
+		all++
+		if v.Get("severity").Text() == "critical" && v.Get("open").Equal(graph.Bool(true)) {
+			gone = append(gone, rows[v.Get("cveId").Text()]...)
+			closed++
+		}
+	}
+	require.Greater(t, 100*closed/all, 20)
+	require.Greater(t, closed, 10)
+	s.Break(s1test.Fault{Path: "/application-management/risks", Effect: s1test.MissingRows(gone...)})
+	told := s.deliver(hook, 0)["critical vulnerability"]
+	require.Len(t, told, 1)
+	assert.Equal(t, []any{"ended", closed}, []any{told[0].Op, told[0].Count})
+}
+
 func TestWhatIsABaselineOfVulnerabilitiesRaisesNothing(t *testing.T) {
 	s, hook := newService(t, vulnerableTenant(), aboutVulnerabilities...), newReceiver(t)
 	for day, severities := range [][]string{{"off"}, {"high"}, {"critical", "high"}, {"all"}, {"critical"}, {"off"}, {"critical", "high"}} {

@@ -16,6 +16,7 @@ type Description struct {
 	Revision   int
 	Doc        string
 	Properties []PropertyDescription // sorted by name
+	MayLose    float64               // see Entity.MayLose
 
 	// Of an entity type:
 	Source      string // the endpoint that its rows come from

@@ -36,6 +36,10 @@ type Entity[T any] struct {
 	// was derived from is gone or points elsewhere.
 	DerivedFrom []*graph.Type
 
+	// MayLose is the percentage of its records that a run may delete although the deletion guard's own is less: of a type of
+	// which many may go at once without a fault. 0: the guard's applies.
+	MayLose float64
+
 	// Place says where an entity stands.
 	Place Place
 
@@ -89,6 +93,7 @@ func (k Entity[T]) Define() *Entity[T] {
 		Key:         k.KeyDoc,
 		DerivedFrom: k.DerivedFrom,
 		Place:       k.Place,
+		MayLose:     k.MayLose,
 		Card:        k.Card,
 		List:        k.List,
 		Properties:  properties.Describe(),

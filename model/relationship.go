@@ -25,6 +25,9 @@ type Relationship[T any] struct {
 	// it is installed on; neither where both say themselves where they stand.
 	Places End
 
+	// MayLose is as Entity.MayLose.
+	MayLose float64
+
 	// Revision goes up by one when values are made in another way while names and kinds of properties
 	// stay as they are.
 	Revision int
@@ -67,6 +70,7 @@ func (k Relationship[T]) Define() *Relationship[T] {
 		Doc:        k.Doc,
 		Subject:    k.Subject,
 		Places:     k.Places,
+		MayLose:    k.MayLose,
 		Properties: k.sorted.Describe(),
 		Make: func(from, to string, fill func(any)) graph.Record {
 			row := new(T)

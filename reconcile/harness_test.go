@@ -37,6 +37,10 @@ const (
 	agentProtectsDevice  = "sentinelone_agent_protects_device"
 	userOwnsDevice       = "sentinelone_user_owns_device"
 	deviceHasApplication = "sentinelone_device_has_application"
+
+	vulnerabilities             = "sentinelone_vulnerability"
+	deviceHasVulnerability      = "sentinelone_device_has_vulnerability"
+	applicationHasVulnerability = "sentinelone_application_has_vulnerability"
 )
 
 // run is what reconcile.Run is given in a test.

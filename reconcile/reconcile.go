@@ -121,6 +121,7 @@ type Type struct {
 	unread  bool      // of an entity, whether some stay that this run's rows say nothing of
 	lost    bool      // of an entity, whether a key of the last graph is not in the one that results
 	subject model.End // of a relationship, the end that it is a fact about
+	guard   Guard
 }
 
 // ReadWhole says whether this run's rows are all that there is of the type.
@@ -129,7 +130,8 @@ func (s *Type) ReadWhole() bool { return !s.Skipped && !s.Incomplete }
 // KeepsAll says whether nothing of the type may be deleted except what is derived from accepted things.
 func (s *Type) KeepsAll() bool { return !s.ReadWhole() || s.Derived }
 
-// Guard withholds deletions that look like a fault: more than Count and more than Percent of a type, or all of it.
+// Guard withholds deletions that look like a fault: more than Count and more than Percent of a type, or all of it. Where
+// the model says that more of a type may go, that counts in place of Percent.
 type Guard struct {
 	Percent float64
 	Count   int64
@@ -210,7 +212,9 @@ type reconciler struct {
 // readModel takes from the declarations what the types have to do with each other.
 func (r *reconciler) readModel() {
 	for _, d := range r.Model {
-		r.types[d.Name] = &Type{Type: d.Type, Reading: r.Read[d.Name], subject: d.Subject}
+		guard := r.Guard
+		guard.Percent = max(guard.Percent, d.MayLose)
+		r.types[d.Name] = &Type{Type: d.Type, Reading: r.Read[d.Name], subject: d.Subject, guard: guard}
 		for _, source := range d.DerivedFrom {
 			r.derivedFrom[d.Name] = append(r.derivedFrom[d.Name], source.Name)
 		}
@@ -278,7 +282,7 @@ func (r *reconciler) reconcileEntities(ctx context.Context, s *Type) error {
 		if err != nil {
 			return err
 		}
-	} else if n := int64(len(gone)); !s.KeepsAll() && r.Guard.Withholds(n, s.Before-s.OutOfScope-s.Released, s.Fresh) {
+	} else if n := int64(len(gone)); !s.KeepsAll() && s.guard.Withholds(n, s.Before-s.OutOfScope-s.Released, s.Fresh) {
 		s.Withheld = n
 	}
 	// Where rows tell only part of what is known, as with accounts that are made of sites, a missing row means nothing.

@@ -405,3 +405,56 @@ func TestAGraphThatBreaksEndsTheRunWithItsError(t *testing.T) {
 		})
 	}
 }
+
+// Of most types a fifth may go at once. A day on which much is patched closes more vulnerabilities than that.
+func TestTheGuardLetsHalfOfTheVulnerabilitiesGo(t *testing.T) {
+	vulnerable := func(n int) []graph.Record {
+		found := slices.Concat(agent("1"), application("Chrome", "1"))
+		for i := range n {
+			row := &s1.Risk{CVEID: fmt.Sprintf("CVE-2026-%d", 1000+i), Severity: "HIGH"}
+			key := entities.VulnerabilityKey(row)
+			found = append(found, entities.Vulnerability.Entity(row), relationships.DeviceHasVulnerability.Between(deviceOf("1"), key, row),
+				relationships.ApplicationHasVulnerability.Between(keyOf(application("Chrome", "1"), applications), key, row))
+		}
+		return found
+	}
+	keys := func(n int, types ...string) (keys []string) { // of the first n vulnerabilities
+		for _, r := range vulnerable(n) {
+			if slices.Contains(types, r.Type.Name) {
+				keys = append(keys, r.Key)
+			}
+		}
+		return keys
+	}
+	all := vulnerable(60)
+	standard := reconcile.Guard{Percent: 20, Count: 10}
+	for name, test := range map[string]struct {
+		fresh    []graph.Record
+		guard    reconcile.Guard
+		withheld map[string]int64
+	}{
+		"13 of 60":                         {without(all, keys(13, vulnerabilities)...), standard, map[string]int64{}},
+		"30 of 60":                         {without(all, keys(30, vulnerabilities)...), standard, map[string]int64{}},
+		"40 of 60":                         {without(all, keys(40, vulnerabilities)...), standard, map[string]int64{vulnerabilities: 40}},
+		"all":                              {without(all, keys(60, vulnerabilities)...), standard, map[string]int64{vulnerabilities: 60}},
+		"40 of 60 where the guard says so": {without(all, keys(40, vulnerabilities)...), reconcile.Guard{Percent: 80, Count: 10}, map[string]int64{}},
+		"edges of 13 of 60":                {without(all, keys(13, deviceHasVulnerability, applicationHasVulnerability)...), standard, map[string]int64{}},
+		"edges of 40 of 60":                {without(all, keys(40, deviceHasVulnerability, applicationHasVulnerability)...), standard, map[string]int64{deviceHasVulnerability: 40, applicationHasVulnerability: 40}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := run{last: all, fresh: test.fresh, guard: test.guard}.do(t)
+			withheld := map[string]int64{}
+			for _, typ := range []string{vulnerabilities, deviceHasVulnerability, applicationHasVulnerability} {
+				if n := o.Types[typ].Withheld; n > 0 {
+					withheld[typ] = n
+				}
+			}
+			assert.Equal(t, test.withheld, withheld)
+			if withheld[vulnerabilities] > 0 {
+				o.assertStays(t)
+			}
+		})
+	}
+	o := run{last: manySites(1, 60), fresh: manySites(14, 60), guard: standard}.do(t)
+	assert.Equal(t, int64(13), o.Types[sites].Withheld, "of other types the guard's share counts")
+}

@@ -51,7 +51,7 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 		return err
 	}
 	r.same[s.Name] = same
-	if r.Guard.Withholds(gone, s.Before-outOfScope-s.Released, s.Fresh) {
+	if s.guard.Withholds(gone, s.Before-outOfScope-s.Released, s.Fresh) {
 		s.Withheld = gone
 	}
 	if s.Withheld > 0 || outOfScope > 0 {

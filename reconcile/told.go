@@ -98,7 +98,7 @@ func (r *reconciler) contradicted(ctx context.Context, s *Type) (map[string]bool
 			saidNothing++
 		}
 	}
-	if silent && !r.Guard.Withholds(saidNothing, s.Before, s.Fresh) {
+	if silent && !s.guard.Withholds(saidNothing, s.Before, s.Fresh) {
 		for key := range missing {
 			contradicted[key] = true
 		}
