@@ -395,9 +395,10 @@ func (t *stateOf) evaluate(ctx context.Context, subjects []*subject) error {
 
 // begin notes a state that was not there before.
 func (t *stateOf) begin(r *rule, s *subject) {
-	began := state{Type: t.typeName, Name: s.name, Since: t.run.StartedAt.UTC()}
+	own := t.with(r, s, "began")
+	began := state{Type: t.typeName, Name: s.name, Since: t.run.StartedAt.UTC(), Severity: severityOfRank(own.severity)}
 	if !t.isSilent(r) && (t.preview || !t.memory.isNew(r, t.typeName)) {
-		began.Muted = t.match(r, &t.of(r).matches, t.with(r, s, "began"))
+		began.Muted = t.match(r, &t.of(r).matches, own)
 	}
 	t.of(r).began[s.key] = began
 }
@@ -407,7 +408,9 @@ func (t *stateOf) begin(r *rule, s *subject) {
 func (t *stateOf) end(r *rule, s *subject, was state) {
 	t.of(r).over[s.key] = was
 	if !was.Muted && !t.isSilent(r) {
-		t.add(r, &t.of(r).ended, t.with(r, s, "ended"))
+		over := t.with(r, s, "ended")
+		over.severity = cmp.Or(slices.Index(severities, was.Severity)+1, over.severity) // that with which it began: what it was may be gone
+		t.add(r, &t.of(r).ended, over)
 	}
 }
 

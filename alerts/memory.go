@@ -56,6 +56,8 @@ type state struct {
 	Since time.Time `json:"since"`
 	Muted bool      `json:"muted,omitempty"` // it was not told, because its key was muted
 
+	Severity string `json:"severity,omitempty"` // with which it began; "" where that is not known
+
 	Alert    string `json:"alert,omitempty"`    // ID of the alert that told that it began; "" where none did, as far as is known
 	Together bool   `json:"together,omitempty"` // that alert told of others too
 	Key      string `json:"key,omitempty"`      // the key that it began under, where that was another one

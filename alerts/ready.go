@@ -77,7 +77,13 @@ const (
 // The state of vulnerabilities, and what is told of one.
 const (
 	openVulnerability = `entity.type == "sentinelone_vulnerability" && entity.open == true`
-	vulnerabilityText = `{{if ne .Op "ended"}}Score: {{or .Entity.score "unknown"}}. Exploit code: {{or .Entity.exploitCodeMaturity "unknown"}}. Remedy: {{or .Entity.remediationLevel "unknown"}}.{{end}}`
+	vulnerabilityText = `{{if ne .Op "ended"}}Score: {{or .Entity.score "unknown"}}. Exploit code: {{or .Entity.exploitCodeMaturity "unknown"}}. Remedy: {{or .Entity.remediationLevel "unknown"}}.` +
+		`{{else if eq .Entity.open ""}}Either no device has it any more, or its severity is none of those that are read.{{end}}`
+
+	// vulnerabilityEnded is what is true of a vulnerability that is not open any more. The record is gone where the list, which
+	// has the severities that are asked for, lacks it. What follows is for one that is open still.
+	vulnerabilityEnded = `{{if ne .Op "ended"}}%s{{else if eq .Entity.open ""}}{{.Name}} is no longer listed for any device` +
+		`{{else if eq .Entity.open "false"}}{{.Name}} is marked as a false positive or removed on all devices{{else}}%s{{end}}`
 )
 
 var readyRules = []readyRule{
@@ -223,22 +229,22 @@ var readyRules = []readyRule{
 	},
 	{
 		Name:     "critical vulnerability",
-		Doc:      "A critical vulnerability that no device of the tenant had before, or that was less severe; it ends when no device has it any more.",
+		Doc:      "A critical vulnerability that no device of the tenant had before, or that was less severe; it ends when it is no longer listed as critical and open.",
 		When:     openVulnerability + ` && entity.severity == "critical"`,
 		Query:    "open-vulnerabilities",
 		Severity: "critical",
-		Title:    `{{if eq .Op "ended"}}No device has {{.Name}} any more{{else}}New critical vulnerability: {{.Name}}{{end}}`,
+		Title:    fmt.Sprintf(vulnerabilityEnded, "New critical vulnerability: {{.Name}}", `{{.Name}} is no longer critical, but {{or .Entity.severity "of unknown severity"}}`),
 		Text:     vulnerabilityText,
 		Ended:    true,
 	},
 	{
 		Name: "exploitable vulnerability",
 		Doc: "An open vulnerability for which there is exploit code that works: its exploitCodeMaturity is Functional or High; as severe as the vulnerability. " +
-			"The console tells it of tenants with Vulnerability Management alone. It ends when no device has the vulnerability any more.",
+			"The console tells it of tenants with Vulnerability Management alone. It ends when it is no longer listed as open with such exploit code.",
 		When:     openVulnerability + ` && entity.exploitCodeMaturity in ["Functional", "High"]`,
 		Query:    "open-vulnerabilities",
 		Severity: "{{.Entity.severity}}",
-		Title:    `{{if eq .Op "ended"}}No device has {{.Name}} any more, or its exploit code counts as immature{{else}}There is exploit code for {{.Name}}{{end}}`,
+		Title:    fmt.Sprintf(vulnerabilityEnded, "There is exploit code for {{.Name}}", "The exploit code for {{.Name}} no longer counts as working"),
 		Text:     vulnerabilityText,
 		Ended:    true,
 	},
@@ -249,7 +255,7 @@ var readyRules = []readyRule{
 		When:     `entity.type == "sentinelone_device" && entity.openThreats > 0 && entity.openVulnerabilities > 0`,
 		Query:    "threatened-devices",
 		Severity: "{{.Entity.worstVulnerability}}",
-		Title:    `{{.Name}} {{if eq .Op "ended"}}no longer has both an open threat and an open vulnerability{{else}}has an open threat and open vulnerabilities{{end}}`,
+		Title:    `{{.Name}} {{if eq .Op "ended"}}no longer has both an open threat and a vulnerability that is listed as open{{else}}has an open threat and open vulnerabilities{{end}}`,
 		Text:     `{{if ne .Op "ended"}}Open threats: {{.Entity.openThreats}}. Open vulnerabilities: {{.Entity.openVulnerabilities}}, the worst {{or .Entity.worstVulnerability "of unknown severity"}}.{{end}}`,
 		Ended:    true,
 	},

@@ -3,6 +3,7 @@ package alerts_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -183,7 +184,81 @@ func TestACriticalVulnerabilityIsToldWithTheDevicesThatHaveIt(t *testing.T) {
 	w.put(vulnerability("CVE-2026-1000", properties{"open": true, "severity": "critical"}))
 	assert.Equal(t, []string{"New critical vulnerability: CVE-2026-1000"}, titles(w.follow()), "one that became critical")
 	delete(w.records, "sentinelone_vulnerability:CVE-2026-2000")
-	assert.Equal(t, []string{"No device has CVE-2026-2000 any more"}, titles(w.follow()))
+	assert.Equal(t, []string{"CVE-2026-2000 is no longer listed for any device"}, titles(w.follow()))
+}
+
+func TestTheEndOfAnAlertOfAVulnerabilitySaysWhatIsTrueAndIsAsSevereAsItsBeginning(t *testing.T) {
+	const id = "CVE-2026-2000"
+	worst := properties{"open": true, "severity": "critical", "exploitCodeMaturity": "High"}
+	for name, test := range map[string]struct {
+		now         properties // nil: it is gone
+		critical    string     // titles; "": it lasts
+		exploitable string
+		text        string
+	}{
+		"its severity falls": {
+			properties{"open": true, "severity": "high", "exploitCodeMaturity": "High"},
+			id + " is no longer critical, but high", "", "",
+		},
+		"its severity is not known any more": {
+			properties{"open": true, "exploitCodeMaturity": "High"},
+			id + " is no longer critical, but of unknown severity", "", "",
+		},
+		"its exploit code counts as less": {
+			properties{"open": true, "severity": "critical", "exploitCodeMaturity": "Unproven"},
+			"", "The exploit code for " + id + " no longer counts as working", "",
+		},
+		"it is marked as a false positive": {
+			properties{"open": false, "severity": "critical", "exploitCodeMaturity": "High"},
+			id + " is marked as a false positive or removed on all devices", id + " is marked as a false positive or removed on all devices", "",
+		},
+		"it is not on the list": {
+			nil, id + " is no longer listed for any device", id + " is no longer listed for any device",
+			"Either no device has it any more, or its severity is none of those that are read.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, aboutVulnerabilities[:2]...)
+			w.put(device("PC", nil))
+			w.follow()
+			w.put(vulnerability(id, worst))
+			w.put(has(id, true, "PC")...)
+			require.Len(t, w.follow(), 2)
+			if test.now == nil {
+				clear(w.records)
+				w.put(device("PC", nil))
+			} else {
+				w.put(vulnerability(id, test.now))
+			}
+			got := map[string]string{}
+			for _, d := range w.follow() {
+				got[d.Rule] = d.Title
+				assert.Equal(t, []string{"ended", "critical", test.text}, []string{d.Op, d.Severity, d.Text}, d.Rule)
+			}
+			want := map[string]string{"critical vulnerability": test.critical, "exploitable vulnerability": test.exploitable}
+			maps.DeleteFunc(want, func(_, title string) bool { return title == "" })
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestTheEndOfManyAlertsOfVulnerabilitiesIsAsSevereAsTheWorstOfThem(t *testing.T) {
+	w := newWorld(t, aboutVulnerabilities[1])
+	w.put(device("PC", nil))
+	w.follow()
+	for i := range 20 {
+		severity := "low"
+		if i == 7 {
+			severity = "high"
+		}
+		w.put(vulnerability(fmt.Sprintf("CVE-2026-%d", 1000+i), properties{"open": true, "severity": severity, "exploitCodeMaturity": "High"}))
+	}
+	w.follow()
+	clear(w.records)
+	w.put(device("PC", nil))
+	ended := w.follow()
+	require.Len(t, ended, 1)
+	assert.Equal(t, []any{"ended", 20, "high"}, []any{ended[0].Op, ended[0].Count, ended[0].Severity})
 }
 
 func TestPeopleAreToldWhereAVulnerabilityIsAndWhereItIsDescribed(t *testing.T) {
@@ -240,7 +315,7 @@ func TestADeviceWithAThreatIsToldOnceHoweverManyVulnerabilitiesItHas(t *testing.
 	}
 	assert.Empty(t, w.follow(), "one is left")
 	w.put(has("CVE-2026-9999", false, "PC-1")...)
-	assert.Equal(t, []string{"PC-1 no longer has both an open threat and an open vulnerability"}, titles(w.follow()), "a false positive is none")
+	assert.Equal(t, []string{"PC-1 no longer has both an open threat and a vulnerability that is listed as open"}, titles(w.follow()), "a false positive is none")
 }
 
 func TestARuleOfOnesOwnCanLookAtTheVulnerabilityOfADevice(t *testing.T) {
