@@ -18,8 +18,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/xrash/smetrics"
-
 	apitoken "s1graph/token"
 )
 
@@ -429,28 +427,4 @@ func reason(name string, err error) string {
 // seenByOthers says whether a file can be read by other users of the machine.
 func seenByOthers(info fs.FileInfo) bool {
 	return info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/'
-}
-
-// suggestion asks whether a known word was meant by one that is not known.
-func suggestion(word string, known []string) string {
-	if nearest := Nearest(word, known); nearest != "" {
-		return "; did you mean " + nearest + "?"
-	}
-	return ""
-}
-
-// Nearest is the known word that word probably was to be, "" if none is near. Upper case, hyphens,
-// underscores and dots make no difference.
-func Nearest(word string, known []string) string {
-	nearest, distance := "", 3
-	for _, k := range known {
-		if d := smetrics.WagnerFischer(fold(word), fold(k), 1, 1, 1); len(word) <= 40 && d < distance {
-			nearest, distance = k, d
-		}
-	}
-	return nearest
-}
-
-func fold(word string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(word))
 }
