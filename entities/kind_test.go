@@ -141,7 +141,8 @@ func TestEveryFieldThatIsReadIsMapped(t *testing.T) {
 	threat := populated[s1.Threat]()
 	threat.KubernetesInfo.IsContainerQuarantine = s1.Unknown
 	risk := populated[s1.Risk]()
-	risk.CVEID, risk.NVDBaseScore, risk.RiskScore, risk.MarkType = "CVE-2024-12345", "7.50", "6.8", "False positive"
+	risk.CVEID, risk.Severity, risk.NVDBaseScore, risk.BaseScore = "CVE-2024-12345", "HIGH", "7.50", "6.5"
+	risk.RiskScore, risk.MarkType = "6.8", "False positive"
 	byHand := map[reflect.Type]reflect.Value{
 		reflect.TypeFor[s1.Agent]():  reflect.ValueOf(agent).Elem(),
 		reflect.TypeFor[s1.Threat](): reflect.ValueOf(threat).Elem(),

@@ -54,12 +54,21 @@ func Moment[T any](name, doc string, get func(*T) s1.Time) Property[T] {
 // Decimal is a property that holds the number that a text says; a text that says none is unknown.
 func Decimal[T any](name, doc string, get func(*T) string) Property[T] {
 	return property(name, doc, graph.FloatKind, get, func(text string) graph.Value {
-		n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if err != nil {
-			return graph.Value{}
+		if n, isNumber := ParseDecimal(text); isNumber {
+			return graph.Float(n)
 		}
-		return graph.Float(n)
+		return graph.Value{}
 	})
+}
+
+// ParseDecimal reads a number in decimal digits, without an exponent and whatever else programs take for numbers.
+func ParseDecimal(text string) (float64, bool) {
+	text = strings.TrimSpace(text)
+	if strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789.-", r) }) {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil
 }
 
 // property is one whose zero value is unknown.

@@ -190,7 +190,7 @@ func applications(name, word, doc string, is func(*subject) bool) []Figure {
 }
 
 // Severities are those of which open vulnerabilities are counted, the worst first.
-var Severities = []string{"critical", "high", "medium", "low"}
+var Severities = entities.SeveritiesOfRisks
 
 // vulnerabilities is a figure of the vulnerabilities that a device has.
 func vulnerabilities(name, word, doc string, is func(*subject) bool) []Figure {

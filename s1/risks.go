@@ -2,6 +2,7 @@ package s1
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -57,13 +58,14 @@ func (m *Mark) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return err
 }
 
-// IsFalsePositive says whether the mark says that there is no vulnerability.
+// IsFalsePositive says whether the mark says that there is no vulnerability. It is compared as a whole: to close what is open is
+// worse than to keep it.
 func (m Mark) IsFalsePositive() bool {
 	letters := strings.Map(func(r rune) rune {
-		if r == ' ' || r == '_' || r == '-' {
+		if unicode.IsSpace(r) || r == '_' || r == '-' {
 			return -1
 		}
 		return r
 	}, strings.ToLower(string(m)))
-	return strings.Contains(letters, "falsepositive") || letters == "fp"
+	return letters == "falsepositive"
 }
