@@ -115,6 +115,10 @@ func (s *Server) Driver(t testing.TB) neo4j.DriverWithContext {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// The driver's first two connections must not be made side by side: each would set how connections are made.
+		if err := d.VerifyConnectivity(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		s.driver = d
 	}
 	return s.driver
