@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/connector"
+	"s1graph/plural"
 	"s1graph/s1/s1test"
 )
 
@@ -182,6 +183,45 @@ func TestVulnerabilitiesAreTheSameHoweverTheirRowsAreDivided(t *testing.T) {
 	}
 	c.Break(s1test.Fault{Path: risks, Effect: s1test.RepeatedRows(10)})
 	assert.Equal(t, vulnerableTypes(want), vulnerableTypes(c.clean(severities())), "rows that come twice")
+}
+
+func TestRowsOfVulnerabilitiesWithoutAnIDCountLikeOthers(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	want := c.clean(severities())
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.Rewrite(func(row map[string]any) {
+		if id := text(row, "id"); id[len(id)-1]%3 == 0 {
+			delete(row, "id")
+		}
+	})})
+	assert.Equal(t, vulnerableTypes(want), vulnerableTypes(c.clean(severities())))
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.RowsLost(1)})
+	c.mustSyncInPart(severities())
+}
+
+func TestRowsThatNameNoVulnerabilityAreCounted(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	all := c.rows(risks)
+	cve := text(all[0], "cveId")
+	lost := 0
+	for _, row := range all {
+		if text(row, "cveId") == cve {
+			lost++
+		}
+	}
+	want := c.clean(severities())
+	require.Contains(t, want, "sentinelone_vulnerability:"+cve)
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.Rewrite(func(row map[string]any) {
+		if text(row, "cveId") == cve {
+			id := text(row, "id")
+			row["cveId"] = []any{"", nil, " "}[id[len(id)-1]%3]
+		}
+	})})
+	c.pageSize = 7
+	s := c.mustSync(severities())
+	assert.NotContains(t, c.graph(), "sentinelone_vulnerability:"+cve)
+	assert.Contains(t, s.Notices, "Vulnerabilities: "+plural.Of(lost, "row")+" without a CVE left out.")
 }
 
 func TestVulnerabilitiesThatTheConsoleDoesNotGiveAreSaidOnceAndNoFault(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/model"
+	"s1graph/plural"
 	"s1graph/relationships"
 	"s1graph/s1"
 )
@@ -42,6 +43,9 @@ var vulnerabilities = Step{
 		}
 		f := &riskFolder{in: in, out: out, described: make(map[variant]described), related: make(map[[2]string]bool), devices: make(map[string]*graph.Record)}
 		err := collectRisks(ctx, in, out, f)
+		if n := out.distinct(risksWithoutCVE); n > 0 {
+			out.note(fmt.Sprintf("Vulnerabilities: %s without a CVE left out.", plural.Of(n, "row")))
+		}
 		return errors.Join(err, f.flush()) // the rest of what was read, where not all was
 	},
 }
@@ -182,6 +186,17 @@ type described struct {
 // too late for that is put together by the sorter.
 const mostFolded = 1 << 15
 
+// risksWithoutCVE is the name under which rows are counted that do not say of which vulnerability they are.
+const risksWithoutCVE = "/application-management/risks without a CVE"
+
+// riskID tells rows apart. One without an ID is told by what it says; "" where it says nothing.
+func riskID(row *s1.Risk) string {
+	if row.ID != "" || row.EndpointID == "" && row.CVEID == "" {
+		return row.ID
+	}
+	return strings.Join([]string{row.EndpointID, row.CVEID, row.OSType, row.ApplicationName, row.ApplicationVendor, row.ApplicationVersion}, "\x00")
+}
+
 func (f *riskFolder) list(question url.Values) *list[s1.Risk] {
 	filters := maps.Clone(question)
 	if len(f.in.Severities) > 0 {
@@ -192,7 +207,7 @@ func (f *riskFolder) list(question url.Values) *list[s1.Risk] {
 		endpoint: s1.Risks,
 		name:     "?" + filters.Encode(),
 		filters:  filters,
-		id:       func(row *s1.Risk) string { return row.ID },
+		id:       riskID,
 		fold:     f.add,
 	}
 }
@@ -201,7 +216,11 @@ func (f *riskFolder) list(question url.Values) *list[s1.Risk] {
 // which vulnerability it is.
 func (f *riskFolder) add(row *s1.Risk) error {
 	device, vulnerability := f.in.lookups.protectedDevice(row.EndpointID), entities.VulnerabilityKey(row)
-	if device == "" || strings.TrimSpace(row.CVEID) == "" {
+	if strings.TrimSpace(row.CVEID) == "" {
+		f.out.sorter.Count(f.out.list(risksWithoutCVE), riskID(row))
+		return nil
+	}
+	if device == "" {
 		return nil
 	}
 	application := f.in.lookups.application(entities.RiskyApplication(row))
