@@ -57,6 +57,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 		r.last.baseline["applications"] = true
 		r.notice("Applications come from another list than in the last run (%s, not %s), which says other things of them: what differs is a baseline, and no change of applications is reported.", r.state.Applications, was)
 	}
+	r.compareRisks(in)
 	r.state.Complete = make(map[string]bool)
 	for name, t := range outcome.Types {
 		counts := r.summary.Entities

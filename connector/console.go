@@ -84,7 +84,7 @@ func (r *run) input(ctx context.Context) (*steps.Input, error) {
 	}
 	in, err := steps.NewInput(ctx, steps.Input{
 		Client: r.client, User: r.user, Scope: scope, Last: r.last, Logger: r.o.Logger, Applications: applications,
-		Severities: r.config.Severities(),
+		Severities: r.config.Severities(), Risks: r.last.state.Steps["vulnerabilities"].Risks,
 	})
 	if err == nil && r.last.committed() {
 		r.compareReadings(in)

@@ -25,6 +25,8 @@ type reading struct {
 	// Severities are those that vulnerabilities were read of; empty: all. Other steps have none.
 	Severities []string `json:"severities,omitempty"`
 
+	Risks steps.Answers `json:"risks,omitzero"` // of vulnerabilities, by the last run that asked
+
 	Asks string `json:"asks,omitempty"` // see steps.Step.Asks; "" where an earlier version read it
 }
 
@@ -92,6 +94,19 @@ func (r *run) compareReadings(in *steps.Input) {
 	}
 }
 
+// compareRisks makes a baseline of vulnerabilities that are read of accounts or sites of which the run that last asked did not
+// read any: they were there before.
+func (r *run) compareRisks(in *steps.Input) {
+	was := r.last.state.Steps["vulnerabilities"].Risks
+	if len(was.Asked)+len(was.Unavailable) == 0 {
+		return // nothing was asked, or an earlier version of s1graph did
+	}
+	isNew := func(question string) bool { return !slices.Contains(was.Asked, question) }
+	if slices.ContainsFunc(in.Risks.Asked, isNew) && r.baseline(func(id string) bool { return id == "vulnerabilities" }) {
+		r.notice("Vulnerabilities are read of accounts or sites of which they were not before: what differs is a baseline, and no change of vulnerabilities is reported.")
+	}
+}
+
 // baseline makes this run a baseline of the steps that it reads and that are meant, and says whether there are any.
 func (r *run) baseline(isMeant func(stepID string) bool) (any bool) {
 	for _, result := range r.results {
@@ -131,6 +146,9 @@ func (r *run) noteReadings(in *steps.Input) {
 		is.With = nil
 		if with.Tag != now.Tag || with.Scope.Fingerprint != now.Scope.Fingerprint || !with.Scope.SeesTheSame(now.Scope) {
 			is.With = &with
+		}
+		if id == "vulnerabilities" && result.State != steps.Skipped {
+			is.Risks = in.Risks
 		}
 		if whole || result.State == steps.Unavailable {
 			is.AskedAt, is.Failed = r.summary.StartedAt, false

@@ -327,25 +327,6 @@ func TestVulnerabilitiesGoWithTheirApplicationsAndDevices(t *testing.T) {
 	assert.True(t, gone["deleted sentinelone_device_has_vulnerability"], gone)
 }
 
-func TestAnAccountWithoutTheModuleTakesNothingFromTheOthers(t *testing.T) {
-	t.Parallel()
-	c := newConsole(t, s1test.Tenant{Seed: 1, Accounts: 2, Sites: 4, Groups: 8, Agents: 60, ApplicationsPerAgent: 3})
-	refused := func(r request) bool { return r.URL.Query().Get("accountIds") == c.AccountID(1) }
-	mend := c.Break(s1test.Fault{Path: risks, Effect: s1test.Refused(""), Match: refused})
-	c.mustSync(severities())
-	one := vulnerableTypes(c.graph())
-	require.NotEmpty(t, one)
-	c.mustSync(severities())
-	assert.Equal(t, one, vulnerableTypes(c.graph()))
-	mend()
-	c.mustSync(severities())
-	both := vulnerableTypes(c.graph())
-	assert.Greater(t, len(both), len(one))
-	c.Break(s1test.Fault{Path: risks, Effect: s1test.Refused(""), Match: refused})
-	c.mustSyncInPart(severities())
-	assert.Equal(t, both, vulnerableTypes(c.graph()), "what was known of the account is kept")
-}
-
 func TestVulnerabilitiesAreReadWithoutTheirApplications(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, small())

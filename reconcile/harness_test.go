@@ -214,6 +214,7 @@ type tenant struct {
 	elsewhere   []string
 	notAsked    []string // keys
 	moved       []string
+	unread      []string // keys of devices of which the list of vulnerabilities does not tell
 	before, now []graph.Record
 }
 
@@ -252,6 +253,14 @@ func (t tenant) DevicesMoved() map[string]bool {
 		moved[key] = true
 	}
 	return moved
+}
+
+func (t tenant) DevicesUnread(_ context.Context, stepID string) (map[string]bool, error) {
+	unread := map[string]bool{}
+	for _, key := range t.unread {
+		unread[key] = stepID == "vulnerabilities"
+	}
+	return unread, nil
 }
 
 func (t tenant) DevicesNow() map[string]string {

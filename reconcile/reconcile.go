@@ -82,6 +82,10 @@ type Tenant interface {
 	// same: other rows do not tell what is on them.
 	DevicesMoved() map[string]bool
 
+	// DevicesUnread has the keys of the devices of which the rows of a step do not tell what is on them, as the console does
+	// not give the step's list for where they are; now or, where the step was not read, when it last was.
+	DevicesUnread(ctx context.Context, stepID string) (map[string]bool, error)
+
 	// DevicesNow has the keys of devices by the IDs of their agents.
 	DevicesNow() map[string]string
 }
@@ -162,12 +166,15 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		types: make(map[string]*Type), nodes: newNodeSet(),
 		outOfScope: make(map[string]bool), notAsked: make(map[string]bool), released: make(map[string]bool), waiting: make(map[string]bool),
 		unread: make(map[string]bool), joined: make(map[string]bool), describedBefore: make(map[string]bool),
-		moved: in.Tenant.DevicesMoved(), rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
+		moved: in.Tenant.DevicesMoved(), untold: make(map[string]map[string]bool), rekeyed: make(map[string]string), devicesNow: make(map[string][]string), same: make(map[string]bool),
 	}
 	if r.Withheld == nil {
 		r.Withheld = graph.None
 	}
 	r.readModel()
+	if err := r.findUntold(ctx); err != nil {
+		return nil, err
+	}
 	// Entities come first, since a relationship needs both its ends in the graph that results.
 	for _, name := range r.entityOrder() {
 		if err := r.reconcileEntities(ctx, r.types[name]); err != nil {
@@ -193,16 +200,17 @@ type reconciler struct {
 	placedBy    map[string]*model.Description // by entity type: the relationship by which it stands where another one does
 
 	nodes      nodeSet
-	outOfScope map[string]bool     // keys of entities of the last graph that this run's rows do not tell all about
-	notAsked   map[string]bool     // those of them of which the configuration no longer asks
-	moved      map[string]bool     // keys of devices of which this run's rows tell, and not what is on them, as they are out of scope now
-	released   map[string]bool     // keys of entities of the last graph that go because that was accepted
-	waiting    map[string]bool     // keys that were accepted, are missing, and cannot be evaluated by this run
-	unread     map[string]bool     // keys of entities of the last graph that stay although this run's rows say nothing of them
-	joined     map[string]bool     // keys of entities that this run's rows tell of in part, as they are made of unread ones too
-	rekeyed    map[string]string   // entity key before -> key now
-	devicesNow map[string][]string // key of a device that is gone -> those that the agents which were on it are on now
-	same       map[string]bool     // types of which the graph that results holds what the last one held
+	outOfScope map[string]bool            // keys of entities of the last graph that this run's rows do not tell all about
+	notAsked   map[string]bool            // those of them of which the configuration no longer asks
+	moved      map[string]bool            // keys of devices of which this run's rows tell, and not what is on them, as they are out of scope now
+	untold     map[string]map[string]bool // by step: keys of devices of which its rows do not tell, and of applications on these
+	released   map[string]bool            // keys of entities of the last graph that go because that was accepted
+	waiting    map[string]bool            // keys that were accepted, are missing, and cannot be evaluated by this run
+	unread     map[string]bool            // keys of entities of the last graph that stay although this run's rows say nothing of them
+	joined     map[string]bool            // keys of entities that this run's rows tell of in part, as they are made of unread ones too
+	rekeyed    map[string]string          // entity key before -> key now
+	devicesNow map[string][]string        // key of a device that is gone -> those that the agents which were on it are on now
+	same       map[string]bool            // types of which the graph that results holds what the last one held
 	dangling   int64
 
 	// describedBefore has those of the joined entities that are described by what the last graph says of them.
@@ -329,7 +337,7 @@ func (r *reconciler) missing(ctx context.Context, s *Type) (missing, gone map[st
 		return nil, nil, err
 	}
 	missing = maps.Clone(gone)
-	if !r.Tenant.SeesAll() {
+	if !r.Tenant.SeesAll() || len(r.untold[s.Step]) > 0 {
 		if err := r.findOutOfScope(ctx, s, gone); err != nil {
 			return nil, nil, err
 		}

@@ -54,10 +54,14 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 	if s.guard.Withholds(gone, s.Before-outOfScope-s.Released, s.Fresh) {
 		s.Withheld = gone
 	}
-	if s.Withheld > 0 || outOfScope > 0 {
-		return r.carry(ctx, s, graph.All(ctx, r.Last, s.Name), func(key string) bool {
-			return r.hasEnds(key) && !said[key] && (r.isOutOfScope(s, key) || s.Withheld > 0 && !r.Accepted.Has(s.Name, key))
-		})
+	keep := func(key string) bool {
+		return r.hasEnds(key) && !said[key] && (r.isOutOfScope(s, key) || s.Withheld > 0 && !r.Accepted.Has(s.Name, key))
+	}
+	switch {
+	case len(r.untold[s.Step]) > 0:
+		return r.carryFollowing(ctx, s, keep)
+	case s.Withheld > 0 || outOfScope > 0:
+		return r.carry(ctx, s, graph.All(ctx, r.Last, s.Name), keep)
 	}
 	return nil
 }
@@ -75,7 +79,8 @@ func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 	}
 	from, to, _ := graph.RelationshipEnds(key)
 	subject := s.subjectOf(from, to)
-	return r.notAsked[from] || r.notAsked[to] || r.outOfScope[subject] || r.moved[subject] && !r.isToldBySubject(s)
+	return r.notAsked[from] || r.notAsked[to] || r.outOfScope[subject] || r.moved[subject] && !r.isToldBySubject(s) ||
+		r.untold[s.Step][subject] && (r.outOfScope[from] || r.outOfScope[to])
 }
 
 // withEnds yields the relationships of this run's rows that have both ends in the graph. It counts the others, unless the

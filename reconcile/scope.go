@@ -24,6 +24,10 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 			if r.outOfScope[source] || r.moved[source] || inDoubt && r.unread[source] {
 				r.outOfScope[strings.Clone(key)] = true
 			}
+			// While a type is skipped, it stays what it was: other devices that were read may have it too.
+			if r.untold[s.Step][source] && !accepted(key) && (!s.Skipped || r.MayBeOutOfScope(s.Name, key)) {
+				r.outOfScope[strings.Clone(key)] = true
+			}
 		})
 		if ownList {
 			for key := range unrelated {
@@ -39,6 +43,35 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 			r.outOfScope[record.Key] = true
 		}
 	})
+}
+
+// findUntold finds, for each step, the devices of which its rows do not tell, and what else stands where they do.
+func (r *reconciler) findUntold(ctx context.Context) error {
+	for _, d := range r.Model {
+		if r.untold[d.Step] != nil {
+			continue
+		}
+		devices, err := r.Tenant.DevicesUnread(ctx, d.Step)
+		if err != nil {
+			return err
+		}
+		untold := maps.Clone(devices)
+		for _, other := range r.placedBy {
+			if len(devices) == 0 || other.Step == d.Step || other.From != entities.Device.GraphType().Name {
+				continue
+			}
+			err := r.eachEdge(ctx, other.Name, func(device, key string) {
+				if devices[device] {
+					untold[strings.Clone(key)] = true
+				}
+			})
+			if err != nil {
+				return err
+			}
+		}
+		r.untold[d.Step] = untold
+	}
+	return nil
 }
 
 // findNotAsked adds to outOfScope the entities of a type that the configuration no longer asks for, unless somebody accepted

@@ -22,7 +22,7 @@ func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 	}
 	unrelated := make(map[string]bool)
 	isUnread := r.types[entities.Agent.GraphType().Name].unread || r.placedBy[s.Name] != nil && r.types[placing(r.placedBy[s.Name])].unread
-	if isUnread || len(r.moved) > 0 || ownList && s.Failed { // or all was read that the last graph knew
+	if isUnread || len(r.moved) > 0 || len(r.untold[s.Step]) > 0 || ownList && s.Failed { // or all was read that the last graph knew
 		for d, err := range r.Draft.Digests(ctx, s.Name) {
 			if err != nil {
 				return err
@@ -37,7 +37,7 @@ func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 		return nil
 	}
 	err := r.eachSource(ctx, s.Name, func(source, key string) {
-		if r.unread[source] || r.joined[source] || r.moved[source] {
+		if r.unread[source] || r.joined[source] || r.moved[source] || r.untold[s.Step][source] {
 			r.joined[strings.Clone(key)] = true
 		}
 		delete(unrelated, key)

@@ -27,6 +27,7 @@ var accounts = Step{
 			return nil
 		}
 		err := l.collect(ctx, in, out)
+		in.accountsRefused = s1.IsRefused(err)
 		if AreMadeOfSites(in.User, err) {
 			in.AccountsOfSites = true
 			return sitesOfAccounts.collect(ctx, in, out)

@@ -28,7 +28,8 @@ type lookups struct {
 	applications     map[entities.ApplicationName]string // keys
 	applicationsRead bool                                // the list of applications was read whole
 
-	listedAccounts, listedSites, listedGroups map[string]bool // IDs
+	listedAccounts, listedSites, listedGroups map[string]bool   // IDs
+	names                                     map[string]string // of accounts and sites, by ID
 }
 
 // groupRef measures a group: by what /groups says, and by the agent rows that named it.
@@ -62,7 +63,7 @@ func newLookups() lookups {
 		agentsOfSite:  make(map[string]int64),
 		applications:  make(map[entities.ApplicationName]string),
 
-		listedAccounts: make(map[string]bool), listedSites: make(map[string]bool), listedGroups: make(map[string]bool),
+		listedAccounts: make(map[string]bool), listedSites: make(map[string]bool), listedGroups: make(map[string]bool), names: make(map[string]string),
 	}
 }
 
@@ -70,6 +71,7 @@ func (l *lookups) addAccount(row *s1.Account) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listedAccounts[row.ID] = true
+	l.names[row.ID] = row.Name
 }
 
 func (l *lookups) addSite(row *s1.Site) {
@@ -78,6 +80,7 @@ func (l *lookups) addSite(row *s1.Site) {
 	l.accountOfSite[row.ID] = row.AccountID
 	l.sites[row.ID] = row.ActiveLicenses.Value
 	l.listedSites[row.ID] = true
+	l.names[row.ID], l.names[row.AccountID] = row.Name, row.AccountName
 }
 
 func (l *lookups) account(siteID string) string {

@@ -108,9 +108,14 @@ type Input struct {
 	// Severities are those of which vulnerabilities are read, in lower case; empty: all.
 	Severities []string
 
+	// Risks says how the list of vulnerabilities was answered: by the last run that asked, and by this one once it has.
+	Risks Answers
+
 	// AccountsOfSites is set by the accounts step where the token may not read /accounts: the accounts
 	// then hold what /sites says of them, and must not lose what is known from before.
 	AccountsOfSites bool
+
+	accountsRefused bool // /accounts was
 
 	wanted         *wanted
 	lists          []List // of all steps, with those that stand in for others

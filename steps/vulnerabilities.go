@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,84 +51,60 @@ var vulnerabilities = Step{
 	},
 }
 
-// collectRisks reads the list, one account, site or group in a question.
+// collectRisks reads the list, one account, site or group in a question. Licenses and permissions are of accounts: one that does
+// not have the list says nothing of the others.
 func collectRisks(ctx context.Context, in *Input, out *Emitter, f *riskFolder) error {
 	const atOnce = 4 // the limit of the rate is the list's, however many ask
-	var mu sync.Mutex
-	var rows int64
-	var unavailable []error
 	questions := in.questionsOfOne()
-	chains := pool.New().WithMaxGoroutines(atOnce).WithContext(ctx).WithFirstError()
-	for _, question := range questions {
-		chains.Go(func(ctx context.Context) error {
+	answers := make([]error, len(questions))
+	chains := pool.New().WithMaxGoroutines(atOnce)
+	for i, question := range questions {
+		chains.Go(func() {
 			l := f.list(question)
-			err := l.collect(ctx, in, out)
-			mu.Lock()
-			defer mu.Unlock()
-			rows += l.distinct(out)
-			if _, isUnavailable := errors.AsType[*unavailableError](err); isUnavailable {
-				unavailable = append(unavailable, fmt.Errorf("%s: %w", question.Encode(), err))
-				return in.unlessKnown(ctx, question, err)
+			if answers[i] = l.collect(ctx, in, out); answers[i] == nil && l.distinct(out) == 0 {
+				answers[i] = in.emptyOrUnavailable(ctx, question)
 			}
-			return err
 		})
 	}
-	err := chains.Wait()
-	switch {
-	case len(unavailable) == len(questions):
-		return &unavailableError{unavailable[0]}
-	case err != nil:
-		return err
-	case rows == 0:
-		return emptyOrUnavailable(ctx, in, questions)
-	case len(unavailable) > 0:
-		out.note(fmt.Sprintf("Vulnerabilities: %d of %d questions were refused, of which nothing is known: %v", len(unavailable), len(questions), unavailable[0]))
+	chains.Wait()
+	before := in.Risks.Unavailable
+	in.Risks = Answers{}
+	var unavailable, fault error // the first of each
+	var news []string
+	for i, question := range questions {
+		name, err := question.Encode(), answers[i]
+		if _, isUnavailable := errors.AsType[*unavailableError](err); !isUnavailable {
+			in.Risks.Asked, fault = append(in.Risks.Asked, name), cmp.Or(fault, err)
+			continue
+		}
+		in.Risks.Unavailable, unavailable = append(in.Risks.Unavailable, name), cmp.Or(unavailable, err)
+		if !slices.Contains(before, name) {
+			news = append(news, fmt.Sprintf("%s: %v", in.titleOf(question), err))
+		}
 	}
-	return nil
+	if len(in.Risks.Asked) == 0 {
+		return unavailable
+	}
+	if len(news) > 0 {
+		out.note(unavailableNote(news))
+	}
+	return fault
 }
 
-// emptyOrUnavailable decides on a list without a row, which consoles without the license show too: whoever has the module
-// has risky applications, unless there is no vulnerability at all.
-func emptyOrUnavailable(ctx context.Context, in *Input, questions []url.Values) error {
-	for _, question := range questions {
-		n, err := countOrAny(ctx, in, s1.RiskyApplications, question)
-		if n > 0 || err != nil && !CannotBeHad(err) {
-			return err
-		}
+// emptyOrUnavailable decides on an answer without a row, which consoles without the license show too: whoever has the module
+// has risky applications, unless there is no vulnerability at all. Where there is no device, there is nothing to tell.
+func (in *Input) emptyOrUnavailable(ctx context.Context, question url.Values) error {
+	if len(in.devicesIn(question)) == 0 {
+		return nil
+	}
+	n, err := countOrAny(ctx, in, s1.RiskyApplications, question)
+	switch {
+	case err != nil && CannotBeHad(err):
+		return &unavailableError{fmt.Errorf("%s is empty, and whether that is for want of a license cannot be told: %w", s1.Risks.Path, err)}
+	case err != nil || n > 0:
+		return err
 	}
 	return &unavailableError{fmt.Errorf("%s is empty, and so is %s", s1.Risks.Path, s1.RiskyApplications.Path)}
-}
-
-// unlessKnown is err, with which a question was refused while others are answered, unless the last graph has no
-// vulnerability of the devices that it is about: then nothing is lost.
-func (in *Input) unlessKnown(ctx context.Context, question url.Values, err error) error {
-	asked := make(map[string]bool) // devices
-	in.lookups.mu.RLock()
-	for _, ref := range in.lookups.agents {
-		if ref.isIn(question) {
-			asked[ref.device] = true
-		}
-	}
-	in.lookups.mu.RUnlock()
-	for key, failed := range graph.Keys(ctx, in.Last, relationships.DeviceHasVulnerability.GraphType().Name) {
-		if failed != nil {
-			return failed
-		}
-		if device, _, _ := graph.RelationshipEnds(key); asked[device] {
-			return fmt.Errorf("%s: %v; nothing was deleted", question.Encode(), err) // not as unavailable
-		}
-	}
-	return nil
-}
-
-// isIn says whether an agent is where a question asks, as far as is known: one of the last graph is everywhere.
-func (r agentRef) isIn(question url.Values) bool {
-	for parameter, id := range map[string]string{byGroup.Account: r.account, byGroup.Site: r.site, byGroup.Group: r.group} {
-		if asked := question.Get(parameter); asked != "" && id != "" && id != asked {
-			return false
-		}
-	}
-	return true
 }
 
 // questionsOfOne are filters for one account, site or group each, that together ask for all that this run sees.
@@ -141,7 +118,7 @@ func (in *Input) questionsOfOne() []url.Values {
 	switch {
 	case in.Scope.ofGroups:
 		parameter, ids = byGroup.Group, in.Scope.Groups
-	case in.AccountsOfSites || in.User.IsOfSites():
+	case in.AccountsOfSites || in.User.IsOfSites() || in.accountsRefused && !in.User.TellsScope():
 		parameter, ids = byGroup.Site, slices.Sorted(maps.Keys(in.lookups.accountOfSite))
 	case len(in.lookups.listedAccounts) > 0:
 		ids = slices.Sorted(maps.Keys(in.lookups.listedAccounts))
