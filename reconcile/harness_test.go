@@ -49,6 +49,7 @@ type run struct {
 	elsewhere   []string       // keys of what is out of scope
 	inside      []string       // keys of things without a place that the last run did not keep as out of scope
 	moved       []string       // keys of devices that are out of scope since the last run
+	unread      []string       // keys of devices of which the list of vulnerabilities does not tell
 	failed      []string       // types of which not all was read
 	doubted     []string       // types of which all was read, and nobody knows of how much of the tenant
 	skipped     []string       // types that were not read
@@ -92,7 +93,7 @@ func (r run) input(t testing.TB) (reconcile.Input, *storetest.Snapshot) {
 	return reconcile.Input{
 		Model: r.model, Last: last, Fresh: rows{fresh}, Draft: newDraft(), Read: readings, Decodable: graph.TypesByName(last),
 		MayBeOutOfScope: func(typeName, key string) bool { return !slices.Contains(r.inside, key) },
-		Tenant:          tenant{elsewhere: r.elsewhere, moved: r.moved, before: r.last, now: r.fresh}, Guard: r.guard, Accepted: accepted,
+		Tenant:          tenant{elsewhere: r.elsewhere, moved: r.moved, unread: r.unread, before: r.last, now: r.fresh}, Guard: r.guard, Accepted: accepted,
 		Withheld: keys(r.withheld), Sort: sortInMemory,
 	}, last
 }
