@@ -12,11 +12,6 @@ import (
 	"s1graph/s1"
 )
 
-const (
-	vulnerabilities        = "sentinelone_vulnerability"
-	deviceHasVulnerability = "sentinelone_device_has_vulnerability"
-)
-
 // vulnerability is one that a device has.
 func vulnerability(id, device string, edits ...func(*s1.Risk)) []graph.Record {
 	row := &s1.Risk{CVEID: id, Severity: "HIGH"}
