@@ -51,11 +51,23 @@ func (r *run) leaveOutUnread(figures map[string]int64) {
 		}
 	}
 	asked := r.config.Severities()
+	if _, isKnown := figures[overview.VulnerabilitiesOpen]; len(asked) == 0 || !isKnown {
+		return
+	}
+	unknown, known := figures[overview.VulnerabilitiesOpen], int64(0) // of unknown severity, which asking for none gives, and of those asked for
 	for _, severity := range overview.Severities {
-		if len(asked) > 0 && !slices.Contains(asked, severity) {
-			delete(figures, overview.VulnerabilitiesOf(severity))
+		name := overview.VulnerabilitiesOf(severity)
+		unknown -= figures[name]
+		if slices.Contains(asked, severity) {
+			known += figures[name]
+		} else {
+			delete(figures, name)
 		}
 	}
+	if slices.Contains(asked, "none") {
+		known += unknown
+	}
+	figures[overview.VulnerabilitiesOpen] = known
 }
 
 // readAt is when the records of a run were last read.

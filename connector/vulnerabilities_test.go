@@ -414,6 +414,9 @@ func TestOpenVulnerabilitiesAreCountedBySeverityWhereTheyAreRead(t *testing.T) {
 	some := vulnerabilityFigures(c.mustSync(severities("critical", "high")))
 	assert.ElementsMatch(t, []string{"vulnerabilitiesOpen", "vulnerabilitiesCritical", "vulnerabilitiesHigh"}, slices.Sorted(maps.Keys(some)), "of others 0 would mislead")
 	assert.Equal(t, want["vulnerabilitiesCritical"], some["vulnerabilitiesCritical"])
+	assert.Equal(t, want["vulnerabilitiesCritical"]+want["vulnerabilitiesHigh"], some["vulnerabilitiesOpen"], "those that are kept are not asked for")
+	assert.Equal(t, map[string]int64{"vulnerabilitiesOpen": 0}, vulnerabilityFigures(c.mustSync(severities("none"))))
+	assert.Equal(t, some, vulnerabilityFigures(c.mustSync(severities("critical", "high"))))
 
 	rests := func(o *connector.Options) { o.Config.Skip = []string{"vulnerabilities"} }
 	assert.Equal(t, some, vulnerabilityFigures(c.mustSync(severities("critical", "high"), rests)), "what rests is as it was")

@@ -63,6 +63,9 @@ const (
 	DevicesCompliant = "devicesCompliant"
 )
 
+// VulnerabilitiesOpen is the figure of the open vulnerabilities.
+const VulnerabilitiesOpen = "vulnerabilitiesOpen"
+
 // Figures are all figures, in the order in which they are shown.
 func Figures() []Figure { return slices.Clone(figures) }
 
@@ -113,7 +116,7 @@ var figures = slices.Concat(
 	detail(applications("applicationsMedium", "medium", "Applications with vulnerabilities of medium risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "medium") })),
 	detail(applications("applicationsLow", "low", "Applications with vulnerabilities of low risk.", func(s *subject) bool { return s.isOneOf("riskLevel", "low") })),
 
-	vulnerabilities("vulnerabilitiesOpen", "open", "Vulnerabilities that a device has, as those of the figures below.", func(*subject) bool { return true }),
+	vulnerabilities(VulnerabilitiesOpen, "open", "Vulnerabilities that a device has, of the severities that are asked for, as those of the figures below.", func(*subject) bool { return true }),
 	vulnerabilitiesOf("critical"), vulnerabilitiesOf("high"), detail(vulnerabilitiesOf("medium")), detail(vulnerabilitiesOf("low")),
 
 	[]Figure{
