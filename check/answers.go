@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -41,6 +40,10 @@ type answer struct {
 	list
 	rows int
 	err  error
+
+	// Of a list that is asked for by account:
+	refusing []string // accounts that refuse it while others do not, each with the refusal
+	bound    string   // how many of the accounts were asked; "": all
 }
 
 // answers are those of /user and of all lists that a run would read.
@@ -84,24 +87,19 @@ func (c *checker) askList(ctx context.Context, client *s1.Client, l list) answer
 	if l.hasChoice() && c.Config.Applications == steps.InventorySource {
 		l = l.standIn()
 	}
-	questions := []url.Values{l.Scope.Query(c.Config.Accounts, c.Config.Sites, c.Config.Groups)}
 	if l.OfOne {
-		questions = l.Scope.QueriesOfOne(c.Config.Accounts, c.Config.Sites, c.Config.Groups)
+		return c.askByAccount(ctx, client, l)
 	}
-	n, err := 0, error(nil)
-	for i := 0; i < len(questions) && err == nil; i++ {
-		maps.Copy(questions[i], l.Filters)
-		var rows int
-		rows, err = client.RawCount(ctx, l.Path, questions[i])
-		n += rows
-	}
+	filters := l.Scope.Query(c.Config.Accounts, c.Config.Sites, c.Config.Groups)
+	maps.Copy(filters, l.Filters)
+	n, err := client.RawCount(ctx, l.Path, filters)
 	if l.hasChoice() && c.Config.Applications == steps.AutoSource && (steps.CannotBeHad(err) || err == nil && n == 0) {
 		other := c.askList(ctx, client, l.standIn())
 		if other.err == nil || err != nil {
 			return other
 		}
 	}
-	return answer{l, n, err}
+	return answer{list: l, rows: n, err: err}
 }
 
 // kind is how a question was answered.
