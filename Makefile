@@ -23,7 +23,7 @@ RACE := $(shell command -v "$$(go env CC)" >/dev/null 2>&1 && echo "-race '-gcfl
 # consumer catches up. make race has it look at all.
 WHOLE := ./connector ./graph/neo4jstore ./cli
 MEETING := AllTheTime|AlertsFollow|AtOnce|BusyDay|CDN|Cancelled|CatchesUp|Chains|ComeAndGo|ComesBack|CursorExpires|DoesNotAnswer|EndsAnApply|FaultsThatPass|HangsInTheMiddle|HowFarAList|AFaultInTheMiddle|Interrupted|OutboxThatIsDamaged|Overtaken|PanicWhileWriting|PollSyncs|PollsInParts|Redraw|RecordingReplays|RenewedToken|Retry|Revoked|RunAll|SecondRunOnADirectory|SideBySide|TokenThatChanges|UnderWay|UnknownAgent
-REST = $(filter-out $(WHOLE),./s1 ./poll $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
+REST = $(filter-out $(WHOLE),./s1 ./poll ./queries ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
 # A package has more time than it needs, for machines that are slow or have much else to do. make lint vets.
 TESTFLAGS := -vet=off -timeout 20m
 

@@ -177,9 +177,18 @@ func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	require.NoError(p, chromedp.Do(ctx, actions...))
 }
 
+// click clicks what a selector selects, once more where the page was drawn anew after it was found.
 func (p *tab) click(selector string) {
 	p.Helper()
-	p.do(chromedp.Click(chromedp.CSS(selector)))
+	ctx, cancel := context.WithTimeout(p.Context, 30*time.Second)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector)))
+		if err == nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+			require.NoError(p, err, selector)
+			return
+		}
+	}
 }
 
 // list is the texts of the elements that a selector selects, a line each.
