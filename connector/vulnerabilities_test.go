@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/connector"
+	"s1graph/graph"
 	"s1graph/plural"
 	"s1graph/s1/s1test"
 )
@@ -311,6 +312,53 @@ func TestAnotherSetOfSeveritiesIsABaselineAndKeepsWhatIsNoLongerAskedFor(t *test
 	wider := c.mustSync(severities())
 	assert.Empty(t, wider.changes)
 	assert.Equal(t, all, vulnerableTypes(c.graph()))
+}
+
+// The rows of a vulnerability may differ in their severity from device to device.
+func TestARelationshipWhoseRowsAreNoLongerAskedForStaysWithItsVulnerability(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, s1test.Tenant{Seed: 9, Sites: 3, Groups: 6, Agents: 60, ApplicationsPerAgent: 8, Catalog: 60, Vulnerabilities: 5})
+	endpoints := map[string]map[string]bool{} // by CVE, and whether it is a high one there
+	var lost []string                         // rows
+	for _, row := range c.rows(risks) {
+		cve, endpoint := text(row, "cveId"), text(row, "endpointId")
+		if endpoints[cve] == nil {
+			endpoints[cve] = map[string]bool{}
+		}
+		if _, seen := endpoints[cve][endpoint]; !seen {
+			endpoints[cve][endpoint] = len(endpoints[cve])%2 == 1
+		}
+		if endpoints[cve][endpoint] {
+			lost = append(lost, text(row, "id"))
+		}
+	}
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.Rewrite(func(row map[string]any) {
+		if row["severity"] == "CRITICAL" && endpoints[text(row, "cveId")][text(row, "endpointId")] {
+			row["severity"] = "HIGH"
+		}
+	})})
+	// The console filters as it did before the rows were changed.
+	asked := func(r request) bool { return r.URL.Query().Get("severities") == "CRITICAL" }
+	c.mustSync(severities("critical", "high"))
+	before := vulnerableTypes(c.graph())
+	high := 0
+	worst := of(t, c.graph(), "sentinelone_vulnerability")
+	for _, name := range vulnerable[1:] {
+		for key, e := range of(t, c.graph(), name) {
+			_, vulnerability, _ := graph.RelationshipEnds(key)
+			if e["severity"] == "high" && worst[vulnerability]["severity"] == "critical" {
+				high++
+			}
+		}
+	}
+	require.Positive(t, high)
+	c.Break(s1test.Fault{Path: risks, Effect: s1test.MissingRows(lost...), Match: asked})
+	for range 3 {
+		assert.Empty(t, c.mustSync(severities("critical")).changes)
+		assert.Equal(t, before, vulnerableTypes(c.graph()))
+	}
+	assert.Empty(t, c.mustSync(severities("critical", "high")).changes)
+	assert.Equal(t, before, vulnerableTypes(c.graph()))
 }
 
 func TestVulnerabilitiesGoWithTheirApplicationsAndDevices(t *testing.T) {

@@ -112,7 +112,7 @@ var Application = model.Entity[Installation]{
 		installationField("version", "Version of the application."),
 		installationField("type", "app, kb, patch, chromeExtension, edgeExtension, firefoxExtension or safariExtension."),
 		installationField("osType", "Operating system that it is for: windows, macos, linux or windows_legacy."),
-		installationField("riskLevel", "Risk of the application's vulnerabilities: none, low, medium, high or critical.").Combined(highestRisk),
+		installationField("riskLevel", "Risk of the application's vulnerabilities: none, low, medium, high or critical.").Combined(HighestRisk),
 		installationField("cpe", "Common Platform Enumeration name.").Combined(model.Greatest),
 	},
 }.Define()
@@ -134,7 +134,8 @@ func applicationName(i *Installation) string {
 	return i.Name
 }
 
-var highestRisk = model.HighestOf("the highest", "none", "low", "medium", "high", "critical")
+// HighestRisk is how the severities of several rows become one.
+var HighestRisk = model.HighestOf("the highest", "none", "low", "medium", "high", "critical")
 
 // ApplicationName tells an application as rows do that know no type of it. It is comparable.
 type ApplicationName struct{ os, name, publisher, version string }

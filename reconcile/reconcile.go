@@ -201,7 +201,7 @@ type reconciler struct {
 
 	nodes      nodeSet
 	outOfScope map[string]bool            // keys of entities of the last graph that this run's rows do not tell all about
-	notAsked   map[string]bool            // those of them of which the configuration no longer asks
+	notAsked   map[string]bool            // keys of records of the last graph of which the configuration no longer asks
 	moved      map[string]bool            // keys of devices of which this run's rows tell, and not what is on them, as they are out of scope now
 	untold     map[string]map[string]bool // by step: keys of devices of which its rows do not tell, and of applications on these
 	released   map[string]bool            // keys of entities of the last graph that go because that was accepted

@@ -1,8 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"strings"
 
 	"s1graph/graph"
 	"s1graph/model"
@@ -34,7 +36,19 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 		}
 		return r.carryFollowing(ctx, s, func(key string) bool { return r.hasEnds(key) && !said[key] })
 	}
+	isNotAsked := r.Tenant.NotAsked(s.Name)
+	doubted := make(map[string]bool) // some of those that are gone, if they are asked for
 	var gone, outOfScope int64
+	var failed error
+	findNotAsked := func() {
+		failed = cmp.Or(failed, r.eachOf(ctx, s.Name, doubted, func(record *graph.Record) {
+			if isNotAsked(record) {
+				r.notAsked[record.Key] = true
+				gone, outOfScope = gone-1, outOfScope+1
+			}
+		}))
+		clear(doubted)
+	}
 	same, err := graph.Compare(ctx, r.Last, r.Draft, s.Name, func(key string) {
 		switch {
 		case !r.hasEnds(key), said[key]: // it goes with its node, whatever the rows say, or as they say
@@ -45,9 +59,16 @@ func (r *reconciler) reconcileRelationships(ctx context.Context, s *Type) error 
 			s.Released++
 		default:
 			gone++
+			if isNotAsked != nil {
+				doubted[strings.Clone(key)] = true
+			}
+			if len(doubted) == someKeys {
+				findNotAsked()
+			}
 		}
 	})
-	if err != nil {
+	findNotAsked()
+	if err = cmp.Or(err, failed); err != nil {
 		return err
 	}
 	r.same[s.Name] = same
@@ -79,7 +100,7 @@ func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 	}
 	from, to, _ := graph.RelationshipEnds(key)
 	subject := s.subjectOf(from, to)
-	return r.notAsked[from] || r.notAsked[to] || r.outOfScope[subject] || r.moved[subject] && !r.isToldBySubject(s) ||
+	return r.notAsked[key] || r.notAsked[from] || r.notAsked[to] || r.outOfScope[subject] || r.moved[subject] && !r.isToldBySubject(s) ||
 		r.untold[s.Step][subject] && (r.outOfScope[from] || r.outOfScope[to])
 }
 

@@ -133,7 +133,10 @@ func (r *reconciler) eachEdge(ctx context.Context, name string, each func(from, 
 	return nil
 }
 
+// someKeys are as many as are fetched together.
+const someKeys = 500
+
 // batches are the keys in ascending order, as many at once as are fetched together.
 func batches[V any](keys map[string]V) [][]string {
-	return slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(keys)), 500))
+	return slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(keys)), someKeys))
 }

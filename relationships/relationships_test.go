@@ -162,7 +162,7 @@ func fixedRecords(d *model.Description) []graph.Record {
 		"sentinelone_application": entities.ApplicationKey(full),
 	}
 	risk := &s1.Risk{ID: "8", CVEID: "CVE-2024-1234", ApplicationName: "Chrome", ApplicationVersion: "120", DetectionDate: 5,
-		Status: "Detected", MitigationStatus: "On hold"}
+		Severity: "HIGH", Status: "Detected", MitigationStatus: "On hold"}
 	keys["sentinelone_vulnerability"] = entities.VulnerabilityKey(risk)
 	key := func(typeName string) string { return cmp.Or(keys[typeName], typeName+":8") }
 	made := func(fill func(row any)) graph.Record { return d.Make(key(d.From), key(d.To), fill) }
@@ -170,7 +170,7 @@ func fixedRecords(d *model.Description) []graph.Record {
 	switch {
 	case d.Type == relationships.DeviceHasApplication.GraphType():
 		records = slices.Insert(records, 0, made(func(row any) { *row.(*entities.Installation) = *full }))
-	case d.Type == relationships.DeviceHasVulnerability.GraphType():
+	case d.Type == relationships.DeviceHasVulnerability.GraphType(), d.Type == relationships.ApplicationHasVulnerability.GraphType():
 		records = slices.Insert(records, 0, made(func(row any) { *row.(*s1.Risk) = *risk }))
 	case len(d.Properties) > 1: // besides displayName
 		panic("no row is tried that gives the properties of " + d.Name + " values")

@@ -10,6 +10,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/model"
+	"s1graph/relationships"
 	"s1graph/s1"
 )
 
@@ -155,12 +156,21 @@ func (in *Input) OutOfScope(r *graph.Record) bool {
 // NotAsked says of which records of a type of the last graph this run's rows do not tell, since the configuration no longer
 // asks for them; nil where it asks for all.
 func (in *Input) NotAsked(typeName string) func(*graph.Record) bool {
-	if typeName != entities.Vulnerability.GraphType().Name || len(in.Severities) == 0 {
+	if len(in.Severities) == 0 {
 		return nil
 	}
-	return func(r *graph.Record) bool {
-		return !slices.Contains(in.Severities, cmp.Or(r.Get("severity").Text(), "none"))
+	switch typeName {
+	case entities.Vulnerability.GraphType().Name:
+		return func(r *graph.Record) bool {
+			return !slices.Contains(in.Severities, cmp.Or(r.Get("severity").Text(), "none"))
+		}
+	case relationships.DeviceHasVulnerability.GraphType().Name, relationships.ApplicationHasVulnerability.GraphType().Name:
+		return func(r *graph.Record) bool { // graphs of before do not say
+			severity := r.Get("severity").Text()
+			return severity != "" && !slices.Contains(in.Severities, severity)
+		}
 	}
+	return nil
 }
 
 // lacks says whether an ID is not in a list, of which an empty one is all. What is unknown is not in it: nothing

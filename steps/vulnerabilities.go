@@ -42,7 +42,7 @@ var vulnerabilities = Step{
 		if err := in.completeApplications(ctx); err != nil {
 			return err
 		}
-		f := &riskFolder{in: in, out: out, described: make(map[variant]described), related: make(map[[2]string]bool), devices: make(map[string]*graph.Record)}
+		f := &riskFolder{in: in, out: out, described: make(map[variant]described), related: make(map[[3]string]bool), devices: make(map[string]*graph.Record)}
 		err := collectRisks(ctx, in, out, f)
 		if n := out.distinct(risksWithoutCVE); n > 0 {
 			out.note(fmt.Sprintf("Vulnerabilities: %s without a CVE left out.", plural.Of(n, "row")))
@@ -143,7 +143,7 @@ type riskFolder struct {
 
 	mu        sync.Mutex
 	described map[variant]described    // what a row said last of a vulnerability
-	related   map[[2]string]bool       // keys of applications and vulnerabilities
+	related   map[[3]string]bool       // keys of applications and vulnerabilities, and severities
 	devices   map[string]*graph.Record // edges of devices, by key
 }
 
@@ -211,7 +211,7 @@ func (f *riskFolder) add(row *s1.Risk) error {
 			return err
 		}
 	}
-	if which := [2]string{application, vulnerability}; application != "" && !f.related[which] {
+	if which := [3]string{application, vulnerability, row.Severity}; application != "" && !f.related[which] {
 		f.related[which] = true
 		if err := f.emit(relationships.ApplicationHasVulnerability.Between(application, vulnerability, row)); err != nil {
 			return err
