@@ -745,7 +745,7 @@ func TestATokenCommandIsAListOfWordsThatRanksAsTheOtherPlacesOfTheToken(t *testi
 
 func TestSeveritiesAreWordsAndAllAndOffStandAlone(t *testing.T) {
 	for text, want := range map[string][]string{
-		"[low, critical]": {"critical", "low"}, "[all]": nil, "all": nil, "off": {"off"}, "[off]": {"off"},
+		"[low, critical]": {"critical", "low"}, "[HIGH, Critical]": {"critical", "high"}, "[HIGH, high]": {"high"}, "[OFF]": {"off"}, "[all]": nil, "all": nil, "off": {"off"}, "[off]": {"off"},
 	} {
 		folder(t, map[string]string{"s1graph.yaml": "vulnerabilities: {severities: " + text + "}"})
 		c, err := config.Load(sources(nil))

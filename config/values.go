@@ -211,10 +211,10 @@ func command(field func(*draft) *[]string) func(*draft, string) error {
 	}
 }
 
-// severities takes words, of which all and off stand alone.
+// severities takes words in any case, as the console has them in capitals. all and off stand alone.
 func severities(d *draft, text string) error {
 	var given []string
-	err := list(func(*draft) *[]string { return &given }, oneOf("critical", "high", "medium", "low", "none", "all", "off"))(d, text)
+	err := list(func(*draft) *[]string { return &given }, oneOf("critical", "high", "medium", "low", "none", "all", "off"))(d, strings.ToLower(text))
 	alone := slices.Contains(given, "all") || slices.Contains(given, "off")
 	switch {
 	case err != nil:
