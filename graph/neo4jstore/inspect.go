@@ -68,7 +68,7 @@ func (s *Store) may(ctx context.Context, cypher string) (bool, error) {
 		return errTried
 	})
 	switch {
-	case errors.Is(err, errTried):
+	case errors.Is(err, errTried), alreadyExists(err): // somebody else tries it too
 		return true, nil
 	case isForbidden(err):
 		return false, nil

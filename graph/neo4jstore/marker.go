@@ -219,10 +219,16 @@ func (l *lease) constrain(ctx context.Context, types []known) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		err := l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
-			_, err := collect(ctx, tx, wanted[name], nil)
-			return err
-		})
+		create := func() error {
+			return l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
+				_, err := collect(ctx, tx, wanted[name], nil)
+				return err
+			})
+		}
+		err := create()
+		if alreadyExists(err) { // another instance's apply has made it meanwhile: IF NOT EXISTS finds it now
+			err = create()
+		}
 		if err != nil {
 			return fmt.Errorf("constraint %s: %w", name, err)
 		}

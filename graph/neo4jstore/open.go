@@ -193,6 +193,12 @@ func isForbidden(err error) bool {
 	return errors.As(err, &answer) && answer.Code == "Neo.ClientError.Security.Forbidden"
 }
 
+// alreadyExists says whether a constraint could not be made for one of that name, as when two make it at once.
+func alreadyExists(err error) bool {
+	var answer *neo4j.Neo4jError
+	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "Neo.ClientError.Schema.") && strings.HasSuffix(answer.Code, "AlreadyExists")
+}
+
 // older says whether a version such as 4.4.30 or 2025.01.0 comes before another.
 func older(version, than string) bool {
 	numbers := func(v string) []int {
