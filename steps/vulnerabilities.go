@@ -104,7 +104,7 @@ func (in *Input) emptyOrUnavailable(ctx context.Context, question url.Values) er
 	case err != nil || n > 0:
 		return err
 	}
-	return &unavailableError{fmt.Errorf("%s is empty, and so is %s", s1.Risks.Path, s1.RiskyApplications.Path)}
+	return &unavailableError{fmt.Errorf("%s is empty, and %s is empty or refused", s1.Risks.Path, s1.RiskyApplications.Path)}
 }
 
 // questionsOfOne are filters for one account, site or group each, that together ask for all that this run sees.
