@@ -65,7 +65,7 @@ func TestAnAccountThatLosesTheListIsKeptAndAllOthersAreReadWhole(t *testing.T) {
 		"400 for the license": {map[string]s1test.Effect{risks: s1test.StatusWith(400, nil,
 			`{"errors":[{"code":4000010,"detail":"Vulnerability Management is not enabled for this license","title":"Bad Request"}]}`)}, "400"},
 		"an empty list": {map[string]s1test.Effect{risks: s1test.EmptyList(), risks + "/applications": s1test.EmptyList()},
-			"is empty, and so is " + risks + "/applications"},
+			"is empty, and " + risks + "/applications is empty or refused"},
 		"an empty list where applications are refused": {map[string]s1test.Effect{risks: s1test.EmptyList(), risks + "/applications": s1test.Refused("")},
 			"cannot be told"},
 	} {
