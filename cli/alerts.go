@@ -30,13 +30,7 @@ func (c *commands) alerts() *cli.Command {
     s1graph alerts test "agent gone"`,
 		Subcommands: []*cli.Command{c.alertsList(), c.alertsRetry(), c.alertsDrop(), c.alertsTest()},
 	}
-	command.Action = func(ctx *cli.Context) error {
-		if !ctx.Args().Present() {
-			return cli.ShowSubcommandHelp(ctx)
-		}
-		name := ctx.Args().First()
-		return misuse("there is no command alerts %q; %ss1graph alerts --help lists them", name, suggestion(name, commandNames(command.Subcommands)))
-	}
+	command.Action = helpWithout(command)
 	return command
 }
 

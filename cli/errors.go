@@ -183,7 +183,22 @@ func wrongFlag(ctx *cli.Context, err error, _ bool) error {
 }
 
 func unknownCommand(app *cli.App, name string) error {
-	return misuse("there is no command %q; %ss1graph --help lists them", name, suggestion(name, commandNames(app.Commands)))
+	return noCommand("", name, app.Commands)
+}
+
+// noCommand says that a name is none of the commands below parent, which is "" or ends with a blank.
+func noCommand(parent, name string, known []*cli.Command) error {
+	return misuse("there is no command %s%q; %ss1graph %s--help lists them", parent, name, suggestion(name, commandNames(known)), parent)
+}
+
+// helpWithout is what a command does that has nothing to do but those below it.
+func helpWithout(command *cli.Command) cli.ActionFunc {
+	return func(ctx *cli.Context) error {
+		if !ctx.Args().Present() {
+			return cli.ShowSubcommandHelp(ctx)
+		}
+		return noCommand(command.Name+" ", ctx.Args().First(), command.Subcommands)
+	}
 }
 
 func commandNames(commands []*cli.Command) []string {

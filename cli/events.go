@@ -23,13 +23,7 @@ func (c *commands) events() *cli.Command {
     s1graph events replay --since 24h`,
 		Subcommands: []*cli.Command{c.eventsReplay()},
 	}
-	command.Action = func(ctx *cli.Context) error {
-		if !ctx.Args().Present() {
-			return cli.ShowSubcommandHelp(ctx)
-		}
-		name := ctx.Args().First()
-		return misuse("there is no command events %q; %ss1graph events --help lists them", name, suggestion(name, commandNames(command.Subcommands)))
-	}
+	command.Action = helpWithout(command)
 	return command
 }
 

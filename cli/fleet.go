@@ -56,8 +56,7 @@ It needs the configuration file of the workers: nats in it says where the fleet 
 	}
 	command.Action = func(ctx *cli.Context) error {
 		if ctx.Args().Present() {
-			name := ctx.Args().First()
-			return misuse("there is no command fleet %q; %ss1graph fleet --help lists them", name, suggestion(name, commandNames(command.Subcommands)))
+			return noCommand("fleet ", ctx.Args().First(), command.Subcommands)
 		}
 		return c.ofFleet(ctx, func(f *members.Fleet) error {
 			workers, instances, err := f.Status(ctx.Context)
