@@ -274,12 +274,27 @@ func (f *Fleet) wakeAll() {
 	}
 }
 
-// Counts are the claims that this member holds and those that it has lost so far, the members that live, and by how much
-// this machine's clock is ahead of that of NATS.
+// Counts are the claims that this member holds and those that it has lost so far, the members that were heard of lately (0 where
+// NATS is away), and by how much this machine's clock is ahead of that of NATS.
 func (f *Fleet) Counts() (held int, lost int64, members int, skew time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.held, f.lost, len(f.living), f.skew
+	for _, member := range f.living {
+		if f.lives(member) {
+			members++
+		}
+	}
+	return f.held, f.lost, members, f.skew
+}
+
+// Unclaimed is how many of these instances nobody has, as one member of all is to say; the others are not the one.
+func (f *Fleet) Unclaimed(instances []string) (n int, isOne bool) {
+	for _, instance := range instances {
+		if !f.isHeld(token(instance)) {
+			n++
+		}
+	}
+	return n, f.preferred("s1graph") == f.Worker
 }
 
 // Close leaves the fleet. Claims that were not released end with their TTL.

@@ -289,10 +289,35 @@ func TestWithoutNATSAClaimEndsBeforeAnotherCanHaveItAndComesBackWithIt(t *testin
 	assert.ErrorIs(t, context.Cause(c), fleet.ErrLost)
 	assert.Less(t, time.Since(began), ttl+time.Second)
 	c.Release()
+	require.Eventually(t, func() bool {
+		_, _, living, _ := f.Counts()
+		return !f.Joined() && living == 0
+	}, 10*time.Second, time.Millisecond, "it knows that nobody hears of it")
 
 	nodes(t, 1, func(o *server.Options) { o.StoreDir, o.Port = t.TempDir(), port }) // it has lost all that it held
 	again := hold(t, f, "acme", "x")
 	assert.NoError(t, again.Err())
+	assert.True(t, f.Joined())
+}
+
+func TestOneMemberOfAllTellsHowManyInstancesNobodyHas(t *testing.T) {
+	t.Parallel()
+	at := urls(nodes(t, 1))
+	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b"})
+	members(t, a, "a", "b")
+	members(t, b, "a", "b")
+	c := hold(t, a, "acme.net", "x")
+	told := func() (told []int) {
+		for _, f := range []*fleet.Fleet{a, b} {
+			if n, isOne := f.Unclaimed([]string{"acme.net", "globex"}); isOne {
+				told = append(told, n)
+			}
+		}
+		return told
+	}
+	assert.Eventually(t, func() bool { return assert.ObjectsAreEqual([]int{1}, told()) }, 10*time.Second, time.Millisecond)
+	c.Release()
+	assert.Eventually(t, func() bool { return assert.ObjectsAreEqual([]int{2}, told()) }, 10*time.Second, time.Millisecond)
 }
 
 func TestOneNodeOfThreeThatIsLostIsNotSeen(t *testing.T) {

@@ -141,15 +141,25 @@ func (f *Fleet) noteSkew(server time.Time) {
 	}
 }
 
-// preferred is the living member that an instance whose token is given so belongs to; "" where none lives. Who was not
-// heard of for two TTLs does not live, though the mark of its end was missed.
+// lives says whether a member was heard of lately: the mark of its end may have been missed.
+func (f *Fleet) lives(member heard[Member]) bool { return time.Since(member.at) <= 2*f.TTL }
+
+// Joined says whether the fleet has heard of this member lately.
+func (f *Fleet) Joined() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	self := f.living[token(f.Worker)]
+	return self.what.Process == f.self.Process && f.lives(self)
+}
+
+// preferred is the living member that an instance whose token is given so belongs to; "" where none lives.
 func (f *Fleet) preferred(how string) (worker string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var most [sha256.Size]byte
 	for _, key := range slices.Sorted(maps.Keys(f.living)) {
 		member := f.living[key]
-		if time.Since(member.at) > 2*f.TTL {
+		if !f.lives(member) {
 			continue
 		}
 		weight := sha256.Sum256([]byte(member.what.Worker + "\x00" + how))

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -100,9 +102,7 @@ func (s *shared) look() *fleet.Fleet {
 // statusOf is what /status of a worker says of the instances.
 func (w *worker) statusOf(t *testing.T) map[string]poll.InstanceStatus {
 	t.Helper()
-	recorder := httptest.NewRecorder()
-	request := httptest.NewRequest("GET", "http://localhost/status", nil)
-	w.Handler().ServeHTTP(recorder, request)
+	recorder := w.get("/status")
 	var all poll.Status
 	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &all), recorder.Body.String())
 	of := map[string]poll.InstanceStatus{}
@@ -110,6 +110,44 @@ func (w *worker) statusOf(t *testing.T) map[string]poll.InstanceStatus {
 		of[one.Instance] = one
 	}
 	return of
+}
+
+// get is what a worker answers.
+func (w *worker) get(path string) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	w.Handler().ServeHTTP(recorder, httptest.NewRequest("GET", "http://localhost"+path, nil))
+	return recorder
+}
+
+func TestTheMetricsOfAWorkerTellWhatItHasAndWhatTheBucketTook(t *testing.T) {
+	s := newShared(t, "acme", "globex")
+	w := s.start("w1")
+	tells := func(lines ...string) {
+		t.Helper()
+		assert.EventuallyWithT(t, func(t *assert.CollectT) {
+			got := w.get("/metrics").Body.String()
+			for _, line := range lines {
+				assert.Regexp(t, "(?m)^"+line+"$", got)
+			}
+		}, 30*time.Second, 10*time.Millisecond)
+	}
+	tells(`s1graph_runs_total{instance="acme",status="complete",worker="w1"} 1`, `s1graph_ready{instance="globex",worker="w1"} 1`,
+		`s1graph_claims_held{worker="w1"} 2`, `s1graph_unclaimed_instances{worker="w1"} 0`, `s1graph_fenced_total{instance="acme",worker="w1"} 0`,
+		`s1graph_state_seconds_count{op="take",worker="w1"} 2`, `s1graph_state_bytes_count{op="run",worker="w1"} 2`, `s1graph_state_bytes_sum{op="run",worker="w1"} [0-9.e+]{5,}`)
+	problems, err := promlint.New(w.get("/metrics").Body).Lint()
+	require.NoError(t, err)
+	for _, problem := range problems {
+		assert.Equal(t, "s1graph_token_expires_in_days", problem.Metric, problem.Text)
+	}
+
+	beside := state.Of(s.bucket, "acme", "w9", t.TempDir()) // a machine that polls with the same bucket and is no member
+	_, err = beside.Take(t.Context())
+	require.NoError(t, err)
+	w.RunNow()
+	tells(`s1graph_fenced_total{instance="acme",worker="w1"} [1-9]`, `s1graph_ready{instance="globex",worker="w1"} 1`)
+	assert.Eventually(t, func() bool {
+		return !strings.Contains(w.get("/metrics").Body.String(), `s1graph_ready{instance="acme"`)
+	}, 30*time.Second, 10*time.Millisecond, "how it is, is for who has it to say")
 }
 
 func TestAWorkerOfAFleetGoesOnWhereTheLastOneEnded(t *testing.T) {

@@ -82,6 +82,9 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 	if s.Bucket != nil {
 		i.replica = state.Of(s.Bucket, settings.Instance, settings.Worker, settings.Dir)
 		i.replica.Clock = s.Now
+		i.replica.Observe = func(op string, took time.Duration, bytes int64, err error) {
+			s.metrics.operation(settings.Instance, op, took, bytes, err)
+		}
 	}
 	var err error
 	if i.alerting, err = i.openAlerting(); err != nil {

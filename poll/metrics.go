@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"errors"
 	"net/http"
 	"runtime"
 	"slices"
@@ -14,21 +15,29 @@ import (
 	"s1graph/alerts/outbox"
 	"s1graph/connector"
 	"s1graph/s1"
+	"s1graph/state"
 )
 
 // metrics are what /metrics tells: counters of what happened, and how things are when they are asked for. The values
 // of labels come from the configuration, the data model and the API description, so that there are few; nothing that
 // was written in a tenant is among them.
 type metrics struct {
-	registry                                                           *prometheus.Registry
-	runs, skipped, notDue, requests, retries, changes, alerts, movedOn *prometheus.CounterVec
+	registry                                                                   *prometheus.Registry
+	to                                                                         prometheus.Registerer // the registry, with the label that all metrics have
+	runs, skipped, notDue, requests, retries, changes, alerts, movedOn, fenced *prometheus.CounterVec
+	stateSeconds, stateBytes                                                   *prometheus.SummaryVec
 }
 
-func newMetrics(version string) *metrics {
+// newMetrics are those of a worker of a fleet, which is a label of all; "" where there is no fleet.
+func newMetrics(version, worker string) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
+	m.to = m.registry
+	if worker != "" {
+		m.to = prometheus.WrapRegistererWith(prometheus.Labels{"worker": worker}, m.registry)
+	}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"instance"}, labels...))
-		m.registry.MustRegister(c)
+		m.to.MustRegister(c)
 		return c
 	}
 	m.runs = counter("s1graph_runs_total", "Runs by how they ended: complete, partial or failed.", "status")
@@ -39,7 +48,7 @@ func newMetrics(version string) *metrics {
 	m.changes = counter("s1graph_changes_total", "Changes by type and kind. Those of a baseline count as created, updated or deleted too.", "type", "kind")
 	m.alerts = counter("s1graph_alerts_total", "Alerts by rule, destination and outcome: raised, delivered, failed (and retried) or dead. Raised is counted once, for all destinations.", "rule", "destination", "status")
 	m.movedOn = counter("s1graph_moved_on_total", "Times that Neo4j, events or alerts were moved past runs that they did not see: see the run's notices.", "consumer")
-	m.registry.MustRegister(
+	m.to.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -52,6 +61,26 @@ func newMetrics(version string) *metrics {
 
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, MaxRequestsInFlight: 4})
+}
+
+// ofBucket are the metrics of a service whose instances are in a bucket too.
+func (m *metrics) ofBucket() {
+	m.fenced = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "s1graph_fenced_total", Help: "Times that the bucket refused what this worker wrote of an instance, or asked for it, since another one has the instance."}, []string{"instance"})
+	summary := func(name, help string) *prometheus.SummaryVec {
+		return prometheus.NewSummaryVec(prometheus.SummaryOpts{Name: name, Help: help}, []string{"op"})
+	}
+	m.stateSeconds = summary("s1graph_state_seconds", "Seconds that operations on the bucket took: take, prepare, run, mend, settled or outbox.")
+	m.stateBytes = summary("s1graph_state_bytes", "Bytes that operations on the bucket wrote and read.")
+	m.to.MustRegister(m.fenced, m.stateSeconds, m.stateBytes)
+}
+
+// operation counts one on the bucket.
+func (m *metrics) operation(instance, op string, took time.Duration, bytes int64, err error) {
+	m.stateSeconds.WithLabelValues(op).Observe(took.Seconds())
+	m.stateBytes.WithLabelValues(op).Observe(float64(bytes))
+	if errors.Is(err, state.ErrFenced) {
+		m.fenced.WithLabelValues(instance).Inc()
+	}
 }
 
 // request counts one request.
@@ -92,8 +121,11 @@ func (m *metrics) run(s connector.Summary) {
 
 // watch lets the metrics tell how the service's instances are.
 func (m *metrics) watch(s *Service) {
-	m.registry.MustRegister(gauges{s})
+	m.to.MustRegister(gauges{s})
 	for _, i := range s.instances {
+		if i.replica != nil {
+			m.fenced.WithLabelValues(i.settings.Instance)
+		}
 		for _, status := range []connector.Status{connector.Complete, connector.Partial, connector.Failed} {
 			m.runs.WithLabelValues(i.settings.Instance, string(status))
 		}
@@ -120,10 +152,20 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 		}
 		tell("s1graph_claims_held", "Instances that this worker of the fleet has.", prometheus.GaugeValue, float64(held))
 		tell("s1graph_claims_lost_total", "Claims to instances that this worker lost before it gave them back.", prometheus.CounterValue, float64(lost))
-		tell("s1graph_fleet_members", "Workers that this one hears of, itself included.", prometheus.GaugeValue, float64(members))
+		tell("s1graph_fleet_members", "Workers that this one hears of, itself included: 0 where NATS is away.", prometheus.GaugeValue, float64(members))
 		tell("s1graph_clock_skew_seconds", "By how much this machine's clock is ahead of that of NATS.", prometheus.GaugeValue, skew.Seconds())
+		var names []string
+		for _, i := range g.service.instances {
+			names = append(names, i.settings.Instance)
+		}
+		if n, isOne := f.Unclaimed(names); isOne {
+			tell("s1graph_unclaimed_instances", "Instances that no worker has. One worker of all tells it.", prometheus.GaugeValue, float64(n))
+		}
 	}
 	for _, i := range g.service.instances {
+		if i.state().activity == standby { // they are for who has it to tell
+			continue
+		}
 		i.tellGauges(g.service.Now(), func(name, help string, value float64, labels ...string) {
 			names, values := []string{"instance"}, []string{i.settings.Instance}
 			for label := range slices.Chunk(labels, 2) {
@@ -136,16 +178,16 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 
 // tellGauges tells of an instance; labels are names and values in turn.
 func (i *instance) tellGauges(now time.Time, tell func(name, help string, value float64, labels ...string)) {
-	state := i.state()
-	tell("s1graph_ready", "1 where the last good run is recent enough, else 0.", number(i.unready(state, now) == ""))
-	tell("s1graph_failed_runs_in_a_row", "Runs that failed since the last good one.", float64(state.failedInRow))
-	for name, n := range state.good.Entities {
+	is := i.state()
+	tell("s1graph_ready", "1 where the last good run is recent enough, else 0.", number(i.unready(is, now) == ""))
+	tell("s1graph_failed_runs_in_a_row", "Runs that failed since the last good one.", float64(is.failedInRow))
+	for name, n := range is.good.Entities {
 		tell("s1graph_entities", "Entities in the graph by type.", float64(n), "type", name)
 	}
-	for name, n := range state.good.Relationships {
+	for name, n := range is.good.Relationships {
 		tell("s1graph_relationships", "Relationships in the graph by type.", float64(n), "type", name)
 	}
-	for _, step := range state.good.Steps {
+	for _, step := range is.good.Steps {
 		tell("s1graph_step_state", "1 for the state that a step of the last good run ended in: ok, failed, refused, unavailable or skipped.", 1,
 			"step", step.ID, "state", step.State)
 		if at := step.LastReadAt; !at.IsZero() {
@@ -155,10 +197,10 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 			}
 		}
 	}
-	for name, n := range state.good.WithheldDeletions {
+	for name, n := range is.good.WithheldDeletions {
 		tell("s1graph_withheld_deletions", "Deletions by type that the deletion guard withheld in the last good run.", float64(n), "type", name)
 	}
-	if o := state.good.Overview; o != nil {
+	if o := is.good.Overview; o != nil {
 		for name, n := range o.Figures {
 			tell("s1graph_overview", "How the fleet was at the last good run, by figure; docs/operations.md has them.", float64(n), "figure", name)
 		}
@@ -169,13 +211,13 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 			}
 		}
 	}
-	for _, store := range state.good.Stores {
+	for _, store := range is.good.Stores {
 		tell("s1graph_store_behind", "1 where a store does not hold the last good run, else 0.", number(store.Behind), "store", store.Name)
 	}
-	if at := state.good.FinishedAt; !at.IsZero() {
+	if at := is.good.FinishedAt; !at.IsZero() {
 		tell("s1graph_last_good_run_age_seconds", "Seconds since the end of the last run that was committed.", now.Sub(at).Seconds())
 	}
-	if at := state.tokenExpiresAt(); !at.IsZero() {
+	if at := is.tokenExpiresAt(); !at.IsZero() {
 		tell("s1graph_token_expires_in_days", "Days until the API token expires; negative once it has.", at.Sub(now).Hours()/24)
 	}
 	counts := i.alerting.counts()
@@ -193,7 +235,7 @@ func (i *instance) tellGauges(now time.Time, tell func(name, help string, value 
 	if i.alerting.engine != nil {
 		tell("s1graph_alerts_held", "1 where alerts are not sent since alerts.db cannot be read or written, else 0.", number(i.alerting.held() != nil))
 	}
-	last := state.last
+	last := is.last
 	if last.StartedAt.IsZero() {
 		return
 	}

@@ -69,7 +69,15 @@ type Service struct {
 // error is ErrDisabled where there is none, or tells what is wrong with rules and destinations of alerts, or with the
 // folder of an instance.
 func New(c Config) (*Service, error) {
-	s := &Service{Config: c, log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), metrics: newMetrics(c.Version)}
+	s := &Service{Config: c, log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler))}
+	worker := ""
+	if c.Fleet != nil {
+		worker = c.Fleet.Worker
+	}
+	s.metrics = newMetrics(c.Version, worker)
+	if c.Bucket != nil {
+		s.metrics.ofBucket()
+	}
 	if s.Sync == nil {
 		s.Sync = connector.Sync
 	}

@@ -165,9 +165,10 @@ func (r *Replica) fetchRun(ctx context.Context, one run, into string, have map[s
 }
 
 // Mend puts types of a run of the last record in place as the bucket has them.
-func (r *Replica) Mend(ctx context.Context, damaged *jsonstore.Run, types []string) error {
+func (r *Replica) Mend(ctx context.Context, damaged *jsonstore.Run, types []string) (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.measure("mend", &err)()
 	if r.hand == nil {
 		return errNotTaken
 	}

@@ -38,9 +38,13 @@ type Replica struct {
 	Clock  func() time.Time
 	Random func() string
 
+	// Observe is told of each operation that ended, by its name in small letters (take, prepare, run, mend, settled, outbox), with
+	// the bytes that went to the bucket and came from it. Nothing is asked of the Replica in it. Nil: nobody is told.
+	Observe func(op string, took time.Duration, bytes int64, err error)
+
 	mu            sync.Mutex
 	log           log
-	bucket        Bucket
+	bucket        *meter
 	instance, dir string
 	worker        string
 	taken         bool            // this Replica took the instance
@@ -51,9 +55,10 @@ type Replica struct {
 
 // Of is the state of an instance in a bucket, for a directory of the worker's. Nothing is asked yet.
 func Of(b Bucket, instance, worker, dir string) *Replica {
+	metered := &meter{Bucket: b}
 	return &Replica{
-		Clock: time.Now, Random: rand.Text, bucket: b, instance: instance, worker: worker, dir: dir,
-		log: log{bucket: b, instance: instance, known: map[int64]record{}},
+		Clock: time.Now, Random: rand.Text, bucket: metered, instance: instance, worker: worker, dir: dir,
+		log: log{bucket: metered, instance: instance, known: map[int64]record{}},
 	}
 }
 
@@ -121,6 +126,7 @@ func (p *position) wrote(r *record) bool {
 func (r *Replica) Take(ctx context.Context) (taken Taken, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.measure("take", &err)()
 	err = jsonstore.Hold(r.dir, r.Clock(), func() (err error) {
 		taken, err = r.take(ctx, true)
 		return err
@@ -131,10 +137,10 @@ func (r *Replica) Take(ctx context.Context) (taken Taken, err error) {
 // Prepare makes sure that the worker still has the instance, and that the directory's last run is the last record's, and brings
 // what people accepted into it. The caller has the directory's lock. Who did not take the instance yet takes it. The errors are
 // those of Take.
-func (r *Replica) Prepare(ctx context.Context) (Taken, error) {
+func (r *Replica) Prepare(ctx context.Context) (taken Taken, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var taken Taken
+	defer r.measure("prepare", &err)()
 	last, err := r.log.last(ctx)
 	if err != nil {
 		return taken, err
@@ -249,9 +255,10 @@ var errNotTaken = errors.New("what became of the last record in the bucket is no
 // Run commits a run: all of it is in the bucket when it returns. The run must follow the last one. After an error the run is not
 // to be committed, though the bucket may have it: the next Prepare finds out. The error is ErrFenced where another worker has
 // the instance.
-func (r *Replica) Run(ctx context.Context, committed *jsonstore.Run) error {
+func (r *Replica) Run(ctx context.Context, committed *jsonstore.Run) (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.measure("run", &err)()
 	if r.hand == nil {
 		return errNotTaken
 	}
@@ -271,9 +278,10 @@ func (r *Replica) Run(ctx context.Context, committed *jsonstore.Run) error {
 
 // Settled says that the consumers have what they are to have of the last run, and lets go of the runs that the directory has
 // no more: what lies beside the runs goes first.
-func (r *Replica) Settled(ctx context.Context) error {
+func (r *Replica) Settled(ctx context.Context) (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.measure("settled", &err)()
 	if r.hand == nil {
 		return errNotTaken
 	}
@@ -302,10 +310,11 @@ func (r *Replica) Settled(ctx context.Context) error {
 
 // Outbox brings what lies beside the runs to the bucket, alerts.db above all, where it is another than is there. It does nothing
 // while the directory is in use: whoever uses it does so. The error is ErrFenced where another worker has the instance.
-func (r *Replica) Outbox(ctx context.Context) error {
+func (r *Replica) Outbox(ctx context.Context) (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := jsonstore.Hold(r.dir, r.Clock(), func() error {
+	defer r.measure("outbox", &err)()
+	err = jsonstore.Hold(r.dir, r.Clock(), func() error {
 		last, err := r.log.last(ctx)
 		if err != nil {
 			return err
@@ -353,80 +362,6 @@ func Fetch(ctx context.Context, b Bucket, instance, dir string) error {
 		}
 		return err
 	})
-}
-
-// shareIdentity makes the instance's identity in the bucket that of the directory, or the other way round where the bucket has
-// none. A directory that has committed under another one is refused.
-func (r *Replica) shareIdentity(ctx context.Context) error {
-	own, err := jsonstore.ReadIdentity(r.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	name := r.instance + "/identity.json"
-	content, err := read(ctx, r.bucket, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		fresh := own
-		if fresh.ID == "" {
-			fresh = jsonstore.NewIdentity()
-		}
-		if content, err = json.Marshal(fresh); err != nil {
-			return err
-		}
-		if err = r.bucket.Create(ctx, name, content); errors.Is(err, fs.ErrExist) {
-			content, err = read(ctx, r.bucket, name)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	var shared jsonstore.Identity
-	if err := json.Unmarshal(content, &shared); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if shared.ID == own.ID {
-		return nil
-	}
-	hasRuns, err := r.hasRuns()
-	if err != nil {
-		return err
-	}
-	if hasRuns {
-		return &RefusedError{fmt.Sprintf("the bucket has the instance %s with the identity %s, and %s has runs of another, %s: give another --instance, or another --dir, which is filled from the bucket",
-			r.instance, shared.ID, r.dir, own.ID)}
-	}
-	return jsonstore.Identify(r.dir, shared)
-}
-
-// hasRuns says whether the directory has a whole run, be it committed or not.
-func (r *Replica) hasRuns() (bool, error) {
-	ids, err := jsonstore.IDs(r.dir)
-	return slices.ContainsFunc(ids, func(id string) bool { _, err := jsonstore.OpenKept(r.dir, id); return err == nil }), err
-}
-
-// adopted is a record that has the runs of the directory.
-func (r *Replica) adopted(ctx context.Context, next record) (record, error) {
-	kept, err := jsonstore.Kept(r.dir)
-	if err != nil {
-		return next, err
-	}
-	if hasRuns, err := r.hasRuns(); err != nil || hasRuns && len(kept) == 0 {
-		return next, errors.Join(err, &RefusedError{fmt.Sprintf("%s has runs, and no link to the last one: make a run without --state first, which finds it", r.dir)})
-	}
-	r.hand = &next // whose objects need not be put again
-	for _, one := range kept {
-		objects, err := r.upload(ctx, one)
-		if err != nil {
-			return next, err
-		}
-		next.Runs = append(next.Runs, run{one.Manifest().ID, objects})
-	}
-	if len(kept) > 0 {
-		next.Settled = false
-		if err = r.uploadBeside(ctx, &next); err == nil {
-			err = r.uploadChanges(ctx)
-		}
-	}
-	return next, err
 }
 
 // remove removes a file if it is there.
