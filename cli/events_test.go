@@ -10,25 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/fleet/fleettest"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 )
 
 func TestPastChangesArePublishedOnceMore(t *testing.T) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
-	require.NoError(t, err)
-	s.Start()
-	defer func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	}()
-	require.True(t, s.ReadyForConnections(10*time.Second))
+	s := fleettest.Nodes(t, 1)[0]
 	runsOf(t, []graph.Change{gone("1", "OLD")}, []graph.Change{upgrade("2", "PC"), gone("3", "LAPTOP")})
 	replay := func(args ...string) outcome {
 		return s1graph(t, append([]string{"events", "replay", "--instance", "test"}, args...)...)

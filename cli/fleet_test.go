@@ -11,19 +11,14 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"s1graph/fleet/fleettest"
 )
 
 // inFleet is a tenant and the file of a fleet that polls it.
 func inFleet(t *testing.T) (invocation, *server.Server) {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
-	require.NoError(t, err)
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	require.True(t, s.ReadyForConnections(10*time.Second))
+	s := fleettest.Nodes(t, 1)[0]
 	_, with := console(t, small)
 	with.environment = append(with.environment, "S1GRAPH_NATS="+s.ClientURL(), "S1GRAPH_STATE=file://"+t.TempDir())
 	return with, s

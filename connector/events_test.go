@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -22,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/connector"
+	"s1graph/fleet/fleettest"
 	"s1graph/graph/jsonstore"
 )
 
@@ -45,17 +45,7 @@ func natsAt(t *testing.T, dir string, port int) *server.Server {
 	if port == 0 {
 		port = -1
 	}
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true})
-	require.NoError(t, err)
-	s.Start()
-	t.Cleanup(func() { stopNATS(s) })
-	require.True(t, s.ReadyForConnections(10*time.Second))
-	return s
-}
-
-func stopNATS(s *server.Server) {
-	s.Shutdown()
-	s.WaitForShutdown()
+	return fleettest.Nodes(t, 1, func(o *server.Options) { o.StoreDir, o.Port = dir, port })[0]
 }
 
 // to is an option that publishes events.
@@ -111,7 +101,7 @@ func TestRunsThatNATSWasAwayForAreKeptAndPublishedWhenItIsBack(t *testing.T) {
 	url, port := s.ClientURL(), s.Addr().(*net.TCPAddr).Port
 	c := newConsole(t, busy())
 	first := c.mustSync(to(url))
-	stopNATS(s)
+	fleettest.Stop(s)
 
 	c.SetDay(1)
 	second := c.sync(to(url))

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"s1graph/events"
+	"s1graph/fleet/fleettest"
 	"s1graph/graph"
 )
 
@@ -25,19 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // natsServer is one of NATS in this process, with JetStream.
 func natsServer(t *testing.T, adjust ...func(*server.Options)) *server.Server {
 	t.Helper()
-	o := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-	for _, f := range adjust {
-		f(o)
-	}
-	s, err := server.NewServer(o)
-	require.NoError(t, err)
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	require.True(t, s.ReadyForConnections(10*time.Second))
-	return s
+	return fleettest.Nodes(t, 1, adjust...)[0]
 }
 
 func open(t *testing.T, c events.Config) events.Publisher {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -21,66 +19,13 @@ import (
 	"go.uber.org/goleak"
 
 	"s1graph/fleet"
+	"s1graph/fleet/fleettest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // ttl is shorter than what a fleet may have, which keeps elections of NATS apart from claims: here are none.
 const ttl = 1500 * time.Millisecond
-
-// nodes starts so many servers of NATS in this process, as one cluster where they are several.
-func nodes(t *testing.T, n int, adjust ...func(*server.Options)) []*server.Server {
-	t.Helper()
-	var routes []*url.URL
-	var listeners []net.Listener
-	for range n { // ports that are free, since routes must be known before
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		listeners = append(listeners, l)
-		routes = append(routes, &url.URL{Scheme: "nats", Host: l.Addr().String()})
-	}
-	var all []*server.Server
-	for i, l := range listeners {
-		o := &server.Options{ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-		for _, f := range adjust {
-			f(o)
-		}
-		if n > 1 {
-			o.Cluster.Name, o.Cluster.Host, o.Cluster.Port, o.Routes = "c", "127.0.0.1", l.Addr().(*net.TCPAddr).Port, routes
-		}
-		require.NoError(t, l.Close())
-		s, err := server.NewServer(o)
-		require.NoError(t, err)
-		all = append(all, s)
-		s.Start()
-		t.Cleanup(func() {
-			s.Shutdown()
-			s.WaitForShutdown()
-		})
-	}
-	for _, s := range all {
-		require.True(t, s.ReadyForConnections(10*time.Second))
-	}
-	if n > 1 {
-		require.Eventually(t, func() bool {
-			for _, s := range all {
-				if s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == n {
-					return true
-				}
-			}
-			return false
-		}, 20*time.Second, time.Millisecond)
-	}
-	return all
-}
-
-func urls(all []*server.Server) string {
-	var list []string
-	for _, s := range all {
-		list = append(list, s.ClientURL())
-	}
-	return strings.Join(list, ",")
-}
 
 func join(t *testing.T, c fleet.Config) *fleet.Fleet {
 	t.Helper()
@@ -120,7 +65,7 @@ func members(t *testing.T, f *fleet.Fleet, names ...string) {
 
 func TestInstancesAreDividedAmongTheMembersByHowTheirTokensAreGiven(t *testing.T) {
 	t.Parallel()
-	at := urls(nodes(t, 3))
+	at := fleettest.URLs(fleettest.Nodes(t, 3))
 	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b"})
 	for _, f := range []*fleet.Fleet{a, b} {
 		members(t, f, "a", "b")
@@ -167,12 +112,12 @@ func TestInstancesAreDividedAmongTheMembersByHowTheirTokensAreGiven(t *testing.T
 
 func TestADeadMembersInstancesAreTakenOverWithinATTLAndASecond(t *testing.T) {
 	t.Parallel()
-	all := nodes(t, 3, func(o *server.Options) { o.Cluster.NoAdvertise = true })
+	all := fleettest.Nodes(t, 3, func(o *server.Options) { o.Cluster.NoAdvertise = true })
 	way := lineTo(t, all[0])
-	dead := join(t, fleet.Config{URL: way.url(), Worker: "a"})
+	dead := join(t, fleet.Config{URL: way.URL(), Worker: "a"})
 	c := hold(t, dead, "acme", "x")
-	heir := join(t, fleet.Config{URL: urls(all), Worker: "b"})
-	way.cut()
+	heir := join(t, fleet.Config{URL: fleettest.URLs(all), Worker: "b"})
+	way.Cut()
 	began := time.Now()
 	taken := hold(t, heir, "acme", "x")
 	assert.Less(t, time.Since(began), 2*ttl+3*time.Second, "a test may have a slow machine; that somebody has it is what counts")
@@ -185,7 +130,7 @@ var errStop = errors.New("stop")
 
 func TestAnEndedMemberHandsOverAtOnceAndWhatItDoesInBetweenIsItsOwn(t *testing.T) {
 	t.Parallel()
-	at := urls(nodes(t, 1))
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	a := join(t, fleet.Config{URL: at, Worker: "a"})
 	ctx, end := context.WithCancelCause(t.Context())
 	c, err := a.Hold(ctx, "acme", "x")
@@ -212,7 +157,7 @@ func TestAnEndedMemberHandsOverAtOnceAndWhatItDoesInBetweenIsItsOwn(t *testing.T
 
 func TestABetterOwnerThatJoinsIsYieldedTo(t *testing.T) {
 	t.Parallel()
-	at := urls(nodes(t, 1))
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	a := join(t, fleet.Config{URL: at, Worker: "a"})
 	var claims []*fleet.Claim
 	for i := range 16 {
@@ -239,7 +184,7 @@ func TestABetterOwnerThatJoinsIsYieldedTo(t *testing.T) {
 
 func TestAnInstanceThatItsOwnerDoesNotHaveIsTakenByAnother(t *testing.T) {
 	t.Parallel()
-	at := urls(nodes(t, 1))
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b"})
 	members(t, a, "a", "b")
 	members(t, b, "a", "b")
@@ -262,7 +207,7 @@ func TestAMachineThatSleptHasLostItsClaims(t *testing.T) {
 		defer mu.Unlock()
 		return time.Now().Round(0).Add(slept)
 	}
-	f := join(t, fleet.Config{URL: urls(nodes(t, 1)), Worker: "a", Wall: wall})
+	f := join(t, fleet.Config{URL: fleettest.URLs(fleettest.Nodes(t, 1)), Worker: "a", Wall: wall})
 	c := hold(t, f, "acme", "x")
 	mu.Lock()
 	slept = time.Minute
@@ -278,13 +223,12 @@ func TestAMachineThatSleptHasLostItsClaims(t *testing.T) {
 func TestWithoutNATSAClaimEndsBeforeAnotherCanHaveItAndComesBackWithIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first := nodes(t, 1, func(o *server.Options) { o.StoreDir = dir })[0]
+	first := fleettest.Nodes(t, 1, func(o *server.Options) { o.StoreDir = dir })[0]
 	port := first.Addr().(*net.TCPAddr).Port
 	f := join(t, fleet.Config{URL: first.ClientURL(), Worker: "a"})
 	c := hold(t, f, "acme", "x")
 	began := time.Now()
-	first.Shutdown()
-	first.WaitForShutdown()
+	fleettest.Stop(first)
 	<-c.Done()
 	assert.ErrorIs(t, context.Cause(c), fleet.ErrLost)
 	assert.Less(t, time.Since(began), ttl+time.Second)
@@ -294,7 +238,7 @@ func TestWithoutNATSAClaimEndsBeforeAnotherCanHaveItAndComesBackWithIt(t *testin
 		return !f.Joined() && living == 0
 	}, 10*time.Second, time.Millisecond, "it knows that nobody hears of it")
 
-	nodes(t, 1, func(o *server.Options) { o.StoreDir, o.Port = t.TempDir(), port }) // it has lost all that it held
+	fleettest.Nodes(t, 1, func(o *server.Options) { o.StoreDir, o.Port = t.TempDir(), port }) // it has lost all that it held
 	again := hold(t, f, "acme", "x")
 	assert.NoError(t, again.Err())
 	assert.True(t, f.Joined())
@@ -322,13 +266,12 @@ func TestOneMemberOfAllTellsHowManyInstancesNobodyHas(t *testing.T) {
 
 func TestOneNodeOfThreeThatIsLostIsNotSeen(t *testing.T) {
 	t.Parallel()
-	all := nodes(t, 3)
-	f := join(t, fleet.Config{URL: urls(all), Worker: "a", TTL: 15 * time.Second})
+	all := fleettest.Nodes(t, 3)
+	f := join(t, fleet.Config{URL: fleettest.URLs(all), Worker: "a", TTL: 15 * time.Second})
 	c := hold(t, f, "acme", "x")
 	for _, s := range all {
 		if !s.JetStreamIsLeader() {
-			s.Shutdown()
-			s.WaitForShutdown()
+			fleettest.Stop(s)
 			break
 		}
 	}
@@ -342,12 +285,12 @@ func TestOneNodeOfThreeThatIsLostIsNotSeen(t *testing.T) {
 
 func TestTwoWorkersOfOneNameAreRefusedWhileTheFirstLives(t *testing.T) {
 	t.Parallel()
-	node := nodes(t, 1)
-	at, way := urls(node), lineTo(t, node[0])
-	join(t, fleet.Config{URL: way.url(), Worker: "a"})
+	node := fleettest.Nodes(t, 1)
+	at, way := fleettest.URLs(node), lineTo(t, node[0])
+	join(t, fleet.Config{URL: way.URL(), Worker: "a"})
 	_, err := fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "a", TTL: ttl})
 	require.ErrorContains(t, err, "a worker a lives already: give each worker a name of its own by --worker")
-	way.cut()
+	way.Cut()
 	join(t, fleet.Config{URL: at, Worker: "a"}) // as after a kill
 }
 
@@ -355,12 +298,12 @@ func TestWhatIsWrongWithNATSIsSaidWithWhatToDo(t *testing.T) {
 	t.Parallel()
 	_, err := fleet.Join(t.Context(), fleet.Config{URL: "nats://127.0.0.1:1", Worker: "a", TTL: ttl})
 	require.ErrorContains(t, err, "no server of NATS can be reached")
-	without := nodes(t, 1, func(o *server.Options) { o.JetStream = false })
-	_, err = fleet.Join(t.Context(), fleet.Config{URL: urls(without), Worker: "a", TTL: ttl})
+	without := fleettest.Nodes(t, 1, func(o *server.Options) { o.JetStream = false })
+	_, err = fleet.Join(t.Context(), fleet.Config{URL: fleettest.URLs(without), Worker: "a", TTL: ttl})
 	require.ErrorContains(t, err, "NATS has no JetStream")
 
 	var log lines
-	at := urls(nodes(t, 1))
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	join(t, fleet.Config{URL: at, Worker: "a", Rules: "1", Logger: log.logger()})
 	assert.Contains(t, log.text(), "NATS is a single node")
 	_, err = fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "b", TTL: 2 * ttl})
@@ -374,7 +317,7 @@ func TestWhatIsWrongWithNATSIsSaidWithWhatToDo(t *testing.T) {
 func TestAClockThatIsWrongIsSeen(t *testing.T) {
 	t.Parallel()
 	var log lines
-	f := join(t, fleet.Config{URL: urls(nodes(t, 1)), Worker: "a", Logger: log.logger(), Wall: func() time.Time { return time.Now().Round(0).Add(-time.Hour) }})
+	f := join(t, fleet.Config{URL: fleettest.URLs(fleettest.Nodes(t, 1)), Worker: "a", Logger: log.logger(), Wall: func() time.Time { return time.Now().Round(0).Add(-time.Hour) }})
 	assert.Eventually(t, func() bool {
 		_, _, _, skew := f.Counts()
 		return skew < -59*time.Minute
@@ -384,7 +327,7 @@ func TestAClockThatIsWrongIsSeen(t *testing.T) {
 
 func TestARunIsAskedForOfWhoeverHasTheInstance(t *testing.T) {
 	t.Parallel()
-	at := urls(nodes(t, 1))
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	a := join(t, fleet.Config{URL: at, Worker: "a"})
 	asked := make(chan string, 1)
 	a.OnRunNow(func(instance string) { asked <- instance })
@@ -412,7 +355,7 @@ func TestARunIsAskedForOfWhoeverHasTheInstance(t *testing.T) {
 
 func TestWhoeverElseWritesTheClaimEndsIt(t *testing.T) {
 	t.Parallel()
-	at := urls(nodes(t, 1))
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	f := join(t, fleet.Config{URL: at, Worker: "a"})
 	c := hold(t, f, "acme", "x")
 	conn, err := nats.Connect(at)
@@ -429,53 +372,13 @@ func TestWhoeverElseWritesTheClaimEndsIt(t *testing.T) {
 	assert.ErrorContains(t, context.Cause(c), "another one has it")
 }
 
-// line is a way to a server that can be cut, as by the death of who uses it.
-type line struct {
-	net.Listener
-	mu    sync.Mutex
-	conns []net.Conn
-}
-
-func lineTo(t *testing.T, s *server.Server) *line {
+// lineTo is a way to a server that can be cut, as by the death of who uses it.
+func lineTo(t *testing.T, s *server.Server) *fleettest.Line {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := fleettest.NewLine(s)
 	require.NoError(t, err)
-	l := &line{Listener: listener}
-	var copying sync.WaitGroup
-	copying.Go(func() {
-		for {
-			from, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			to, err := net.Dial("tcp", s.Addr().String())
-			if err != nil {
-				_ = from.Close()
-				continue
-			}
-			l.mu.Lock()
-			l.conns = append(l.conns, from, to)
-			l.mu.Unlock()
-			copying.Go(func() { _, _ = io.Copy(to, from) })
-			copying.Go(func() { _, _ = io.Copy(from, to) })
-		}
-	})
-	t.Cleanup(func() {
-		l.cut()
-		copying.Wait()
-	})
+	t.Cleanup(l.Close)
 	return l
-}
-
-func (l *line) url() string { return "nats://" + l.Addr().String() }
-
-func (l *line) cut() {
-	_ = l.Close()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.conns {
-		_ = c.Close()
-	}
 }
 
 // lines is a log.

@@ -15,6 +15,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/fleet"
+	"s1graph/fleet/fleettest"
 	"s1graph/graph/jsonstore"
 	"s1graph/poll"
 	"s1graph/s1/s1test"
@@ -43,14 +44,7 @@ const claimed = 1500 * time.Millisecond
 
 func newShared(t *testing.T, names ...string) *shared {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
-	require.NoError(t, err)
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	require.True(t, s.ReadyForConnections(10*time.Second))
+	s := fleettest.Nodes(t, 1)[0]
 	b, err := state.Open(t.Context(), "file://"+t.TempDir())
 	require.NoError(t, err)
 	web := httptest.NewServer(s1test.New(s1test.Tenant{Seed: 1, Sites: 2, Groups: 2, Agents: 10}))
