@@ -246,7 +246,7 @@ func TestWithoutNATSAClaimEndsBeforeAnotherCanHaveItAndComesBackWithIt(t *testin
 
 func TestOneMemberOfAllTellsHowManyInstancesNobodyHas(t *testing.T) {
 	t.Parallel()
-	at := urls(nodes(t, 1))
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b"})
 	members(t, a, "a", "b")
 	members(t, b, "a", "b")
