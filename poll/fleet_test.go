@@ -3,8 +3,11 @@ package poll_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,7 +55,7 @@ func newShared(t *testing.T, names ...string) *shared {
 	return &shared{t, s, b, web.URL, names}
 }
 
-func (s *shared) start(name string) *worker {
+func (s *shared) start(name string, adjust ...func(*poll.Config)) *worker {
 	s.t.Helper()
 	w := &worker{dirs: map[string]string{}, ended: make(chan error, 1)}
 	var err error
@@ -66,7 +69,11 @@ func (s *shared) start(name string) *worker {
 		w.dirs[instanceName] = c.Dir
 		settings.Instances = append(settings.Instances, c)
 	}
-	w.Service, err = poll.New(poll.Config{Settings: settings, Bucket: s.bucket, Fleet: w.fleet})
+	c := poll.Config{Settings: settings, Bucket: s.bucket, Fleet: w.fleet}
+	for _, f := range adjust {
+		f(&c)
+	}
+	w.Service, err = poll.New(c)
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.end = cancel
@@ -142,6 +149,126 @@ func TestTheMetricsOfAWorkerTellWhatItHasAndWhatTheBucketTook(t *testing.T) {
 	assert.Eventually(t, func() bool {
 		return !strings.Contains(w.get("/metrics").Body.String(), `s1graph_ready{instance="acme"`)
 	}, 30*time.Second, 10*time.Millisecond, "how it is, is for who has it to say")
+}
+
+// hurried is a clock that a test puts forward, and by which waiting takes no time to speak of.
+func hurried(ahead *atomic.Int64) func(*poll.Config) {
+	return func(c *poll.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		c.After = func(time.Duration) <-chan time.Time { return time.After(10 * time.Millisecond) }
+	}
+}
+
+func TestAWorkerIsReadyWhileItIsAMemberTheBucketAnswersAndItsInstancesAreRecent(t *testing.T) {
+	s := newShared(t, "globex")
+	b := &away{Bucket: s.bucket}
+	s.bucket = b
+	var ahead atomic.Int64
+	other, err := fleet.Join(t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: "w9", TTL: claimed})
+	require.NoError(t, err)
+	t.Cleanup(other.Close)
+	_, err = other.Hold(t.Context(), "globex", "")
+	require.NoError(t, err)
+	idle := s.start("w2", hurried(&ahead)) // whose one instance another worker has
+	s.names = []string{"acme"}
+	w := s.start("w1", hurried(&ahead))
+	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].LastGoodRun != nil }, 30*time.Second, 10*time.Millisecond)
+	becomes := func(w *worker, code int, reasons ...string) {
+		t.Helper()
+		assert.EventuallyWithT(t, func(t *assert.CollectT) {
+			got := w.get("/readyz")
+			assert.Equal(t, code, got.Code)
+			for _, reason := range reasons {
+				assert.Regexp(t, reason, got.Body.String())
+			}
+		}, 30*time.Second, 10*time.Millisecond)
+	}
+	becomes(w, 200)
+	becomes(idle, 200)
+
+	b.is.Store(true)
+	ahead.Add(int64(2 * time.Hour))
+	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].FailedInARow > 0 }, 30*time.Second, 10*time.Millisecond)
+	becomes(w, 200)
+	ahead.Add(int64(90 * time.Minute))
+	becomes(w, 503, `the bucket has not answered since \S+: .*connection refused`, `acme: the last good run ended at \S+, more than three intervals \(1h\) ago; the last run failed at .*connection refused`)
+	becomes(idle, 503, `^the bucket has not answered since \S+: .*connection refused\n$`)
+	b.is.Store(false)
+	becomes(w, 200)
+	becomes(idle, 200)
+
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	becomes(w, 503, `NATS does not answer, so this worker can have no instance`)
+	becomes(idle, 503, `NATS does not answer`)
+}
+
+// partly is a bucket that does not have the state of some instances to give.
+type partly struct {
+	state.Bucket
+	lacks func(name string) bool
+}
+
+func (p *partly) List(ctx context.Context, prefix string) ([]string, error) {
+	if p.lacks(prefix) {
+		return nil, errors.New("connection refused")
+	}
+	return p.Bucket.List(ctx, prefix)
+}
+
+func TestInstancesThatCannotBeTakenKeepNoOtherFromBeingTaken(t *testing.T) {
+	var names []string
+	for n := range 9 { // one more than are taken at once
+		names = append(names, fmt.Sprint("bad", n))
+	}
+	s := newShared(t, append(names, "good")...)
+	s.bucket = &partly{s.bucket, func(name string) bool { return strings.HasPrefix(name, "bad") }}
+	w := s.start("w1", hurried(new(atomic.Int64)))
+	require.Eventually(t, func() bool { return w.statusOf(t)["good"].Ready && w.statusOf(t)["good"].LastGoodRun != nil }, 30*time.Second, 10*time.Millisecond)
+	bad := w.statusOf(t)["bad0"]
+	assert.Equal(t, "taking", bad.State)
+	assert.Contains(t, bad.Reason, "connection refused")
+	assert.Eventually(t, func() bool {
+		_, instances, err := s.look().Status(t.Context())
+		return err == nil && strings.Contains(string(instances["bad8"].Status), "connection refused")
+	}, 30*time.Second, 10*time.Millisecond, "s1graph fleet tells of it")
+}
+
+func TestWhoCannotTakeAnInstanceLeavesItToWhomItBelongs(t *testing.T) {
+	var names []string
+	files := map[string]string{}
+	for n := range 16 {
+		names = append(names, fmt.Sprint("tenant", n))
+		files[names[n]] = writeFile(t, "token", s1test.DefaultToken)
+	}
+	s := newShared(t, names...)
+	good := s.bucket
+	eachItsOwnToken := func(c *poll.Config) {
+		for _, one := range c.Settings.Instances {
+			one.TokenFile, one.Token = files[one.Instance], config.Secret{}
+		}
+	}
+	s.bucket = &partly{good, func(string) bool { return true }}
+	cut := s.start("w1", hurried(new(atomic.Int64)), eachItsOwnToken)
+	require.Eventually(t, func() bool {
+		for _, one := range cut.statusOf(t) {
+			if one.FailedInARow == 0 {
+				return false
+			}
+		}
+		return true
+	}, 30*time.Second, 10*time.Millisecond)
+	s.bucket = good
+	w := s.start("w2", eachItsOwnToken) // to which half of them belong, more or less
+	assert.Eventually(t, func() bool {
+		read := 0
+		for _, one := range w.statusOf(t) {
+			if one.Worker == "w2" && one.LastGoodRun != nil {
+				read++
+			}
+		}
+		return read > 2
+	}, 30*time.Second, 10*time.Millisecond)
 }
 
 func TestAWorkerOfAFleetGoesOnWhereTheLastOneEnded(t *testing.T) {

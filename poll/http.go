@@ -112,16 +112,7 @@ func plain(w http.ResponseWriter, status int, lines ...string) {
 }
 
 func (s *Service) tellReady(w http.ResponseWriter, _ *http.Request) {
-	now := s.Now()
-	var reasons []string
-	if s.ending.Load() {
-		reasons = append(reasons, "the service ends")
-	}
-	for _, i := range s.instances {
-		if reason := i.unready(i.state(), now); reason != "" {
-			reasons = append(reasons, i.settings.Instance+": "+reason)
-		}
-	}
+	reasons := s.unready()
 	if len(reasons) > 0 {
 		plain(w, http.StatusServiceUnavailable, reasons...)
 		return

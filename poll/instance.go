@@ -62,7 +62,8 @@ type activity string
 
 const (
 	waiting activity = "waiting" // for its time
-	standby activity = "standby" // another worker of the fleet has the instance, or this one is taking it
+	standby activity = "standby" // another worker of the fleet has the instance, or nobody
+	taking  activity = "taking"  // from the bucket, which another worker of it may have used before
 	queued  activity = "queued"  // for others to end, as no more may be under way at once
 	running activity = "running"
 )
@@ -83,6 +84,7 @@ func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*ins
 		i.replica = state.Of(s.Bucket, settings.Instance, settings.Worker, settings.Dir)
 		i.replica.Clock = s.Now
 		i.replica.Observe = func(op string, took time.Duration, bytes int64, err error) {
+			s.answered.note(s.Now(), err)
 			s.metrics.operation(settings.Instance, op, took, bytes, err)
 		}
 	}
@@ -166,7 +168,7 @@ func (i *instance) askForRun() {
 	switch i.status.activity {
 	case standby: // it is for who has it
 		return
-	case waiting:
+	case waiting, taking:
 	default:
 		i.log.Info("no run now: one is under way")
 		return

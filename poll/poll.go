@@ -61,6 +61,7 @@ type Service struct {
 	instances []*instance
 	slots     chan struct{} // holds one value for each run under way
 	takes     chan struct{} // holds one value for each instance that is being taken over
+	answered  answers
 	startedAt time.Time
 	ending    atomic.Bool
 }
@@ -92,6 +93,7 @@ func New(c Config) (*Service, error) {
 	}
 	s.slots, s.takes = make(chan struct{}, max(1, c.Settings.AtOnce)), make(chan struct{}, mostTakes)
 	s.startedAt = s.Now()
+	s.answered.at = s.startedAt // when who opened the bucket found that it answers
 	limiter := Limiters(c.Settings.Instances)
 	var disabled []string
 	for _, settings := range c.Settings.Instances {
@@ -127,6 +129,9 @@ func (s *Service) Run(ctx context.Context) error {
 		s.Fleet.OnRunNow(s.runNow)
 	}
 	var running sync.WaitGroup
+	if s.Fleet != nil {
+		running.Go(func() { s.askBucket(ctx) })
+	}
 	for _, i := range s.instances {
 		running.Go(func() { i.serve(ctx) })
 	}

@@ -29,7 +29,7 @@ func (i *instance) serve(ctx context.Context) {
 		i.work(ctx, ctx)
 		return
 	}
-	for i.take(ctx) {
+	for i.take(ctx, ctx) {
 		held, lose := context.WithCancelCause(ctx)
 		i.lose = lose
 		i.work(held, held)
@@ -60,7 +60,7 @@ func (i *instance) share(ctx context.Context) {
 		}
 		i.log.Info("instance claimed")
 		fault := i.workFor(claim)
-		i.change(func(s *status) { s.activity, s.next = standby, time.Time{} })
+		i.change(func(s *status) { s.activity, s.next, s.failedInRow = standby, time.Time{}, 0 })
 		claim.Release()
 		switch {
 		case ctx.Err() != nil:
@@ -81,17 +81,6 @@ func (i *instance) share(ctx context.Context) {
 // workFor takes an instance and works for it until it is lost, or until it is at rest and belongs to another worker. It says
 // why it was lost; nil where it was not. What waits for delivery is in the bucket when it returns.
 func (i *instance) workFor(claim *fleet.Claim) error {
-	select {
-	case i.service.takes <- struct{}{}:
-	case <-claim.Done():
-		return context.Cause(claim)
-	}
-	taken := i.take(claim)
-	<-i.service.takes
-	if !taken {
-		return context.Cause(claim)
-	}
-	i.change(func(s *status) { s.activity = waiting })
 	held, lose := context.WithCancelCause(claim)
 	defer lose(nil)
 	i.lose = lose
@@ -99,6 +88,8 @@ func (i *instance) workFor(claim *fleet.Claim) error {
 	defer yield()
 	ended := make(chan struct{})
 	var reporting sync.WaitGroup
+	defer reporting.Wait()
+	defer close(ended)
 	reporting.Go(func() {
 		select {
 		case <-claim.Yield:
@@ -107,9 +98,10 @@ func (i *instance) workFor(claim *fleet.Claim) error {
 		}
 	})
 	reporting.Go(func() { i.report(held, ended) })
+	if !i.take(held, rest) {
+		return context.Cause(held)
+	}
 	i.work(held, rest)
-	close(ended)
-	reporting.Wait()
 	fault := context.Cause(held)
 	if !errors.Is(fault, state.ErrFenced) {
 		i.putOutbox(context.WithoutCancel(held))
@@ -123,14 +115,14 @@ const reportsEvery = time.Minute
 // report tells the fleet how the instance is, until work has ended.
 func (i *instance) report(ctx context.Context, ended <-chan struct{}) {
 	for {
-		if content, err := json.Marshal(i.describe(i.service.Now()), json.Deterministic(true)); err == nil {
-			i.service.Fleet.Report(ctx, i.settings.Instance, content)
-		}
 		select {
 		case <-ended:
 			return
 		case <-i.told:
 		case <-i.service.After(reportsEvery):
+		}
+		if content, err := json.Marshal(i.describe(i.service.Now()), json.Deterministic(true)); err == nil {
+			i.service.Fleet.Report(ctx, i.settings.Instance, content)
 		}
 	}
 }
@@ -163,35 +155,63 @@ func (i *instance) work(ctx, rest context.Context) {
 	i.poll(ctx, rest)
 }
 
-// take takes the instance and brings its folder to the last state, however often that fails; false: the service ends.
-func (i *instance) take(ctx context.Context) bool {
+// take takes the instance and brings its folder to the last state, however often that fails; false: ctx has ended, or rest has
+// before it was taken.
+func (i *instance) take(ctx, rest context.Context) bool {
+	i.change(func(s *status) { s.activity, s.next = taking, time.Time{} })
 	for tries := 1; ; tries++ {
-		taken, err := i.replica.Take(ctx)
+		taken, err := i.tryToTake(ctx)
 		if err == nil {
 			i.log.Info("instance taken", "epoch", taken.Epoch, "restored", taken.Restored)
 			good, unread := connector.ReadSummary(i.settings.Dir)
 			i.verified = connector.VerifiedAt(i.settings)
-			if i.first = (time.Time{}); i.service.Fleet != nil && taken.Settled && unread == nil {
+			if i.first = (time.Time{}); i.service.Fleet != nil && taken.Settled && unread == nil && !i.asked {
 				i.first = i.settings.Interval.Next(good.StartedAt)
 			}
 			i.change(func(s *status) {
+				s.activity = waiting
 				if unread == nil {
 					s.good = good
 				}
 			})
+			i.tell()
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		again := time.Minute << min(tries-1, 5)
-		i.log.Error("the instance cannot be taken", "error", err.Error(), "again", again)
 		now := i.service.Now().UTC()
+		again := takesEvery
+		if _, refused := errors.AsType[*state.RefusedError](err); refused { // which somebody must do something about
+			again <<= min(tries-1, 5)
+		}
+		if tries&(tries-1) == 0 { // the first, second, fourth…
+			i.log.Error("the instance cannot be taken, so it is not read here", "error", err.Error(), "next", now.Add(again))
+		}
 		i.note(ended{how: failed, summary: connector.Summary{Instance: i.settings.Instance, Status: connector.Failed, Error: err.Error(), StartedAt: now, FinishedAt: now}})
-		if i.service.wait(ctx, again) != nil {
+		i.tell()
+		select {
+		case <-rest.Done():
 			return false
+		case <-i.runNow:
+			i.asked = true
+		case <-i.service.After(again):
 		}
 	}
+}
+
+// takesEvery is how soon an instance is tried to be taken again: the bucket is to be back for no longer than that before it is.
+const takesEvery = time.Minute
+
+// tryToTake takes the instance, as soon as fewer are being taken than may be at once.
+func (i *instance) tryToTake(ctx context.Context) (state.Taken, error) {
+	select {
+	case i.service.takes <- struct{}{}:
+		defer func() { <-i.service.takes }()
+	case <-ctx.Done():
+		return state.Taken{}, context.Cause(ctx)
+	}
+	return i.replica.Take(ctx)
 }
 
 // tellOfDeliveries tells the bucket of deliveries, some time after they were made.

@@ -16,8 +16,9 @@ type Status struct {
 	Version   string           `json:"version,omitempty"` // of s1graph
 	StartedAt time.Time        `json:"startedAt"`         // the service
 	Ending    bool             `json:"ending"`
-	Ready     bool             `json:"ready"`     // all instances are
-	Instances []InstanceStatus `json:"instances"` // by name
+	Ready     bool             `json:"ready"`             // as /readyz has it
+	Reasons   []string         `json:"reasons,omitempty"` // why it is not ready
+	Instances []InstanceStatus `json:"instances"`         // by name
 }
 
 // InstanceStatus is how one instance is doing.
@@ -29,7 +30,7 @@ type InstanceStatus struct {
 
 	Console  string `json:"console,omitempty"` // URL
 	Interval string `json:"interval"`
-	State    string `json:"state"` // waiting for its time, queued since others are under way, or running
+	State    string `json:"state"` // waiting for its time, queued since others are under way, or running; with a bucket taking it, and in a fleet standby
 
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"` // why it is not ready
@@ -69,11 +70,10 @@ type GoodRun struct {
 // Status is how the service is doing now.
 func (s *Service) Status() Status {
 	now := s.Now()
-	all := Status{Version: s.Version, StartedAt: s.startedAt.UTC(), Ending: s.ending.Load(), Ready: !s.ending.Load()}
+	all := Status{Version: s.Version, StartedAt: s.startedAt.UTC(), Ending: s.ending.Load(), Reasons: s.unready()}
+	all.Ready = len(all.Reasons) == 0
 	for _, i := range s.instances {
-		one := i.describe(now)
-		all.Instances = append(all.Instances, one)
-		all.Ready = all.Ready && one.Ready
+		all.Instances = append(all.Instances, i.describe(now))
 	}
 	return all
 }
@@ -93,7 +93,9 @@ func (s *Service) heard(ctx context.Context, all *Status) error {
 			continue
 		}
 		is := elsewhere[one.Instance]
-		_ = json.Unmarshal(is.Status, one) // what a newer version says otherwise stays as it is
+		if said := (InstanceStatus{}); json.Unmarshal(is.Status, &said) == nil { // else it is of a newer version
+			*one = said
+		}
 		one.Worker, one.HeardAt = is.Owner, is.HeardAt
 	}
 	return nil
@@ -136,9 +138,9 @@ func (i *instance) worker() string {
 
 // unready says why an instance is not ready, "" where it is. It is ready from its first good run on, be it of a
 // service before this one, and not while three times have come at which there should have been another one. One that another worker
-// has is that one's to say.
+// has is that one's to say, and what this one is taking it will know in a moment.
 func (i *instance) unready(s status, now time.Time) string {
-	if s.activity == standby {
+	if s.activity == standby || s.activity == taking && s.failedInRow == 0 && i.service.Fleet != nil {
 		return ""
 	}
 	var reason string

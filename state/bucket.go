@@ -65,6 +65,12 @@ func Open(ctx context.Context, address string) (Bucket, error) {
 	return b, nil
 }
 
+// Reach says whether a bucket answers.
+func Reach(ctx context.Context, b Bucket) error {
+	_, err := b.List(ctx, probes)
+	return err
+}
+
 // Warnings are on how a bucket is set up: what costs space, and what would lose state. Behind a colon stands what to do.
 func Warnings(ctx context.Context, b Bucket) []string {
 	if s, is := b.(*s3); is {
@@ -107,12 +113,15 @@ func open(ctx context.Context, address string) (Bucket, error) {
 	return openS3(ctx, u)
 }
 
+// probes is where names are created to find out what a bucket does.
+const probes = ".probe/"
+
 // racers is how many create one name at once in a probe.
 const racers = 16
 
 // probe makes sure that of many who create one name one succeeds, and that its content is what is there then.
 func probe(ctx context.Context, b Bucket) error {
-	name := ".probe/" + rand.Text()
+	name := probes + rand.Text()
 	content := func(i int) []byte { return []byte(fmt.Sprintf("%s of %d", name, i)) }
 	errs := make([]error, racers)
 	p := pool.New()
@@ -130,7 +139,7 @@ func probe(ctx context.Context, b Bucket) error {
 		}
 	}
 	there, err := read(ctx, b, name)
-	names, unlisted := b.List(ctx, ".probe/")
+	names, unlisted := b.List(ctx, probes)
 	if err := errors.Join(err, unlisted, b.Delete(ctx, name)); err != nil {
 		return err
 	}
