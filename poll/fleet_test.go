@@ -155,7 +155,7 @@ func TestTheMetricsOfAWorkerTellWhatItHasAndWhatTheBucketTook(t *testing.T) {
 func hurried(ahead *atomic.Int64) func(*poll.Config) {
 	return func(c *poll.Config) {
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		c.After = func(time.Duration) <-chan time.Time { return time.After(10 * time.Millisecond) }
+		c.After = func(time.Duration) <-chan time.Time { return time.After(50 * time.Millisecond) }
 	}
 }
 
@@ -172,7 +172,7 @@ func TestAWorkerIsReadyWhileItIsAMemberTheBucketAnswersAndItsInstancesAreRecent(
 	idle := s.start("w2", hurried(&ahead)) // whose one instance another worker has
 	s.names = []string{"acme"}
 	w := s.start("w1", hurried(&ahead))
-	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].LastGoodRun != nil }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].LastGoodRun != nil }, time.Minute, 50*time.Millisecond)
 	becomes := func(w *worker, code int, reasons ...string) {
 		t.Helper()
 		assert.EventuallyWithT(t, func(t *assert.CollectT) {
