@@ -57,10 +57,27 @@ func beyondBound(path, format string, args ...any) *Error {
 // is ErrBeyondBound. It does not say whether what it passes on is JSON at all.
 func Bounded(r io.Reader) io.Reader { return &bounded{r: r} }
 
-// bounded keeps track of where in the JSON it is, as far as the bounds need it.
 type bounded struct {
-	r      io.Reader
-	fault  *Error // what was found; it stays
+	r io.Reader
+	bounds
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.err(); err != nil {
+		return 0, err
+	}
+	n, err := b.r.Read(p)
+	b.addBytes(n)
+	b.scan(p[:n])
+	if err := b.err(); err != nil {
+		return 0, err
+	}
+	return n, err
+}
+
+// bounds keep track of where in an answer its reader is, as far as that is needed to hold it to what is believed.
+type bounds struct {
+	fault  *Error // what was found first
 	bytes  int    // so far
 	values int    // so far
 	depth  int    // now
@@ -70,27 +87,21 @@ type bounded struct {
 	backslashes int  // that stood last between the quotes, one after another
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.fault != nil {
-		return 0, b.fault
+func (b *bounds) err() error {
+	if b.fault == nil {
+		return nil
 	}
-	n, err := b.r.Read(p)
-	b.bytes += n
-	b.scan(p[:n])
-	switch {
-	case b.bytes > MaxAnswerBytes:
+	return b.fault
+}
+
+func (b *bounds) addBytes(n int) {
+	if b.bytes += n; b.bytes > MaxAnswerBytes {
 		b.fault = beyondBound("", "the answer has more than %d MiB", MaxAnswerBytes>>20)
-	case b.values > maxValues:
-		b.fault = beyondBound("", "the answer has more than %d values", maxValues)
 	}
-	if b.fault != nil {
-		return 0, b.fault
-	}
-	return n, err
 }
 
 // scan looks at what follows.
-func (b *bounded) scan(p []byte) {
+func (b *bounds) scan(p []byte) {
 	for len(p) > 0 && b.fault == nil {
 		if b.inText {
 			p = b.scanText(p)
@@ -122,10 +133,13 @@ func (b *bounded) scan(p []byte) {
 			b.lengthen(1)
 		}
 	}
+	if b.values > maxValues && b.fault == nil {
+		b.fault = beyondBound("", "the answer has more than %d values", maxValues)
+	}
 }
 
 // scanText looks at what stands between quotes, and returns what follows.
-func (b *bounded) scanText(p []byte) (rest []byte) {
+func (b *bounds) scanText(p []byte) (rest []byte) {
 	end := bytes.IndexByte(p, '"')
 	text := p
 	if end >= 0 {
@@ -147,7 +161,7 @@ func (b *bounded) scanText(p []byte) (rest []byte) {
 	return p[end+1:]
 }
 
-func (b *bounded) lengthen(n int) {
+func (b *bounds) lengthen(n int) {
 	if b.text += n; b.text > MaxTextBytes {
 		b.fault = beyondBound("", "the answer has a text of more than %d MiB", MaxTextBytes>>20)
 	}

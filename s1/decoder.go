@@ -4,28 +4,31 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decoder reads an answer as it comes, and can give the row that it read last once more.
+// decoder reads an answer as it comes. It can give the row that it read last once more, and lets a plainReader read rows in
+// its place.
 type decoder struct {
 	*jsontext.Decoder
-	behind *keeper
+	input *input
+	begun int64 // where in the answer the Decoder's first byte is
 }
 
-func newDecoder(r io.Reader) *decoder {
-	behind := &keeper{r: r, row: noRow}
-	behind.decoder = jsontext.NewDecoder(behind, lenient)
-	return &decoder{behind.decoder, behind}
+func newDecoder(in *input) *decoder {
+	return &decoder{Decoder: jsontext.NewDecoder(in, lenient), input: in}
 }
 
 // readRow reads the next value as a row: while it comes, and only where it is not as the API document has it once more and as
 // decodeRow does.
 func readRow[T any](d *decoder, row *T) error {
-	d.behind.beginRow()
-	defer d.behind.endRow()
+	d.input.row = d.at()
+	defer func() { d.input.row = noRow }()
 	depth := d.StackDepth()
 	err := json.UnmarshalDecode(d.Decoder, row)
 	if _, misfits := errors.AsType[*json.SemanticError](err); !misfits {
@@ -38,38 +41,147 @@ func readRow[T any](d *decoder, row *T) error {
 	}
 	var zero T
 	*row = zero
-	return decodeRow(bytes.TrimLeft(d.behind.part(d.behind.row, d.InputOffset()), ", \n\r\t"), row)
+	end := d.at()
+	return decodeRow(bytes.TrimLeft(d.input.held[d.input.row:end], ", \n\r\t"), row)
 }
 
-// keeper passes on what a decoder reads, and keeps the row that is under way. Offsets count bytes from the first.
-type keeper struct {
-	r       io.Reader
-	decoder *jsontext.Decoder
-	row     int64 // offset of the row, or of what is before it; noRow between rows
-	from    int64 // offset of kept
-	kept    []byte
-}
-
-const noRow = -1
-
-func (k *keeper) Read(p []byte) (int, error) {
-	n, err := k.r.Read(p)
-	if k.row != noRow {
-		k.kept = append(k.kept, p[:n]...)
+// readPlainRows appends those of the next rows of a list that reader takes, as long as rows has no more than most of them.
+func readPlainRows[T any](d *decoder, reader *plainReader[T], most int, rows *[]T) {
+	in := d.input
+	in.row = d.at()
+	defer func() { in.row = noRow }()
+	_, before := d.StackIndex(d.StackDepth())
+	var ahead bounds // of what the Decoder has, and does not come to if rows are taken
+	ahead.scan(in.held[in.row:in.next])
+	taken := int64(0)
+	for len(*rows) < most {
+		var zero T
+		*rows = append(*rows, zero)
+		s := scanner{b: in.held[in.row:min(len(in.held), in.row+readAtOnce)]}
+		if (before+taken == 0 || s.take(',')) && reader.read(&s, &(*rows)[len(*rows)-1]) {
+			in.row += s.at
+			in.next = in.row
+			in.bounds.values += s.values
+			taken++
+			continue
+		}
+		*rows = (*rows)[:len(*rows)-1]
+		if !s.isShort() || len(s.b) > longestPlain || !in.more() {
+			break
+		}
 	}
-	return n, err
-}
-
-// beginRow keeps what the decoder has read ahead of the row, unless that was kept with the row before, and lets the rows go
-// that are behind once they are the larger part.
-func (k *keeper) beginRow() {
-	k.row = k.decoder.InputOffset()
-	ahead := k.decoder.UnreadBuffer()
-	if k.from+int64(len(k.kept)) != k.row+int64(len(ahead)) || len(k.kept) > 2*len(ahead) {
-		k.kept, k.from = append(k.kept[:0], ahead...), k.row
+	if taken > 0 {
+		in.bounds.values -= ahead.values
+		d.goOn()
 	}
 }
 
-func (k *keeper) part(from, to int64) []byte { return k.kept[from-k.from : to-k.from] }
+// at is the place of the byte that comes next, in what the input holds.
+func (d *decoder) at() int {
+	in, ahead := d.input, d.UnreadBuffer()
+	if in.next < len(ahead) { // the input has let go of some of it
+		in.held, in.next = slices.Concat(ahead, in.held[in.next:]), len(ahead)
+	}
+	return in.next - len(ahead)
+}
 
-func (k *keeper) endRow() { k.row = noRow }
+// goOn has the Decoder read on behind a row that it did not read, as deep in lists and objects as it was.
+func (d *decoder) goOn() {
+	d.input.bounds = bounds{bytes: d.input.bounds.bytes, values: d.input.bounds.values, depth: d.StackDepth()}
+	var around strings.Builder
+	tokens := 1
+	for i := range d.StackDepth() {
+		switch kind, _ := d.StackIndex(1 + i); kind {
+		case '{':
+			around.WriteString(`{"":`)
+			tokens += 2
+		case '[':
+			around.WriteByte('[')
+			tokens++
+		}
+	}
+	around.WriteByte('0') // the row
+	d.begun = d.input.offset + int64(d.input.next) - int64(around.Len())
+	d.Reset(io.MultiReader(strings.NewReader(around.String()), d.input), lenient)
+	for range tokens {
+		_, _ = d.ReadToken() // which cannot fail
+	}
+}
+
+// place is where in the answer an error of the Decoder is.
+func (d *decoder) place(err error) error {
+	if notJSON, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		notJSON.ByteOffset += d.begun
+	}
+	return err
+}
+
+// input passes on an answer within its bounds, and holds what nobody took yet.
+type input struct {
+	r      io.Reader
+	err    error // of r, which comes behind all that is held
+	bounds bounds
+	held   []byte
+	offset int64 // of what is held, in the answer
+	next   int   // how much of what is held was passed on
+	row    int   // where the row begins that is under way, and is held from there on; noRow between rows
+}
+
+const (
+	noRow = -1
+
+	// readAtOnce is what an input has room for, unless a row is longer.
+	readAtOnce = 64 << 10
+)
+
+func (in *input) Read(p []byte) (int, error) {
+	if in.next == len(in.held) && !in.more() {
+		return 0, in.err
+	}
+	n := copy(p, in.held[in.next:])
+	in.bounds.scan(p[:n])
+	if err := in.bounds.err(); err != nil {
+		return 0, err
+	}
+	in.next += n
+	return n, nil
+}
+
+// more reads more, and lets go of what was passed on before the row.
+func (in *input) more() bool {
+	from := in.next
+	if in.row != noRow {
+		from, in.row = in.row, 0
+	}
+	in.held = in.held[:copy(in.held, in.held[from:])]
+	in.offset += int64(from)
+	in.next -= from
+	if len(in.held) == cap(in.held) {
+		in.held = slices.Grow(in.held, max(readAtOnce, len(in.held)))
+	}
+	n := 0
+	for n == 0 && in.err == nil {
+		n, in.err = in.r.Read(in.held[len(in.held):cap(in.held)])
+	}
+	in.held = in.held[:len(in.held)+n]
+	if in.bounds.addBytes(n); in.bounds.fault != nil {
+		in.err = in.bounds.fault
+		return false
+	}
+	return n > 0
+}
+
+// refuseHTML looks at the first byte of the answer, and passes over the blanks before it.
+func (in *input) refuseHTML() error {
+	for in.more() {
+		text := bytes.TrimLeft(in.held, " \n\r\t")
+		if bytes.HasPrefix(text, []byte("<")) {
+			return &Error{Status: http.StatusOK, Detail: wrongURL, Foreign: webPage}
+		}
+		if in.next = len(in.held) - len(text); len(text) > 0 {
+			in.offset = -int64(in.next)
+			return nil
+		}
+	}
+	return cutOff(in.err)
+}

@@ -1,8 +1,6 @@
 package s1
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -20,8 +18,8 @@ type envelope struct {
 // is final; any other error may come of a body that was cut off.
 func readEnvelope(body io.Reader, data func(*decoder) error) (envelope, error) {
 	e := envelope{total: -1}
-	r := bufio.NewReaderSize(body, 16<<10)
-	if err := refuseHTML(r); err != nil {
+	in := &input{r: body, row: noRow}
+	if err := in.refuseHTML(); err != nil {
 		return e, err
 	}
 	var failures []apiError
@@ -30,7 +28,7 @@ func readEnvelope(body io.Reader, data func(*decoder) error) (envelope, error) {
 	if isCount {
 		data = func(d *decoder) error { return d.SkipValue() }
 	}
-	d := newDecoder(r)
+	d := newDecoder(in)
 	err := readObject(d, func(name string) error {
 		switch name {
 		case "data":
@@ -55,7 +53,7 @@ func readEnvelope(body io.Reader, data func(*decoder) error) (envelope, error) {
 	})
 	switch {
 	case err != nil:
-		return e, err
+		return e, d.place(err)
 	case len(failures) > 0:
 		return e, &Error{Status: http.StatusOK, Code: failures[0].Code.Value, Detail: cmp.Or(failures[0].text(), "the answer says that it failed, and not why")}
 	}
@@ -80,24 +78,6 @@ func (e *envelope) readPagination(d *decoder) error {
 		e.total = int(pagination.TotalItems.Value)
 	}
 	return err
-}
-
-// refuseHTML looks at the first byte of an answer, behind blanks.
-func refuseHTML(r *bufio.Reader) error {
-	for {
-		if _, err := r.Peek(1); err != nil {
-			return cutOff(err)
-		}
-		ahead, _ := r.Peek(r.Buffered())
-		text := bytes.TrimLeft(ahead, " \n\r\t")
-		if bytes.HasPrefix(text, []byte("<")) {
-			return &Error{Status: http.StatusOK, Detail: wrongURL, Foreign: webPage}
-		}
-		_, _ = r.Discard(len(ahead) - len(text))
-		if len(text) > 0 {
-			return nil
-		}
-	}
 }
 
 // cutOff makes plain that an end of the body came too early.
@@ -137,16 +117,16 @@ func passOver(d *decoder, why string) error {
 	return &Error{Status: http.StatusOK, Detail: why, Foreign: otherJSON}
 }
 
-// readRows appends the rows of a list to rows, and not more than most of them. The data is the list, or, where list is
-// not "", an object that has the list under this name. null is an empty list.
-func readRows[T any](d *decoder, list string, most int, rows *[]T) error {
+// readRows appends the rows of a list to rows, and not more than most of them; reader, which may be nil, reads those that are plain. The data
+// is the list, or, where list is not "", an object that has the list under this name. null is an empty list.
+func readRows[T any](d *decoder, list string, most int, reader *plainReader[T], rows *[]T) error {
 	switch kind := d.PeekKind(); {
 	case kind == 'n':
 		return d.SkipValue()
 	case list != "" && kind != '[': // around which some leave the object out
 		return readObject(d, func(name string) error {
 			if name == list {
-				return readRows(d, "", most, rows)
+				return readRows(d, "", most, reader, rows)
 			}
 			return d.SkipValue()
 		})
@@ -156,7 +136,13 @@ func readRows[T any](d *decoder, list string, most int, rows *[]T) error {
 	if _, err := d.ReadToken(); err != nil {
 		return err
 	}
-	for d.PeekKind() != ']' {
+	for {
+		if reader != nil {
+			readPlainRows(d, reader, most, rows)
+		}
+		if d.PeekKind() == ']' {
+			break
+		}
 		if len(*rows) == most {
 			return beyondBound("", "the answer has more than %d rows", most)
 		}

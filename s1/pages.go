@@ -28,8 +28,9 @@ type Page[T any] struct {
 func Pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Values) iter.Seq2[Page[T], error] {
 	// A page may have some more rows than were asked for: nobody says that it must not.
 	most := orDefault(2*e.MaxLimit, maxValues)
-	read := func(d *decoder, rows *[]T) error { return readRows(d, e.List, most, rows) }
 	return func(yield func(Page[T], error) bool) {
+		plain := newPlainReader[T]()
+		read := func(d *decoder, rows *[]T) error { return readRows(d, e.List, most, plain, rows) }
 		number, given := 0, 0
 		for page, err := range pages(ctx, c, e, filters, read) {
 			given += max(1, len(page.Rows)) // or empty pages would have no end

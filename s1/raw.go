@@ -47,7 +47,7 @@ func (e *PathError) Error() string { return fmt.Sprintf("path %q: %s", e.Path, e
 // readRaw appends to rows what one answer holds.
 func readRaw(d *decoder, list string, rows *[]jsontext.Value) error {
 	if d.PeekKind() == '[' {
-		return readRows(d, "", maxValues, rows)
+		return readRows(d, "", maxValues, nil, rows)
 	}
 	value, err := d.ReadValue()
 	if err != nil {

@@ -316,7 +316,7 @@ func (c *Client) exchange(ctx context.Context, req *http.Request, read func(io.R
 		f.big = isPages && f.again && f.retryAfter == 0 // who asks to wait says that the page is not the reason
 		return f
 	}
-	if err := read(Bounded(resp.Body)); err != nil {
+	if err := read(resp.Body); err != nil {
 		if answer, ok := errors.AsType[*Error](err); ok && answer.Foreign == webPage {
 			if f := c.notConsole(resp.StatusCode, answer); f != nil {
 				return f

@@ -201,19 +201,18 @@ type Time int64
 // time of day; and seconds or milliseconds since 1970, as a number or a text. What is no later than the zero of a clock
 // (year 1, 1601, 1970, 1980) is unknown: no agent is so old.
 func (t *Time) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	*t = 0
 	v, err := d.ReadValue()
-	if err != nil || v.Kind() == 'n' {
-		return err
-	}
+	*t = timeIn(v)
+	return err
+}
+
+func timeIn(v jsontext.Value) Time {
 	if v.Kind() == '"' && len(v) > 2 {
 		if at, err := time.Parse(time.RFC3339Nano, string(v[1:len(v)-1])); err == nil {
-			*t = timeOf(at)
-			return nil
+			return timeOf(at)
 		}
 	}
-	*t = parseTime(strings.TrimSpace(textOf(v, false)))
-	return nil
+	return parseTime(strings.TrimSpace(textOf(v, false)))
 }
 
 // earliest is the zero of the clock of DOS and its file systems, the latest of those that stand for unknown.
@@ -287,21 +286,19 @@ func FlagOf(b bool) Flag {
 
 // UnmarshalJSONFrom reads a JSON boolean, 1 and 0, and the words true, yes, y, on, false, no, n and off in any case.
 func (f *Flag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	*f = Unknown
-	switch d.PeekKind() {
-	case 't', 'f':
-		token, err := d.ReadToken()
-		*f = FlagOf(err == nil && token.Bool())
-		return err
-	}
-	text, err := readText(d)
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "true", "1", "yes", "y", "on":
-		*f = True
-	case "false", "0", "no", "n", "off":
-		*f = False
-	}
+	v, err := d.ReadValue()
+	*f = flagIn(v)
 	return err
+}
+
+func flagIn(v jsontext.Value) Flag {
+	switch strings.ToLower(strings.TrimSpace(textOf(v, false))) {
+	case "true", "1", "yes", "y", "on":
+		return True
+	case "false", "0", "no", "n", "off":
+		return False
+	}
+	return Unknown
 }
 
 // MarshalJSONTo writes true, false or null.
@@ -321,18 +318,12 @@ type Int struct {
 
 // UnmarshalJSONFrom reads a JSON number, or a text that holds one. What an int64 cannot hold is unknown.
 func (n *Int) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	*n = Int{}
 	v, err := d.ReadValue()
-	if err != nil || v.Kind() == 'n' {
-		return err
-	}
-	if v.Kind() == '0' {
-		*n = parseInt(string(v))
-		return nil
-	}
-	*n = parseInt(strings.TrimSpace(textOf(v, false)))
-	return nil
+	*n = intIn(v)
+	return err
 }
+
+func intIn(v jsontext.Value) Int { return parseInt(strings.TrimSpace(textOf(v, false))) }
 
 func parseInt(text string) Int {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
