@@ -202,8 +202,28 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// openBucket makes a bucket on three nodes, or on one where NATS is a single one.
+// opensWithin is how long a bucket may take until all nodes have it that one of them was just told to make.
+const opensWithin = 15 * time.Second
+
+// openBucket opens a bucket, and makes it where it is not there. Several who do so at once, each through a node of its own, find
+// for a moment that it is there and is not, or get no answer.
 func (f *Fleet) openBucket(ctx context.Context, bucket string, ttl time.Duration) (kv jetstream.KeyValue, err error) {
+	for began := time.Now(); ; {
+		kv, err = f.tryBucket(ctx, bucket, ttl)
+		mayPass := errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketExists) || errors.Is(err, context.DeadlineExceeded)
+		if !mayPass || time.Since(began) > opensWithin {
+			return kv, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// tryBucket makes a bucket on three nodes, or on one where NATS is a single one.
+func (f *Fleet) tryBucket(ctx context.Context, bucket string, ttl time.Duration) (kv jetstream.KeyValue, err error) {
 	kv, err = f.js.KeyValue(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		for _, replicas := range []int{3, 1} {

@@ -400,3 +400,19 @@ func (l *lines) text() string {
 }
 
 func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// The servers answer for a moment as if a bucket that one makes were not there for the others.
+func TestMembersThatAllJoinANewClusterAtOnceAllGetIn(t *testing.T) {
+	t.Parallel()
+	all := fleettest.Nodes(t, 3, func(o *server.Options) { o.Cluster.NoAdvertise = true })
+	var joining sync.WaitGroup
+	for i := range 9 {
+		joining.Go(func() {
+			f, err := fleet.Join(t.Context(), fleet.Config{URL: all[i%3].ClientURL(), Worker: fmt.Sprint("w", i), TTL: ttl})
+			if assert.NoError(t, err) {
+				f.Close()
+			}
+		})
+	}
+	joining.Wait()
+}
