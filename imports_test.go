@@ -64,6 +64,7 @@ var allowed = map[string][]string{
 
 	// Programs of the Makefile, and tests of files that are no code, which nothing imports.
 	"bench":                            {"connector", "s1/s1test"},
+	"bench/fleet":                      {"fleet/fleettest", "graph", "pause", "s1/s1test"},
 	"bench/neo4j":                      {"connector", "entities", "steps", "graph", "graph/jsonstore", "graph/neo4jstore", "graph/neo4jstore/neo4jtest", "s1/s1test"},
 	"bench/soak":                       {},
 	"bench/visualize":                  {"config", "connector", "s1/s1test", "visualize/chromium"},

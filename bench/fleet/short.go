@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"s1graph/pause"
+)
+
+// Short kills a worker, pauses one and ends one, each in the middle of reading, and holds the fleet to its promises. program is
+// the built s1graph.
+func Short(ctx context.Context, out io.Writer, program string, seed uint64) (err error) {
+	w, err := newWorld(ctx, out, program, size{tenants: 12, agents: 24, workers: 3, interval: "1h", seed: seed})
+	defer w.close()
+	if err == nil {
+		err = w.startAll(4 * claim)
+	}
+	if err != nil {
+		return err
+	}
+	w.say("seed %d: %d tenants are read by %d workers", seed, len(w.tenants), len(w.workers))
+	byHeld := slices.SortedFunc(slices.Values(w.workers), func(a, b *worker) int { return len(w.held(b)) - len(w.held(a)) })
+	killed, paused, ended := byHeld[0], byHeld[1], byHeld[2]
+
+	w.round()
+	if err := w.inMidSync(); err != nil {
+		return err
+	}
+	began, ofKilled, ofPaused := time.Now(), w.held(killed), w.held(paused)
+	killed.kill()
+	paused.pause()
+	if err := w.takenOver(ofKilled, killed, began, "kill -9"); err != nil {
+		return err
+	}
+	if err := w.takenOver(ofPaused, paused, began, "paused"); err != nil {
+		return err
+	}
+	if err := w.readAll(4 * claim); err != nil {
+		return err
+	}
+	paused.wake()
+	if err := w.until("a worker that was paused gets back what belongs to it", 2*claim, func() bool { return len(w.held(paused)) > 0 }); err != nil {
+		return err
+	}
+
+	w.round()
+	if err := w.inMidSync(); err != nil {
+		return err
+	}
+	began = time.Now()
+	names := w.held(ended)
+	if err := ended.end(); err != nil {
+		return err
+	}
+	if err := w.takenOver(names, ended, began, "SIGTERM"); err != nil {
+		return err
+	}
+	if since := time.Since(began); since > claim*4/5 {
+		return fmt.Errorf("a worker that was told to end gave nothing back: its tenants were taken over after %s", since)
+	}
+	for _, p := range []*worker{killed, ended} {
+		if err := w.start(p); err != nil {
+			return err
+		}
+	}
+	return w.finish()
+}
+
+// inMidSync waits until runs that were asked for are under way.
+func (w *world) inMidSync() error {
+	return pause.For(w.ctx, time.Duration(w.random.IntN(150))*time.Millisecond)
+}
