@@ -95,11 +95,13 @@ func (c *checker) fleet(ctx context.Context) {
 	}
 	switch {
 	case err != nil:
-		c.fault(subject, err.Error(), "let NATS be 2.11 or newer with JetStream, and let its user publish and subscribe to $KV.s1graph-*, $JS.API.> and s1graph.>")
+		c.fault(subject, err.Error(), "let NATS be 2.11 or newer with JetStream, and let its user do what docs/fleet.md says")
+	case f.Lasts() != c.Config.Claim:
+		c.fault(subject, fmt.Sprintf("claims last %s there, and claim is %s here: a worker with this configuration is refused", f.Lasts(), c.Config.Claim), "give all workers the same claim")
 	case f.Nodes() < 3:
-		c.warn(subject, "NATS is a single node, and all workers stand still while it is away", "give it three")
+		c.warn(subject, "NATS keeps claims on a single node, and all workers stand still while it is away", "let it be three nodes")
 	default:
-		c.ok(subject, plural.Of(len(workers), "worker")+" live")
+		c.ok(subject, plural.Of(len(workers), "living worker"))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -68,8 +69,9 @@ type Fleet struct {
 	end                     context.CancelFunc
 	running                 sync.WaitGroup
 	workers, claims, status jetstream.KeyValue
-	nodes                   int    // of NATS that hold a bucket
-	revision                uint64 // of the member's own key; the goroutine that renews it has it
+	nodes                   int           // of NATS that hold a bucket
+	lasts                   time.Duration // how long claims do
+	revision                uint64        // of the member's own key; the goroutine that renews it has it
 
 	mu      sync.Mutex
 	watches []jetstream.KeyWatcher
@@ -77,11 +79,13 @@ type Fleet struct {
 	claimed map[string]heard[owner]  // by key
 	waiting map[string]chan struct{} // by key of an instance: something that matters to it has changed
 	runNow  func(instance string)
-	warned  map[string]bool // of members with other rules
-	sentAt  time.Time       // when the member's key was last sent, by Wall
-	skew    time.Duration
-	held    int
-	lost    int64
+	warned  map[string]bool // of members with other rules, and of what is forbidden
+
+	forbidden string    // what NATS did not let this user do last; "" nothing
+	sentAt    time.Time // when the member's key was last sent, by Wall
+	skew      time.Duration
+	held      int
+	lost      int64
 }
 
 // heard is what was heard of a key, and when.
@@ -113,7 +117,7 @@ func Join(ctx context.Context, c Config) (*Fleet, error) {
 		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}}
 	options := []nats.Option{
 		nats.Name("s1graph " + c.Worker), nats.Timeout(5 * time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.Logger.Debug("NATS", "error", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { f.noteFault(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.Logger.Warn("the connection to NATS broke", "error", err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.Logger.Info("connected to NATS again") }),
 	}
@@ -124,15 +128,44 @@ func Join(ctx context.Context, c Config) (*Fleet, error) {
 		options = append(options, nats.RootCAs(c.CAFile))
 	}
 	var err error
-	if f.conn, err = nats.Connect(c.URL, options...); err != nil {
+	f.conn, err = nats.Connect(c.URL, options...)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return nil, fmt.Errorf("NATS does not let this user in (%w): look at --nats-credentials", err)
+	case err != nil:
 		return nil, fmt.Errorf("no server of NATS can be reached (%w): look at --nats, and whether it runs", err)
 	}
 	f.ctx, f.end = context.WithCancel(context.Background())
 	if err := f.join(ctx); err != nil {
 		f.Close()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.forbidden != "" { // and so nobody answered
+			err = fmt.Errorf("NATS does not let this user do all that a fleet needs: it %s (%w)", f.forbidden, err)
+		}
 		return nil, err
 	}
 	return f, nil
+}
+
+// forbidding is what NATS says of a user that may not publish to a subject, or subscribe to one.
+var forbidding = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "([^"]+)"`)
+
+// noteFault notes what NATS says unasked, to a user that may not do something above all.
+func (f *Fleet) noteFault(err error) {
+	found := forbidding.FindStringSubmatch(err.Error())
+	if found == nil {
+		f.Logger.Debug("NATS", "error", err)
+		return
+	}
+	f.mu.Lock()
+	f.forbidden = fmt.Sprintf("may not %s to %s", strings.ReplaceAll(strings.ToLower(found[1]), "subscription", "subscribe"), found[2])
+	forbidden, known := f.forbidden, f.warned[f.forbidden]
+	f.warned[f.forbidden] = true
+	f.mu.Unlock()
+	if !known {
+		f.Logger.Warn("NATS does not let this user do all that a fleet needs: it " + forbidden)
+	}
 }
 
 func (f *Fleet) join(ctx context.Context) (err error) {
@@ -175,6 +208,9 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 		f.mu.Lock()
 		*b.kv = kv
 		f.mu.Unlock()
+	}
+	if f.nodes < 3 && f.Worker != "" {
+		f.Logger.Warn("NATS keeps claims on a single node, and the whole fleet stands still while it is away: three nodes are advised")
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -237,7 +273,6 @@ func (f *Fleet) tryBucket(ctx context.Context, bucket string, ttl time.Duration)
 			if api.ErrorCode == 10005 {
 				return nil, fmt.Errorf("NATS is a cluster in which three nodes cannot hold the bucket %s: add nodes, or make those that are there well (%w)", bucket, err)
 			}
-			f.Logger.Warn("NATS is a single node, and the whole fleet stands still while it is away: three nodes are advised", "bucket", bucket)
 		}
 	}
 	switch {
@@ -253,14 +288,21 @@ func (f *Fleet) tryBucket(ctx context.Context, bucket string, ttl time.Duration)
 	if full, isStream := is.(*jetstream.KeyValueBucketStatus); isStream {
 		f.nodes = full.StreamInfo().Config.Replicas
 	}
+	if bucket == claimsBucket {
+		f.lasts = is.TTL()
+	}
 	if is.TTL() != ttl && f.Worker != "" {
 		return nil, fmt.Errorf("the bucket %s has claims of %s, and this worker those of %s: give all workers the same --claim (who changes it for all ends all, and removes the bucket: nats kv del %s)", bucket, is.TTL(), ttl, bucket)
 	}
 	return kv, nil
 }
 
-// Nodes is on how many nodes of NATS claims are kept.
+// Nodes is on how many nodes of NATS claims are kept, and Lasts how long they last there, which may be another time than the TTL of
+// who only looks on.
 func (f *Fleet) Nodes() int { return f.nodes }
+
+// Lasts: see Nodes.
+func (f *Fleet) Lasts() time.Duration { return f.lasts }
 
 func (f *Fleet) noteClaim(e jetstream.KeyValueEntry) {
 	f.mu.Lock()

@@ -305,7 +305,7 @@ func TestWhatIsWrongWithNATSIsSaidWithWhatToDo(t *testing.T) {
 	var log lines
 	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	join(t, fleet.Config{URL: at, Worker: "a", Rules: "1", Logger: log.logger()})
-	assert.Contains(t, log.text(), "NATS is a single node")
+	assert.Contains(t, log.text(), "NATS keeps claims on a single node, and the whole fleet stands still while it is away")
 	_, err = fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "b", TTL: 2 * ttl})
 	require.ErrorContains(t, err, "give all workers the same --claim")
 	join(t, fleet.Config{URL: at, Worker: "b", Rules: "2"})
