@@ -15,20 +15,30 @@ import (
 	members "s1graph/fleet"
 	"s1graph/harmless"
 	"s1graph/poll"
+	"s1graph/state"
 )
 
-// joinFleet joins the fleet that the configuration names, as a worker or as one who looks on; nil where it names none.
-func (c *commands) joinFleet(ctx context.Context, settings *config.Service, worker string, log *slog.Logger) (*members.Fleet, error) {
+// joinFleet joins the fleet that the configuration names, as a worker of the bucket or, without one, as one who looks on; nil where
+// it names none.
+func (c *commands) joinFleet(ctx context.Context, settings *config.Service, b state.Bucket, log *slog.Logger) (*members.Fleet, error) {
 	first := settings.Instances[0]
 	if first.NATS == "" {
 		return nil, nil
+	}
+	worker, brings := "", []string(nil)
+	if b != nil {
+		worker = first.Worker
+		var err error
+		if brings, err = poll.Brings(ctx, settings, b); err != nil {
+			return nil, err
+		}
 	}
 	var rules []string
 	for _, instance := range settings.Instances {
 		rules = append(rules, instance.Instance+" "+alerts.Fingerprint(instance.Alerts))
 	}
 	return members.Join(ctx, members.Config{
-		URL: first.NATS, Credentials: first.NATSCredentials, CAFile: first.CAFile, Worker: worker, Rules: strings.Join(rules, ","), TTL: first.Claim, Logger: log,
+		URL: first.NATS, Credentials: first.NATSCredentials, CAFile: first.CAFile, Worker: worker, Rules: strings.Join(rules, ","), Brings: brings, TTL: first.Claim, Logger: log,
 	})
 }
 
@@ -100,7 +110,7 @@ func (c *commands) ofFleet(ctx *cli.Context, do func(*members.Fleet) error) erro
 	if err != nil {
 		return err
 	}
-	f, err := c.joinFleet(ctx.Context, settings, "", c.logger(settings.Instances[0].Log))
+	f, err := c.joinFleet(ctx.Context, settings, nil, c.logger(settings.Instances[0].Log))
 	if err != nil {
 		return err
 	}

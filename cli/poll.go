@@ -61,7 +61,7 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 	if err != nil {
 		return err
 	}
-	members, err := c.joinFleet(ctx, settings, settings.Instances[0].Worker, log)
+	members, err := c.joinFleet(ctx, settings, b, log)
 	if err != nil {
 		return &ending{failed, fmt.Errorf("poll: %w", err)}
 	}

@@ -28,7 +28,7 @@ type Claim struct {
 var ErrLost = errors.New("the claim is lost")
 
 // Hold waits until this process has the instance. how stands for the way its token is given: instances with one belong to
-// one member. The one that it belongs to takes it; where that does not, anybody after two TTLs. The error is ctx's.
+// one member, but those that a member brings. The one that it belongs to takes it; where that does not, anybody after two TTLs. The error is ctx's.
 func (f *Fleet) Hold(ctx context.Context, instance, how string) (*Claim, error) {
 	key, changed := token(instance), make(chan struct{}, 1)
 	f.mu.Lock()
@@ -46,7 +46,7 @@ func (f *Fleet) Hold(ctx context.Context, instance, how string) (*Claim, error) 
 	for free := time.Now(); ; {
 		if f.isHeld(key) {
 			free = time.Now()
-		} else if best := f.preferred(how); best == f.Worker || time.Since(free) > 2*f.TTL {
+		} else if best := f.preferred(instance, how); best == f.Worker || time.Since(free) > 2*f.TTL {
 			c, err := f.claim(ctx, instance, how, best, changed, forget)
 			if err == nil {
 				return c, nil
@@ -117,7 +117,7 @@ func (f *Fleet) claim(ctx context.Context, instance, how, best string, changed c
 			case <-changed:
 			}
 			// Who was there when this process took the instance did not want it.
-			if now := f.preferred(how); now != "" && now != f.Worker && now != best {
+			if now := f.preferred(instance, how); now != "" && now != f.Worker && now != best {
 				close(yield)
 				return
 			}

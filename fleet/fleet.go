@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,11 +26,12 @@ import (
 
 // Config says who joins which fleet. URL is required, and TTL.
 type Config struct {
-	URL         string // of NATS: nats or tls; several servers, joined with commas
-	Credentials string // file, as nsc makes it; "": none
-	CAFile      string // PEM certificates that servers of tls are trusted by; "": the system's
-	Worker      string // name of this member, which no other one has; "": one who looks on, and claims nothing
-	Rules       string // what stands for the rules of alerts here; members that have others are warned of
+	URL         string   // of NATS: nats or tls; several servers, joined with commas
+	Credentials string   // file, as nsc makes it; "": none
+	CAFile      string   // PEM certificates that servers of tls are trusted by; "": the system's
+	Worker      string   // name of this member, which no other one has; "": one who looks on, and claims nothing
+	Rules       string   // what stands for the rules of alerts here; members that have others are warned of
+	Brings      []string // instances that only this member has what was read before of, until it says Brought: it is preferred for them
 	TTL         time.Duration
 	Logger      *slog.Logger // nil: discards
 
@@ -43,6 +45,7 @@ type Member struct {
 	Process string    `json:"process"` // random: no two processes have the same
 	Since   time.Time `json:"since"`
 	Rules   string    `json:"rules,omitempty"`
+	Brings  []string  `json:"brings,omitempty"`
 	Claims  int       `json:"claims"`
 }
 
@@ -81,8 +84,9 @@ type Fleet struct {
 	runNow  func(instance string)
 	warned  map[string]bool // of members with other rules, and of what is forbidden
 
-	forbidden string    // what NATS did not let this user do last; "" nothing
-	sentAt    time.Time // when the member's key was last sent, by Wall
+	brought   chan struct{} // has a value where the member's key is to be sent now
+	forbidden string        // what NATS did not let this user do last; "" nothing
+	sentAt    time.Time     // when the member's key was last sent, by Wall
 	skew      time.Duration
 	held      int
 	lost      int64
@@ -113,8 +117,8 @@ func Join(ctx context.Context, c Config) (*Fleet, error) {
 	if c.Wall == nil {
 		c.Wall = func() time.Time { return time.Now().Round(0) }
 	}
-	f := &Fleet{Config: c, self: Member{Worker: c.Worker, Process: rand.Text(), Since: c.Wall().UTC(), Rules: c.Rules},
-		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}}
+	f := &Fleet{Config: c, self: Member{Worker: c.Worker, Process: rand.Text(), Since: c.Wall().UTC(), Rules: c.Rules, Brings: slices.Clone(c.Brings)},
+		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}, brought: make(chan struct{}, 1)}
 	options := []nats.Option{
 		nats.Name("s1graph " + c.Worker), nats.Timeout(5 * time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { f.noteFault(err) }),
@@ -356,7 +360,7 @@ func (f *Fleet) Unclaimed(instances []string) (n int, isOne bool) {
 			n++
 		}
 	}
-	return n, f.preferred("s1graph") == f.Worker
+	return n, f.preferred("", "s1graph") == f.Worker
 }
 
 // Close leaves the fleet. Claims that were not released end with their TTL.

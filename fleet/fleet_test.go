@@ -198,6 +198,49 @@ func TestAnInstanceThatItsOwnerDoesNotHaveIsTakenByAnother(t *testing.T) {
 	}
 }
 
+func TestWhatAMemberBringsBelongsToItUntilAllCanFindIt(t *testing.T) {
+	t.Parallel()
+	at := fleettest.URLs(fleettest.Nodes(t, 1))
+	var names []string
+	for i := range 16 {
+		names = append(names, fmt.Sprint("tenant", i))
+	}
+	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b", Brings: names})
+	members(t, a, "a", "b")
+	members(t, b, "a", "b")
+	taken := make(chan string, 2*len(names))
+	var holding sync.WaitGroup
+	defer holding.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var claims []*fleet.Claim
+	for _, name := range names {
+		holding.Go(func() {
+			if c, err := a.Hold(ctx, name, name); err == nil {
+				taken <- name
+				<-ctx.Done()
+				c.Release()
+			}
+		})
+		claims = append(claims, hold(t, b, name, name)) // or a has it, and this waits in vain
+	}
+	assert.Empty(t, taken)
+	for _, name := range names {
+		b.Brought(name)
+	}
+	assert.Eventually(t, func() bool {
+		for _, c := range claims {
+			select {
+			case <-c.Yield:
+				c.Release()
+			default:
+			}
+		}
+		return len(taken) > 2
+	}, 10*time.Second, time.Millisecond)
+	assert.Less(t, len(taken), 14)
+}
+
 func TestAMachineThatSleptHasLostItsClaims(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

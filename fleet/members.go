@@ -46,6 +46,7 @@ func (f *Fleet) live() {
 		case <-f.ctx.Done():
 			return
 		case <-ticks.C:
+		case <-f.brought:
 		}
 		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
 		err := f.beat(ctx)
@@ -152,19 +153,37 @@ func (f *Fleet) Joined() bool {
 	return self.what.Process == f.self.Process && f.lives(self)
 }
 
-// preferred is the living member that an instance whose token is given so belongs to; "" where none lives.
-func (f *Fleet) preferred(how string) (worker string) {
+// Brought says that what this member had of an instance is where all find it.
+func (f *Fleet) Brought(instance string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := slices.Index(f.self.Brings, instance)
+	if at < 0 {
+		return
+	}
+	f.self.Brings = slices.Delete(f.self.Brings, at, at+1)
+	select {
+	case f.brought <- struct{}{}:
+	default: // it is about to be told
+	}
+}
+
+// preferred is the living member that an instance whose token is given so belongs to; "" where none lives. Of those who bring
+// it, where there are such, it belongs to one.
+func (f *Fleet) preferred(instance, how string) (worker string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var most [sha256.Size]byte
+	brings := false
 	for _, key := range slices.Sorted(maps.Keys(f.living)) {
 		member := f.living[key]
-		if !f.lives(member) {
+		own := slices.Contains(member.what.Brings, instance)
+		if !f.lives(member) || brings && !own {
 			continue
 		}
 		weight := sha256.Sum256([]byte(member.what.Worker + "\x00" + how))
-		if worker == "" || string(weight[:]) > string(most[:]) {
-			worker, most = member.what.Worker, weight
+		if worker == "" || own && !brings || string(weight[:]) > string(most[:]) {
+			worker, most, brings = member.what.Worker, weight, own
 		}
 	}
 	return worker

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/config"
+	"s1graph/connector"
 	"s1graph/fleet"
 	"s1graph/fleet/fleettest"
 	"s1graph/graph/jsonstore"
@@ -58,21 +61,27 @@ func newShared(t *testing.T, names ...string) *shared {
 func (s *shared) start(name string, adjust ...func(*poll.Config)) *worker {
 	s.t.Helper()
 	w := &worker{dirs: map[string]string{}, ended: make(chan error, 1)}
-	var err error
-	w.fleet, err = fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: name, TTL: claimed})
-	require.NoError(s.t, err)
 	settings := &config.Service{AtOnce: 4, Listen: "off"}
 	for _, instanceName := range s.names {
 		c := instance(s.t, instanceName, func(c *config.Config) {
 			c.URL, c.Token, c.Worker, c.Interval = s.console, config.NewSecret(s1test.DefaultToken), name, schedule(s.t, "1h")
 		})
-		w.dirs[instanceName] = c.Dir
 		settings.Instances = append(settings.Instances, c)
 	}
-	c := poll.Config{Settings: settings, Bucket: s.bucket, Fleet: w.fleet}
+	c := poll.Config{Settings: settings, Bucket: s.bucket}
 	for _, f := range adjust {
 		f(&c)
 	}
+	for _, one := range settings.Instances {
+		w.dirs[one.Instance] = one.Dir
+	}
+	brings, err := poll.Brings(s.t.Context(), settings, s.bucket)
+	if err != nil {
+		brings = nil // the bucket is away, as the test wants it
+	}
+	w.fleet, err = fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: name, TTL: claimed, Brings: brings})
+	require.NoError(s.t, err)
+	c.Fleet = w.fleet
 	w.Service, err = poll.New(c)
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -269,6 +278,69 @@ func TestWhoCannotTakeAnInstanceLeavesItToWhomItBelongs(t *testing.T) {
 		}
 		return read > 2
 	}, 30*time.Second, 10*time.Millisecond)
+}
+
+func TestWhoHasRunsOfAnInstanceThatTheBucketHasNotIsPreferredForIt(t *testing.T) {
+	var names []string
+	for n := range 12 {
+		names = append(names, fmt.Sprint("tenant", n))
+	}
+	s := newShared(t, names...)
+	tokens := map[string]string{} // each its own, so that half of the instances would belong to the other worker
+	dirs := map[string]string{}
+	first := map[string]string{}
+	for _, name := range names {
+		tokens[name] = writeFile(t, "token", s1test.DefaultToken)
+		c := instance(t, name, func(c *config.Config) { c.URL, c.Token = s.console, config.NewSecret(s1test.DefaultToken) })
+		summary, err := connector.Sync(t.Context(), connector.Options{Config: c})
+		require.NoError(t, err)
+		dirs[name], first[name] = c.Dir, summary.Run
+	}
+	own := func(withRuns bool) func(*poll.Config) {
+		return func(c *poll.Config) {
+			for _, one := range c.Settings.Instances {
+				one.TokenFile, one.Token = tokens[one.Instance], config.Secret{}
+				if withRuns {
+					one.Dir = dirs[one.Instance]
+				}
+			}
+		}
+	}
+	var mayTake sync.WaitGroup
+	mayTake.Add(1)
+	bucket := s.bucket
+	s.bucket = &slow{bucket, mayTake.Wait}
+	s.start("w1", own(true))
+	s.bucket = bucket
+	other := s.start("w2", own(false)) // while nothing of the first one's is in the bucket
+	require.Eventually(t, func() bool {
+		_, _, members, _ := other.fleet.Counts()
+		return members == 2
+	}, 30*time.Second, 10*time.Millisecond)
+	mayTake.Done()
+	assert.Eventually(t, func() bool {
+		held, _, _, _ := other.fleet.Counts()
+		return held > 1
+	}, 30*time.Second, 10*time.Millisecond, "what is in the bucket belongs to either")
+	for _, name := range names {
+		assert.EventuallyWithT(t, func(t *assert.CollectT) {
+			dir := filepath.Join(s.t.TempDir(), "copy")
+			require.NoError(t, state.Fetch(s.t.Context(), bucket, name, dir))
+			_, err := jsonstore.OpenKept(dir, first[name])
+			assert.NoError(t, err, "the runs of %s are those that there were", name)
+		}, 30*time.Second, 50*time.Millisecond)
+	}
+}
+
+// slow is a bucket in which nothing is created before wait has ended.
+type slow struct {
+	state.Bucket
+	wait func()
+}
+
+func (s *slow) Create(ctx context.Context, name string, content []byte) error {
+	s.wait()
+	return s.Bucket.Create(ctx, name, content)
 }
 
 func TestAWorkerOfAFleetGoesOnWhereTheLastOneEnded(t *testing.T) {

@@ -135,6 +135,20 @@ func (i *instance) tell() {
 	}
 }
 
+// Brings are the instances that only the folders of this machine have runs of, and the bucket nothing.
+func Brings(ctx context.Context, settings *config.Service, b state.Bucket) (instances []string, err error) {
+	for _, c := range settings.Instances {
+		brings, err := state.Of(b, c.Instance, c.Worker, c.Dir).Brings(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if brings {
+			instances = append(instances, c.Instance)
+		}
+	}
+	return instances, nil
+}
+
 // howTokenIsGiven stands for the way in which a token is given, and has nothing of the token.
 func howTokenIsGiven(c *config.Config) string {
 	return fmt.Sprintf("%s %q %q", c.URL, c.TokenFile, c.TokenCommand)
@@ -175,6 +189,9 @@ func (i *instance) take(ctx, rest context.Context) bool {
 				}
 			})
 			i.tell()
+			if i.service.Fleet != nil {
+				i.service.Fleet.Brought(i.settings.Instance)
+			}
 			return true
 		}
 		if ctx.Err() != nil {

@@ -54,6 +54,20 @@ func (r *Replica) shareIdentity(ctx context.Context) error {
 	return jsonstore.Identify(r.dir, shared)
 }
 
+// Brings says whether only the directory has runs of the instance: the bucket has no record of it.
+func (r *Replica) Brings(ctx context.Context) (bool, error) {
+	hasRuns, err := r.hasRuns()
+	if err != nil || !hasRuns {
+		return false, err
+	}
+	p, err := r.position()
+	if err != nil || p.Number > 0 { // which is cheaper to find out
+		return false, err
+	}
+	numbers, err := r.log.numbers(ctx)
+	return len(numbers) == 0, err
+}
+
 // hasRuns says whether the directory has a whole run, be it committed or not.
 func (r *Replica) hasRuns() (bool, error) {
 	ids, err := jsonstore.IDs(r.dir)
