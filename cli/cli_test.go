@@ -36,8 +36,9 @@ type invocation struct {
 	stderr      io.Writer
 	stdin       string
 	open        func(path string) error
-	ctx         context.Context     // nil: the test's
-	ticks       <-chan time.Time    // nil: none comes
+	ctx         context.Context  // nil: the test's
+	ticks       <-chan time.Time // nil: none comes
+	hangups     func() (<-chan os.Signal, func())
 	widths      func(io.Writer) int // of what is told apart by more than width; nil: width says it
 }
 
@@ -58,6 +59,7 @@ func (i invocation) s1graph(t *testing.T, args ...string) outcome {
 		Version:     "v1.2.3",
 		Ticks:       i.ticks,
 		Open:        i.open,
+		Hangups:     i.hangups,
 		Width:       func(io.Writer) int { return i.width },
 	}
 	if i.ticks == nil {

@@ -61,6 +61,18 @@ func TestWorkersOfAFleetAreListedWithWhatTheyHave(t *testing.T) {
 	assert.Zero(t, (<-ended).code)
 }
 
+func TestSIGHUPDoesNotEndAWorkerThatIsJoiningItsFleet(t *testing.T) {
+	with, _ := inFleet(t)
+	var did []string
+	with.hangups = func() (<-chan os.Signal, func()) {
+		did = append(did, "caught")
+		return nil, func() { did = append(did, "restored") }
+	}
+	got := with.s1graph(t, "poll", "--interval", "1h", "--listen", "off", "--nats", "nats://127.0.0.1:1")
+	assert.Contains(t, got.stderr, "no server of NATS can be reached")
+	assert.Equal(t, []string{"caught", "restored"}, did)
+}
+
 func TestInAFleetNobodyActsOnACopy(t *testing.T) {
 	with, _ := inFleet(t)
 	for command, says := range map[string]string{

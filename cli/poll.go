@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -57,6 +58,8 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 			log.Warn(warning, "instance", instance.Instance)
 		}
 	}
+	hangups, restore := c.hangups() // before the fleet is joined, which may take a while: else the signal would end the process
+	defer restore()
 	b, err := c.bucket(ctx, settings.Instances[0])
 	if err != nil {
 		return err
@@ -75,20 +78,6 @@ func (c *commands) serve(ctx context.Context, settings *config.Service) error {
 	if err != nil {
 		return misuse("%w", err)
 	}
-	stop := c.runNowOnHangup(service)
-	defer stop()
-	if err := service.Run(ctx); err != nil {
-		return &ending{failed, fmt.Errorf("poll: %w", err)}
-	}
-	return nil
-}
-
-// runNowOnHangup makes all instances run now whenever SIGHUP comes, until it is stopped.
-func (c *commands) runNowOnHangup(service *poll.Service) (stop func()) {
-	if c.Hangups == nil {
-		return func() {}
-	}
-	hangups, restore := c.Hangups()
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -101,9 +90,17 @@ func (c *commands) runNowOnHangup(service *poll.Service) (stop func()) {
 			}
 		}
 	}()
-	return func() {
-		restore()
-		close(done)
-		<-ended
+	defer func() { close(done); <-ended }()
+	if err := service.Run(ctx); err != nil {
+		return &ending{failed, fmt.Errorf("poll: %w", err)}
 	}
+	return nil
+}
+
+// hangups tells of each SIGHUP, until it is restored.
+func (c *commands) hangups() (hangups <-chan os.Signal, restore func()) {
+	if c.Hangups == nil {
+		return nil, func() {}
+	}
+	return c.Hangups()
 }
