@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint soak walk bench bench-neo4j bench-visualize neo4j recordings docs docs-images release vuln fuzz
+.PHONY: help build test race lint soak walk bench bench-fleet bench-neo4j bench-visualize neo4j recordings docs docs-images release vuln fuzz
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
@@ -45,6 +45,12 @@ lint: ## gofmt, go vet, go mod tidy, staticcheck, actionlint
 bench: ## Go benchmarks, then whole runs against the test tenant, beside a bare fetch of the same bytes
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
+
+bench-fleet: ## workers of a fleet as processes, while they, NATS and the bucket fail: 50 minutes
+	go run ./bench/fleet storm
+	go run ./bench/fleet failures
+	go run ./bench/fleet thousand
+	go run ./bench/fleet tenant
 
 bench-neo4j: ## writing to a real Neo4j, beside a plain loader
 	go run ./bench/neo4j

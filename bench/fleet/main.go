@@ -9,7 +9,12 @@
 //
 // make test runs the short form.
 //
-//	go run ./bench/fleet short     a kill, a pause, an end: under a minute
+//	go run ./bench/fleet short              a kill, a pause, an end: under a minute
+//	go run ./bench/fleet storm              10 minutes of kills and pauses by chance; -seed 7 makes those of seed 7
+//	go run ./bench/fleet failures           one thing after the other: 12 minutes
+//	go run ./bench/fleet -only NATS failures
+//	go run ./bench/fleet thousand           1,000 tenants of 12 agents, 4 workers: 20 minutes
+//	go run ./bench/fleet tenant             what one tenant of 1,000 agents with 10 applications takes
 package main
 
 import (
@@ -34,6 +39,8 @@ func main() {
 
 func run(ctx context.Context) error {
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of what is left to chance")
+	lasts := flag.Duration("for", 10*time.Minute, "how long a storm lasts")
+	only := flag.String("only", "", "of the failures those whose names have this `text`")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "s1graph-bench-")
 	if err != nil {
@@ -49,6 +56,14 @@ func run(ctx context.Context) error {
 	switch flag.Arg(0) {
 	case "short":
 		return Short(ctx, os.Stdout, program, *seed)
+	case "storm":
+		return storm(ctx, os.Stdout, program, *seed, *lasts)
+	case "failures":
+		return failures(ctx, os.Stdout, program, *seed, *only)
+	case "thousand":
+		return thousand(ctx, os.Stdout, program, *seed)
+	case "tenant":
+		return one(ctx, os.Stdout, program, *seed)
 	}
-	return fmt.Errorf("there is no case %q: short", flag.Arg(0))
+	return fmt.Errorf("there is no case %q: short, storm, failures, thousand, tenant", flag.Arg(0))
 }

@@ -66,7 +66,7 @@ func Short(ctx context.Context, out io.Writer, program string, seed uint64) (err
 			return err
 		}
 	}
-	return w.finish()
+	return w.finish(4 * claim)
 }
 
 // inMidSync waits until runs that were asked for are under way.

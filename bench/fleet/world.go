@@ -280,8 +280,8 @@ func (w *world) takenOver(names []string, from *worker, since time.Time, what st
 }
 
 // finish has each tenant read once more while all is well, and holds what came of it all against the promises.
-func (w *world) finish() error {
-	err := w.readAll(4 * claim)
+func (w *world) finish(bound time.Duration) error {
+	err := w.readAll(bound)
 	runs := w.bucket.committedBetween(w.began, time.Now())
 	told := w.until("each event is told", 2*claim, func() bool {
 		missing, _ := w.hook.missing(runs)
