@@ -78,6 +78,7 @@ type Fleet struct {
 
 	mu      sync.Mutex
 	watches []jetstream.KeyWatcher
+	heardAt time.Time                // when the member's own key was last heard of
 	living  map[string]heard[Member] // by key
 	claimed map[string]heard[owner]  // by key
 	waiting map[string]chan struct{} // by key of an instance: something that matters to it has changed
@@ -221,7 +222,7 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 	for _, w := range f.watches {
 		_ = w.Stop() // of a bucket that may be gone
 	}
-	f.living, f.claimed, f.watches = map[string]heard[Member]{}, map[string]heard[owner]{}, nil
+	f.living, f.claimed, f.watches, f.heardAt = map[string]heard[Member]{}, map[string]heard[owner]{}, nil, time.Now()
 	for _, one := range []struct {
 		kv   jetstream.KeyValue
 		note func(jetstream.KeyValueEntry)

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -401,14 +399,7 @@ func TestWhoeverElseWritesTheClaimEndsIt(t *testing.T) {
 	at := fleettest.URLs(fleettest.Nodes(t, 1))
 	f := join(t, fleet.Config{URL: at, Worker: "a"})
 	c := hold(t, f, "acme", "x")
-	conn, err := nats.Connect(at)
-	require.NoError(t, err)
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	require.NoError(t, err)
-	kv, err := js.KeyValue(t.Context(), "s1graph-claims")
-	require.NoError(t, err)
-	_, err = kv.Put(t.Context(), "acme", []byte(`{"worker":"a","process":"another of the same name"}`))
+	_, err := bucketOf(t, at, "s1graph-claims").Put(t.Context(), "acme", []byte(`{"worker":"a","process":"another of the same name"}`))
 	require.NoError(t, err)
 	<-c.Done()
 	require.ErrorIs(t, context.Cause(c), fleet.ErrLost)
@@ -443,19 +434,3 @@ func (l *lines) text() string {
 }
 
 func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
-// The servers answer for a moment as if a bucket that one makes were not there for the others.
-func TestMembersThatAllJoinANewClusterAtOnceAllGetIn(t *testing.T) {
-	t.Parallel()
-	all := fleettest.Nodes(t, 3, func(o *server.Options) { o.Cluster.NoAdvertise = true })
-	var joining sync.WaitGroup
-	for i := range 9 {
-		joining.Go(func() {
-			f, err := fleet.Join(t.Context(), fleet.Config{URL: all[i%3].ClientURL(), Worker: fmt.Sprint("w", i), TTL: ttl})
-			if assert.NoError(t, err) {
-				f.Close()
-			}
-		})
-	}
-	joining.Wait()
-}

@@ -51,7 +51,7 @@ func (f *Fleet) live() {
 		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
 		err := f.beat(ctx)
 		cancel()
-		if err != nil && f.ctx.Err() == nil {
+		if (err != nil || f.isDeaf()) && f.ctx.Err() == nil {
 			err = errors.Join(err, f.reopen())
 		}
 		if err != nil && f.ctx.Err() == nil {
@@ -61,14 +61,27 @@ func (f *Fleet) live() {
 	}
 }
 
-// reopen makes the buckets anew where NATS has lost what it held.
+// isDeaf says whether the member does not hear of itself. It heard of a bucket that is no more, where NATS lost what it held and
+// another member made the buckets anew: from that one on all seems well, and nothing is heard any more.
+func (f *Fleet) isDeaf() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Since(f.heardAt) > f.TTL
+}
+
+// reopen watches the buckets anew where the member hears nothing, and makes them where NATS has lost them.
 func (f *Fleet) reopen() error {
 	ctx, cancel := context.WithTimeout(f.ctx, f.TTL)
 	defer cancel()
-	if _, err := f.js.KeyValue(ctx, workersBucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
+	_, err := f.js.KeyValue(ctx, workersBucket)
+	switch {
+	case errors.Is(err, jetstream.ErrBucketNotFound):
+		f.Logger.Warn("NATS has lost the fleet's buckets, which are made anew")
+	case err == nil && f.isDeaf():
+		f.Logger.Warn("nothing was heard of the fleet for a while: its buckets are watched anew")
+	default:
 		return nil
 	}
-	f.Logger.Warn("NATS has lost the fleet's buckets, which are made anew")
 	if err := f.open(ctx); err != nil {
 		return err
 	}
@@ -123,6 +136,7 @@ func (f *Fleet) noteMember(e jetstream.KeyValueEntry) {
 	} else {
 		f.living[e.Key()] = heard[Member]{is, time.Now()}
 		if is.Process == f.self.Process {
+			f.heardAt = time.Now()
 			f.noteSkew(e.Created())
 		}
 		if f.Worker != "" && is.Rules != f.Rules && !f.warned[is.Process] {

@@ -1,0 +1,70 @@
+package fleet_test
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"s1graph/fleet"
+	"s1graph/fleet/fleettest"
+)
+
+// The servers answer for a moment as if a bucket that one makes were not there for the others.
+func TestMembersThatAllJoinANewClusterAtOnceAllGetIn(t *testing.T) {
+	t.Parallel()
+	all := fleettest.Nodes(t, 3, func(o *server.Options) { o.Cluster.NoAdvertise = true })
+	var joining sync.WaitGroup
+	for i := range 9 {
+		joining.Go(func() {
+			f, err := fleet.Join(t.Context(), fleet.Config{URL: all[i%3].ClientURL(), Worker: fmt.Sprint("w", i), TTL: ttl})
+			if assert.NoError(t, err) {
+				f.Close()
+			}
+		})
+	}
+	joining.Wait()
+}
+
+// One of them makes the buckets anew, and the others find that they are there.
+func TestAllMembersHearOfEachOtherAfterNATSHasLostWhatItHeld(t *testing.T) {
+	t.Parallel()
+	first := fleettest.Nodes(t, 1)[0]
+	port := first.Addr().(*net.TCPAddr).Port
+	a, b, c := join(t, fleet.Config{URL: first.ClientURL(), Worker: "a"}), join(t, fleet.Config{URL: first.ClientURL(), Worker: "b"}), join(t, fleet.Config{URL: first.ClientURL(), Worker: "c"})
+	members(t, a, "a", "b", "c")
+	workers := bucketOf(t, first.ClientURL(), "s1graph-workers")
+	for range 500 { // as of days: what comes next of the new bucket has a lower number
+		_, err := workers.Put(t.Context(), "x", nil)
+		require.NoError(t, err)
+	}
+	fleettest.Stop(first)
+	again := fleettest.Nodes(t, 1, func(o *server.Options) { o.Port = port })[0]
+	join(t, fleet.Config{URL: again.ClientURL(), Worker: "d"})
+	for _, f := range []*fleet.Fleet{a, b, c} {
+		require.Eventually(t, func() bool {
+			_, _, living, _ := f.Counts()
+			return living == 4
+		}, 20*time.Second, 10*time.Millisecond)
+	}
+}
+
+// bucketOf is a bucket as NATS has it.
+func bucketOf(t *testing.T, at, name string) jetstream.KeyValue {
+	t.Helper()
+	conn, err := nats.Connect(at)
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	kv, err := js.KeyValue(t.Context(), name)
+	require.NoError(t, err)
+	return kv
+}
