@@ -39,6 +39,8 @@ type Config struct {
 	Transport http.RoundTripper // to an https address; nil: http.DefaultTransport
 	TLS       *tls.Config       // to NATS; nil: the system's certificates are trusted
 
+	Within time.Duration // for which one waits for an answer of NATS; 0: 10 s
+
 	Sleep func(context.Context, time.Duration) error // waits before an https address is tried again
 }
 

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ type stream struct {
 var _ Publisher = (*stream)(nil)
 
 func openStream(ctx context.Context, c Config) (Publisher, error) {
+	c.Within = cmp.Or(c.Within, answersWithin)
 	s := &stream{Config: c, closed: make(chan struct{})}
 	options := []nats.Option{nats.Name("s1graph " + c.Instance), nats.Timeout(connectsWithin),
 		// Events under way are lost with their connection: who publishes opens another one, and publishes the run again.
@@ -70,8 +72,24 @@ func openStream(ctx context.Context, c Config) (Publisher, error) {
 	return s, nil
 }
 
+// asking bounds how long one waits for an answer. jetstream's own bound counts only where ctx has no end, and a run's has one,
+// hours away.
+func (s *stream) asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.Within, fmt.Errorf("the server of NATS did not answer within %s: let its user publish and subscribe to s1graph.>, $JS.API.> and _INBOX.>, and see whether JetStream has a leader", s.Within))
+}
+
+// why is the cause that asking gives, where that is why there was no answer.
+func why(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(err, context.DeadlineExceeded) && cause != nil {
+		return cause
+	}
+	return err
+}
+
 func (s *stream) open(ctx context.Context) (err error) {
-	s.js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(answersWithin), jetstream.WithPublishAsyncMaxPending(pending),
+	ctx, end := s.asking(ctx)
+	defer end()
+	s.js, err = jetstream.New(s.conn, jetstream.WithPublishAsyncMaxPending(pending),
 		jetstream.WithPublishAsyncTimeout(answersWithin), jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, _ *nats.Msg, err error) { s.note(err) }))
 	if err != nil {
 		return err
@@ -84,7 +102,7 @@ func (s *stream) open(ctx context.Context) (err error) {
 		return errors.New("the server of NATS has no JetStream, which keeps the events: switch it on, for this user's account too")
 	}
 	if err != nil {
-		return fmt.Errorf("the stream %s: %w", streamName, err)
+		return fmt.Errorf("the stream %s: %w", streamName, why(ctx, err))
 	}
 	is := s.in.CachedInfo().Config
 	if !slices.Contains(is.Subjects, eventSubject+">") || !slices.Contains(is.Subjects, runSubject+">") {
@@ -93,7 +111,7 @@ func (s *stream) open(ctx context.Context) (err error) {
 	if is.MaxAge != s.Kept { // which was configured otherwise since
 		is.MaxAge = s.Kept
 		if s.in, err = s.js.UpdateStream(ctx, is); err != nil {
-			return fmt.Errorf("the stream %s: it cannot keep events for %s: %w", streamName, s.Kept, err)
+			return fmt.Errorf("the stream %s: it cannot keep events for %s: %w", streamName, s.Kept, why(ctx, err))
 		}
 	}
 	return nil
@@ -121,13 +139,15 @@ func (s *stream) Close() { s.conn.Close() }
 func token(name string) string { return strings.ReplaceAll(name, ".", "=2E") }
 
 func (s *stream) Cursor(ctx context.Context) (string, error) {
+	ctx, end := s.asking(ctx)
+	defer end()
 	message, err := s.in.GetLastMsgForSubject(ctx, runSubject+token(s.Instance))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		s.last = 0
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("the last run in the stream %s: %w", streamName, err)
+		return "", fmt.Errorf("the last run in the stream %s: %w", streamName, why(ctx, err))
 	}
 	var last struct {
 		Data marker `json:"data"`
@@ -152,13 +172,15 @@ func (s *stream) Publish(ctx context.Context, run Run) (Published, error) {
 	if err != nil {
 		return published, err
 	}
+	ctx, end := s.asking(ctx)
+	defer end()
 	ack, err := s.js.PublishMsg(ctx, message, jetstream.WithMsgID(e.ID), jetstream.WithExpectLastSequencePerSubject(s.last))
 	api, refused := errors.AsType[*jetstream.APIError](err)
 	if refused && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) { // the latter of several nodes
 		return published, errOwned
 	}
 	if err != nil {
-		return published, fmt.Errorf("the end of the run %s: %w", run.ID, err)
+		return published, fmt.Errorf("the end of the run %s: %w", run.ID, why(ctx, err))
 	}
 	s.last = ack.Sequence
 	return published, nil

@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -189,4 +190,16 @@ func TestAServerThatGoesAwayInTheMiddleIsAnErrorAndTheCursorStays(t *testing.T) 
 	assert.Equal(t, "000001", cursor(t, next))
 	publish(t, next, run("000002", "a2", "a3"))
 	assert.Equal(t, 3, count(subjects(stored(t, second)), "s1graph.events.acme.sentinelone_agent.created"))
+}
+
+// What of permissions is missing NATS tells the connection, and never whoever waits for an answer.
+func TestAServerThatAnswersNothingIsAnErrorThoughTheRunHasHoursLeft(t *testing.T) {
+	s := natsServer(t, func(o *server.Options) {
+		may := &server.SubjectPermission{Allow: []string{"s1graph.>", "$JS.API.>"}}
+		o.Users = []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{Publish: may, Subscribe: may}}}
+	})
+	ctx, end := context.WithTimeout(t.Context(), 6*time.Hour)
+	defer end()
+	_, err := events.Open(ctx, events.Config{URL: strings.Replace(s.ClientURL(), "://", "://u:p@", 1), Instance: "acme", Kept: time.Hour, Within: 100 * time.Millisecond})
+	require.ErrorContains(t, err, "the stream s1graph-events: the server of NATS did not answer within 100ms: let its user publish and subscribe to s1graph.>, $JS.API.> and _INBOX.>")
 }
