@@ -134,6 +134,16 @@ const (
 	readAtOnce = 64 << 10
 )
 
+func newInput() *input { return &input{row: noRow} }
+
+// giveBack lets another answer be read with the memory of this one.
+func (in *input) giveBack() {
+	*in = input{row: noRow, held: in.held[:0]}
+	if cap(in.held) <= 2*readAtOnce { // one very long row is no reason to hold on to its memory
+		memoryFor(newInput).Put(in)
+	}
+}
+
 func (in *input) Read(p []byte) (int, error) {
 	if in.next == len(in.held) && !in.more() {
 		return 0, in.err

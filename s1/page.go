@@ -18,7 +18,9 @@ type envelope struct {
 // is final; any other error may come of a body that was cut off.
 func readEnvelope(body io.Reader, data func(*decoder) error) (envelope, error) {
 	e := envelope{total: -1}
-	in := &input{r: body, row: noRow}
+	in := memoryFor(newInput).Get().(*input)
+	defer in.giveBack()
+	in.r = body
 	if err := in.refuseHTML(); err != nil {
 		return e, err
 	}

@@ -7,14 +7,17 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/sourcegraph/conc/panics"
 )
 
 // Page is a part of a list.
 type Page[T any] struct {
-	Rows  []T // not used again by the client
+	Rows  []T // until the next page is asked for
 	Total int // how many rows the list has, as its first page says (totalItems); -1 where it says nothing, or fewer than it has
 }
 
@@ -29,8 +32,10 @@ func Pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 	// A page may have some more rows than were asked for: nobody says that it must not.
 	most := orDefault(2*e.MaxLimit, maxValues)
 	return func(yield func(Page[T], error) bool) {
-		plain := newPlainReader[T]()
-		read := func(d *decoder, rows *[]T) error { return readRows(d, e.List, most, plain, rows) }
+		readers, rows := memoryFor(newPlainReader[T]), memoryFor(newRows[T])
+		reader := readers.Get().(*plainReader[T])
+		defer readers.Put(reader) // when the last page has been read, or nobody wants it any more
+		read := func(d *decoder, rows *[]T) error { return readRows(d, e.List, most, reader, rows) }
 		number, given := 0, 0
 		for page, err := range pages(ctx, c, e, filters, read) {
 			given += max(1, len(page.Rows)) // or empty pages would have no end
@@ -47,9 +52,27 @@ func Pages[T any](ctx context.Context, c *Client, e Endpoint[T], filters url.Val
 			if !yield(page, nil) {
 				return
 			}
+			clear(page.Rows)
+			page.Rows = page.Rows[:0]
+			rows.Put(&page.Rows)
 			number++
 		}
 	}
+}
+
+func newRows[T any]() *[]T { return new([]T) }
+
+// memories are what memoryFor gave, by the types of their content.
+var memories sync.Map
+
+// memoryFor holds what was used before, for the next of many chains and pages.
+func memoryFor[M any](make func() *M) *sync.Pool {
+	of := reflect.TypeFor[M]()
+	pool, found := memories.Load(of)
+	if !found {
+		pool, _ = memories.LoadOrStore(of, &sync.Pool{New: func() any { return make() }})
+	}
+	return pool.(*sync.Pool)
 }
 
 // mostBeyondTotal is by how many rows, beside a tenth, a list may be longer than its first page said: the tenant
@@ -128,11 +151,12 @@ func fetchPages[T any](ctx context.Context, c *Client, e Endpoint[T], filters ur
 		}
 		seen := map[[sha256.Size]byte]bool{} // the names of the pages, which may be long
 		total, rowsBefore := -1, 0
+		rows := memoryFor(newRows[T])
 		for number := 1; ; number++ {
 			var page fetchedPage[T]
 			var around envelope
 			page.err = c.get(ctx, request{e.Path, query, number, max(0, limit)}, func(body io.Reader) error {
-				page.Rows = make([]T, 0, rowsBefore) // pages but the last are of one size
+				page.Rows = slices.Grow(*rows.Get().(*[]T), rowsBefore) // pages but the last are of one size
 				var err error
 				around, err = readEnvelope(body, func(d *decoder) error { return read(d, &page.Rows) })
 				return err

@@ -16,7 +16,7 @@ import (
 type plainReader[T any] struct {
 	fields map[string]int // of T, by the names of their members
 	before []member       // of the row before
-	texts  [1024]string   // that stood in rows: those that come again are in memory once
+	texts  [4096]string   // that stood in rows: those that come again are in memory once
 }
 
 // member is a member of a row, and what its value says.
@@ -24,6 +24,7 @@ type member struct {
 	name  []byte // as it stood in the row, with its colon
 	field int    // of T, or unread
 	value []byte // as it stood in the row; empty where it is not to be used again
+	news  int    // how many rows one after another had a text that was not known
 
 	text  string
 	time  Time
@@ -39,6 +40,7 @@ const (
 
 	mostMembers       = 200 // that are remembered of a row
 	longestRemembered = 100 // name or value that is
+	mostNews          = 50  // after which a member has another text in each row, such as an ID
 )
 
 // newPlainReader makes a reader of rows of type T; nil where that is no struct, or reads itself.
@@ -107,7 +109,7 @@ func (r *plainReader[T]) readMember(s *scanner, m *member, row reflect.Value) bo
 			if value[0] != '"' && value[0] != 'n' {
 				return false
 			}
-			m.text = r.text(value, s.isPlain)
+			m.text = r.text(m, value, s.isPlain)
 		case timeType:
 			m.time = timeIn(value)
 		case flagType:
@@ -182,7 +184,7 @@ func remembered(memory, b []byte) []byte {
 var textSeed = maphash.MakeSeed()
 
 // text is what a JSON string says, or null.
-func (r *plainReader[T]) text(value []byte, isPlain bool) string {
+func (r *plainReader[T]) text(m *member, value []byte, isPlain bool) string {
 	if value[0] == 'n' {
 		return ""
 	}
@@ -190,11 +192,14 @@ func (r *plainReader[T]) text(value []byte, isPlain bool) string {
 	if !isPlain {
 		text, _ = jsontext.AppendUnquote(nil, value) // what is not UTF-8 is replaced, as everywhere
 	}
-	if len(text) > longestRemembered {
+	if len(text) > longestRemembered || m.news == mostNews {
 		return string(text)
 	}
 	known := &r.texts[maphash.Bytes(textSeed, text)%uint64(len(r.texts))]
-	if *known != string(text) {
+	if *known == string(text) {
+		m.news = 0
+	} else {
+		m.news++
 		*known = string(text)
 	}
 	return *known

@@ -292,6 +292,12 @@ func (f *Flag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 }
 
 func flagIn(v jsontext.Value) Flag {
+	switch v.Kind() {
+	case 't':
+		return True
+	case 'f':
+		return False
+	}
 	switch strings.ToLower(strings.TrimSpace(textOf(v, false))) {
 	case "true", "1", "yes", "y", "on":
 		return True
@@ -323,7 +329,14 @@ func (n *Int) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return err
 }
 
-func intIn(v jsontext.Value) Int { return parseInt(strings.TrimSpace(textOf(v, false))) }
+func intIn(v jsontext.Value) Int {
+	if v.Kind() == '0' {
+		if i, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+			return Int{Value: i, Known: true}
+		}
+	}
+	return parseInt(strings.TrimSpace(textOf(v, false)))
+}
 
 func parseInt(text string) Int {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
