@@ -93,7 +93,7 @@ func CheckKey(key string) error {
 		return fmt.Errorf("key %q: %d bytes, where 10 to %d are allowed", key, len(key), MaxKeyBytes)
 	}
 	for i := range len(key) {
-		if key[i] < ' ' || key[i] > '~' {
+		if key[i]-' ' > '~'-' ' {
 			return fmt.Errorf("key %q: byte %d is not printable ASCII", key, i)
 		}
 	}
@@ -212,28 +212,34 @@ type span struct{ from, to int }
 func appendRecord(b []byte, r *Record, volatile []span) ([]byte, []span) {
 	b = append(b, '{')
 	metaWritten := false
+	moving := r.Type.Volatile // those that may still come
 	for i := range r.Properties {
 		p := &r.Properties[i]
 		if p.Value.IsAbsent() {
 			continue
 		}
 		if !metaWritten && p.Name > "_" {
-			b = appendMeta(b, r)
+			b = AppendMeta(b, r)
 			metaWritten = true
 		}
 		from := len(b)
 		b = appendProperty(b, p.Name, p.Value)
-		if r.Type.IsVolatile(p.Name) {
+		for len(moving) > 0 && moving[0] < p.Name {
+			moving = moving[1:]
+		}
+		if len(moving) > 0 && moving[0] == p.Name {
 			volatile = append(volatile, span{from, len(b)})
 		}
 	}
 	if !metaWritten {
-		b = appendMeta(b, r)
+		b = AppendMeta(b, r)
 	}
 	return append(b, '}'), volatile
 }
 
-func appendMeta(b []byte, r *Record) []byte {
+// AppendMeta appends the meta properties of a record as they stand in its canonical form, behind its brace or the properties before
+// them.
+func AppendMeta(b []byte, r *Record) []byte {
 	if r.Type.Relationship {
 		b = appendProperty(b, "_class", String(r.Type.Class))
 		b = appendProperty(b, "_fromEntityKey", String(r.From))

@@ -167,9 +167,16 @@ func appendString(b []byte, s string) []byte {
 // isPlain says whether s is quoted as it is, as nearly all is that stands in a graph.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+		if !plain[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+var plain = func() (is [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()

@@ -113,20 +113,18 @@ func (k *Entity[T]) Description() *Description { return k.description }
 // GraphType is what the graph package is to know of the type.
 func (k *Entity[T]) GraphType() *graph.Type { return k.description.Type }
 
+// Entity maps row, without the link into the console. The caller sees to it that the row has an id.
+func (k *Entity[T]) Entity(row *T) graph.Record { return k.EntityOn("", row) }
+
 // EntityOn maps row as Entity does, with the link into the console of the given host.
 func (k *Entity[T]) EntityOn(host string, row *T) graph.Record {
-	r := k.Entity(row)
-	if k.WebLink == nil || host == "" {
-		return r
-	}
-	if link := k.WebLink(host, row); link != "" {
-		r.Set(webLink, graph.String(link))
-	}
+	r, _ := k.EntityIn(nil, host, row)
 	return r
 }
 
-// Entity maps row, without the link into the console. The caller sees to it that the row has an id.
-func (k *Entity[T]) Entity(row *T) graph.Record {
+// EntityIn is EntityOn with the properties in memory that is there for them, behind those of other records. It returns that
+// memory with what is in use of it.
+func (k *Entity[T]) EntityIn(space []graph.Property, host string, row *T) (graph.Record, []graph.Property) {
 	r := graph.Record{Type: k.description.Type, Key: k.Key(row)}
 	if k.Rank != nil {
 		rank := k.Rank(row)
@@ -136,9 +134,17 @@ func (k *Entity[T]) Entity(row *T) graph.Record {
 	if k.Tags != nil {
 		tags = k.Tags(row)
 	}
-	r.Properties = make([]graph.Property, 0, len(k.before)+len(tags)+len(k.fromTags))
-	r.Properties = k.before.Append(r.Properties, row)
-	r.Properties = append(r.Properties, tags...)
-	r.Properties = k.fromTags.Append(r.Properties, row)
-	return r
+	start := len(space)
+	space = slices.Grow(space, len(k.before)+len(tags)+len(k.fromTags))
+	space = k.before.Append(space, row)
+	space = append(space, tags...)
+	r.Properties = k.fromTags.Append(space, row)[start:]
+	if k.WebLink != nil && host != "" {
+		if link := k.WebLink(host, row); link != "" {
+			r.Set(webLink, graph.String(link)) // for which there is room: no row has one
+		}
+	}
+	space = space[:start+len(r.Properties)]
+	r.Properties = slices.Clip(r.Properties)
+	return r, space
 }

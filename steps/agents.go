@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"s1graph/entities"
+	"s1graph/graph"
 	"s1graph/model"
 	"s1graph/relationships"
 	"s1graph/s1"
@@ -56,17 +57,18 @@ var agents = Step{
 // agents of the device are. host is the console's.
 func addAgentRecords(host string, row *s1.Agent, to *made) {
 	key, device := entities.AgentKey(row.ID), entities.DeviceKey(row)
-	to.add(
-		entities.Agent.EntityOn(host, row),
-		entities.Device.Entity(row),
-		relationships.GroupHasAgent.Between(entities.GroupKey(row.GroupID), key, row),
-	)
+	agent, space := entities.Agent.EntityIn(to.properties[:0], host, row)
+	described, space := entities.Device.EntityIn(space, "", row)
+	to.add(agent, described, relationships.GroupHasAgent.Between(entities.GroupKey(row.GroupID), key, row))
 	if entities.IsProtecting(row) {
 		to.add(relationships.AgentProtectsDevice.Between(key, device, row))
 	}
 	if entities.UserKey(row) != "" {
-		to.add(entities.User.Entity(row))
+		var user graph.Record
+		user, space = entities.User.EntityIn(space, "", row)
+		to.add(user)
 	}
+	to.properties = space
 }
 
 func emitOwners(in *Input, out *Emitter) error {

@@ -53,7 +53,7 @@ type made struct {
 	records []graph.Record
 	shared  sorter.Shared
 
-	// Memory for what is made of the many rows of installations: allocated once for all of a page.
+	// Memory for what is made of the many rows of agents and installations: allocated once for all of a page.
 	installation entities.Installation
 	properties   []graph.Property
 }
