@@ -84,7 +84,7 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	}
 	last := d.store.last.earlier(t)
 	defer last.close()
-	content, err := writeTable(ctx, dir, t, records, last)
+	content, isAsLast, err := writeTable(ctx, dir, t, records, last)
 	if before != nil {
 		if err == nil {
 			err = d.take(dir, before, content)
@@ -94,8 +94,20 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	if err != nil {
 		return 0, fmt.Errorf("writing %s: %w", t.Name, err)
 	}
-	d.put(&table{dir: d.dir, typ: t, content: content})
+	written := &table{dir: d.dir, typ: t, content: content}
+	if isAsLast {
+		written.as = last.table
+	}
+	d.put(written)
 	return content.Records, nil
+}
+
+// IsAs says whether it is known without a comparison that another snapshot has the same records of a type: a run of which all files
+// were linked.
+func (d *Draft) IsAs(other graph.Snapshot, typeName string) bool {
+	run, ok := other.(*Run)
+	t := d.table(typeName)
+	return ok && run != nil && t != nil && t.as != nil && t.as == run.table(typeName)
 }
 
 // Keep takes over a type that is as it was in a committed run of the same directory, and says how many records there are.
@@ -119,7 +131,7 @@ func (d *Draft) Keep(from *Run, typeName string) (int64, error) {
 			return 0, fmt.Errorf("keeping %s: %w", typeName, err)
 		}
 	}
-	d.put(&table{dir: d.dir, typ: t, content: was.content})
+	d.put(&table{dir: d.dir, typ: t, content: was.content, as: was})
 	return was.content.Records, nil
 }
 
@@ -259,16 +271,17 @@ func (d *Draft) Abort() error {
 	return os.RemoveAll(d.dir)
 }
 
-// writeTable writes the graph files and the index of a type below dir, where none of them is. If it fails it removes them.
-func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq2[graph.Encoded, error], last *earlier) (Content, error) {
+// writeTable writes the graph files and the index of a type below dir, where none of them is, and says whether all are as in
+// the last run. If it fails it removes them.
+func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq2[graph.Encoded, error], last *earlier) (content Content, isAsLast bool, err error) {
 	for _, path := range []string{indexPath(dir, t), graphPath(dir, t, 1)} {
 		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-			return Content{}, err
+			return Content{}, false, err
 		}
 	}
 	index, err := newIndexWriter(indexPath(dir, t))
 	if err != nil {
-		return Content{}, err
+		return Content{}, false, err
 	}
 	w := &tableWriter{dir: dir, typ: t, index: index, last: last, buf: bufio.NewWriterSize(nil, 64<<10)}
 	if err := w.write(ctx, records); err != nil {
@@ -276,9 +289,9 @@ func writeTable(ctx context.Context, dir string, t *graph.Type, records iter.Seq
 		if w.file != nil {
 			w.file.Close()
 		}
-		return Content{}, errors.Join(err, w.remove())
+		return Content{}, false, errors.Join(err, w.remove())
 	}
-	return w.content, nil
+	return w.content, last != nil && w.linked == len(w.content.FileBytes) && w.linked == len(last.blocks), nil
 }
 
 type tableWriter struct {
@@ -286,6 +299,7 @@ type tableWriter struct {
 	typ     *graph.Type
 	index   *indexWriter
 	last    *earlier
+	linked  int // files that were
 	content Content
 
 	// Of the file at hand.
@@ -395,6 +409,7 @@ func (w *tableWriter) endFile() (err error) {
 	}
 	w.append(append(w.glue[:0], closing...))
 	if w.file == nil {
+		w.linked++
 		err = LinkOrCopy(w.last.path(), graphPath(w.dir, w.typ, w.number()))
 	} else {
 		err = errors.Join(w.buf.Flush(), w.file.Close())

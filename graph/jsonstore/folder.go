@@ -60,7 +60,7 @@ func OpenFolder(path string, model []*graph.Type) (*Folder, error) {
 }
 
 func (f *Folder) write(ctx context.Context, t *graph.Type, records iter.Seq2[graph.Encoded, error]) error {
-	content, err := writeTable(ctx, f.dir, t, records, nil)
+	content, _, err := writeTable(ctx, f.dir, t, records, nil)
 	f.put(&table{dir: f.dir, typ: t, content: content})
 	return err
 }

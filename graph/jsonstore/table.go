@@ -53,6 +53,7 @@ type table struct {
 	dir     string
 	typ     *graph.Type
 	content Content
+	as      *table // of another run, with the same records; nil: nobody knows
 
 	verified atomic.Bool // all of it is as it was written
 
