@@ -20,7 +20,8 @@ const (
 //	rank (8), full (16), stable (16)
 //
 // and then the tie, the JSON, the key if it does not stand in the JSON as it is, and the numbers of the rows
-// that gave rise to it (8 each).
+// that gave rise to it (8 each). The JSON of a relationship is without its meta properties, half of it, which follow from its type
+// and key.
 type entry struct {
 	key, tie, json []byte
 	rank           int64
@@ -35,16 +36,19 @@ func appendEntry(b []byte, r *graph.Record) ([]byte, graph.Digest) {
 	b = append(b[:start+entryHeader], r.Tie...)
 	json := len(b)
 	b, digest := graph.AppendRecord(b, r)
-	header := b[start:]
-	binary.LittleEndian.PutUint32(header, uint32(len(b)-json))
+	b = cutMeta(b, json, r)
+	end, key := len(b), len(b)
 
 	name := []byte(`"_key":"`) // cannot be in a string, where the quotes would have backslashes
-	key := json + bytes.Index(b[json:], name) + len(name)
-	if !bytes.HasPrefix(b[key:], []byte(r.Key)) || b[key+len(r.Key)] != '"' {
-		key = len(b)
-		b = append(b, r.Key...)
-		header = b[start:]
+	if at := bytes.Index(b[json:], name); at >= 0 {
+		key = json + at + len(name)
 	}
+	if !bytes.HasPrefix(b[key:], []byte(r.Key)) || b[key+len(r.Key)] != '"' {
+		key = end
+		b = append(b, r.Key...)
+	}
+	header := b[start:]
+	binary.LittleEndian.PutUint32(header, uint32(end-json))
 	binary.LittleEndian.PutUint32(header[4:], uint32(key-start))
 	binary.LittleEndian.PutUint32(header[8:], 1)
 	binary.LittleEndian.PutUint16(header[12:], uint16(len(r.Key)))
@@ -53,6 +57,33 @@ func appendEntry(b []byte, r *graph.Record) ([]byte, graph.Digest) {
 	copy(header[24:], digest.Full[:])
 	copy(header[40:], digest.Stable[:])
 	return append(b, make([]byte, 8)...), digest.Full
+}
+
+// cutMeta takes the meta properties out of the JSON that begins at json and ends with b, where that is a relationship whose ends its
+// key tells, and begins with them: all that the model has. What is left orders as the whole would.
+func cutMeta(b []byte, json int, r *graph.Record) []byte {
+	from, to, ok := graph.RelationshipEnds(r.Key)
+	if !ok || !r.Type.Relationship || from != r.From || to != r.To {
+		return b
+	}
+	end := len(b)
+	b = graph.AppendMeta(append(b, '{'), r)
+	meta := len(b) - end
+	if !bytes.HasPrefix(b[json:end], b[end:]) {
+		return b[:end]
+	}
+	return append(b[:json+1], b[json+meta:end]...)
+}
+
+// appendWhole appends the JSON of an entry of that type and key, with its meta properties.
+func appendWhole(b, json []byte, t *graph.Type, key string) []byte {
+	if json[1] == '"' { // nothing was cut off, else a comma or the end comes here
+		return append(b, json...)
+	}
+	r := graph.Record{Type: t, Key: key}
+	r.From, r.To, _ = graph.RelationshipEnds(key)
+	b = graph.AppendMeta(append(b, '{'), &r)
+	return append(b, json[1:]...)
 }
 
 // layout says where the parts of the entry end that begins with this header.

@@ -52,6 +52,7 @@ type keyGroup struct {
 	live   bool                   // there is an entry of a row that is not superseded
 	best   entry                  // the greatest of those
 	memory []byte                 // that best lies in
+	whole  []byte                 // JSON of a record, with what an entry lacks of it
 	folded map[string]graph.Value // what the properties in Combine have come to; nil while one entry says it all
 }
 
@@ -110,8 +111,10 @@ func (g *keyGroup) fold(json []byte) error {
 // record is what the entries have become.
 func (g *keyGroup) record() (graph.Encoded, error) {
 	if g.folded == nil {
-		e := graph.Encoded{JSON: g.best.json}
+		var e graph.Encoded
 		e.Key, e.Full, e.Stable = string(g.key), g.best.full, g.best.stable
+		g.whole = appendWhole(g.whole[:0], g.best.json, g.typ, e.Key)
+		e.JSON = g.whole
 		return e, nil
 	}
 	r, err := g.decode(g.best.json)
@@ -125,7 +128,8 @@ func (g *keyGroup) record() (graph.Encoded, error) {
 }
 
 func (g *keyGroup) decode(json []byte) (graph.Record, error) {
-	r, err := graph.Decode(json, map[string]*graph.Type{g.typ.Name: g.typ})
+	g.whole = appendWhole(g.whole[:0], json, g.typ, string(g.key))
+	r, err := graph.Decode(g.whole, map[string]*graph.Type{g.typ.Name: g.typ})
 	if err != nil {
 		return r, fmt.Errorf("record %s: %w", g.key, err)
 	}

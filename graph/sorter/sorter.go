@@ -21,7 +21,7 @@ import (
 )
 
 // DefaultMemoryBytes is the bound of a Sorter that is not told another.
-const DefaultMemoryBytes = 32 << 20
+const DefaultMemoryBytes = 24 << 20
 
 // Config says how a Sorter is made.
 type Config struct {

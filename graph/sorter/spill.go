@@ -23,8 +23,7 @@ type batch struct {
 	nRefs    int
 }
 
-// ref says where an entry is. prefix holds the eight bytes that come after what all keys of the batch's
-// records of the type have in common: most comparisons end there.
+// ref says where an entry is. prefix holds the eight bytes of its key by which it is being sorted.
 type ref struct {
 	prefix uint64
 	at     int
@@ -65,36 +64,48 @@ func (b *batch) reset() {
 
 // sort puts the entries of a type in ascending order, first by key and then as compareEntries has it.
 func (b *batch) sort(t int) []ref {
-	refs := b.refs[t]
-	if len(refs) == 0 {
-		return nil
+	b.sortBehind(0, b.refs[t])
+	return b.refs[t]
+}
+
+// sortBehind sorts entries whose keys have so many bytes in common at least: by the eight bytes behind all that they have in
+// common, and those that are alike in these in the same way. Most comparisons look at no key.
+func (b *batch) sortBehind(known int, refs []ref) {
+	if len(refs) < 2 {
+		return
 	}
-	common := b.key(refs[0])
+	first := b.key(refs[0])
+	common := len(first)
 	for _, r := range refs[1:] {
 		k := b.key(r)
-		n := 0
-		for n < len(common) && n < len(k) && common[n] == k[n] {
+		n := known
+		for n < common && n < len(k) && k[n] == first[n] {
 			n++
 		}
-		common = common[:n]
+		common = n
 	}
 	for i := range refs {
 		var p [8]byte
-		copy(p[:], b.key(refs[i])[len(common):])
+		copy(p[:], b.key(refs[i])[common:])
 		refs[i].prefix = binary.BigEndian.Uint64(p[:])
 	}
-	slices.SortFunc(refs, func(x, y ref) int {
-		if x.prefix != y.prefix {
-			return cmp.Compare(x.prefix, y.prefix)
+	slices.SortFunc(refs, func(x, y ref) int { return cmp.Compare(x.prefix, y.prefix) })
+	for len(refs) > 0 {
+		n := 1
+		for n < len(refs) && refs[n].prefix == refs[0].prefix {
+			n++
 		}
-		if c := bytes.Compare(b.key(x), b.key(y)); c != 0 {
-			return c
+		if alike := refs[:n]; len(b.key(refs[0])) > common+8 {
+			b.sortBehind(common+8, alike)
+		} else if n > 1 { // one key: none has a byte that is 0
+			slices.SortFunc(alike, func(x, y ref) int {
+				ex, _ := parseEntry(b.data[x.at:])
+				ey, _ := parseEntry(b.data[y.at:])
+				return compareEntries(&ex, &ey)
+			})
 		}
-		ex, _ := parseEntry(b.data[x.at:])
-		ey, _ := parseEntry(b.data[y.at:])
-		return compareEntries(&ex, &ey)
-	})
-	return refs
+		refs = refs[n:]
+	}
 }
 
 func (b *batch) key(r ref) []byte { return entryKey(b.data[r.at:]) }
