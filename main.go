@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -20,6 +21,11 @@ func main() {
 	// collector works harder as they are reached, in place of the kernel killing the process. Where no limit can be
 	// found there is none.
 	_, _ = memlimit.Set()
+	// A heap may grow by two thirds before it is collected, not by all of it, unless GOGC says otherwise: a run takes a sixth
+	// less memory, and hardly more time.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(67)
+	}
 	// Who prints into a closed pipe gets an error, and not the signal that would end a run in the middle or
 	// take its exit code away.
 	signal.Ignore(syscall.SIGPIPE)
