@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"s1graph/connector"
 	"s1graph/fleet/fleettest"
 	"s1graph/graph/jsonstore"
+	"s1graph/state"
 )
 
 // allChangeIDs are the IDs of all changes that are kept.
@@ -200,4 +202,52 @@ func TestAnAddressIsPostedToAndItsCursorIsInTheFolder(t *testing.T) {
 	assert.ElementsMatch(t, allChangeIDs(t, c.dir), changes, "each once, although a run in between failed to post")
 	assert.Equal(t, 4, len(ids)-len(changes))
 	assert.Len(t, slices.Compact(slices.Sorted(slices.Values(ids))), len(ids))
+}
+
+func TestAfterAnOlderBucketWasRestoredEventsSayHowTheyGoOnAndThenDo(t *testing.T) {
+	t.Parallel()
+	s := natsAt(t, t.TempDir(), 0)
+	c := newConsole(t, busy())
+	bucket := filepath.Join(t.TempDir(), "bucket")
+	worker := func() *console { // a new one, with an empty folder
+		c.dir = filepath.Join(t.TempDir(), "test")
+		return c
+	}
+	sync := func(day int) outcome {
+		c.SetDay(day)
+		b, err := state.Open(t.Context(), "file://"+bucket)
+		require.NoError(t, err)
+		return worker().sync(c.inBucket(b, "w1"), to(s.ClientURL()))
+	}
+	require.NoError(t, sync(0).err)
+	older := filepath.Join(t.TempDir(), "older")
+	require.NoError(t, os.CopyFS(older, os.DirFS(bucket)))
+	for day := 1; day <= 3; day++ {
+		require.NoError(t, sync(day).err)
+	}
+	require.NoError(t, os.RemoveAll(bucket))
+	require.NoError(t, os.Rename(older, bucket))
+
+	behind := sync(4)
+	require.NoError(t, behind.err)
+	said := strings.Join(behind.Notices, "\n")
+	require.Contains(t, said, "another worker has taken the instance over, or the bucket was restored from an older state")
+	purge := regexp.MustCompile(`nats stream purge (\S+) --subject (\S+) --force`).FindStringSubmatch(said)
+	require.NotNil(t, purge, said)
+
+	conn, err := nats.Connect(s.ClientURL())
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	stream, err := js.Stream(t.Context(), purge[1])
+	require.NoError(t, err)
+	require.NoError(t, stream.Purge(t.Context(), jetstream.WithPurgeSubject(purge[2])))
+
+	on := sync(5)
+	require.NoError(t, on.err)
+	assert.Equal(t, connector.Complete, on.Status, on.Notices)
+	last, err := stream.GetLastMsgForSubject(t.Context(), purge[2])
+	require.NoError(t, err)
+	assert.Contains(t, string(last.Data), on.Run)
 }

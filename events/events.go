@@ -93,7 +93,6 @@ func Open(ctx context.Context, c Config) (Publisher, error) {
 	return openStream(ctx, c)
 }
 
-// Errors that say what to do.
 var errOwned = errors.New("another owner of the instance has published since: this one no longer publishes")
 
 // event is a CloudEvent. Of its attributes instance and run are extensions.

@@ -156,10 +156,17 @@ func (s *stream) Cursor(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the last run in the stream %s: %w", streamName, err)
 	}
 	if s.Log != "" && last.Data.Log == s.Log && last.Data.Epoch > s.Epoch {
-		return "", errOwned
+		return "", s.behind(last.Data.Epoch)
 	}
 	s.last = message.Sequence
 	return last.Data.Run, nil
+}
+
+// behind says that the stream has a run of a greater epoch, and what to do where no other owner is the reason.
+func (s *stream) behind(epoch int64) error {
+	return fmt.Errorf("the last run of %s in the stream %s was published in epoch %d, and this worker is in epoch %d: another worker has taken the instance over, or the bucket was restored from an older state: "+
+		"if it was restored, say nats stream purge %[2]s --subject %[5]s --force, and events go on from the last run; s1graph events replay publishes those before it",
+		s.Instance, streamName, epoch, s.Epoch, runSubject+token(s.Instance))
 }
 
 func (s *stream) Publish(ctx context.Context, run Run) (Published, error) {

@@ -96,7 +96,7 @@ func TestWhoWasOvertakenMovesTheCursorNoMore(t *testing.T) {
 	require.ErrorContains(t, err, "another owner of the instance has published since")
 	c.Epoch = 4
 	_, err = open(t, c).Cursor(t.Context())
-	require.ErrorContains(t, err, "another owner of the instance has published since")
+	require.ErrorContains(t, err, "was published in epoch 9, and this worker is in epoch 4: another worker has taken the instance over, or the bucket was restored from an older state")
 	c.Log, c.Epoch = "another log", 1 // the bucket was lost, or one went back to one machine
 	assert.Equal(t, "000002", cursor(t, open(t, c)))
 	c.Log, c.Epoch = "", 0
