@@ -78,13 +78,13 @@ func (f *Fleet) isHeld(key string) bool {
 
 // claim takes the instance, and renews the claim until it is released or lost.
 func (f *Fleet) claim(ctx context.Context, instance, how, best string, changed chan struct{}, forget func()) (*Claim, error) {
-	h := &holding{Fleet: f, key: token(instance), wall: f.Wall(), mono: time.Now(), sent: time.Now()}
+	h := &holding{Fleet: f, owner: owner{f.Worker, f.self.Process}, key: token(instance), wall: f.Wall(), mono: time.Now(), sent: time.Now()}
 	var err error
-	if h.value, err = json.Marshal(owner{f.Worker, f.self.Process}); err != nil {
+	if h.value, err = json.Marshal(h.owner); err != nil {
 		return nil, err
 	}
 	if h.revision, err = f.claims.Create(ctx, h.key, h.value); err != nil {
-		if h.revision = h.own(ctx); h.revision == 0 { // else an answer was lost
+		if h.revision, _ = h.own(ctx); h.revision == 0 { // else an answer was lost
 			return nil, err
 		}
 	}
@@ -142,6 +142,7 @@ func (f *Fleet) count(n int) {
 // holding is a claim that is renewed by one goroutine.
 type holding struct {
 	*Fleet
+	owner      owner
 	key        string
 	value      []byte
 	revision   uint64
@@ -167,7 +168,10 @@ func (h *holding) keep(released <-chan struct{}, lose context.CancelCauseFunc) {
 	defer next.Stop()
 	lost := func(why string) {
 		h.mu.Lock()
-		h.lost++
+		h.claimsLost++
+		if h.claimed[h.key].what == h.owner { // so that it can have it again as soon as its work has ended
+			delete(h.claimed, h.key)
+		}
 		h.mu.Unlock()
 		lose(fmt.Errorf("%w: %s", ErrLost, why))
 	}
@@ -210,9 +214,13 @@ func (h *holding) renew() error {
 	defer cancel()
 	revision, err := h.claims.Update(ctx, h.key, h.value, h.revision)
 	if isMismatch(err) {
-		if own := h.own(ctx); own > 0 { // the answer to an earlier one was lost
+		own, unknown := h.own(ctx)
+		switch {
+		case own > 0: // the answer to an earlier one was lost
 			h.revision = own
 			revision, err = h.claims.Update(ctx, h.key, h.value, own)
+		case errors.Is(unknown, jetstream.ErrKeyNotFound) && time.Since(h.sent) < h.TTL*4/5: // NATS lost it before it could end
+			revision, err = h.claims.Create(ctx, h.key, h.value)
 		}
 	}
 	if err == nil {
@@ -221,11 +229,12 @@ func (h *holding) renew() error {
 	return err
 }
 
-// own is the revision of the claim where it is this process's; 0 where it is not.
-func (h *holding) own(ctx context.Context) uint64 {
+// own is the revision of the claim where it is this process's; 0 where it is not. The error is jetstream.ErrKeyNotFound where it is
+// nobody's.
+func (h *holding) own(ctx context.Context) (uint64, error) {
 	e, err := h.claims.Get(ctx, h.key)
 	if err != nil || string(e.Value()) != string(h.value) {
-		return 0
+		return 0, err
 	}
-	return e.Revision()
+	return e.Revision(), nil
 }

@@ -1,8 +1,10 @@
 package fleet_test
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,4 +69,73 @@ func bucketOf(t *testing.T, at, name string) jetstream.KeyValue {
 	kv, err := js.KeyValue(t.Context(), name)
 	require.NoError(t, err)
 	return kv
+}
+
+// Claims live on in the new bucket, so that nobody else gets what one works for, and what nobody has can be claimed.
+func TestABucketThatNATSLosesUnderLivingMembersIsMadeAnewAndClaimsGoOn(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []string{"s1graph-claims", "s1graph-workers", "s1graph-status"} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			at := fleettest.Nodes(t, 1)[0].ClientURL()
+			var log lines
+			a, b := join(t, fleet.Config{URL: at, Worker: "a", Logger: log.logger()}), join(t, fleet.Config{URL: at, Worker: "b"})
+			members(t, a, "a", "b")
+			members(t, b, "a", "b")
+			c := hold(t, a, "acme", "x")
+			before := bucketOf(t, at, "s1graph-claims")
+			taken := make(chan struct{})
+			ctx, end := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				if other, err := b.Hold(ctx, "acme", "x"); err == nil {
+					close(taken)
+					other.Release()
+				}
+			}()
+			defer func() { end(); <-ended }()
+			remove(t, at, lost)
+			require.Eventually(t, func() bool {
+				return strings.Contains(log.text(), "NATS has lost buckets of the fleet") && strings.Contains(log.text(), lost)
+			}, 10*time.Second, time.Millisecond)
+			is := func(f *fleet.Fleet) bool {
+				_, instances, err := f.Status(t.Context())
+				return err == nil && instances["acme"].Owner == "a"
+			}
+			require.Eventually(t, func() bool { return is(a) && is(b) }, 10*time.Second, 10*time.Millisecond)
+			found, err := before.Get(t.Context(), "acme")
+			require.NoError(t, err)
+			for revision := found.Revision(); revision < found.Revision()+10; { // renewed for longer than the old claim would have lasted
+				next, err := before.Get(t.Context(), "acme")
+				require.NoError(t, err)
+				revision = next.Revision()
+				select {
+				case <-taken:
+					t.Fatal("both have it")
+				case <-c.Done():
+					t.Fatal(context.Cause(c))
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			hold(t, a, "globex", "y")
+			c.Release()
+			select {
+			case <-taken:
+			case <-time.After(10 * time.Second):
+				t.Fatal("b hears of the claims no more")
+			}
+		})
+	}
+}
+
+// remove removes a bucket from NATS.
+func remove(t *testing.T, at, bucket string) {
+	t.Helper()
+	conn, err := nats.Connect(at)
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	require.NoError(t, js.DeleteKeyValue(t.Context(), bucket))
 }

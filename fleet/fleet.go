@@ -72,9 +72,10 @@ type Fleet struct {
 	end                     context.CancelFunc
 	running                 sync.WaitGroup
 	workers, claims, status jetstream.KeyValue
-	nodes                   int           // of NATS that hold a bucket
-	lasts                   time.Duration // how long claims do
-	revision                uint64        // of the member's own key; the goroutine that renews it has it
+	nodes                   int                  // of NATS that hold a bucket
+	lasts                   time.Duration        // how long claims do
+	revision                uint64               // of the member's own key; the goroutine that renews it has it
+	made                    map[string]time.Time // when NATS made a bucket; the same goroutine has it
 
 	mu      sync.Mutex
 	watches []jetstream.KeyWatcher
@@ -85,12 +86,12 @@ type Fleet struct {
 	runNow  func(instance string)
 	warned  map[string]bool // of members with other rules, and of what is forbidden
 
-	brought   chan struct{} // has a value where the member's key is to be sent now
-	forbidden string        // what NATS did not let this user do last; "" nothing
-	sentAt    time.Time     // when the member's key was last sent, by Wall
-	skew      time.Duration
-	held      int
-	lost      int64
+	brought    chan struct{} // has a value where the member's key is to be sent now
+	forbidden  string        // what NATS did not let this user do last; "" nothing
+	sentAt     time.Time     // when the member's key was last sent, by Wall
+	skew       time.Duration
+	held       int
+	claimsLost int64
 }
 
 // heard is what was heard of a key, and when.
@@ -119,6 +120,7 @@ func Join(ctx context.Context, c Config) (*Fleet, error) {
 		c.Wall = func() time.Time { return time.Now().Round(0) }
 	}
 	f := &Fleet{Config: c, self: Member{Worker: c.Worker, Process: rand.Text(), Since: c.Wall().UTC(), Rules: c.Rules, Brings: slices.Clone(c.Brings)},
+		made: map[string]time.Time{}, living: map[string]heard[Member]{}, claimed: map[string]heard[owner]{},
 		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}, brought: make(chan struct{}, 1)}
 	options := []nats.Option{
 		nats.Name("s1graph " + c.Worker), nats.Timeout(5 * time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
@@ -199,7 +201,8 @@ func isNewEnough(version string) bool {
 	return major > 2 || major == 2 && minor >= 11
 }
 
-// open opens the buckets, making those that are not there, and watches them from their beginning.
+// open opens the buckets, making those that are not there, and watches them from their beginning. What was heard before still
+// counts for as long as it would have: where NATS lost a claim, whoever has it goes on working until it can claim again.
 func (f *Fleet) open(ctx context.Context) (err error) {
 	for _, b := range []struct {
 		name string
@@ -210,9 +213,9 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		f.mu.Lock()
-		*b.kv = kv
-		f.mu.Unlock()
+		if *b.kv == nil { // else others use it, which is as good: it knows the bucket by its name
+			*b.kv = kv
+		}
 	}
 	if f.nodes < 3 && f.Worker != "" {
 		f.Logger.Warn("NATS keeps claims on a single node, and the whole fleet stands still while it is away: three nodes are advised")
@@ -222,7 +225,7 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 	for _, w := range f.watches {
 		_ = w.Stop() // of a bucket that may be gone
 	}
-	f.living, f.claimed, f.watches, f.heardAt = map[string]heard[Member]{}, map[string]heard[owner]{}, nil, time.Now()
+	f.watches, f.heardAt = nil, time.Now()
 	for _, one := range []struct {
 		kv   jetstream.KeyValue
 		note func(jetstream.KeyValueEntry)
@@ -291,7 +294,7 @@ func (f *Fleet) tryBucket(ctx context.Context, bucket string, ttl time.Duration)
 		return nil, fmt.Errorf("the bucket %s of NATS: %w", bucket, err)
 	}
 	if full, isStream := is.(*jetstream.KeyValueBucketStatus); isStream {
-		f.nodes = full.StreamInfo().Config.Replicas
+		f.nodes, f.made[bucket] = full.StreamInfo().Config.Replicas, full.StreamInfo().Created
 	}
 	if bucket == claimsBucket {
 		f.lasts = is.TTL()
@@ -351,7 +354,7 @@ func (f *Fleet) Counts() (held int, lost int64, members int, skew time.Duration)
 			members++
 		}
 	}
-	return f.held, f.lost, members, f.skew
+	return f.held, f.claimsLost, members, f.skew
 }
 
 // Unclaimed is how many of these instances nobody has, as one member of all is to say; the others are not the one.

@@ -51,11 +51,11 @@ func (f *Fleet) live() {
 		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
 		err := f.beat(ctx)
 		cancel()
-		if (err != nil || f.isDeaf()) && f.ctx.Err() == nil {
-			err = errors.Join(err, f.reopen())
-		}
 		if err != nil && f.ctx.Err() == nil {
 			f.Logger.Warn("the fleet does not hear from this worker", "error", err)
+		}
+		if err := f.reopen(); err != nil && f.ctx.Err() == nil {
+			f.Logger.Warn("the fleet's buckets cannot be made or watched anew", "error", err)
 		}
 		f.wakeAll() // some may not have been heard of for long
 	}
@@ -69,15 +69,16 @@ func (f *Fleet) isDeaf() bool {
 	return time.Since(f.heardAt) > f.TTL
 }
 
-// reopen watches the buckets anew where the member hears nothing, and makes them where NATS has lost them.
+// reopen makes the buckets anew that NATS has lost, and watches them anew where it lost some, or where the member hears nothing:
+// a watch hears nothing of a bucket that another member made in place of the one that it began with.
 func (f *Fleet) reopen() error {
 	ctx, cancel := context.WithTimeout(f.ctx, f.TTL)
 	defer cancel()
-	_, err := f.js.KeyValue(ctx, workersBucket)
+	lost := f.lost(ctx)
 	switch {
-	case errors.Is(err, jetstream.ErrBucketNotFound):
-		f.Logger.Warn("NATS has lost the fleet's buckets, which are made anew")
-	case err == nil && f.isDeaf():
+	case len(lost) > 0:
+		f.Logger.Warn("NATS has lost buckets of the fleet: they are made anew, and what was claimed is claimed again", "buckets", lost)
+	case f.isDeaf():
 		f.Logger.Warn("nothing was heard of the fleet for a while: its buckets are watched anew")
 	default:
 		return nil
@@ -86,6 +87,19 @@ func (f *Fleet) reopen() error {
 		return err
 	}
 	return f.beat(ctx)
+}
+
+// lost are the buckets that are not there, or not those that were opened. One that nothing is heard of just now is not lost.
+func (f *Fleet) lost(ctx context.Context) (lost []string) {
+	ctx, cancel := context.WithTimeout(ctx, f.TTL/4)
+	defer cancel()
+	for _, bucket := range []string{workersBucket, claimsBucket, statusBucket} {
+		is, err := f.js.Stream(ctx, "KV_"+bucket)
+		if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && !is.CachedInfo().Created.Equal(f.made[bucket]) {
+			lost = append(lost, bucket)
+		}
+	}
+	return lost
 }
 
 // beat says that the member lives.
