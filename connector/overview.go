@@ -155,17 +155,46 @@ func History(dir string) iter.Seq2[HistoryLine, error] {
 // record puts the run into the history, from which it takes what is old once a month: that writes the file anew. That it
 // cannot be written is no fault of the run.
 func (r *run) record() {
-	s := &r.summary
+	err := r.append(&r.summary)
+	if err == nil && r.state.ClockDoubted.IsZero() {
+		err = r.shortenHistory()
+	}
+	r.noticeHistory(err)
+}
+
+func (r *run) noticeHistory(err error) {
+	if err != nil {
+		r.notice("The overview could not be added to history.jsonl: %v.", err)
+	}
+}
+
+// recordLast puts the last run into the history where it is not there: its process was killed before it did so, maybe on another
+// machine.
+func (r *run) recordLast() error {
+	s := r.lastSummary()
+	if s == nil || s.Overview == nil || r.o.DryRun {
+		return nil
+	}
+	var end []byte
+	for line, err := range jsonstore.History(r.config.Dir) {
+		if err != nil {
+			return err
+		}
+		end = append(end[:0], line...)
+	}
+	var recorded HistoryLine
+	if json.Unmarshal(end, &recorded) == nil && !jsonstore.Precedes(recorded.Run, s.Run) {
+		return nil
+	}
+	return r.append(s)
+}
+
+func (r *run) append(s *Summary) error {
 	line, err := json.Marshal(HistoryLine{s.Run, s.StartedAt, s.Status, s.Overview.Figures}, json.Deterministic(true))
 	if err == nil {
 		err = r.store.AppendHistory(line)
 	}
-	if err == nil && r.state.ClockDoubted.IsZero() {
-		err = r.shortenHistory()
-	}
-	if err != nil {
-		r.notice("The overview could not be added to history.jsonl: %v.", err)
-	}
+	return err
 }
 
 func (r *run) shortenHistory() error {

@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/graph/jsonstore"
 	"s1graph/s1/s1test"
 )
 
@@ -20,6 +22,22 @@ func (c *console) history() []connector.HistoryLine {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+func TestARunThatWasKilledBeforeItsLineInTheHistoryGetsItFromTheNextOne(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, small())
+	c.mustSync()
+	before, err := os.ReadFile(jsonstore.HistoryPath(c.dir))
+	require.NoError(t, err)
+	c.mustSync()
+	want := c.history()
+	require.NoError(t, os.WriteFile(jsonstore.HistoryPath(c.dir), append(before, `{"run":"0000`...), 0o600))
+	third := c.mustSync()
+	history := c.history()
+	require.Len(t, history, 3)
+	assert.Equal(t, want, history[:2])
+	assert.Equal(t, third.Run, history[2].Run)
 }
 
 func TestEachRunSaysHowTheFleetIsAndWhatIsOtherwiseThanBefore(t *testing.T) {

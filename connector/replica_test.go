@@ -137,8 +137,15 @@ func TestABucketThatIsAwayFailsTheRunAndOneThatGoesAwayAfterTheCommitDoesNot(t *
 	assert.Contains(t, strings.Join(settled.Notices, " "), "the bucket lacks what came after it")
 	assert.Equal(t, first.Run, settled.Previous)
 	b.fails = nil
-	third := c.mustSync(in)
+	other := c.elsewhere() // as after a kill between the record of the run and what comes after it
+	third := other.mustSync(other.inBucket(b, "w2"))
 	assert.Equal(t, settled.Run, third.Previous)
+	var history []string
+	for _, line := range other.history() {
+		history = append(history, line.Run)
+		assert.NotEmpty(t, line.Figures)
+	}
+	assert.Equal(t, []string{first.Run, settled.Run, third.Run}, history)
 }
 
 func TestADryRunLeavesTheBucketAlone(t *testing.T) {

@@ -171,6 +171,7 @@ func (r *run) openLast(ctx context.Context) (err error) {
 	for _, name := range slices.Sorted(maps.Keys(r.last.damaged)) {
 		r.notice("The last run's %s were damaged (%v): what could be read was kept, and the type is written anew.", name, r.last.damaged[name])
 	}
+	r.noticeHistory(r.recordLast())
 	if err := r.readAccepted(); err != nil {
 		return err
 	}
