@@ -31,3 +31,9 @@ func Missing(t testing.TB, reason error) {
 	}
 	t.Skip(reason)
 }
+
+// Unasked ends a test of what no machine has by itself, such as somebody's account: it is skipped for that reason, with CI=true too.
+func Unasked(t testing.TB, reason error) {
+	t.Helper()
+	t.Skip(reason)
+}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/sourcegraph/conc/pool"
@@ -53,7 +55,7 @@ func (e *AddressError) Error() string { return fmt.Sprintf("the bucket %s: %v", 
 func (e *AddressError) Unwrap() error { return e.Err }
 
 // Open opens the bucket at file:///PATH or s3://BUCKET/PREFIX?endpoint=HOST&region=REGION, and makes sure that of many who
-// create one name one succeeds. Credentials of S3 are found as AWS' tools find them. Errors are *AddressError.
+// create one name one succeeds. An endpoint with http:// on another machine needs &insecure=true. Credentials of S3 are found as AWS' tools find them. Errors are *AddressError.
 func Open(ctx context.Context, address string) (Bucket, error) {
 	b, err := open(ctx, address)
 	if err == nil {
@@ -95,11 +97,27 @@ func CheckAddress(address string) error {
 		return errors.New("must begin with file:// or s3://")
 	}
 	for name := range u.Query() {
-		if u.Scheme != "s3" || name != "endpoint" && name != "region" {
-			return fmt.Errorf("must not have %s=: s3:// takes endpoint and region", name)
+		if u.Scheme != "s3" || name != "endpoint" && name != "region" && name != "insecure" {
+			return fmt.Errorf("must not have %s=: s3:// takes endpoint, region and insecure", name)
 		}
 	}
+	host, inTheClear := endpointOf(u)
+	if at, _, err := net.SplitHostPort(host); err == nil {
+		host = at
+	}
+	isThisMachine := strings.EqualFold(host, "localhost") || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
+	if inTheClear && !isThisMachine && u.Query().Get("insecure") != "true" {
+		return fmt.Errorf("must have an endpoint with https://, since the state of the tenants goes to %s; if you trust the network between, say so by &insecure=true", host)
+	}
 	return nil
+}
+
+// endpointOf is the host, maybe with a port, of the store that an address of S3 names, and whether it is spoken to unencrypted.
+func endpointOf(u *url.URL) (host string, inTheClear bool) {
+	host = u.Query().Get("endpoint")
+	host, inTheClear = strings.CutPrefix(host, "http://")
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "https://"), "/")
+	return host, inTheClear
 }
 
 func open(ctx context.Context, address string) (Bucket, error) {

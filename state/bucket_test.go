@@ -64,6 +64,7 @@ func TestABucketKeepsItsPromises(t *testing.T) {
 	for name, address := range map[string]func(*testing.T) string{
 		"folder": func(t *testing.T) string { return "file://" + filepath.Join(t.TempDir(), "states") },
 		"s3":     func(t *testing.T) string { return s3(t, nil) },
+		"real":   realS3,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
@@ -189,10 +190,16 @@ func TestAnAddressThatCannotBeIsRefusedInWords(t *testing.T) {
 		"s3://key:secret@bucket": "must have no user name or password",
 		"s3://bucket?acl=public": "must not have acl=",
 		"file:///tmp/x?region=1": "must not have region=",
+
+		"s3://bucket/a?endpoint=http://minio.example:9000":              "must have an endpoint with https://, since the state of the tenants goes to minio.example; if you trust the network between, say so by &insecure=true",
+		"s3://bucket/a?endpoint=http://localhost.example":               "must have an endpoint with https://",
+		"s3://bucket/a?endpoint=http%3A%2F%2F10.0.0.9:9000&insecure=no": "must have an endpoint with https://",
 	} {
 		assert.ErrorContains(t, state.CheckAddress(address), want, address)
 	}
-	for _, address := range []string{"file:///var/lib/state", "s3://bucket", "s3://bucket/a/b?endpoint=minio.example:9000&region=eu-central-1"} {
+	for _, address := range []string{"file:///var/lib/state", "s3://bucket", "s3://bucket/a/b?endpoint=minio.example:9000&region=eu-central-1",
+		"s3://bucket?endpoint=https://minio.example", "s3://bucket?endpoint=http://127.0.0.1:9000", "s3://bucket?endpoint=http://[::1]:9000", "s3://bucket?endpoint=http://localhost/",
+		"s3://bucket?endpoint=http://minio.example:9000&insecure=true"} {
 		assert.NoError(t, state.CheckAddress(address))
 	}
 	file := filepath.Join(t.TempDir(), "file")

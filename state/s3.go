@@ -31,17 +31,14 @@ type s3 struct {
 var _ Bucket = (*s3)(nil)
 
 func openS3(ctx context.Context, u *url.URL) (*s3, error) {
-	endpoint, secure := cmp.Or(u.Query().Get("endpoint"), "s3.amazonaws.com"), true
-	if host, inTheClear := strings.CutPrefix(endpoint, "http://"); inTheClear {
-		endpoint, secure = host, false
-	}
-	transport, err := minio.DefaultTransport(secure)
+	endpoint, inTheClear := endpointOf(u)
+	transport, err := minio.DefaultTransport(!inTheClear)
 	if err != nil {
 		return nil, err
 	}
 	transport.MaxIdleConnsPerHost = racers
-	client, err := minio.New(strings.TrimPrefix(endpoint, "https://"), &minio.Options{
-		Secure: secure, Region: u.Query().Get("region"), Transport: transport,
+	client, err := minio.New(cmp.Or(endpoint, "s3.amazonaws.com"), &minio.Options{
+		Secure: !inTheClear, Region: u.Query().Get("region"), Transport: transport,
 		Creds: credentials.NewChainCredentials([]credentials.Provider{
 			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Client: &http.Client{Transport: transport}},
 		}),
