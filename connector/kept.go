@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,12 +21,8 @@ func (r *run) moveOn() {
 	for _, c := range r.consumers {
 		needed = append(needed, c.needs()...)
 	}
-	bounds := jsonstore.Bounds{Bytes: int64(r.config.RunsKeptGiB * (1 << 30))}
-	if r.state.ClockDoubted.IsZero() {
-		bounds.Since = r.summary.StartedAt.Add(-r.config.RunsKept)
-	}
 	var err error
-	if r.excess, err = r.store.Excess(needed, bounds); err != nil {
+	if r.excess, err = r.store.Excess(needed, r.bounds()); err != nil {
 		r.notice("s1graph cannot tell how much space older runs take: %v.", err)
 	}
 	for _, c := range r.consumers {
@@ -34,6 +31,15 @@ func (r *run) moveOn() {
 				c.name(), r.excess[len(r.excess)-1]))
 		}
 	}
+}
+
+// bounds say how long runs are kept beside the last two, and how much room they may take.
+func (r *run) bounds() jsonstore.Bounds {
+	bounds := jsonstore.Bounds{Bytes: int64(r.config.RunsKeptGiB * (1 << 30))}
+	if r.state.ClockDoubted.IsZero() {
+		bounds.Since = r.summary.StartedAt.Add(-r.config.RunsKept)
+	}
+	return bounds
 }
 
 func (r *run) movedOn(consumer string, what ...string) {
@@ -50,7 +56,7 @@ func (r *run) prune() {
 		keep = append(keep, c.needs()...)
 	}
 	keep = slices.DeleteFunc(keep, func(id string) bool { return slices.Contains(r.excess, id) })
-	if err := r.store.Prune(keep...); err != nil {
+	if err := errors.Join(r.store.Prune(keep...), r.store.PruneAside(r.bounds())); err != nil {
 		r.notice("Older runs could not be deleted, and take space: %v.", err)
 	}
 	if !r.state.ClockDoubted.IsZero() {

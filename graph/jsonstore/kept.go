@@ -1,6 +1,7 @@
 package jsonstore
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,6 +45,25 @@ func (s *Store) Excess(ids []string, b Bounds) ([]string, error) {
 		}
 	}
 	return nil, nil
+}
+
+// PruneAside removes of the runs that were set aside what is too much to keep, see Excess. The newest one stays.
+func (s *Store) PruneAside(b Bounds) error {
+	aside := s.path(asideDir)
+	kept, err := idsIn(aside, "", fs.ModeDir)
+	if err != nil || len(kept) < 2 {
+		return err
+	}
+	seen, total, excess := files{}, int64(0), false
+	for i, id := range slices.Backward(kept) {
+		n, counted := seen.add(filepath.Join(aside, id))
+		total += n
+		if excess = excess || i < len(kept)-1 && (total > b.Bytes || startOf(id).Before(b.Since)); excess {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(aside, id)))
+		}
+		err = errors.Join(err, counted)
+	}
+	return err
 }
 
 // files are those that were counted, by size.

@@ -99,12 +99,15 @@ func MakeLast(dir, id string) error {
 	return errors.Join(os.MkdirAll(s.TempDir(), dirMode), s.fixLinks(), s.swap(id))
 }
 
-// asideKept is how many runs are kept that were set aside.
-const asideKept = 10
+// asideKept is how many runs are kept that were set aside, in asideDir; PruneAside keeps fewer.
+const (
+	asideKept = 10
+	asideDir  = "set-aside"
+)
 
 // SetAside moves runs to DIR/set-aside, where the newest ten stay.
 func SetAside(dir string, ids ...string) error {
-	aside := filepath.Join(dir, "set-aside")
+	aside := filepath.Join(dir, asideDir)
 	if err := os.MkdirAll(aside, dirMode); err != nil {
 		return err
 	}

@@ -64,3 +64,34 @@ func TestTheNewestTenOfTheRunsThatWereSetAsideStay(t *testing.T) {
 	requireNames(t, filepath.Join(dir, "set-aside"), ids[2:]...)
 	require.NoError(t, jsonstore.Inspect(dir), "it is ours")
 }
+
+func TestRunsThatWereSetAsideAreBoundedAsKeptRunsAreAndTheNewestStays(t *testing.T) {
+	dir := t.TempDir()
+	var ids []string
+	for i := range 6 {
+		id := fmt.Sprintf("%06d-202611%02dT120000Z-0000", i+1, 10+i)
+		ids = append(ids, id)
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "runs", id), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "runs", id, "file"), make([]byte, 1000), 0o600))
+	}
+	require.NoError(t, jsonstore.SetAside(dir, ids...))
+	s, err := jsonstore.Open(dir, jsonstore.Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+	require.NoError(t, s.PruneAside(jsonstore.Bounds{Since: day(11), Bytes: 1 << 30}))
+	requireNames(t, filepath.Join(dir, "set-aside"), ids[1:]...)
+	require.NoError(t, s.PruneAside(jsonstore.Bounds{Bytes: 3500}))
+	requireNames(t, filepath.Join(dir, "set-aside"), ids[3:]...)
+	require.NoError(t, s.PruneAside(jsonstore.Bounds{Since: day(20), Bytes: 10}))
+	requireNames(t, filepath.Join(dir, "set-aside"), ids[5])
+}
+
+func TestWhereNothingWasSetAsideNothingIsPruned(t *testing.T) {
+	dir := t.TempDir()
+	s, err := jsonstore.Open(dir, jsonstore.Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.PruneAside(jsonstore.Bounds{}))
+	assert.NoDirExists(t, filepath.Join(dir, "set-aside"))
+}
