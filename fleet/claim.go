@@ -186,7 +186,7 @@ func (h *holding) keep(released <-chan struct{}, lose context.CancelCauseFunc) {
 			lost("the fleet was left")
 			return
 		case <-end.C:
-			lost("NATS did not answer in time")
+			lost("it was not renewed in time, since NATS did not answer or this process was paused")
 			return
 		case <-next.C:
 		}
@@ -200,7 +200,7 @@ func (h *holding) keep(released <-chan struct{}, lose context.CancelCauseFunc) {
 			end.Reset(time.Until(h.sent.Add(h.TTL * 4 / 5)))
 			next.Reset(h.TTL / 4)
 		case isMismatch(err):
-			lost("another one has it")
+			lost("another worker has it")
 			return
 		default: // it may pass
 			next.Reset(h.TTL / 20)

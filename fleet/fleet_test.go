@@ -248,7 +248,8 @@ func TestAMachineThatSleptHasLostItsClaims(t *testing.T) {
 		defer mu.Unlock()
 		return time.Now().Round(0).Add(slept)
 	}
-	f := join(t, fleet.Config{URL: fleettest.URLs(fleettest.Nodes(t, 1)), Worker: "a", Wall: wall})
+	var log lines
+	f := join(t, fleet.Config{URL: fleettest.URLs(fleettest.Nodes(t, 1)), Worker: "a", Wall: wall, Logger: log.logger()})
 	c := hold(t, f, "acme", "x")
 	mu.Lock()
 	slept = time.Minute
@@ -259,6 +260,9 @@ func TestAMachineThatSleptHasLostItsClaims(t *testing.T) {
 	c.Release()
 	_, lost, _, _ := f.Counts()
 	assert.EqualValues(t, 1, lost)
+	assert.Eventually(t, func() bool {
+		return strings.Contains(log.text(), "this worker was paused, or its machine slept: what it had is another's by now, and what was under way is not committed")
+	}, 10*time.Second, time.Millisecond)
 }
 
 func TestWithoutNATSAClaimEndsBeforeAnotherCanHaveItAndComesBackWithIt(t *testing.T) {
@@ -403,7 +407,7 @@ func TestWhoeverElseWritesTheClaimEndsIt(t *testing.T) {
 	require.NoError(t, err)
 	<-c.Done()
 	require.ErrorIs(t, context.Cause(c), fleet.ErrLost)
-	assert.ErrorContains(t, context.Cause(c), "another one has it")
+	assert.ErrorContains(t, context.Cause(c), "another worker has it")
 }
 
 // lineTo is a way to a server that can be cut, as by the death of who uses it.

@@ -42,11 +42,15 @@ func (f *Fleet) live() {
 	ticks := time.NewTicker(f.TTL / 3)
 	defer ticks.Stop()
 	for {
+		waits := f.Wall()
 		select {
 		case <-f.ctx.Done():
 			return
 		case <-ticks.C:
 		case <-f.brought:
+		}
+		if away := f.Wall().Sub(waits); away > f.TTL {
+			f.Logger.Warn("this worker was paused, or its machine slept: what it had is another's by now, and what was under way is not committed", "seconds", away.Round(time.Second).Seconds())
 		}
 		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
 		err := f.beat(ctx)

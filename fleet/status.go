@@ -87,14 +87,18 @@ func each(ctx context.Context, kv jetstream.KeyValue, visit func(name string, e 
 
 // RunNow asks who works for an instance to run it now, and says who that is.
 func (f *Fleet) RunNow(ctx context.Context, instance string) (worker string, err error) {
+	given := ctx
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	answer, err := f.conn.RequestWithContext(ctx, runSubject+token(instance), nil)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return "", fmt.Errorf("no worker has the instance %s now", instance)
+		return "", fmt.Errorf("no worker has the instance %s now: s1graph fleet lists what each has", instance)
+	}
+	if errors.Is(err, context.DeadlineExceeded) && given.Err() == nil {
+		return "", fmt.Errorf("the worker that has the instance %s did not answer within 5 s: if it is dead or paused, another one takes the instance over within %s and a second, and can be asked then", instance, f.TTL)
 	}
 	if err != nil {
-		return "", fmt.Errorf("whoever has the instance %s did not answer: %w", instance, err)
+		return "", fmt.Errorf("the worker that has the instance %s did not answer: %w", instance, err)
 	}
 	return string(answer.Data), nil
 }

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,19 +60,19 @@ func (i *instance) share(ctx context.Context) {
 			return
 		}
 		i.log.Info("instance claimed")
-		fault := i.workFor(claim)
+		fault := cmp.Or(i.workFor(claim), context.Cause(claim))
 		i.change(func(s *status) { s.activity, s.next, s.failedInRow = standby, time.Time{}, 0 })
 		claim.Release()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(fault, state.ErrFenced): // somebody beside the fleet, or who has the claim by now
-			i.log.Warn("another worker has taken the instance over", "reason", fault)
+			i.log.Warn("the bucket refused this worker, and what was under way is not committed", "reason", fault)
 			if i.service.wait(ctx, time.Minute) != nil {
 				return
 			}
 		case fault != nil:
-			i.log.Warn("the instance is no longer this worker's", "reason", fault)
+			i.log.Warn("the instance is no longer this worker's, and what was under way is not committed", "reason", fault)
 		default:
 			i.log.Info("the instance is left to another worker")
 		}
@@ -102,11 +103,10 @@ func (i *instance) workFor(claim *fleet.Claim) error {
 		return context.Cause(held)
 	}
 	i.work(held, rest)
-	fault := context.Cause(held)
-	if !errors.Is(fault, state.ErrFenced) {
-		i.putOutbox(context.WithoutCancel(held))
+	if !errors.Is(context.Cause(held), state.ErrFenced) {
+		i.putOutbox(context.WithoutCancel(held)) // which may find that another worker has it
 	}
-	return fault
+	return context.Cause(held)
 }
 
 // reportsEvery is how often the fleet is told how an instance is that nothing happens to.

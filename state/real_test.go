@@ -20,7 +20,7 @@ import (
 // What is left there, if the test fails, is below s1graph-test.
 func realS3(t *testing.T) string {
 	t.Helper()
-	const variable = "S1GRAPH_TEST_S3"
+	const variable = "TEST_S3"
 	address := os.Getenv(variable)
 	if address == "" {
 		gotest.Unasked(t, fmt.Errorf("no real S3 was asked: set %s to an address such as s3://BUCKET?endpoint=http://127.0.0.1:7070&region=us-east-1", variable))
