@@ -29,7 +29,7 @@ import (
 // What follows walks through all orders in which the operations of two workers on the bucket can happen, each of which takes the
 // instance, commits a run, settles it and sweeps; and in each of them through every fault of any one operation. It drives the
 // real code over directories of their own. One that was reached before, with the same bucket and with workers that saw the
-// same, is not gone on from.
+// same, or have ended and left the same, is not gone on from.
 //
 // Operations that commute with all of the other worker are no points at which the order branches: reading what never changes,
 // and deleting names that never come back. They have faults all the same.
@@ -118,6 +118,7 @@ func (w *world) create(name string, content []byte) error {
 // operation is one that a worker waits for.
 type operation struct {
 	op, name string
+	content  string // that it puts or creates
 	do       func() error
 	answer   chan error
 }
@@ -150,16 +151,17 @@ type actor struct {
 	put, listed bool            // it has put its object, and listed the objects to sweep
 	random      int
 	commits     []string // runs that it was told are committed
+	left        string   // see execution.left
 }
 
-func (a *actor) await(op, name string, do func() error) error {
-	o := &operation{op, name, do, make(chan error)}
+func (a *actor) await(op, name, content string, do func() error) error {
+	o := &operation{op, name, content, do, make(chan error)}
 	a.asks <- o
 	return <-o.answer
 }
 
 func (a *actor) Get(_ context.Context, name string) (r io.ReadCloser, err error) {
-	err = a.await("Get", name, func() (err error) {
+	err = a.await("Get", name, "", func() (err error) {
 		r, err = a.in.Get(context.Background(), name)
 		return err
 	})
@@ -171,18 +173,18 @@ func (a *actor) Put(_ context.Context, name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return a.await("Put", name, func() error {
+	return a.await("Put", name, string(content), func() error {
 		a.in.set(name, content, true)
 		return nil
 	})
 }
 
 func (a *actor) Create(_ context.Context, name string, content []byte) error {
-	return a.await("Create", name, func() error { return a.in.create(name, content) })
+	return a.await("Create", name, string(content), func() error { return a.in.create(name, content) })
 }
 
 func (a *actor) List(_ context.Context, prefix string) (names []string, err error) {
-	err = a.await("List", prefix, func() (err error) {
+	err = a.await("List", prefix, "", func() (err error) {
 		names, err = a.in.List(context.Background(), prefix)
 		a.seen ^= sumOf(names...)
 		return err
@@ -191,7 +193,7 @@ func (a *actor) List(_ context.Context, prefix string) (names []string, err erro
 }
 
 func (a *actor) Delete(_ context.Context, name string) error {
-	return a.await("Delete", name, func() error {
+	return a.await("Delete", name, "", func() error {
 		a.in.set(name, nil, false)
 		return nil
 	})
@@ -371,17 +373,46 @@ func (x *execution) options() (options []choice) {
 }
 
 func (x *execution) key() uint64 {
-	parts := []string{fmt.Sprint(x.sum, x.faulty)}
+	parts := []string{fmt.Sprint(x.sum, x.faulty >= 0)}
 	if !x.walk.whole {
-		parts = append(parts, fmt.Sprint(x.turn, x.turns))
+		parts = append(parts, fmt.Sprint(x.faulty, x.turn, x.turns))
 	}
-	for _, a := range x.actors {
-		parts = append(parts, fmt.Sprint(a.seen, a.cut, a.pending == nil))
+	for i, a := range x.actors {
+		if a.pending == nil {
+			parts = append(parts, "ended", x.left(i))
+		} else {
+			parts = append(parts, fmt.Sprint(a.seen, a.cut))
+		}
 	}
 	if x.tail != nil {
-		parts = append(parts, x.tail.op, x.tail.name)
+		parts = append(parts, x.tail.op, x.tail.name, x.tail.content)
 	}
 	return sumOf(parts...)
+}
+
+// left is all that a worker that has ended has to do with what comes: what it was told is committed, and of the first one, which
+// starts again, what is in its directory.
+func (x *execution) left(i int) string {
+	a := x.actors[i]
+	if a.left == "" {
+		parts := append([]string{"commits"}, a.commits...)
+		if i == 0 {
+			_ = filepath.WalkDir(a.dir, func(path string, d fs.DirEntry, err error) error {
+				if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "lock") { // the process' own
+					return err
+				}
+				content, err := os.ReadFile(path)
+				if d.Type()&fs.ModeSymlink != 0 {
+					to, unread := os.Readlink(path)
+					content, err = []byte(to), unread
+				}
+				parts = append(parts, strings.TrimPrefix(path, a.dir), string(content))
+				return err
+			})
+		}
+		a.left = fmt.Sprint(sumOf(parts...))
+	}
+	return a.left
 }
 
 func (x *execution) apply(c choice) {
@@ -487,7 +518,7 @@ func (x *execution) end() {
 			}
 		}
 	}
-	if !x.walk.reachesEnd(sumOf(fmt.Sprint(x.sum, x.actors[0].seen))) {
+	if !x.walk.reachesEnd(sumOf(fmt.Sprint(x.sum), x.left(0))) {
 		return
 	}
 	x.recover()
