@@ -127,7 +127,7 @@ func (p *publisher) catchUp(ctx context.Context, last *jsonstore.Run) {
 	}
 	behind, missed := behindOf("Events", p.runs, last, published)
 	for i, run := range behind {
-		if err := p.publish(ctx, run); err != nil {
+		if err := p.publish(ctx, run, 1); err != nil { // the tenant waits to be read, and the next run tries again
 			p.behind = idsOf(behind[i:])
 			p.complain(ctx, err)
 			return
@@ -138,7 +138,7 @@ func (p *publisher) catchUp(ctx context.Context, last *jsonstore.Run) {
 
 func (p *publisher) apply(ctx context.Context, run committed) {
 	if len(p.behind) == 0 {
-		if err := p.publish(ctx, run.Run); err != nil {
+		if err := p.publish(ctx, run.Run, 2); err != nil {
 			p.complain(ctx, err)
 		} else {
 			return
@@ -147,15 +147,16 @@ func (p *publisher) apply(ctx context.Context, run committed) {
 	p.behind = append(p.behind, run.Manifest().ID)
 }
 
-// publish publishes a run, and tries once more with another connection. What of it is damaged is passed over.
-func (p *publisher) publish(ctx context.Context, run *jsonstore.Run) error {
+// publish publishes a run, by so many connections at most: one may have broken since it was opened, which an address of https opens
+// anew itself. What of the run is damaged is passed over.
+func (p *publisher) publish(ctx context.Context, run *jsonstore.Run, connections int) error {
 	defer pause.Tell(ctx, pause.Wait{What: "publishing events"})()
 	m := run.Manifest()
-	for again := range 2 {
+	for left := connections; ; left-- {
 		_, err := p.open(ctx)
 		var published events.Published
 		if err == nil {
-			published, err = p.to.Publish(ctx, events.Run{ID: m.ID, StartedAt: m.StartedAt, Changes: p.readable(ctx, run)})
+			published, err = p.to.Publish(ctx, events.Run{ID: m.ID, StartedAt: m.StartedAt, Changes: p.readable(ctx, run), Once: connections == 1})
 		}
 		if err == nil {
 			if n := published.Refused; n > 0 {
@@ -163,11 +164,10 @@ func (p *publisher) publish(ctx context.Context, run *jsonstore.Run) error {
 			}
 			return nil
 		}
-		if p.close(ctx); again == 1 || ctx.Err() != nil {
+		if p.close(ctx); left == 1 || ctx.Err() != nil || strings.HasPrefix(p.config.Events.URL, "https:") {
 			return err
 		}
 	}
-	return nil
 }
 
 // readable are the changes of a run up to where they are damaged, which stays so.

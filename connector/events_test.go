@@ -159,12 +159,43 @@ func TestAStreamThatIsNewBeginsWithTheLastRun(t *testing.T) {
 	assert.ElementsMatch(t, allChangeIDs(t, c.dir), ids)
 }
 
+func TestARunWaitsForNoSecondAnswerOfAnAddressBeforeItReadsTheTenant(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	status, asked := http.StatusUnauthorized, 0
+	posted := posts(t, func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked++
+		w.WriteHeader(status)
+	})
+	c := newConsole(t, busy())
+	require.NoError(t, c.sync(posted).err)
+	status, asked = http.StatusServiceUnavailable, 0 // which a later try may find otherwise
+	second := c.sync(posted)
+	require.NoError(t, second.err)
+	assert.Equal(t, 1, asked, "neither before the read nor after the commit is it asked once more")
+	assert.Contains(t, strings.Join(second.Notices, "\n"), "Events are behind, and the next run catches up: the address of events.url answers 503")
+	status = http.StatusOK
+	c.mustSync(posted)
+}
+
+// posts is an option that posts events to a server of https.
+func posts(t *testing.T, answer http.HandlerFunc) func(*connector.Options) {
+	t.Helper()
+	web := httptest.NewTLSServer(answer)
+	t.Cleanup(web.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600))
+	return func(o *connector.Options) { o.Config.Events.URL, o.Config.CAFile = web.URL, ca }
+}
+
 func TestAnAddressIsPostedToAndItsCursorIsInTheFolder(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var ids []string
 	broken := false
-	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	posted := posts(t, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		if broken {
@@ -177,11 +208,7 @@ func TestAnAddressIsPostedToAndItsCursorIsInTheFolder(t *testing.T) {
 		for _, e := range batch {
 			ids = append(ids, e.ID)
 		}
-	}))
-	t.Cleanup(web.Close)
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600))
-	posted := func(o *connector.Options) { o.Config.Events.URL, o.Config.CAFile = web.URL, ca }
+	})
 
 	c := newConsole(t, busy())
 	c.mustSync(posted)

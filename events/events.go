@@ -39,7 +39,7 @@ type Config struct {
 	Transport http.RoundTripper // to an https address; nil: http.DefaultTransport
 	TLS       *tls.Config       // to NATS; nil: the system's certificates are trusted
 
-	Within time.Duration // for which one waits for an answer of NATS; 0: 10 s
+	Within time.Duration // for which one waits for an answer; 0: 10 s of NATS, 30 s of an https address
 
 	Sleep func(context.Context, time.Duration) error // waits before an https address is tried again
 }
@@ -62,6 +62,7 @@ type Run struct {
 	ID        string
 	StartedAt time.Time
 	Changes   iter.Seq2[graph.ChangeLine, error] // in the order of changes.jsonl
+	Once      bool                               // what an https address does not answer is not tried again: somebody waits
 }
 
 // Published is what was published of a run.

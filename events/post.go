@@ -21,6 +21,8 @@ const (
 	mostBytes   = 1 << 20
 	mostAnswer  = 4 << 20 // that is read of an answer
 	tries       = 3
+
+	postedWithin = 30 * time.Second
 )
 
 // poster posts batches to an https address.
@@ -63,7 +65,7 @@ func openPoster(c Config) (Publisher, error) {
 		return nil, err
 	}
 	return &poster{Config: c, form: forms[cmp.Or(c.Form, CloudEvents)], authorization: authorization, http: http.Client{
-		Transport: c.Transport, Timeout: 30 * time.Second,
+		Transport: c.Transport, Timeout: cmp.Or(c.Within, postedWithin),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // what is posted goes nowhere else
 	}}, nil
 }
@@ -92,7 +94,7 @@ func (p *poster) post(ctx context.Context, run Run, whole bool) (published Publi
 			return nil
 		}
 		batch.WriteString(p.form.ending)
-		refused, err := p.send(ctx, batch.Bytes())
+		refused, err := p.send(ctx, batch.Bytes(), run.Once)
 		published.Refused += refused
 		published.Events -= refused
 		batch.Reset()
@@ -136,11 +138,11 @@ func (p *poster) post(ctx context.Context, run Run, whole bool) (published Publi
 	return published, send()
 }
 
-// send posts a batch, and tries again what may pass.
-func (p *poster) send(ctx context.Context, batch []byte) (refused int64, err error) {
+// send posts a batch, and tries again what may pass, unless it is to be done once.
+func (p *poster) send(ctx context.Context, batch []byte, once bool) (refused int64, err error) {
 	for try := 1; ; try++ {
 		refused, again, err := p.sendOnce(ctx, batch)
-		if err == nil || !again || try == tries {
+		if err == nil || !again || once || try == tries {
 			return refused, err
 		}
 		if err := p.Sleep(ctx, time.Second<<(try-1)); err != nil {
