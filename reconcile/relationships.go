@@ -109,10 +109,14 @@ func (r *reconciler) isOutOfScope(s *Type, key string) bool {
 func (r *reconciler) withEnds(ctx context.Context, s, start, end *Type) iter.Seq2[graph.Encoded, error] {
 	excused := func(end *Type, key string) bool { return r.nodes.has(key) || end.Incomplete || end.Skipped }
 	return func(yield func(graph.Encoded, error) bool) {
+		there, isThere := "", false // where the relationship before starts, as most do
 		for record, err := range r.Fresh.Sorted(ctx, s.Name) {
 			if err == nil {
 				from, to, _ := graph.RelationshipEnds(record.Key)
-				if !r.nodes.has(from) || !r.nodes.has(to) {
+				if from != there {
+					there, isThere = from, r.nodes.has(from)
+				}
+				if !isThere || !r.nodes.has(to) {
 					if !excused(start, from) || !excused(end, to) {
 						r.dangling++
 					}

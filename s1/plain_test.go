@@ -107,7 +107,7 @@ func FuzzRowsAreReadAsUnmarshalReadsThem(f *testing.F) {
 			f.Add(row, one, changed(random, row))
 		}
 	}
-	f.Add(applicationRow, `{"size":12}`, `{"size":123}`) // begins as the one before
+	f.Add(`{"size":12}`, `{"size":123}`, `{"size":1}`) // begins as the one before
 	f.Add(`{"id":"1","name":"a"}`, `{"name":"b","id":"2"}`, `{}`)
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		assertRowsAreReadAsUnmarshalReadsThem(t, s1.InstalledApplications, a, b, a, c)
