@@ -258,7 +258,7 @@ func TestNeo4jThatIsKilledInTheMiddleIsHealedByTheNextRun(t *testing.T) {
 	d := database{server, "killed"}
 	c := newConsole(t, odd())
 	kill := sync.OnceFunc(func() { assert.NoError(t, server.Kill()) })
-	soon := func(o *connector.Options) { o.RetryFor = 2 * time.Second }
+	soon := func(o *connector.Options) { o.RetryFor = 6 * time.Second } // a new server gets five times as long to answer
 	result := c.sync(d.write, soon, func(o *connector.Options) {
 		o.Progress = func(e connector.Event) {
 			if strings.HasPrefix(e.Step, "neo4j ") {

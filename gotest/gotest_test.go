@@ -1,12 +1,14 @@
 package gotest_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,14 +17,29 @@ import (
 	"s1graph/gotest"
 )
 
+// program is the path of gotest/run, built once for all tests.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(withProgram(m)) }
+
+func withProgram(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "s1graph-gotest-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "run")
+	if out, err := exec.Command("go", "build", "-o", program, "./run").CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("%v: %s", err, out))
+	}
+	return m.Run()
+}
+
 // printed is what go run ./gotest/run prints of a module of these files, without the times, and its exit code. Without
 // arguments it runs all tests.
 func printed(t *testing.T, files map[string]string, arguments ...string) (string, int) {
 	t.Helper()
 	dir := t.TempDir()
-	program := filepath.Join(dir, "run")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./run").CombinedOutput()
-	require.NoError(t, err, string(out))
 	files["go.mod"] = "module m\n\ngo 1.26.0\n"
 	for name, content := range files {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
@@ -34,7 +51,7 @@ func printed(t *testing.T, files map[string]string, arguments ...string) (string
 	c := exec.CommandContext(t.Context(), program, arguments...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), "GOFLAGS=", "NEO4J_TEST_URI=not needed")
-	out, err = c.Output()
+	out, err := c.Output()
 	var exit *exec.ExitError
 	if err != nil {
 		require.ErrorAs(t, err, &exit)
@@ -104,6 +121,26 @@ func TestSeveralGoTestsRunOneAfterTheOtherAndOneThatFailsFailsAll(t *testing.T) 
 	assert.Contains(t, out, "wrong")
 	assert.Regexp(t, "(?s)FAIL\tm/a\t0s\n.*ok  \tm/b\t0s\nFAIL\n\\z", out)
 	assert.NotContains(t, out, "not asked for")
+}
+
+// Each of the two tests waits until the other has begun: a pipe is opened when both its ends are.
+func TestGoTestsRunBesideEachOtherAndTheLinesOfAPackageStayTogether(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	opening := func(flag string) string {
+		return fmt.Sprintf("import (\"os\"; \"testing\")\nfunc TestMeet(t *testing.T) {\n_, err := os.OpenFile(%q, os.%s, 0)\nt.Log(err); t.Error(\"both\") }\n", pipe, flag)
+	}
+	out, code := printed(t, map[string]string{
+		"a/a_test.go": "package a\n" + opening("O_RDONLY"),
+		"b/b_test.go": "package b\n" + opening("O_WRONLY"),
+		"c/c_test.go": "package c\nimport \"testing\"\nfunc TestC(t *testing.T) {}\n",
+	}, "-count=1", "-timeout=1m", "./a", "--beside", "-count=1", "-timeout=1m", "./b", "--", "-count=1", "./c")
+	assert.Equal(t, 1, code)
+	for _, name := range []string{"a", "b"} {
+		assert.Contains(t, out, fmt.Sprintf("    %[1]s_test.go:5: <nil>\n    %[1]s_test.go:5: both\n--- FAIL: TestMeet (0s)\nFAIL\nFAIL\tm/%[1]s\t0s\n", name))
+	}
+	assert.Regexp(t, "(?s)FAIL\tm/b\t0s\n.*ok  \tm/c\t0s\n", out)
+	assert.Regexp(t, "\nFAIL\n\\z", out)
 }
 
 // stub is a test that notes how it was ended.

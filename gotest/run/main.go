@@ -1,6 +1,7 @@
 // Command run runs go test with its arguments and prints what it prints, and also which tests were skipped and why:
 // make test runs it. A -- between arguments separates those of one go test from those of the next, which runs when the
-// first has ended, whatever came of it. The packages that need a Neo4j share one, since its start takes ten seconds.
+// first has ended, whatever came of it. After --beside stand those that run at the same time. The packages that need a Neo4j
+// share one, since its start takes ten seconds.
 package main
 
 import (
@@ -12,6 +13,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+
+	"github.com/sourcegraph/conc/pool"
 
 	"s1graph/gotest"
 	"s1graph/graph/neo4jstore/neo4jtest"
@@ -33,25 +36,45 @@ func main() {
 
 // run gives the exit code of the first go test that failed, or 0.
 func run(ctx context.Context, arguments []string) (code int, err error) {
+	if dir := memory(); dir != "" && os.Getenv("TMPDIR") == "" {
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		os.Setenv("GOTMPDIR", cmp.Or(os.Getenv("GOTMPDIR"), os.TempDir())) // programs that are built are large
+		os.Setenv("TMPDIR", dir)
+	}
 	environment, stop, err := neo4jtest.ForPackages(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	for more := true; more && ctx.Err() == nil; {
-		these := arguments
-		if i := slices.Index(arguments, "--"); i >= 0 {
-			these, arguments = arguments[:i], arguments[i+1:]
-		} else {
-			more = false
-		}
-		failed, err := goTest(ctx, these, environment)
-		if err != nil {
-			return 0, err
-		}
-		code = cmp.Or(code, failed)
+	rows := pool.NewWithResults[int]().WithErrors()
+	for _, row := range split(arguments, "--beside") {
+		rows.Go(func() (code int, err error) {
+			for _, these := range split(row, "--") {
+				if ctx.Err() != nil {
+					break
+				}
+				failed, err := goTest(ctx, these, environment)
+				if err != nil {
+					return 0, err
+				}
+				code = cmp.Or(code, failed)
+			}
+			return code, nil
+		})
 	}
-	return code, nil
+	codes, err := rows.Wait()
+	return cmp.Or(codes...), err
+}
+
+// split gives what stands between the separators.
+func split(arguments []string, separator string) (parts [][]string) {
+	for {
+		i := slices.Index(arguments, separator)
+		if i < 0 {
+			return append(parts, arguments)
+		}
+		parts, arguments = append(parts, arguments[:i]), arguments[i+1:]
+	}
 }
 
 // goTest runs go test once and gives its exit code.
