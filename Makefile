@@ -26,6 +26,10 @@ RACE := $(shell command -v "$$(go env CC)" >/dev/null 2>&1 && echo "-race '-gcfl
 # consumer catches up. make race has it look at all.
 WHOLE := ./connector ./graph/neo4jstore ./cli
 MEETING := AllTheTime|AlertsFollow|AtOnce|BusyDay|CDN|Cancelled|CatchesUp|Chains|ComeAndGo|ComesBack|CursorExpires|DoesNotAnswer|EndsAnApply|FaultsThatPass|HangsInTheMiddle|HowFarAList|AFaultInTheMiddle|Interrupted|OutboxThatIsDamaged|Overtaken|PanicWhileWriting|PollSyncs|PollsInParts|Redraw|RecordingReplays|RenewedToken|Retry|Revoked|RunAll|SecondRunOnADirectory|SideBySide|TokenThatChanges|UnderWay|UnknownAgent
+# These tests do one thing a great many times, mostly in one goroutine, or measure memory. With the race detector they
+# take eight times the time, and it sees the same code in others.
+LONG := ./s1 ./steps ./alerts ./poll ./s1/s1test ./check
+LOOPS := AHostileConsoleIsAFaultThatCosts|ALargeTenantIsServed|AListOfWhichNobodySays|AListThatGoesOnBeyond|AQuietWeekRaises|ARowHasTheSameFields|ATemplateThatTakesTooLong|AnInventoryOf70000|EachPlannedEventIsTold|IsReadUpToABound|KeepsToTheBoundsIsReadWhole|NoFieldOfAnyRowCosts|OnAQuietDayOnly|OnExactlyOnePage|ThePlanIsTrue|TotalsAreWhatTheLists
 REST = $(filter-out $(WHOLE),./s1 ./poll ./queries ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
 # A package has more time than it needs, for machines that are slow or have much else to do. make lint vets.
 TESTFLAGS := -vet=off -timeout 20m
@@ -33,8 +37,8 @@ TESTFLAGS := -vet=off -timeout 20m
 # What mostly waits runs beside what mostly computes. Those that take longest come first, so that no core waits for them at
 # the end. What is compiled for the race detector is so in one row, where nothing is compiled twice.
 test: ## run all tests, with the race detector where goroutines meet, and say which were skipped and why
-	go run ./gotest/run $(TESTFLAGS) $(if $(RACE),-skip '$(MEETING)') $(WHOLE) \
-		--beside $(if $(RACE),$(RACE) $(TESTFLAGS) -run '$(MEETING)' $(WHOLE) --) $(RACE) $(TESTFLAGS) $(REST)
+	go run ./gotest/run $(TESTFLAGS) $(if $(RACE),-skip '$(MEETING)') $(WHOLE) $(if $(RACE),-- $(TESTFLAGS) -run '$(LOOPS)' $(LONG)) \
+		--beside $(if $(RACE),$(RACE) $(TESTFLAGS) -run '$(MEETING)' $(WHOLE) -- -skip '$(LOOPS)') $(RACE) $(TESTFLAGS) $(REST)
 
 race: ## run all tests with the race detector
 	go run ./gotest/run $(RACE) $(TESTFLAGS) $(WHOLE) $(REST)

@@ -226,13 +226,12 @@ func (s *Server) writeSettings() error {
 
 func (s *Server) java(ctx context.Context, arguments ...string) *exec.Cmd {
 	heap := cmp.Or(s.options.HeapMiB, 768)
-	compiler := "-XX:TieredStopAtLevel=1"
+	quick := []string{"-XX:TieredStopAtLevel=1", "-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote"} // a second less of a start
 	if s.options.Optimized {
-		compiler = "-XX:TieredStopAtLevel=4"
+		quick = nil
 	}
-	cmd := exec.CommandContext(ctx, "java", slices.Concat([]string{
+	cmd := exec.CommandContext(ctx, "java", slices.Concat(quick, []string{
 		fmt.Sprintf("-Xmx%dm", heap),
-		compiler,
 		"-XX:+UseSerialGC", // what it allocates is little, and cores are for the tests
 		"--add-opens=java.base/java.nio=ALL-UNNAMED",
 		"--add-opens=java.base/java.io=ALL-UNNAMED",
