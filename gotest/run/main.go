@@ -36,7 +36,11 @@ func main() {
 
 // run gives the exit code of the first go test that failed, or 0.
 func run(ctx context.Context, arguments []string) (code int, err error) {
-	if dir := memory(); dir != "" && os.Getenv("TMPDIR") == "" {
+	var dir string
+	if os.Getenv("TMPDIR") == "" {
+		dir = memory()
+	}
+	if dir != "" {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 		os.Setenv("GOTMPDIR", cmp.Or(os.Getenv("GOTMPDIR"), os.TempDir())) // programs that are built are large
 		os.Setenv("TMPDIR", dir)
