@@ -162,6 +162,9 @@ func (p *publisher) publish(ctx context.Context, run *jsonstore.Run, connections
 			if n := published.Refused; n > 0 {
 				p.unseen = append(p.unseen, fmt.Sprintf("Events lack %s of the run %s, which were not taken and never will be, since they are too large or do not fit: s1graph changes shows them.", plural.Of(n, "change"), m.ID))
 			}
+			if published.NoEnd {
+				p.unseen = append(p.unseen, fmt.Sprintf("Events lack the one of type s1graph.run that says that the run %s is whole: it was not taken, and never will be.", m.ID))
+			}
 			return nil
 		}
 		if p.close(ctx); left == 1 || ctx.Err() != nil || strings.HasPrefix(p.config.Events.URL, "https:") {

@@ -69,6 +69,7 @@ type Run struct {
 type Published struct {
 	Events  int64 // without the one that says that the run is whole
 	Refused int64 // changes that are not taken however often they come, and were passed over: too large, or of another form
+	NoEnd   bool  // the event that says that the run is whole is none that is taken either, and was passed over
 }
 
 // Publisher publishes the runs of one instance. Who makes one with Open closes it. One goroutine uses it.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"s1graph/plural"
 )
 
 // Bounds of a batch. One event is posted however large it is.
@@ -40,7 +42,7 @@ type form struct {
 	contentType            string
 	begin, between, ending string
 	one                    func(e event, encoded []byte) []byte
-	accepted               func(body []byte) (refused int64, err error) // how many an answer of 2xx did not take; nil: none
+	accepted               func(body []byte, events int) (refused []int, err error) // which of them an answer of 2xx did not take; nil: none
 }
 
 var forms = map[string]form{
@@ -86,75 +88,49 @@ func (p *poster) Replay(ctx context.Context, run Run) (Published, error) {
 	return p.post(ctx, run, false)
 }
 
-func (p *poster) post(ctx context.Context, run Run, whole bool) (published Published, err error) {
-	var batch bytes.Buffer
-	events := 0
-	send := func() error {
-		if events == 0 {
-			return nil
-		}
-		batch.WriteString(p.form.ending)
-		refused, err := p.send(ctx, batch.Bytes(), run.Once)
-		published.Refused += refused
-		published.Events -= refused
-		batch.Reset()
-		events = 0
-		return err
-	}
-	add := func(e event) error {
-		encoded, err := e.encode()
-		if err != nil {
-			return err
-		}
-		one := p.form.one(e, encoded)
-		if events == mostInBatch || batch.Len()+len(one) > mostBytes {
-			if err := send(); err != nil {
-				return err
-			}
-		}
-		before := p.form.begin
-		if events > 0 {
-			before = p.form.between
-		}
-		events++
-		batch.WriteString(before)
-		batch.Write(one)
-		return nil
-	}
-	for line, err := range run.Changes {
-		if err == nil {
-			err = add(p.ofChange(&run, &line))
-		}
-		if err != nil {
-			return published, err
-		}
-		published.Events++
-	}
-	if whole {
-		if err := add(p.ofRun(&run, published.Events)); err != nil {
-			return published, err
-		}
-	}
-	return published, send()
+func (p *poster) post(ctx context.Context, run Run, whole bool) (Published, error) {
+	is := &posting{poster: p, run: &run}
+	err := is.all(ctx, whole)
+	return is.done, err
 }
 
-// send posts a batch, and tries again what may pass, unless it is to be done once.
-func (p *poster) send(ctx context.Context, batch []byte, once bool) (refused int64, err error) {
+// deliver posts a batch, and tries again what may pass, unless it is to be done once. refused are the events that an answer of 2xx
+// says were not taken. The error is an *unfitError where the batch was refused for what is in it.
+func (p *poster) deliver(ctx context.Context, batch []postable, once bool) (refused []int, err error) {
+	body := p.form.body(batch)
 	for try := 1; ; try++ {
-		refused, again, err := p.sendOnce(ctx, batch)
+		refused, again, err := p.deliverOnce(ctx, body, len(batch))
 		if err == nil || !again || once || try == tries {
 			return refused, err
 		}
 		if err := p.Sleep(ctx, time.Second<<(try-1)); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 }
 
-func (p *poster) sendOnce(ctx context.Context, batch []byte) (refused int64, again bool, err error) {
+// unfitError says that the address refused a batch for what is in it, or for its size.
+type unfitError struct{ status, event int } // the index of the event that the answer names; -1: it names none
+
+func (e *unfitError) Error() string {
+	return fmt.Sprintf("the address of events.url answers %d: look whether it takes what events.form says", e.status)
+}
+
+// namedBySplunk is the index of the event that an answer of Splunk's says is invalid; -1: it says none.
+func namedBySplunk(body []byte) int {
+	answer := struct {
+		Event int `json:"invalid-event-number"`
+	}{-1}
+	if json.Unmarshal(body, &answer) != nil {
+		return -1
+	}
+	return answer.Event
+}
+
+func (p *poster) deliverOnce(ctx context.Context, batch []byte, events int) (refused []int, again bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(batch))
 	if err != nil {
-		return 0, false, errors.New("events.url is no address")
+		return nil, false, errors.New("events.url is no address")
 	}
 	request.Header.Set("Content-Type", p.form.contentType)
 	if p.authorization != "" {
@@ -165,29 +141,31 @@ func (p *poster) sendOnce(ctx context.Context, batch []byte) (refused int64, aga
 		err = failed.Err
 	}
 	if err != nil {
-		return 0, ctx.Err() == nil, fmt.Errorf("the address of events.url does not answer: %w", err)
+		return nil, ctx.Err() == nil, fmt.Errorf("the address of events.url does not answer: %w", err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
 	switch status := response.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return 0, false, fmt.Errorf("the address of events.url answers %d: look at events.credentialsFile, which holds the whole value of the header Authorization, such as Splunk TOKEN, ApiKey KEY or Bearer TOKEN", status)
+		return nil, false, fmt.Errorf("the address of events.url answers %d: look at events.credentialsFile, which holds the whole value of the header Authorization, such as Splunk TOKEN, ApiKey KEY or Bearer TOKEN", status)
 	case status == http.StatusTooManyRequests, status >= 500:
-		return 0, true, fmt.Errorf("the address of events.url answers %d", status)
+		return nil, true, fmt.Errorf("the address of events.url answers %d", status)
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge:
+		return nil, false, &unfitError{status, namedBySplunk(body)}
 	case status < 200 || status >= 300:
-		return 0, false, fmt.Errorf("the address of events.url answers %d: look whether it takes what events.form says", status)
+		return nil, false, fmt.Errorf("the address of events.url answers %d: look whether it takes what events.form says", status)
 	case err != nil:
-		return 0, true, fmt.Errorf("the answer of the address of events.url is cut off: %w", err)
+		return nil, true, fmt.Errorf("the answer of the address of events.url is cut off: %w", err)
 	case p.form.accepted != nil:
-		refused, err = p.form.accepted(body)
+		refused, err = p.form.accepted(body, events)
 		return refused, false, err
 	}
-	return 0, false, nil
+	return nil, false, nil
 }
 
 // bulkTook looks at what the bulk API says of each event: 200 does not mean that it took any. One that it has already (409)
 // is what a repetition finds.
-func bulkTook(body []byte) (refused int64, err error) {
+func bulkTook(body []byte, events int) (refused []int, err error) {
 	var answer struct {
 		Items []map[string]struct {
 			Status int `json:"status"`
@@ -197,17 +175,19 @@ func bulkTook(body []byte) (refused int64, err error) {
 		} `json:"items"`
 	}
 	if err := json.Unmarshal(body, &answer, jsontext.AllowDuplicateNames(true)); err != nil {
-		return 0, errors.New("the address of events.url does not answer as Elasticsearch's bulk API: let it end with /_bulk")
+		return nil, errors.New("the address of events.url does not answer as Elasticsearch's bulk API: let it end with /_bulk")
 	}
-	for _, item := range answer.Items {
-		for _, result := range item {
-			switch status := result.Status; {
-			case status < 300, status == http.StatusConflict:
-			case status == http.StatusBadRequest: // it does not fit the index, and will not
-				refused++
-			default:
-				return 0, fmt.Errorf("an event was not taken by Elasticsearch: %d %.100s", status, result.Error.Type)
-			}
+	if len(answer.Items) != events {
+		return nil, fmt.Errorf("the address of events.url answers for %d of %s, and not as Elasticsearch's bulk API: let it end with /_bulk, without filter_path", len(answer.Items), plural.Of(events, "event"))
+	}
+	for i, item := range answer.Items {
+		result := item["create"]
+		switch status := result.Status; {
+		case status >= 200 && status < 300, status == http.StatusConflict:
+		case status == http.StatusBadRequest: // it does not fit the index, and will not
+			refused = append(refused, i)
+		default:
+			return nil, fmt.Errorf("an event was not taken by Elasticsearch: %d %.100s", status, result.Error.Type)
 		}
 	}
 	return refused, nil

@@ -133,9 +133,18 @@ func TestElasticsearchGetsTheLinesOfItsBulkAPI(t *testing.T) {
 	assert.Equal(t, "s1graph.sentinelone_agent.created", document["type"])
 	assert.Empty(t, lines[8])
 
+	r.answer = func(w http.ResponseWriter, _ int) {
+		fmt.Fprint(w, `{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":400,"error":{}}}]}`)
+	}
+	assert.Equal(t, events.Published{Events: 1, NoEnd: true}, publish(t, open(t, c), run("000001", "a1")), "all changes were taken")
+
 	for answer, want := range map[string]string{
-		`{"errors":true,"items":[{"create":{"status":429,"error":{"type":"es_rejected_execution_exception"}}}]}`: "429 es_rejected_execution_exception",
+		`{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":429,"error":{"type":"es_rejected_execution_exception"}}}]}`: "429 es_rejected_execution_exception",
 		"<html>": "let it end with /_bulk",
+		`{}`:     "answers for 0 of 2 events",
+		`{"errors":false,"items":[{"create":{"status":201}}]}`:                                                "answers for 1 of 2 events",
+		`{"errors":false,"items":[{"create":{"status":201}},{}]}`:                                             "was not taken by Elasticsearch",
+		`{"errors":true,"items":[{"create":{"status":400,"error":{}}},{"create":{"status":400,"error":{}}}]}`: "took no event of the run",
 	} {
 		r.answer = func(w http.ResponseWriter, _ int) { fmt.Fprint(w, answer) }
 		_, err := open(t, c).Publish(t.Context(), run("000002", "a1"))
