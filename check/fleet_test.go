@@ -19,7 +19,9 @@ func TestNATSIsTriedWhereAFleetIsConfigured(t *testing.T) {
 	found := findings(t, o)["fleet"]
 	assert.Equal(t, check.Warning, found.State)
 	assert.Contains(t, found.Detail, "single node")
-
+	first, err := fleet.Join(t.Context(), fleet.Config{URL: o.Config.NATS, Worker: "w1", TTL: 15 * time.Second})
+	require.NoError(t, err)
+	defer first.Close()
 	o.Config.Claim = 30 * time.Second
 	found = findings(t, o)["fleet"]
 	assert.Equal(t, check.Fault, found.State)

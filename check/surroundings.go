@@ -81,7 +81,7 @@ func (c *checker) bucket(ctx context.Context) {
 	}
 }
 
-// fleet makes sure that NATS is good for sharing instances, and makes what is missing there.
+// fleet makes sure that NATS is good for sharing instances. What is missing there the first worker makes.
 func (c *checker) fleet(ctx context.Context) {
 	const subject = "fleet"
 	if c.Config.NATS == "" {
@@ -100,6 +100,8 @@ func (c *checker) fleet(ctx context.Context) {
 		c.fault(subject, fmt.Sprintf("claims last %s there, and claim is %s here: a worker with this configuration is refused", f.Lasts(), c.Config.Claim), "give all workers the same claim")
 	case f.Nodes() < 3:
 		c.warn(subject, "NATS keeps claims on a single node, and all workers stand still while it is away", "let it be three nodes")
+	case f.IsNew():
+		c.ok(subject, "no fleet is there yet: the first worker that starts makes the buckets")
 	default:
 		c.ok(subject, plural.Of(len(workers), "living worker"))
 	}

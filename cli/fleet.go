@@ -73,6 +73,9 @@ It needs the configuration file of the workers: nats in it says where the fleet 
 			if err != nil {
 				return err
 			}
+			if f.IsNew() && !ctx.Bool("json") {
+				c.out.line("No fleet is here yet: the first worker that starts makes the buckets in NATS.")
+			}
 			return c.printFleet(ctx.Bool("json"), workers, instances)
 		})
 	}

@@ -26,7 +26,7 @@ func inFleet(t *testing.T) (invocation, *server.Server) {
 
 func TestWorkersOfAFleetAreListedWithWhatTheyHave(t *testing.T) {
 	with, _ := inFleet(t)
-	assert.Contains(t, with.s1graph(t, "fleet").stdout, "WORKER")
+	assert.Contains(t, with.s1graph(t, "fleet").stdout, "No fleet is here yet: the first worker that starts makes the buckets in NATS.\n")
 	ctx, end := context.WithCancel(t.Context())
 	polling := with
 	polling.ctx = ctx
@@ -48,7 +48,9 @@ func TestWorkersOfAFleetAreListedWithWhatTheyHave(t *testing.T) {
 	assert.Equal(t, "w1", told.Workers[0].Worker)
 	assert.Equal(t, "test", told.Instances[0].Instance)
 	assert.Equal(t, "w1", told.Instances[0].Worker)
-	assert.Regexp(t, `(?m)^test +w1 +waiting `, with.s1graph(t, "fleet").stdout)
+	listed := with.s1graph(t, "fleet").stdout
+	assert.Regexp(t, `(?m)^test +w1 +waiting `, listed)
+	assert.NotContains(t, listed, "No fleet")
 
 	assert.Equal(t, outcome{0, "w1 runs test now, unless a run of it is under way.\n", ""}, with.s1graph(t, "fleet", "run", "test"))
 	other := with.s1graph(t, "fleet", "run", "globex")

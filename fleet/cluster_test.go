@@ -139,3 +139,36 @@ func remove(t *testing.T, at, bucket string) {
 	require.NoError(t, err)
 	require.NoError(t, js.DeleteKeyValue(t.Context(), bucket))
 }
+
+func TestWhoLooksOnMakesAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	at := fleettest.Nodes(t, 1)[0].ClientURL()
+	onlooker := join(t, fleet.Config{URL: at})
+	assert.True(t, onlooker.IsNew())
+	workers, instances, err := onlooker.Status(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, workers)
+	assert.Empty(t, instances)
+	_, err = onlooker.RunNow(t.Context(), "acme")
+	require.ErrorContains(t, err, "no worker has the instance acme now")
+	assert.Equal(t, 1, onlooker.Nodes())
+	assert.Equal(t, ttl, onlooker.Lasts())
+	assert.Empty(t, buckets(t, at))
+	join(t, fleet.Config{URL: at, Worker: "a"})
+	assert.Len(t, buckets(t, at), 3)
+	assert.False(t, join(t, fleet.Config{URL: at}).IsNew())
+}
+
+// buckets are the names of those that NATS has.
+func buckets(t *testing.T, at string) (names []string) {
+	t.Helper()
+	conn, err := nats.Connect(at)
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	for name := range js.KeyValueStoreNames(t.Context()).Name() {
+		names = append(names, name)
+	}
+	return names
+}

@@ -72,8 +72,9 @@ type Fleet struct {
 	end                     context.CancelFunc
 	running                 sync.WaitGroup
 	workers, claims, status jetstream.KeyValue
-	nodes                   int                  // of NATS that hold a bucket
-	lasts                   time.Duration        // how long claims do
+	nodes                   int           // of NATS that hold a bucket
+	lasts                   time.Duration // how long claims do
+	isNew                   bool
 	revision                uint64               // of the member's own key; the goroutine that renews it has it
 	made                    map[string]time.Time // when NATS made a bucket; the same goroutine has it
 
@@ -111,7 +112,8 @@ func token(name string) string { return strings.ReplaceAll(name, ".", "=2E") }
 
 func name(key string) string { return strings.ReplaceAll(key, "=2E", ".") }
 
-// Join reaches NATS, makes the buckets that are not there, and makes this process a member under its name. The error says
+// Join reaches NATS, makes the buckets that are not there, and makes this process a member under its name. Who only looks on makes
+// and changes nothing. The error says
 // what is wrong with the servers, or that another process has the name. Should one that had it have died just now, Join
 // waits until it no longer counts, which takes a TTL.
 func Join(ctx context.Context, c Config) (*Fleet, error) {
@@ -213,7 +215,7 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if *b.kv == nil { // else others use it, which is as good: it knows the bucket by its name
+		if kv != nil && *b.kv == nil { // else others use it, which is as good: it knows the bucket by its name
 			*b.kv = kv
 		}
 	}
@@ -230,6 +232,9 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 		kv   jetstream.KeyValue
 		note func(jetstream.KeyValueEntry)
 	}{{f.workers, f.noteMember}, {f.claims, f.noteClaim}} {
+		if one.kv == nil {
+			continue
+		}
 		w, err := one.kv.WatchAll(f.ctx)
 		if err != nil {
 			return fmt.Errorf("the bucket %s of NATS cannot be watched: %w", one.kv.Bucket(), err)
@@ -266,10 +271,17 @@ func (f *Fleet) openBucket(ctx context.Context, bucket string, ttl time.Duration
 	}
 }
 
-// tryBucket makes a bucket on three nodes, or on one where NATS is a single one.
+// tryBucket makes a bucket on three nodes, or on one where NATS is a single one. For who only looks on, one that is not there is nil.
 func (f *Fleet) tryBucket(ctx context.Context, bucket string, ttl time.Duration) (kv jetstream.KeyValue, err error) {
 	kv, err = f.js.KeyValue(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		if f.Worker == "" {
+			f.isNew, f.nodes, f.lasts = true, 3, f.TTL // as a worker would make it
+			if f.conn.ConnectedClusterName() == "" {
+				f.nodes = 1
+			}
+			return nil, nil
+		}
 		for _, replicas := range []int{3, 1} {
 			kv, err = f.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 				Bucket: bucket, TTL: ttl, LimitMarkerTTL: max(ttl, time.Second), Storage: jetstream.FileStorage, Replicas: replicas, Description: "of s1graph's fleet",
@@ -305,8 +317,11 @@ func (f *Fleet) tryBucket(ctx context.Context, bucket string, ttl time.Duration)
 	return kv, nil
 }
 
-// Nodes is on how many nodes of NATS claims are kept, and Lasts how long they last there, which may be another time than the TTL of
-// who only looks on.
+// IsNew says, to who only looks on, that no worker has made the buckets yet, or that NATS has lost some of them.
+func (f *Fleet) IsNew() bool { return f.isNew }
+
+// Nodes is on how many nodes of NATS claims are kept, or would be, and Lasts how long they last there, which may be another time than
+// the TTL of who only looks on.
 func (f *Fleet) Nodes() int { return f.nodes }
 
 // Lasts: see Nodes.

@@ -55,6 +55,9 @@ func (f *Fleet) Status(ctx context.Context) (workers []Member, instances map[str
 			return nil
 		}},
 	} {
+		if one.kv == nil { // no worker was here yet
+			continue
+		}
 		if err := each(ctx, one.kv, one.note); err != nil {
 			return nil, nil, err
 		}
