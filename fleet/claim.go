@@ -46,7 +46,7 @@ func (f *Fleet) Hold(ctx context.Context, instance, how string) (*Claim, error) 
 	for free := time.Now(); ; {
 		if f.isHeld(key) {
 			free = time.Now()
-		} else if best := f.preferred(instance, how); best == f.Worker || time.Since(free) > 2*f.TTL {
+		} else if best := f.preferred(instance, how); f.ctx.Err() == nil && (best == f.Worker || time.Since(free) > 2*f.TTL) {
 			c, err := f.claim(ctx, instance, how, best, changed, forget)
 			if err == nil {
 				return c, nil

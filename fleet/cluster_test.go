@@ -129,6 +129,26 @@ func TestABucketThatNATSLosesUnderLivingMembersIsMadeAnewAndClaimsGoOn(t *testin
 	}
 }
 
+func TestAMemberThatWasStoppedWhileAnotherTookItsNameEnds(t *testing.T) {
+	t.Parallel()
+	node := fleettest.Nodes(t, 1)
+	way := lineTo(t, node[0])
+	var log lines
+	first := join(t, fleet.Config{URL: way.URL(), Worker: "a", Logger: log.logger()})
+	way.Cut() // as SIGSTOP does
+	second := join(t, fleet.Config{URL: fleettest.URLs(node), Worker: "a"})
+	require.NoError(t, first.Err())
+	way.Mend(node...)
+	<-first.Ended()
+	_, err := first.Hold(t.Context(), "acme", "x")
+	require.ErrorContains(t, err, "another worker is called a by now, which started at "+time.Now().UTC().Format("2006-"))
+	assert.Equal(t, err, first.Err())
+	assert.NotContains(t, log.text(), "wrong last sequence")
+	assert.NotContains(t, log.text(), "watched anew")
+	hold(t, second, "acme", "x")
+	assert.NoError(t, second.Err())
+}
+
 // remove removes a bucket from NATS.
 func remove(t *testing.T, at, bucket string) {
 	t.Helper()

@@ -69,7 +69,7 @@ type Fleet struct {
 	conn                    *nats.Conn
 	js                      jetstream.JetStream
 	ctx                     context.Context // until it is closed
-	end                     context.CancelFunc
+	end                     context.CancelCauseFunc
 	running                 sync.WaitGroup
 	workers, claims, status jetstream.KeyValue
 	nodes                   int           // of NATS that hold a bucket
@@ -144,7 +144,7 @@ func Join(ctx context.Context, c Config) (*Fleet, error) {
 	case err != nil:
 		return nil, fmt.Errorf("no server of NATS can be reached (%w): look at --nats, and whether it runs", err)
 	}
-	f.ctx, f.end = context.WithCancel(context.Background())
+	f.ctx, f.end = context.WithCancelCause(context.Background())
 	if err := f.join(ctx); err != nil {
 		f.Close()
 		f.mu.Lock()
@@ -382,9 +382,20 @@ func (f *Fleet) Unclaimed(instances []string) (n int, isOne bool) {
 	return n, f.preferred("", "s1graph") == f.Worker
 }
 
+// Ended is closed when the fleet was left: Err says why, if this member did not leave it by Close.
+func (f *Fleet) Ended() <-chan struct{} { return f.ctx.Done() }
+
+// Err is why the membership has ended by itself; nil: it has not.
+func (f *Fleet) Err() error {
+	if err := context.Cause(f.ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
 // Close leaves the fleet. Claims that were not released end with their TTL.
 func (f *Fleet) Close() {
-	f.end()
+	f.end(nil)
 	f.mu.Lock()
 	for _, w := range f.watches {
 		_ = w.Stop() // of a bucket that may be gone

@@ -37,7 +37,7 @@ func (f *Fleet) takeName(ctx context.Context) error {
 	}
 }
 
-// live renews the member's key until the fleet is left.
+// live renews the member's key until the fleet is left, or another process has the name.
 func (f *Fleet) live() {
 	ticks := time.NewTicker(f.TTL / 3)
 	defer ticks.Stop()
@@ -55,10 +55,14 @@ func (f *Fleet) live() {
 		ctx, cancel := context.WithTimeout(f.ctx, f.TTL/3)
 		err := f.beat(ctx)
 		cancel()
+		if taken, is := errors.AsType[*takenError](err); is {
+			f.end(taken)
+			return
+		}
 		if err != nil && f.ctx.Err() == nil {
 			f.Logger.Warn("the fleet does not hear from this worker", "error", err)
 		}
-		if err := f.reopen(); err != nil && f.ctx.Err() == nil {
+		if err := f.reopen(err == nil); err != nil && f.ctx.Err() == nil {
 			f.Logger.Warn("the fleet's buckets cannot be made or watched anew", "error", err)
 		}
 		f.wakeAll() // some may not have been heard of for long
@@ -75,14 +79,14 @@ func (f *Fleet) isDeaf() bool {
 
 // reopen makes the buckets anew that NATS has lost, and watches them anew where it lost some, or where the member hears nothing:
 // a watch hears nothing of a bucket that another member made in place of the one that it began with.
-func (f *Fleet) reopen() error {
+func (f *Fleet) reopen(isAnswered bool) error {
 	ctx, cancel := context.WithTimeout(f.ctx, f.TTL)
 	defer cancel()
 	lost := f.lost(ctx)
 	switch {
 	case len(lost) > 0:
 		f.Logger.Warn("NATS has lost buckets of the fleet: they are made anew, and what was claimed is claimed again", "buckets", lost)
-	case f.isDeaf():
+	case isAnswered && f.isDeaf():
 		f.Logger.Warn("nothing was heard of the fleet for a while: its buckets are watched anew")
 	default:
 		return nil
@@ -134,13 +138,28 @@ func (f *Fleet) beat(ctx context.Context) (err error) {
 	}
 	if e, gone := f.workers.Get(ctx, key); gone == nil { // an answer was lost
 		var is Member
-		if json.Unmarshal(e.Value(), &is) == nil && is.Process == f.self.Process {
+		switch {
+		case json.Unmarshal(e.Value(), &is) != nil:
+			return err
+		case is.Process == f.self.Process:
 			f.revision = e.Revision()
 			return nil
 		}
+		return &takenError{is}
 	}
 	return err
 }
+
+// takenError says that another process has the name of this member.
+type takenError struct{ by Member }
+
+func (e *takenError) Error() string {
+	return fmt.Sprintf("another worker is called %s by now, which started at %s, so this one ends: it was stopped or cut off for longer than its place is kept, or two have one name; give each worker a name of its own by --worker",
+		e.by.Worker, e.by.Since.Format(time.RFC3339))
+}
+
+// Unwrap is what NATS says of it.
+func (e *takenError) Unwrap() error { return jetstream.ErrKeyExists }
 
 func isMismatch(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyRevisionMismatch) || errors.Is(err, jetstream.ErrKeyExists)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -158,6 +159,19 @@ func TestTheMetricsOfAWorkerTellWhatItHasAndWhatTheBucketTook(t *testing.T) {
 	assert.Eventually(t, func() bool {
 		return !strings.Contains(w.get("/metrics").Body.String(), `s1graph_ready{instance="acme"`)
 	}, 30*time.Second, 10*time.Millisecond, "how it is, is for who has it to say")
+}
+
+func TestAWorkerWhoseNameAnotherHasByNowEndsWithAnError(t *testing.T) {
+	s := newShared(t, "acme")
+	w := s.start("w1")
+	conn, err := nats.Connect(s.nats.ClientURL())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Request("$KV.s1graph-workers.w1", []byte(`{"worker":"w1","process":"another"}`), 10*time.Second) // as after a SIGSTOP of the first
+	require.NoError(t, err)
+	err = <-w.ended
+	w.ended <- nil
+	require.ErrorContains(t, err, "another worker is called w1 by now")
 }
 
 // hurried is a clock that a test puts forward, and by which waiting takes no time to speak of.

@@ -119,8 +119,11 @@ func New(c Config) (*Service, error) {
 
 // Run polls until ctx ends, and then waits for what is under way to end, up to 30 s; what is still under way
 // after that is an error, and so is an address that cannot be listened on: then nothing was polled. A run that is
-// interrupted commits nothing, and one that has committed has done so for good.
+// interrupted commits nothing, and one that has committed has done so for good. A membership in the fleet that ends by itself ends
+// it too, with that error.
 func (s *Service) Run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	stopServing, err := s.serve(ctx)
 	if err != nil {
 		return err
@@ -131,6 +134,13 @@ func (s *Service) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	if s.Fleet != nil {
 		running.Go(func() { s.askBucket(ctx) })
+		running.Go(func() {
+			select {
+			case <-s.Fleet.Ended():
+				end()
+			case <-ctx.Done():
+			}
+		})
 	}
 	for _, i := range s.instances {
 		running.Go(func() { i.serve(ctx) })
@@ -139,7 +149,11 @@ func (s *Service) Run(ctx context.Context) error {
 	s.ending.Store(true)
 	s.log.Info("service ends", "within", endsWithin)
 	defer stopServing()
-	return s.await(&running)
+	err = s.await(&running)
+	if s.Fleet != nil {
+		err = errors.Join(s.Fleet.Err(), err)
+	}
+	return err
 }
 
 // await waits until all goroutines have ended, and not for ever.
