@@ -2,6 +2,7 @@ package neo4jstore
 
 import (
 	"fmt"
+	"strings"
 
 	"s1graph/graph"
 )
@@ -20,10 +21,11 @@ func keyConstraint(typeName string) string {
 }
 
 // statements are those of one type. What differs from one batch to the next is a parameter, so that the server
-// plans each once. The names in them are those of types and classes, which were checked; what the tenant's data names,
-// such as properties, is a parameter. Each that writes is given $scope and $rows and returns how many rows it found what it needs for.
+// plans each once. The names in them are those of types, of classes and of declared properties, which were checked; what the tenant's
+// data names is a parameter. Each that writes is given $scope and $rows and returns how many rows it found what it needs for, if nothing
+// else is said.
 type statements struct {
-	create string // rows are property maps
+	create string // of entities: rows are property maps; returns the list of their IDs in the database
 	update string // rows are {key, set}, and of a relationship {from, to} too; null in set removes a property
 	revive string // rows are keys; returns the key and the property names of each tombstone that is a node again
 	remove []string
@@ -46,7 +48,7 @@ func statementsOf(t, before *graph.Type) statements {
 	}
 	page := pageOf(t.Name)
 	return statements{
-		create: fmt.Sprintf("UNWIND $rows AS row CREATE (n:%s:%s) SET n = row RETURN count(n)", class, label),
+		create: fmt.Sprintf("UNWIND $rows AS row CREATE (n:%s:%s) SET n = row RETURN collect(elementId(n))", class, label),
 		update: fmt.Sprintf("UNWIND $rows AS row MATCH (n:%s {_scope: $scope, _key: row.key}) SET n += row.set %s RETURN count(n)", label, relabel),
 		revive: fmt.Sprintf("UNWIND $rows AS row MATCH (n:S1GraphGone {_scope: $scope, _key: row}) SET n:%s:%s REMOVE n:S1GraphGone, n.goneAt RETURN n._key, keys(n)", class, label),
 		remove: []string{
@@ -75,7 +77,6 @@ func relationshipStatements(t *graph.Type) statements {
 	one := fmt.Sprintf("UNWIND $rows AS row MATCH (a:%s {_scope: $scope, _key: row.from})-[r:%s]->(b:%s {_scope: $scope, _key: row.to}) WHERE r._key = row.key", from, class, to)
 	page := fmt.Sprintf("MATCH (a:%s) WHERE a._scope = $scope AND a._key > $after WITH a ORDER BY a._scope, a._key LIMIT $limit OPTIONAL MATCH (a)-[r:%s]->(b) WHERE r._scope = $scope AND r._type = $type ", from, class)
 	return statements{
-		create: fmt.Sprintf("UNWIND $rows AS row MATCH (a:%s {_scope: $scope, _key: row._fromEntityKey}) MATCH (b:%s {_scope: $scope, _key: row._toEntityKey}) CREATE (a)-[r:%s]->(b) SET r = row RETURN count(r)", from, to, class),
 		update: one + " SET r += row.set RETURN count(DISTINCT row.key)",
 		remove: []string{one + " DELETE r RETURN count(*)"},
 		single: one + " WITH row, tail(collect(r)) AS others UNWIND others AS r DELETE r RETURN count(*)",
@@ -84,6 +85,43 @@ func relationshipStatements(t *graph.Type) statements {
 		contents: page + "RETURN a._key, r._key, properties(r), true",
 		fetch:    one + " RETURN row.key, properties(r)",
 	}
+}
+
+// creations are the statements that make the relationships of a type. Their rows are those of nested. What they know beforehand they
+// write as a literal, and names that many relationships share the server puts together itself: that takes it half of what
+// SET r = row takes, which looks for an old value of each property, and before which the planner puts an Eager.
+type creations struct {
+	names []string // of the properties that stand in the statements, sorted
+
+	// By the IDs that the entities had when this apply made them, or by their keys. IDs are used again: what has the ID is
+	// matched only if it has scope and key as well.
+	byID, byKey string
+}
+
+// further follows where a row has properties that the statement does not name.
+const further = " SET r += coalesce(e[3], {})"
+
+func creationsOf(t *graph.Type, declared []string) creations {
+	c := creations{}
+	var literal strings.Builder
+	for _, name := range declared {
+		if graph.CheckName(name) == nil && !strings.HasPrefix(name, "_") { // the marker, which others may write to, can hold any
+			c.names = append(c.names, name)
+			fmt.Fprintf(&literal, "%s: e[%d], ", quote(name), firstValue+len(c.names)-1)
+		}
+	}
+	statement := func(entity func(name, row, label string) string) string {
+		return "UNWIND $rows AS row " + entity("a", "row", quote(t.From)) + "UNWIND row[2] AS e " + entity("b", "e", quote(t.To)) +
+			fmt.Sprintf("CREATE (a)-[r:%s {%s_fromEntityKey: row[0], _toEntityKey: e[0], _key: row[0] + $infix + e[0], "+
+				"_type: $type, _class: $class, _scope: $scope, _digest: e[2], _createdOn: $now}]->(b)", quote(t.Class), literal.String())
+	}
+	c.byID = statement(func(name, row, _ string) string { // with a label the planner would take the index of the keys
+		return fmt.Sprintf("MATCH (%[1]s) WHERE elementId(%[1]s) = %[2]s[1] AND %[1]s._key = %[2]s[0] AND %[1]s._scope = $scope ", name, row)
+	})
+	c.byKey = statement(func(name, row, label string) string {
+		return fmt.Sprintf("MATCH (%s:%s {_scope: $scope, _key: %s[0]}) ", name, label, row)
+	})
+	return c
 }
 
 // findStrays finds, as r, relationships of a class that have our _scope and are not ours: between other nodes than

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+
+	"s1graph/graph"
 )
 
 // transaction is one attempt to write a batch in a transaction.
@@ -14,6 +16,7 @@ type transaction struct {
 	ctx   context.Context
 	tx    neo4j.ManagedTransaction
 	of    *written
+	made  *made
 	scope string
 	now   int64
 
@@ -23,15 +26,18 @@ type transaction struct {
 func (t *transaction) run(b batch, mayReturn bool) error {
 	switch b.action {
 	case create:
-		if mayReturn && !t.of.Relationship {
+		if t.of.Relationship {
+			return t.relate(b.rows)
+		}
+		if mayReturn {
 			var err error
 			if b.rows, err = t.revive(b.rows); err != nil {
 				return err
 			}
 		}
-		return t.exactly(t.of.create, b.rows)
+		return t.make(b.rows)
 	case update:
-		return t.exactly(t.of.update, b.rows)
+		return t.exactly(t.of.update, b.rows, len(b.rows))
 	case single:
 		n, err := t.count(t.of.single, b.rows)
 		t.rows += n
@@ -49,12 +55,20 @@ func (t *transaction) run(b batch, mayReturn bool) error {
 
 func (t *transaction) count(cypher string, rows []any) (int64, error) {
 	t.statements++
-	return count(t.ctx, t.tx, cypher, parameters{"scope": t.scope, "rows": rows, "now": t.now})
+	return count(t.ctx, t.tx, cypher, t.parameters(rows))
 }
 
-// exactly runs a statement that must find what it needs for each row. A row less means that somebody removed
+func (t *transaction) parameters(rows []any) parameters {
+	p := parameters{"scope": t.scope, "rows": rows, "now": t.now}
+	if t.of.Relationship {
+		p["type"], p["class"], p["infix"] = t.of.Name, t.of.Class, graph.RelationshipKey("", t.of.Class, "")
+	}
+	return p
+}
+
+// exactly runs a statement that must find what it needs for all of so many records. One less means that somebody removed
 // something: UNWIND … MATCH passes over what it does not find.
-func (t *transaction) exactly(cypher string, rows []any) error {
+func (t *transaction) exactly(cypher string, rows []any, want int) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -63,8 +77,8 @@ func (t *transaction) exactly(cypher string, rows []any) error {
 		return err
 	}
 	t.rows += n
-	if n != int64(len(rows)) {
-		return &differentError{fmt.Errorf("of %d rows %d found what they belong to", len(rows), n)}
+	if n != int64(want) {
+		return &differentError{fmt.Errorf("of %d rows %d found what they belong to", want, n)}
 	}
 	return nil
 }
@@ -102,5 +116,5 @@ func (t *transaction) revive(rows []any) ([]any, error) {
 		}
 		updates = append(updates, parameters{"key": set["_key"], "set": set})
 	}
-	return creates, t.exactly(t.of.update, updates)
+	return creates, t.exactly(t.of.update, updates, len(updates))
 }

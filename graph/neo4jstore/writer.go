@@ -21,7 +21,8 @@ type writer struct {
 	*apply
 	ctx   context.Context // ends when a batch cannot be written, with that as its cause
 	types map[string]*written
-	heals bool // the database was read: what the store adds to a record is written anew
+	made  *made // the writing goroutine's
+	heals bool  // the database was read: what the store adds to a record is written anew
 	now   int64
 
 	current *written         // that the open batches are of
@@ -34,13 +35,15 @@ type writer struct {
 type written struct {
 	*graph.Type
 	statements
-	declared map[string]bool
-	overlaid map[string]bool // names of the properties of overlays
-	complete bool
-	baseline bool  // nothing of it counts as changed
-	renamed  bool  // it has another class than when it was written last
-	total    int64 // records to be written; 0 where that is not known
-	done     int64 // records that were written; the writing goroutine's
+	creations                // of a relationship type
+	at        map[string]int // where in an edge's item the value of a property stands
+	declared  map[string]bool
+	overlaid  map[string]bool // names of the properties of overlays
+	complete  bool
+	baseline  bool  // nothing of it counts as changed
+	renamed   bool  // it has another class than when it was written last
+	total     int64 // records to be written; 0 where that is not known
+	done      int64 // records that were written; the writing goroutine's
 }
 
 // action is what is done with the rows of a batch.
@@ -74,7 +77,7 @@ func (a *apply) writing(ctx context.Context, before graph.Snapshot, work func(w 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := &writer{
-		apply: a, ctx: ctx, types: a.written(before), now: a.store.config.Clock().UnixMilli(),
+		apply: a, ctx: ctx, types: a.written(before), made: newMade(), now: a.store.config.Clock().UnixMilli(),
 		open: map[action]batch{}, queue: make(chan bundle, 1),
 	}
 	done := make(chan struct{})
@@ -129,6 +132,12 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 			renamed:  was[t.Name] != nil && was[t.Name].Class != t.Class,
 			baseline: t.Relationship || a.marker.Run == "" || a.target.Baseline(t.Name),
 		}
+		if t.Relationship {
+			w.creations, w.at = creationsOf(&t.Type, t.Properties), map[string]int{}
+			for i, name := range w.names {
+				w.at[name] = firstValue + i
+			}
+		}
 		types[t.Name] = w
 	}
 	for _, s := range a.target.Overlays {
@@ -151,11 +160,14 @@ func (w *writer) write(before, after graph.Snapshot, same func(typeName string) 
 		t := w.types[c.Type.Name]
 		switch c.Op {
 		case graph.Created:
-			row, err := w.created(t, c.After)
-			if err != nil {
-				return err
+			if t.Relationship {
+				e, err := newEdge(c.After, t.at)
+				if err != nil {
+					return err
+				}
+				return w.add(t, create, e)
 			}
-			return w.add(t, create, row)
+			return w.add(t, create, w.created(t, c.After))
 		case graph.Updated, graph.Touched:
 			return w.add(t, update, w.updated(t, &c))
 		case graph.Deleted:
@@ -201,11 +213,8 @@ func (w *writer) single(before *held) error {
 	return nil
 }
 
-// created is all that a new record's node or relationship has.
-func (w *writer) created(t *written, r *graph.Record) (map[string]any, error) {
-	if from, to, _ := graph.RelationshipEnds(r.Key); r.Type.Relationship && (from != r.From || to != r.To) {
-		return nil, fmt.Errorf("relationship %s: its key is not made of its ends", r.Key)
-	}
+// created is all that a new entity's node has.
+func (w *writer) created(t *written, r *graph.Record) map[string]any {
 	row := make(map[string]any, len(r.Properties)+12)
 	for _, p := range r.Properties {
 		row[p.Name] = p.Value.Any()
@@ -215,7 +224,7 @@ func (w *writer) created(t *written, r *graph.Record) (map[string]any, error) {
 	if !t.baseline {
 		row[changedProperty] = w.now
 	}
-	return row, nil
+	return row
 }
 
 // note puts into a row what the store adds to a record.
@@ -284,6 +293,11 @@ func size(v any) int {
 	case map[string]any:
 		for name, value := range v {
 			n += len(name) + size(value)
+		}
+	case *edge:
+		n += len(v.from)
+		for _, value := range v.item {
+			n += size(value)
 		}
 	}
 	return n
@@ -364,13 +378,22 @@ func (w *writer) enqueue() error {
 
 // transact writes batches in one transaction.
 func (w *writer) transact(all bundle) error {
+	err := w.attemptBundle(all)
+	if errors.Is(err, errNotMade) { // somebody replaced what we made; the keys still say what is meant
+		w.made.ids = nil
+		err = w.attemptBundle(all)
+	}
+	return err
+}
+
+func (w *writer) attemptBundle(all bundle) error {
 	var rows, statements int64
 	var of *written // that was written when it failed
 	err := w.lease.batch(w.ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		rows, statements = 0, 0 // an earlier attempt may have come to nothing
 		for _, b := range all.batches {
 			of = b.of
-			t := transaction{ctx: ctx, tx: tx, of: b.of, scope: w.store.config.Scope, now: w.now}
+			t := transaction{ctx: ctx, tx: tx, of: b.of, made: w.made, scope: w.store.config.Scope, now: w.now}
 			err := t.run(b, w.lease.gone)
 			rows, statements = rows+t.rows, statements+t.statements
 			if err != nil {
