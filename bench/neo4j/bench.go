@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"s1graph/graph"
@@ -15,6 +18,7 @@ import (
 // bench is what is measured.
 type bench struct {
 	plain        *loader
+	server       *neo4jtest.Server
 	store        *neo4jstore.Store
 	runs         map[string]graph.Snapshot // by ID
 	nodes, edges int64                     // of the tenant
@@ -25,7 +29,7 @@ type bench struct {
 const scope = "bench"
 
 func newBench(ctx context.Context, server *neo4jtest.Server, tenant graph.Snapshot) (*bench, error) {
-	b := &bench{runs: map[string]graph.Snapshot{"first": tenant, "again": tenant}}
+	b := &bench{server: server, runs: map[string]graph.Snapshot{"first": tenant, "again": tenant}}
 	var err error
 	if b.runs["touched"], err = alter(ctx, tenant, touchAgents); err != nil {
 		return nil, err
@@ -85,11 +89,13 @@ func (b *bench) load(ctx context.Context, noted bool) error {
 		name += storesRows
 	}
 	b.plain.noted = noted
+	cpu := b.cpu()
 	started := time.Now()
 	m, err := b.plain.load(ctx, b.runs["first"])
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	cpu(&m)
 	whole := measure{Seconds: time.Since(started).Seconds(), Rows: m.Rows}
 	return errors.Join(b.results.note(name, m), b.results.note(name+", wall clock", whole))
 }
@@ -149,10 +155,34 @@ func (b *bench) applyOne(ctx context.Context, t neo4jstore.Target) (measure, err
 			nodesDone = time.Now()
 		}
 	}
+	cpu := b.cpu()
 	r, err := b.store.Apply(ctx, t)
 	ended := time.Now()
-	return measure{
+	m := measure{
 		Seconds: ended.Sub(started).Seconds(), Statements: r.Statements, Rows: r.Rows,
 		NodeSeconds: nodesDone.Sub(started).Seconds(), EdgeSeconds: ended.Sub(nodesDone).Seconds(),
-	}, err
+	}
+	cpu(&m)
+	return m, err
+}
+
+// cpu gives a function that puts into a measure what server and client have taken since; on Linux alone.
+func (b *bench) cpu() func(m *measure) {
+	server, own := cpuOf(b.server.PID()), cpuOf(os.Getpid())
+	return func(m *measure) {
+		m.ServerCPU, m.CPU = cpuOf(b.server.PID())-server, cpuOf(os.Getpid())-own
+	}
+}
+
+// cpuOf is how many seconds a process has taken; 0 where that cannot be read.
+func cpuOf(pid int) float64 {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // behind the name, the times are fields 12 and 13, in hundredths
+	fields := strings.Fields(string(rest))
+	if len(fields) < 13 {
+		return 0
+	}
+	var user, system float64
+	_, _ = fmt.Sscan(fields[11]+" "+fields[12], &user, &system)
+	return (user + system) / 100
 }

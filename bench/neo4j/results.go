@@ -31,6 +31,8 @@ type measure struct {
 	NodeSeconds float64 `json:"nodeSeconds,omitzero"` // what went into the nodes, and into the relationships
 	EdgeSeconds float64 `json:"edgeSeconds,omitzero"`
 	PeakMiB     int64   `json:"peakMiB,omitzero"` // of the program's process
+	ServerCPU   float64 `json:"serverCPU,omitzero"`
+	CPU         float64 `json:"cpu,omitzero"` // of this process
 }
 
 func openResults(file string) (*results, error) {
@@ -92,7 +94,7 @@ func (r *results) of(name string) (measures []measure) {
 func (r *results) table() string {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"case", "rounds", "seconds", "from", "to", "statements", "rows", "nodes/s", "edges/s", "peak MiB"})
+	t.AppendHeader(table.Row{"case", "rounds", "seconds", "from", "to", "statements", "rows", "nodes/s", "edges/s", "peak MiB", "server CPU s", "CPU s"})
 	var names []string
 	for _, m := range r.measures {
 		if !slices.Contains(names, m.Case) {
@@ -102,7 +104,7 @@ func (r *results) table() string {
 	for _, name := range names {
 		ms := r.of(name)
 		least, seconds, most := spread(ms, func(m measure) float64 { return m.Seconds })
-		row := table.Row{name, len(ms), fmt.Sprintf("%.2f", seconds), fmt.Sprintf("%.2f", least), fmt.Sprintf("%.2f", most), ms[0].Statements, ms[0].Rows, "", "", ""}
+		row := table.Row{name, len(ms), fmt.Sprintf("%.2f", seconds), fmt.Sprintf("%.2f", least), fmt.Sprintf("%.2f", most), ms[0].Statements, ms[0].Rows, "", "", "", "", ""}
 		if ms[0].Nodes > 0 {
 			_, nodes, _ := spread(ms, func(m measure) float64 { return float64(m.Nodes) / m.NodeSeconds })
 			_, edges, _ := spread(ms, func(m measure) float64 { return float64(m.Edges) / m.EdgeSeconds })
@@ -111,29 +113,43 @@ func (r *results) table() string {
 		if ms[0].PeakMiB > 0 {
 			_, _, row[9] = spread(ms, func(m measure) float64 { return float64(m.PeakMiB) })
 		}
+		if ms[0].ServerCPU > 0 {
+			for i, of := range []func(m measure) float64{func(m measure) float64 { return m.ServerCPU }, func(m measure) float64 { return m.CPU }} {
+				_, cpu, _ := spread(ms, of)
+				row[10+i] = fmt.Sprintf("%.1f", cpu)
+			}
+		}
 		t.AppendRow(row)
 	}
 	return t.Render() + r.ratios()
 }
 
-// ratios compares the time of first loads with that of the plain loaders in the same rounds. In the first round the server is
+// ratios compares the time of first loads, and the CPU of server and client together, with those of the plain loaders in the same rounds. In the first round the server is
 // new: it compiles itself and plans statements while it loads.
 func (r *results) ratios() (lines string) {
 	loads := r.of(firstLoad)
 	for _, name := range []string{plainLoader, plainLoader + storesRows} {
 		plain := r.of(name)
-		ratio := func(round int) float64 { return loads[round].Seconds / plain[round].Seconds }
-		var warm []measure
-		for round := range min(len(loads), len(plain)) {
-			if round == 0 {
-				lines += fmt.Sprintf("\n%s to %s, time: new server %.2f", firstLoad, name, ratio(0))
-				continue
+		for _, c := range []struct {
+			what string
+			of   func(m measure) float64
+		}{
+			{"time", func(m measure) float64 { return m.Seconds }},
+			{"CPU", func(m measure) float64 { return m.ServerCPU + m.CPU }},
+		} {
+			var warm []measure
+			for round := range min(len(loads), len(plain)) {
+				ratio := c.of(loads[round]) / c.of(plain[round])
+				if round == 0 {
+					lines += fmt.Sprintf("\n%s to %s, %s: new server %.2f", firstLoad, name, c.what, ratio)
+					continue
+				}
+				warm = append(warm, measure{Seconds: ratio})
 			}
-			warm = append(warm, measure{Seconds: ratio(round)})
-		}
-		if len(warm) > 0 {
-			least, median, most := spread(warm, func(m measure) float64 { return m.Seconds })
-			lines += fmt.Sprintf(", warm %.2f (%.2f to %.2f)", median, least, most)
+			if len(warm) > 0 {
+				least, median, most := spread(warm, func(m measure) float64 { return m.Seconds })
+				lines += fmt.Sprintf(", warm %.2f (%.2f to %.2f)", median, least, most)
+			}
 		}
 	}
 	return lines

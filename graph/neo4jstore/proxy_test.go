@@ -19,6 +19,7 @@ type proxy struct {
 
 	commit func(n int) fate               // asked at each commit, counted from 1; nil lets all through
 	answer func(fromServer []byte) []byte // changes what the server says; nil lets it be
+	listen func(toServer []byte)          // is told what the store says, as it comes; nil is not
 
 	mu      sync.Mutex
 	commits int
@@ -93,6 +94,9 @@ func (p *proxy) forward(client net.Conn) {
 		})
 	}()
 	p.carry(client, func(b []byte) bool {
+		if p.listen != nil {
+			p.listen(b)
+		}
 		if bytes.HasSuffix(b, boltCommit) {
 			switch p.fate() {
 			case lost:

@@ -135,6 +135,9 @@ func (s *Server) Stop() error {
 // Done is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
+// PID is the number of the server's process.
+func (s *Server) PID() int { return s.process.cmd.Process.Pid }
+
 func (s *Server) setPassword(ctx context.Context) error {
 	if err := s.writeSettings(); err != nil {
 		return err
