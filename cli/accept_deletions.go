@@ -50,6 +50,9 @@ func (c *commands) accept(ctx *cli.Context, settings *config.Config, outOfScope 
 		return err
 	}
 	withheld, err := connector.ReadWithheld(settings)
+	if errors.Is(err, fs.ErrNotExist) && settings.State != "" {
+		return misuse("there is no run in %s: say s1graph fetch %s --dir DIR, which gets the last one from the bucket, and then this again with --dir DIR", settings.Dir, settings.Instance)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return misuse("there is no run in %s yet, so nothing is withheld: is that the right --instance or --dir?", settings.Dir)
 	}

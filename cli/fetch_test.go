@@ -26,6 +26,24 @@ func TestAStateIsFetchedAndReadWithoutTheFolderOfTheMachineThatHasIt(t *testing.
 	assert.Contains(t, got.stdout, "came from the bucket")
 }
 
+func TestWhoHasNoFolderAcceptsDeletionsInOneThatIsFetched(t *testing.T) {
+	_, with := console(t, small)
+	with.environment = append(with.environment, "S1GRAPH_STATE=file://"+filepath.Join(t.TempDir(), "bucket"))
+	got := with.s1graph(t, "run", "--worker", "w1")
+	require.Zero(t, got.code, got.stderr)
+	require.NoError(t, os.RemoveAll(filepath.Join(".s1graph", "test"))) // as on another machine
+	got = with.s1graph(t, "accept-deletions")
+	assert.Equal(t, 2, got.code)
+	advice := "say s1graph fetch test --dir DIR, which gets the last one from the bucket, and then this again with --dir DIR"
+	require.Contains(t, got.stderr, advice)
+	dir := filepath.Join(t.TempDir(), "DIR")
+	got = with.s1graph(t, "fetch", "test", "--dir", dir)
+	require.Zero(t, got.code, got.stderr)
+	got = with.s1graph(t, "accept-deletions", "--dir", dir)
+	require.Zero(t, got.code, got.stderr)
+	assert.Contains(t, got.stdout, "Nothing is withheld by the deletion guard in run 000001-")
+}
+
 func TestABucketThatCannotBeIsWrongUsage(t *testing.T) {
 	server, with := console(t, small)
 	for want, args := range map[string][]string{
