@@ -68,7 +68,7 @@ It needs the configuration file of the workers: nats in it says where the fleet 
 		if ctx.Args().Present() {
 			return noCommand("fleet ", ctx.Args().First(), command.Subcommands)
 		}
-		return c.ofFleet(ctx, func(f *members.Fleet) error {
+		return c.ofFleet(ctx, "", func(f *members.Fleet) error {
 			workers, instances, err := f.Status(ctx.Context)
 			if err != nil {
 				return err
@@ -92,30 +92,35 @@ func (c *commands) fleetRun() *cli.Command {
     s1graph fleet run acme`,
 		Flags: settingFlags(config.Fleet, config.Logging),
 		Action: func(ctx *cli.Context) error {
-			if ctx.NArg() != 1 {
+			instance := ctx.Args().First()
+			if ctx.NArg() != 1 || instance == "" {
 				return misuse("fleet run needs the name of one instance, such as acme")
 			}
-			return c.ofFleet(ctx, func(f *members.Fleet) error {
-				worker, err := f.RunNow(ctx.Context, ctx.Args().First())
+			return c.ofFleet(ctx, instance, func(f *members.Fleet) error {
+				worker, err := f.RunNow(ctx.Context, instance)
 				if err != nil {
-					return err
+					return &ending{failed, err} // it says what to do
 				}
-				c.out.line("%s runs %s now, unless a run of it is under way.", harmless.Text(worker), harmless.Text(ctx.Args().First()))
+				c.out.line("%s runs %s now, unless a run of it is under way.", harmless.Text(worker), harmless.Text(instance))
 				return c.out.flush()
 			})
 		},
 	}
 }
 
-// ofFleet looks on at the fleet that the configuration names.
-func (c *commands) ofFleet(ctx *cli.Context, do func(*members.Fleet) error) error {
+// ofFleet looks on at the fleet that the configuration names. The instance, unless it is "", must be one of that configuration.
+func (c *commands) ofFleet(ctx *cli.Context, instance string, do func(*members.Fleet) error) error {
 	settings, err := config.LoadService(c.complete(ctx, config.Sources{Local: true, All: true}))
 	if err != nil {
 		return err
 	}
+	names := namesOf(settings.Instances, func(one *config.Config) string { return one.Instance })
+	if instance != "" && !slices.Contains(names, instance) {
+		return misuse("the configuration has no instance %q; %sit has %s", instance, suggestion(instance, names), some(names))
+	}
 	f, err := c.joinFleet(ctx.Context, settings, nil, c.logger(settings.Instances[0].Log))
 	if err != nil {
-		return err
+		return &ending{failed, err} // it says what is wrong with NATS, and no log says more
 	}
 	if f == nil {
 		return misuse("there is no fleet: nats is not set, by --nats, S1GRAPH_NATS or nats in %s", config.DefaultFile)

@@ -53,14 +53,29 @@ func TestWorkersOfAFleetAreListedWithWhatTheyHave(t *testing.T) {
 	assert.NotContains(t, listed, "No fleet")
 
 	assert.Equal(t, outcome{0, "w1 runs test now, unless a run of it is under way.\n", ""}, with.s1graph(t, "fleet", "run", "test"))
-	other := with.s1graph(t, "fleet", "run", "globex")
-	assert.Equal(t, 1, other.code)
-	assert.Contains(t, other.stderr, "no worker has the instance globex now")
 	second := with.s1graph(t, "poll", "--interval", "1h", "--listen", "off", "--worker", "w1")
 	assert.Equal(t, 1, second.code)
 	assert.Contains(t, second.stderr, "a worker w1 lives already: give each worker a name of its own by --worker")
 	end()
 	assert.Zero(t, (<-ended).code)
+}
+
+func TestWhatCannotBeRunNowIsToldWithoutAskingForALog(t *testing.T) {
+	with, _ := inFleet(t)
+	for instance, want := range map[string]outcome{
+		"tset": {2, "", "s1graph: the configuration has no instance \"tset\"; did you mean test? it has test\n"},
+		"a b":  {2, "", "s1graph: the configuration has no instance \"a b\"; it has test\n"},
+		"":     {2, "", "s1graph: fleet run needs the name of one instance, such as acme\n"},
+		"test": {1, "", "s1graph: no worker has the instance test now: s1graph fleet lists what each has\n"},
+	} {
+		assert.Equal(t, want, with.s1graph(t, "fleet", "run", instance))
+	}
+	for _, command := range []string{"fleet", "fleet run test"} {
+		away := with.s1graph(t, append(strings.Fields(command), "--nats", "nats://127.0.0.1:1")...)
+		assert.Equal(t, 1, away.code)
+		assert.Contains(t, away.stderr, "no server of NATS can be reached")
+		assert.NotContains(t, away.stderr, "--log-level")
+	}
 }
 
 func TestSIGHUPDoesNotEndAWorkerThatIsJoiningItsFleet(t *testing.T) {
