@@ -81,7 +81,7 @@ func (c *checker) bucket(ctx context.Context) {
 	}
 }
 
-// fleet makes sure that NATS is good for sharing instances. What is missing there the first worker makes.
+// fleet makes sure that NATS is good for sharing instances and lets its user do what workers do. What is missing there the first worker makes.
 func (c *checker) fleet(ctx context.Context) {
 	const subject = "fleet"
 	if c.Config.NATS == "" {
@@ -93,15 +93,22 @@ func (c *checker) fleet(ctx context.Context) {
 		defer f.Close()
 		workers, _, err = f.Status(ctx)
 	}
+	untried := ""
+	if err == nil {
+		err = f.Try(ctx)
+		if f.IsNew() {
+			untried = "; whether this user may make and write the buckets was not tried"
+		}
+	}
 	switch {
 	case err != nil:
 		c.fault(subject, err.Error(), "let NATS be 2.11 or newer with JetStream, and let its user do what docs/fleet.md says")
 	case f.Lasts() != c.Config.Claim:
 		c.fault(subject, fmt.Sprintf("claims last %s there, and claim is %s here: a worker with this configuration is refused", f.Lasts(), c.Config.Claim), "give all workers the same claim")
 	case f.Nodes() < 3:
-		c.warn(subject, "NATS keeps claims on a single node, and all workers stand still while it is away", "let it be three nodes")
+		c.warn(subject, "NATS keeps claims on a single node, and all workers stand still while it is away"+untried, "let it be three nodes")
 	case f.IsNew():
-		c.ok(subject, "no fleet is there yet: the first worker that starts makes the buckets")
+		c.ok(subject, "no fleet is there yet: the first worker that starts makes the buckets"+untried)
 	default:
 		c.ok(subject, plural.Of(len(workers), "living worker"))
 	}

@@ -27,7 +27,8 @@ with the database and the alerts of s1graph.yaml, for a program to read, and of 
     s1graph check --store neo4j --json
     s1graph check --all
 
-It only reads, and changes nothing. Exit code 0: no fault, though perhaps warnings; 1: a
+It changes nothing that is there. It makes the stream of events where NATS has none, and tries with names of its own
+what may be done in the bucket of state and in those of a fleet. Exit code 0: no fault, though perhaps warnings; 1: a
 fault, with a line that says what to do; 2: wrong usage or configuration.`,
 		Flags: append([]cli.Flag{
 			allFlag(),
