@@ -36,6 +36,7 @@ type instance struct {
 	verified time.Time     // when the store was last compared whole
 
 	replica   *state.Replica // nil without a bucket
+	using     chan struct{}  // holds a value while a run, or what tells the bucket of deliveries, has the folder
 	delivered chan struct{}  // holds a value where alerts were delivered since the bucket was told of it
 	lose      func(error)    // ends what is done as the one who has the instance
 	first     time.Time      // when the first run is due of who has just taken the instance; zero: at once
@@ -71,7 +72,7 @@ const (
 func newInstance(s *Service, settings *config.Config, limiter *s1.Limiter) (*instance, error) {
 	i := &instance{
 		service: s, settings: settings, limiter: limiter,
-		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1), delivered: make(chan struct{}, 1), told: make(chan struct{}, 1),
+		log: s.log.With("instance", settings.Instance), runNow: make(chan struct{}, 1), using: make(chan struct{}, 1), delivered: make(chan struct{}, 1), told: make(chan struct{}, 1),
 		status: status{activity: waiting},
 	}
 	if s.Fleet != nil {
@@ -258,11 +259,17 @@ func (i *instance) run(ctx context.Context) ended {
 	case <-ctx.Done():
 		return ended{how: interrupted}
 	}
+	select {
+	case i.using <- struct{}{}:
+	case <-ctx.Done():
+		return ended{how: interrupted}
+	}
 	started := i.service.Now()
 	i.change(func(s *status) { s.activity, s.since, s.progress = running, started, nil })
 	i.tell()
 	verify := i.settings.HasNeo4j() && started.Sub(i.verified).Abs() >= verifyEvery
 	summary, err := i.sync(ctx, verify, !i.asked)
+	<-i.using
 	i.asked = false
 	if err == nil && verify && !isBehind(summary) && !summary.NothingDue {
 		i.verified = started

@@ -248,6 +248,12 @@ func (i *instance) tellOfDeliveries(ctx context.Context) {
 
 // putOutbox brings what waits for delivery into the bucket. A run under way does so at its end.
 func (i *instance) putOutbox(ctx context.Context) {
+	select {
+	case i.using <- struct{}{}:
+		defer func() { <-i.using }()
+	default:
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, endsWithin/3)
 	defer cancel()
 	err := i.replica.Outbox(ctx)

@@ -3,6 +3,7 @@ package poll_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"path/filepath"
 	"sync/atomic"
@@ -98,6 +99,51 @@ func TestABucketIsToldOfDeliveriesTenSecondsAfterThem(t *testing.T) {
 		status.Store(http.StatusNoContent)
 		s.after(2 * time.Hour)
 		assert.Zero(t, copied())
+	})
+}
+
+// late is a bucket that takes its time over one object, once it is told so.
+type late struct {
+	state.Bucket
+	is, takes atomic.Bool
+}
+
+func (l *late) Put(ctx context.Context, name string, content io.Reader) error {
+	if l.is.CompareAndSwap(true, false) {
+		l.takes.Store(true)
+		time.Sleep(20 * time.Second) // of the bubble's clock
+	}
+	return l.Bucket.Put(ctx, name, content)
+}
+
+func TestARunWaitsUntilTheBucketIsToldOfDeliveries(t *testing.T) {
+	var status atomic.Int32
+	status.Store(http.StatusServiceUnavailable)
+	url, received := receiver(t, &status)
+	console := s1test.New(s1test.Tenant{Seed: 1, Agents: 20, Threats: 5})
+	b := &late{Bucket: newBucket(t)}
+	bubble(t, func(t *testing.T) {
+		s := start(t, reading(console), poll.Config{Bucket: b}, instance(t, "acme", ofWorker("w1"), every(t, "6h"), func(c *config.Config) {
+			c.Alerts = &config.Alerts{
+				Destinations: []config.Destination{{Name: "hook", URL: config.NewSecret(url), Format: "json"}},
+				Rules:        []config.Rule{{Name: "anything", When: `change.op in ["created", "updated", "deleted"]`, Title: "{{.Count}} changes", AtLeast: 1}},
+			}
+		}))
+		s.after(time.Minute)
+		console.SetDay(1)
+		s.RunNow()
+		s.after(time.Second)
+		require.NotZero(t, received.Load())
+		before := s.of("acme").LastRun.Run
+		status.Store(http.StatusNoContent)
+		b.is.Store(true)
+		for !b.takes.Load() {
+			s.after(time.Second)
+		}
+		s.RunNow()
+		s.after(40 * time.Second) // a run that finds the folder in use is tried again after a minute
+		assert.Equal(t, connector.Complete, s.of("acme").LastRun.Status)
+		assert.Equal(t, before, s.of("acme").LastRun.Previous)
 	})
 }
 
