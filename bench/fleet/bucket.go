@@ -262,6 +262,13 @@ func (b *bucket) isAtRest(instance string, since time.Time) bool {
 	return s.last.Settled && len(s.runs) > 0 && s.runs[len(s.runs)-1].at.After(since)
 }
 
+// counts are the requests that came and were not refused, and the bytes that were put.
+func (b *bucket) counts() (requests int, bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.requests, b.bytes
+}
+
 // committedBetween are the runs that were committed in a time, of all instances or of one.
 func (b *bucket) committedBetween(from, to time.Time, instances ...string) (all []committed) {
 	b.mu.Lock()

@@ -41,7 +41,11 @@ func run(ctx context.Context) error {
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of what is left to chance")
 	lasts := flag.Duration("for", 10*time.Minute, "how long a storm lasts")
 	only := flag.String("only", "", "of the failures those whose names have this `text`")
+	given := flag.String("program", "", "s1graph as it was built; else it is built")
 	flag.Parse()
+	if *given != "" {
+		return choose(ctx, *given, *seed, *lasts, *only)
+	}
 	dir, err := os.MkdirTemp("", "s1graph-bench-")
 	if err != nil {
 		return err
@@ -53,17 +57,21 @@ func run(ctx context.Context) error {
 	if err := build.Run(); err != nil {
 		return err
 	}
+	return choose(ctx, program, *seed, *lasts, *only)
+}
+
+func choose(ctx context.Context, program string, seed uint64, lasts time.Duration, only string) error {
 	switch flag.Arg(0) {
 	case "short":
-		return Short(ctx, os.Stdout, program, *seed)
+		return Short(ctx, os.Stdout, program, seed)
 	case "storm":
-		return storm(ctx, os.Stdout, program, *seed, *lasts)
+		return storm(ctx, os.Stdout, program, seed, lasts)
 	case "failures":
-		return failures(ctx, os.Stdout, program, *seed, *only)
+		return failures(ctx, os.Stdout, program, seed, only)
 	case "thousand":
-		return thousand(ctx, os.Stdout, program, *seed)
+		return thousand(ctx, os.Stdout, program, seed)
 	case "tenant":
-		return one(ctx, os.Stdout, program, *seed)
+		return one(ctx, os.Stdout, program, seed)
 	}
 	return fmt.Errorf("there is no case %q: short, storm, failures, thousand, tenant", flag.Arg(0))
 }

@@ -14,7 +14,7 @@ import (
 // the built s1graph.
 func Short(ctx context.Context, out io.Writer, program string, seed uint64) (err error) {
 	w, err := newWorld(ctx, out, program, size{tenants: 12, agents: 24, workers: 3, interval: "1h", seed: seed})
-	defer w.close()
+	defer w.end(&err)
 	if err == nil {
 		err = w.startAll(4 * claim)
 	}

@@ -13,9 +13,9 @@ import (
 const every = 10 * time.Second
 
 // storm kills and pauses workers by chance, in the middle of reading, while some answers of the bucket come late or never.
-func storm(ctx context.Context, out io.Writer, program string, seed uint64, lasts time.Duration) error {
+func storm(ctx context.Context, out io.Writer, program string, seed uint64, lasts time.Duration) (err error) {
 	w, err := newWorld(ctx, out, program, size{tenants: 24, agents: 100, workers: 3, interval: "1h", seed: seed})
-	defer w.close()
+	defer w.end(&err)
 	if err == nil {
 		err = w.startAll(8 * claim)
 	}

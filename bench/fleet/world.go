@@ -68,7 +68,7 @@ type tenant struct {
 	console   *s1test.Server
 }
 
-// newWorld makes a world without processes of workers. Who made it closes it, after an error too.
+// newWorld makes a world without processes of workers. Who made it ends it, after an error too.
 func newWorld(ctx context.Context, out io.Writer, program string, s size) (w *world, err error) {
 	w = &world{size: s, ctx: ctx, out: out, program: program, began: time.Now(), random: rand.New(rand.NewPCG(s.seed, 1)), hook: newHook(), requests: map[string][]time.Time{}}
 	w.bucket = newBucket(s.seed, w.fault)
@@ -113,7 +113,9 @@ func newWorld(ctx context.Context, out io.Writer, program string, s size) (w *wo
 	return w, os.WriteFile(w.config, []byte(settings), 0o600)
 }
 
-func (w *world) close() {
+// end ends all that the world has, and adds to an error which promises were broken.
+func (w *world) end(err *error) {
+	*err = errors.Join(*err, w.broken())
 	for _, p := range w.workers {
 		if p.process != nil {
 			p.kill()
@@ -304,7 +306,7 @@ func (w *world) finish(bound time.Duration) error {
 	if due == 0 {
 		w.fault("nothing was to be told, so that nothing is shown")
 	}
-	return errors.Join(err, told, w.broken())
+	return errors.Join(err, told)
 }
 
 // broken is an error of all promises that were broken so far.
