@@ -245,7 +245,7 @@ func (w *world) readAll(bound time.Duration) error {
 	began := time.Now()
 	for {
 		w.hangUp()
-		err := w.untilAtRest(began, 3*time.Second)
+		err := w.untilAtRest(began, 3*time.Second+time.Duration(len(w.tenants))*100*time.Millisecond)
 		if err == nil || time.Since(began) > bound || w.ctx.Err() != nil {
 			return err
 		}
