@@ -229,7 +229,10 @@ func (s *Server) writeSettings() error {
 
 func (s *Server) java(ctx context.Context, arguments ...string) *exec.Cmd {
 	heap := cmp.Or(s.options.HeapMiB, 768)
-	quick := []string{"-XX:TieredStopAtLevel=1", "-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote"} // a second less of a start
+	quick := []string{
+		"-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", // with that level it has 48, which it sweeps again and again
+		"-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote", // a second less of a start
+	}
 	if s.options.Optimized {
 		quick = nil
 	}
