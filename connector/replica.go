@@ -80,15 +80,18 @@ func (r *run) mend(ctx context.Context, run *jsonstore.Run, damaged map[string]e
 	return still
 }
 
-// IsFenced says whether another worker has the instance now, so that nothing was committed.
-func IsFenced(err error) bool { return errors.Is(err, bucket.ErrFenced) }
+// IsFenced says whether another worker has the instance now, or the folder is no more what this one knew, so that nothing was
+// committed, and the instance must be taken anew.
+func IsFenced(err error) bool {
+	return errors.Is(err, bucket.ErrFenced) || errors.Is(err, bucket.ErrFolderGone)
+}
 
 // ofReplica makes a fault of the caller of a directory that does not belong to the bucket.
 func ofReplica(err error) error {
 	if refused, is := errors.AsType[*bucket.RefusedError](err); is {
 		return &UsageError{refused}
 	}
-	if err != nil && errors.Is(err, bucket.ErrFenced) {
+	if IsFenced(err) {
 		return fmt.Errorf("nothing was committed: %w", err)
 	}
 	return err

@@ -1,11 +1,14 @@
 package poll_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -172,6 +175,35 @@ func TestAWorkerWhoseNameAnotherHasByNowEndsWithAnError(t *testing.T) {
 	err = <-w.ended
 	w.ended <- nil
 	require.ErrorContains(t, err, "another worker is called w1 by now")
+}
+
+func TestAFolderThatIsRemovedUnderALivingWorkerIsFilledFromTheBucketAndNobodyElseIsNamed(t *testing.T) {
+	s := newShared(t, "acme")
+	var log bytes.Buffer // of a logger that ends before it is read
+	w := s.start("w1", func(c *poll.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	runs := func() string {
+		if good := w.statusOf(t)["acme"].LastGoodRun; good != nil {
+			return good.Run
+		}
+		return ""
+	}
+	require.Eventually(t, func() bool { return runs() != "" && w.statusOf(t)["acme"].State == "waiting" }, time.Minute, 10*time.Millisecond)
+	first := runs()
+	require.NoError(t, os.RemoveAll(w.dirs["acme"]))
+	require.Eventually(t, func() bool {
+		w.RunNow()
+		return runs() != first
+	}, time.Minute, 50*time.Millisecond)
+	metrics := w.get("/metrics").Body.String()
+	w.end()
+	require.NoError(t, <-w.ended)
+	w.ended <- nil
+	assert.Contains(t, log.String(), "the folder of the instance was removed or replaced while the worker used it: "+w.dirs["acme"])
+	assert.NotContains(t, log.String(), "another worker")
+	assert.Contains(t, metrics, `s1graph_fenced_total{instance="acme",worker="w1"} 0`)
+	last, err := jsonstore.OpenLast(w.dirs["acme"])
+	require.NoError(t, err)
+	assert.Equal(t, first, last.Manifest().Previous, "the run before it came from the bucket")
 }
 
 // hurried is a clock that a test puts forward, and by which waiting takes no time to speak of.

@@ -39,6 +39,10 @@ func (i *instance) serve(ctx context.Context) {
 			i.putOutbox(context.WithoutCancel(ctx)) // nobody delivers any more
 			return
 		}
+		if fault := context.Cause(held); errors.Is(fault, state.ErrFolderGone) {
+			i.log.Warn("the instance is taken anew, which fills its folder from the bucket", "reason", fault)
+			continue
+		}
 		i.log.Error("another worker has taken the instance over, so nothing is read or delivered here: SIGHUP or a restart takes it back", "reason", context.Cause(held))
 		i.change(func(s *status) { s.activity, s.next = waiting, time.Time{} })
 		select {
@@ -71,6 +75,8 @@ func (i *instance) share(ctx context.Context) {
 			if i.service.wait(ctx, time.Minute) != nil {
 				return
 			}
+		case errors.Is(fault, state.ErrFolderGone):
+			i.log.Warn("the instance is taken anew, which fills its folder from the bucket", "reason", fault)
 		case fault != nil:
 			i.log.Warn("the instance is no longer this worker's, and what was under way is not committed", "reason", fault)
 		default:
@@ -103,7 +109,7 @@ func (i *instance) workFor(claim *fleet.Claim) error {
 		return context.Cause(held)
 	}
 	i.work(held, rest)
-	if !errors.Is(context.Cause(held), state.ErrFenced) {
+	if !connector.IsFenced(context.Cause(held)) {
 		i.putOutbox(context.WithoutCancel(held)) // which may find that another worker has it
 	}
 	return context.Cause(held)
@@ -258,7 +264,7 @@ func (i *instance) putOutbox(ctx context.Context) {
 	defer cancel()
 	err := i.replica.Outbox(ctx)
 	switch {
-	case errors.Is(err, state.ErrFenced):
+	case connector.IsFenced(err):
 		i.lose(err)
 	case err != nil:
 		i.log.Warn("the bucket lacks what became of alerts, and the next run makes up for it", "error", err.Error())

@@ -17,6 +17,10 @@ import (
 // read and deliver nothing more for the instance.
 var ErrFenced = errors.New("another worker has taken the instance over")
 
+// ErrFolderGone says that an instance's folder lacks what this process had written in it: whoever gets it must take the instance
+// anew, which fills the folder from the bucket.
+var ErrFolderGone = errors.New("the folder of the instance was removed or replaced while the worker used it")
+
 // record is an entry of an instance's log. It has all of the state, so that the last one is enough.
 type record struct {
 	Number  int64     `json:"number"`

@@ -48,6 +48,7 @@ type Replica struct {
 	instance, dir string
 	worker        string
 	taken         bool            // this Replica took the instance
+	wrote         string          // nonce of the last record that it wrote
 	hand          *record         // the last record, which this directory wrote; nil: that is not known
 	logged        map[string]bool // runs whose changes are in the bucket; nil: it was not looked yet
 	asks          map[string]bool // that were there when the directory was last prepared, by base name; false: they are answered
@@ -136,7 +137,7 @@ func (r *Replica) Take(ctx context.Context) (taken Taken, err error) {
 
 // Prepare makes sure that the worker still has the instance, and that the directory's last run is the last record's, and brings
 // what people accepted into it. The caller has the directory's lock. Who did not take the instance yet takes it. The errors are
-// those of Take.
+// those of Take, and ErrFolderGone.
 func (r *Replica) Prepare(ctx context.Context) (taken Taken, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +155,7 @@ func (r *Replica) Prepare(ctx context.Context) (taken Taken, err error) {
 	case !r.taken:
 		taken, err = r.take(ctx, true)
 	case !p.wrote(&last):
-		err = fmt.Errorf("%w: %s wrote record %d", ErrFenced, last.Worker, last.Number)
+		err = r.fenced(&last)
 	case !isKnown:
 		taken, err = r.take(ctx, false)
 	default:
@@ -193,7 +194,7 @@ func (r *Replica) take(ctx context.Context, fromOthers bool) (taken Taken, err e
 				"To go on from the bucket remove %s (runs that the bucket does not have are set aside); to go on from the folder remove %s/ from the bucket",
 				r.instance, last.Number, last.Worker, r.dir, p.Number, r.positionPath(), r.instance)}
 		case !fromOthers && !p.wrote(&last):
-			return taken, fmt.Errorf("%w: %s wrote record %d", ErrFenced, last.Worker, last.Number)
+			return taken, r.fenced(&last)
 		}
 		if err = r.shareIdentity(ctx); err != nil {
 			return taken, err
@@ -245,8 +246,16 @@ func (r *Replica) append(ctx context.Context, next *record, nonce string) error 
 	if err := r.log.append(ctx, *next); err != nil {
 		return err
 	}
-	r.hand = next
+	r.hand, r.wrote = next, next.Nonce
 	return nil
+}
+
+// fenced says why the last record is not one that the directory knows as its own.
+func (r *Replica) fenced(last *record) error {
+	if last.Nonce == r.wrote && r.wrote != "" {
+		return fmt.Errorf("%w: %s does not know record %d, which this worker wrote", ErrFolderGone, r.dir, last.Number)
+	}
+	return fmt.Errorf("%w: %s wrote record %d", ErrFenced, last.Worker, last.Number)
 }
 
 // errNotTaken says that nothing can be written before the directory was prepared again.
@@ -309,7 +318,8 @@ func (r *Replica) Settled(ctx context.Context) (err error) {
 }
 
 // Outbox brings what lies beside the runs to the bucket, alerts.db above all, where it is another than is there. It does nothing
-// while the directory is in use: whoever uses it does so. The error is ErrFenced where another worker has the instance.
+// while the directory is in use: whoever uses it does so. The errors are ErrFenced where another worker has the instance, and
+// ErrFolderGone.
 func (r *Replica) Outbox(ctx context.Context) (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -324,7 +334,7 @@ func (r *Replica) Outbox(ctx context.Context) (err error) {
 		case err != nil:
 			return err
 		case !p.wrote(&last):
-			return fmt.Errorf("%w: %s wrote record %d", ErrFenced, last.Worker, last.Number)
+			return r.fenced(&last)
 		case p.Next != "" && last.Number == p.Number: // the next run finds out what became of the record after it
 			return nil
 		}
