@@ -44,7 +44,7 @@ func (f *Fleet) Hold(ctx context.Context, instance, how string) (*Claim, error) 
 	looks := time.NewTicker(f.TTL / 4)
 	defer looks.Stop()
 	for free := time.Now(); ; {
-		if f.isHeld(key) {
+		if f.isHeld(key, 2*f.TTL) { // the mark of its end may have been missed, and another clock is slower
 			free = time.Now()
 		} else if best := f.preferred(instance, how); f.ctx.Err() == nil && (best == f.Worker || time.Since(free) > 2*f.TTL) {
 			c, err := f.claim(ctx, instance, how, best, changed, forget)
@@ -68,12 +68,12 @@ func (f *Fleet) Hold(ctx context.Context, instance, how string) (*Claim, error) 
 	}
 }
 
-// isHeld says whether somebody was heard to hold the instance lately.
-func (f *Fleet) isHeld(key string) bool {
+// isHeld says whether somebody was heard to hold the instance within that time.
+func (f *Fleet) isHeld(key string, within time.Duration) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	is, found := f.claimed[key]
-	return found && time.Since(is.at) < 2*f.TTL
+	return found && time.Since(is.at) < within
 }
 
 // claim takes the instance, and renews the claim until it is released or lost.

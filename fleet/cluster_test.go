@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -147,6 +148,45 @@ func TestAMemberThatWasStoppedWhileAnotherTookItsNameEnds(t *testing.T) {
 	assert.NotContains(t, log.text(), "watched anew")
 	hold(t, second, "acme", "x")
 	assert.NoError(t, second.Err())
+}
+
+// Members wait for two TTLs before they take what they heard of last, since the mark of its end may have been missed.
+func TestAnInstanceWhoseOwnerDiedAsNATSLostTheClaimsCountsAsUnclaimedBeforeItIsTaken(t *testing.T) {
+	t.Parallel()
+	node := fleettest.Nodes(t, 1)[0]
+	way := lineTo(t, node)
+	c := join(t, fleet.Config{URL: node.ClientURL(), Worker: "c"}) // who is the one to tell, of these two
+	a := join(t, fleet.Config{URL: way.URL(), Worker: "a"})
+	members(t, a, "a", "c")
+	hold(t, a, "acme", "x")
+	unclaimed := func() int {
+		n, isOne := c.Unclaimed([]string{"acme"})
+		require.True(t, isOne)
+		return n
+	}
+	require.Eventually(t, func() bool { return unclaimed() == 0 }, 10*time.Second, time.Millisecond)
+	way.Cut()
+	remove(t, node.ClientURL(), "s1graph-claims")
+	workers := bucketOf(t, node.ClientURL(), "s1graph-workers")
+	watching, end := context.WithCancel(t.Context())
+	beats := map[uint64]bool{} // of c, which come three in a TTL, while the instance is unclaimed
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for watching.Err() == nil {
+			if n, _ := c.Unclaimed([]string{"acme"}); n == 0 {
+				runtime.Gosched()
+				continue
+			}
+			if e, err := workers.Get(watching, "c"); err == nil {
+				beats[e.Revision()] = true
+			}
+		}
+	}()
+	hold(t, c, "acme", "x")
+	end()
+	<-done
+	assert.Greater(t, len(beats), 2)
 }
 
 // remove removes a bucket from NATS.
