@@ -29,14 +29,16 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"s1graph/graph/jsonstore"
+	"s1graph/pause"
 )
 
 // Replica is an instance's directory and its state in a bucket. It is safe for concurrent use. What it writes it writes
 // under the lock of the directory, so that several processes of one worker can share that: they are one writer.
 type Replica struct {
-	// Clock and Random are for tests: the time of day, and what no other calls something. They are set by Of.
+	// Clock, Random and After are for tests: the time of day, what no other calls something, and waiting. They are set by Of.
 	Clock  func() time.Time
 	Random func() string
+	After  func(time.Duration) <-chan time.Time // waits
 
 	// Observe is told of each operation that ended, by its name in small letters (take, prepare, run, mend, settled, outbox), with
 	// the bytes that went to the bucket and came from it. Nothing is asked of the Replica in it. Nil: nobody is told.
@@ -58,7 +60,7 @@ type Replica struct {
 func Of(b Bucket, instance, worker, dir string) *Replica {
 	metered := &meter{Bucket: b}
 	return &Replica{
-		Clock: time.Now, Random: rand.Text, bucket: metered, instance: instance, worker: worker, dir: dir,
+		Clock: time.Now, Random: rand.Text, After: time.After, bucket: metered, instance: instance, worker: worker, dir: dir,
 		log: log{bucket: metered, instance: instance, known: map[int64]record{}},
 	}
 }
@@ -172,12 +174,20 @@ func (r *Replica) Prepare(ctx context.Context) (taken Taken, err error) {
 	return taken, err
 }
 
+// looksAgain is how often, and lagsFor after what time, one looks again for a record that the directory has seen: the lists of some
+// stores come late.
+const (
+	looksAgain = 3
+	lagsFor    = 3 * time.Second
+)
+
 // tries is how often one tries to take an instance that others write to.
 const tries = 3
 
 func (r *Replica) take(ctx context.Context, fromOthers bool) (taken Taken, err error) {
 	r.hand = nil
 	var p position
+	looked := 0
 	wrote := false
 	err = ErrFenced
 	for try := 0; try < tries && errors.Is(err, ErrFenced); try++ {
@@ -188,10 +198,18 @@ func (r *Replica) take(ctx context.Context, fromOthers bool) (taken Taken, err e
 		if p, err = r.position(); err != nil {
 			return taken, err
 		}
+		for ; looked < looksAgain && p.Log == last.Log && last.Number < p.Number; looked++ {
+			if err = pause.Until(ctx, r.After(lagsFor)); err != nil {
+				return taken, err
+			}
+			if last, err = r.log.last(ctx); err != nil {
+				return taken, err
+			}
+		}
 		switch {
 		case p.Log == last.Log && (last.Number < p.Number || last.Number == p.Number && last.Nonce != p.Nonce):
-			return taken, &RefusedError{fmt.Sprintf("the log of %s in the bucket ends with record %d by %s, and %s has seen record %d: an older state of the bucket was restored. "+
-				"To go on from the bucket remove %s (runs that the bucket does not have are set aside); to go on from the folder remove %s/ from the bucket",
+			return taken, &RefusedError{fmt.Sprintf("the log of %s in the bucket ends with record %d by %s, and %s has seen record %d: an older state of the bucket was restored, or the store does not list what was just written. "+
+				"If nobody restored anything, remove nothing: look at what the store lists. Else, to go on from the bucket, move %s away (runs that the bucket does not have are set aside); to go on from the folder, move %s/ in the bucket to another name",
 				r.instance, last.Number, last.Worker, r.dir, p.Number, r.positionPath(), r.instance)}
 		case !fromOthers && !p.wrote(&last):
 			return taken, r.fenced(&last)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -261,15 +262,47 @@ func TestABucketThatWasRestoredIsRefused(t *testing.T) {
 	mustRun(t, one, "a", "b")
 	records := b.records(t)
 	delete(b.content, fmt.Sprintf("acme/log/%012d", records[len(records)-1].Number))
-	_, err := one.restarted(b).replica.Take(t.Context())
+	again := one.restarted(b)
+	looks := 0
+	at := func(time.Duration) <-chan time.Time {
+		looks++
+		now := make(chan time.Time, 1)
+		now <- time.Time{}
+		return now
+	}
+	again.replica.After = at
+	_, err := again.replica.Take(t.Context())
 	_, ok := errors.AsType[*state.RefusedError](err)
 	require.True(t, ok, "%v", err)
 	assert.ErrorContains(t, err, "an older state of the bucket was restored")
+	assert.ErrorContains(t, err, "If nobody restored anything, remove nothing")
+	assert.Equal(t, 3, looks, "a list may come late")
 	assert.ErrorContains(t, err, "replica.json")
 
 	require.NoError(t, os.Remove(filepath.Join(one.dir, "replica.json")))
 	_, err = one.restarted(b).replica.Take(t.Context())
 	require.NoError(t, err, "which is the way out")
+}
+
+func TestAListThatComesLateIsWaitedFor(t *testing.T) {
+	b := newMemory()
+	one := newWorker(t, b, "w1")
+	mustRun(t, one, "a")
+	last := b.lastRecord(t)
+	name := fmt.Sprintf("acme/log/%012d", last.Number)
+	content := b.content[name]
+	delete(b.content, name)
+	again := one.restarted(b)
+	again.replica.After = func(time.Duration) <-chan time.Time {
+		b.content[name] = content
+		now := make(chan time.Time, 1)
+		now <- time.Time{}
+		return now
+	}
+	taken, err := again.replica.Take(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, taken.Restored)
+	assert.Equal(t, last.Number+1, taken.Epoch)
 }
 
 func TestABucketThatWasLostGetsTheRunsOfTheDirectory(t *testing.T) {
