@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"alerts":           {"graph", "config", "model", "entities", "relationships", "steps", "posture", "alerts/delivery", "alerts/outbox", "harmless"},
 	"alerts/delivery":  {"config", "alerts/outbox", "pause", "harmless"},
 	"alerts/outbox":    {"pause"},
-	"events":           {"graph"},
+	"events":           {"graph", "plural"},
 	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "alerts/outbox", "events", "pause", "state"},
 	"state":            {"graph/jsonstore", "alerts/outbox", "pause"},
 	"fleet":            {},
