@@ -320,11 +320,10 @@ func (f *Fleet) tryBucket(ctx context.Context, bucket string, ttl time.Duration)
 // IsNew says, to who only looks on, that no worker has made the buckets yet, or that NATS has lost some of them.
 func (f *Fleet) IsNew() bool { return f.isNew }
 
-// Nodes is on how many nodes of NATS claims are kept, or would be, and Lasts how long they last there, which may be another time than
-// the TTL of who only looks on.
+// Nodes is on how many nodes of NATS claims are kept, or would be.
 func (f *Fleet) Nodes() int { return f.nodes }
 
-// Lasts: see Nodes.
+// Lasts is how long claims last in NATS, which may be another time than the TTL of who only looks on.
 func (f *Fleet) Lasts() time.Duration { return f.lasts }
 
 func (f *Fleet) noteClaim(e jetstream.KeyValueEntry) {

@@ -95,7 +95,7 @@ func TestAUserThatMayDoWhatTheManualSaysIsEnoughAndWithLessItSaysWhatIsMissing(t
 	t.Parallel()
 	manual, err := os.ReadFile("../docs/fleet.md")
 	require.NoError(t, err)
-	publishes := regexp.MustCompile("A user for s1graph publishes to (.+?), and\\s+subscribes to (.+)\\.").FindSubmatch(manual)
+	publishes := regexp.MustCompile(`A user for s1graph publishes to (.+?), and\s+subscribes to (.+)\.`).FindSubmatch(manual)
 	require.NotNil(t, publishes)
 	named := regexp.MustCompile("`([^`]+)`")
 	var all [2][]string

@@ -145,9 +145,7 @@ func TestPropertiesOfRelationshipsAreWrittenWhetherTheyAreDeclaredOrNot(t *testi
 		record(hasAgent, "1|3", "displayName", "HAS", "checkedOn", 3, "é`}) DETACH DELETE a //", "x"))
 	next := target("1", all)
 	next.Declared = map[string][]string{hasAgent.Name: append([]string{"_scope", "_type"}, hostile...)}
-	for _, name := range names[hasAgent.Name] {
-		next.Declared[hasAgent.Name] = append(next.Declared[hasAgent.Name], name)
-	}
+	next.Declared[hasAgent.Name] = append(next.Declared[hasAgent.Name], names[hasAgent.Name]...)
 	apply(t, store, next)
 	rows := query(t, server, scope, `MATCH (a {_scope: $s})-[r:HAS]->(b) WITH b, properties(r) AS p ORDER BY b._key
 		RETURN b._key, p.since, p.checkedOn, p.displayName, p["tag.Owner"], p["é`+"`"+`}) DETACH DELETE a //"], p._scope = $s, p._type, p._class, p._createdOn > 0, p._digest IS NULL, p._updatedOn, size(keys(p))`)
