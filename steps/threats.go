@@ -61,7 +61,7 @@ var threats = Step{
 type ofUnknownAgents struct {
 	mu       sync.Mutex
 	keys     map[string]bool
-	withUUID []*s1.Threat // those that name no ID
+	withUUID []s1.Threat // those that name no ID
 }
 
 func (u *ofUnknownAgents) add(row *s1.Threat, namesNoID bool) {
@@ -72,7 +72,7 @@ func (u *ofUnknownAgents) add(row *s1.Threat, namesNoID bool) {
 	}
 	u.keys[entities.ThreatKey(row.ID)] = true
 	if namesNoID {
-		u.withUUID = append(u.withUUID, row)
+		u.withUUID = append(u.withUUID, *row) // whose page will be another's
 	}
 }
 
@@ -87,7 +87,8 @@ func (u *ofUnknownAgents) settle(ctx context.Context, in *Input, out *Emitter) e
 		known++
 	}
 	put := func() error {
-		for _, row := range u.withUUID {
+		for i := range u.withUUID {
+			row := &u.withUUID[i]
 			_, uuid := entities.AgentOfThreat(row)
 			id := in.lookups.agentWith(uuid)
 			if id == "" {
