@@ -203,6 +203,9 @@ func (h *holding) keep(released <-chan struct{}, lose context.CancelCauseFunc) {
 			lost("another worker has it")
 			return
 		default: // it may pass
+			if errors.Is(err, jetstream.ErrNoStreamResponse) {
+				h.beatNow() // which makes the bucket anew, if NATS has lost it
+			}
 			next.Reset(h.TTL / 20)
 		}
 	}

@@ -80,7 +80,7 @@ func TestABucketThatNATSLosesUnderLivingMembersIsMadeAnewAndClaimsGoOn(t *testin
 			t.Parallel()
 			at := fleettest.Nodes(t, 1)[0].ClientURL()
 			var log lines
-			a, b := join(t, fleet.Config{URL: at, Worker: "a", Logger: log.logger()}), join(t, fleet.Config{URL: at, Worker: "b"})
+			a, b := join(t, fleet.Config{URL: at, Worker: "a", TTL: 2 * ttl, Logger: log.logger()}), join(t, fleet.Config{URL: at, Worker: "b", TTL: 2 * ttl})
 			members(t, a, "a", "b")
 			members(t, b, "a", "b")
 			c := hold(t, a, "acme", "x")

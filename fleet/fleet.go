@@ -87,7 +87,7 @@ type Fleet struct {
 	runNow  func(instance string)
 	warned  map[string]bool // of members with other rules, and of what is forbidden
 
-	brought    chan struct{} // has a value where the member's key is to be sent now
+	hurry      chan struct{} // has a value where the member's key is to be sent now
 	forbidden  string        // what NATS did not let this user do last; "" nothing
 	sentAt     time.Time     // when the member's key was last sent, by Wall
 	skew       time.Duration
@@ -123,7 +123,7 @@ func Join(ctx context.Context, c Config) (*Fleet, error) {
 	}
 	f := &Fleet{Config: c, self: Member{Worker: c.Worker, Process: rand.Text(), Since: c.Wall().UTC(), Rules: c.Rules, Brings: slices.Clone(c.Brings)},
 		made: map[string]time.Time{}, living: map[string]heard[Member]{}, claimed: map[string]heard[owner]{},
-		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}, brought: make(chan struct{}, 1)}
+		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}, hurry: make(chan struct{}, 1)}
 	options := []nats.Option{
 		nats.Name("s1graph " + c.Worker), nats.Timeout(5 * time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { f.noteFault(err) }),

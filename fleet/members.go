@@ -47,7 +47,7 @@ func (f *Fleet) live() {
 		case <-f.ctx.Done():
 			return
 		case <-ticks.C:
-		case <-f.brought:
+		case <-f.hurry:
 		}
 		if away := f.Wall().Sub(waits); away > f.TTL {
 			f.Logger.Warn("this worker was paused, or its machine slept: what it had is another's by now, and what was under way is not committed", "seconds", away.Round(time.Second).Seconds())
@@ -213,9 +213,14 @@ func (f *Fleet) Brought(instance string) {
 		return
 	}
 	f.self.Brings = slices.Delete(f.self.Brings, at, at+1)
+	f.beatNow()
+}
+
+// beatNow makes the member's key be sent, and the buckets be looked at, before that is due.
+func (f *Fleet) beatNow() {
 	select {
-	case f.brought <- struct{}{}:
-	default: // it is about to be told
+	case f.hurry <- struct{}{}:
+	default: // it is about to be done
 	}
 }
 
