@@ -30,7 +30,7 @@ MEETING := AllTheTime|AlertsFollow|AtOnce|BusyDay|CDN|Cancelled|CatchesUp|Chains
 # take eight times the time, and it sees the same code in others.
 LONG := ./s1 ./steps ./alerts ./poll ./s1/s1test ./check
 LOOPS := AHostileConsoleIsAFaultThatCosts|ALargeTenantIsServed|AListOfWhichNobodySays|AListThatGoesOnBeyond|AQuietWeekRaises|ARowHasTheSameFields|ATemplateThatTakesTooLong|AnInventoryOf70000|EachPlannedEventIsTold|IsReadUpToABound|KeepsToTheBoundsIsReadWhole|NoFieldOfAnyRowCosts|OnAQuietDayOnly|OnExactlyOnePage|ThePlanIsTrue|TotalsAreWhatTheLists
-# What plans Neo4j makes for the questions depends on what else it holds: they wait until connector and neo4jstore are done.
+# The tests of the questions run one after another, and wait for a Neo4j of their own.
 QUESTIONS := ./queries
 REST = $(filter-out $(WHOLE) $(QUESTIONS),./s1 ./poll ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
 # A package has more time than it needs, for machines that are slow or have much else to do. make lint vets.
@@ -43,7 +43,7 @@ test: ## run all tests, with the race detector where goroutines meet, and say wh
 		--beside $(if $(RACE),$(RACE) $(TESTFLAGS) -run '$(MEETING)' $(WHOLE) -- -skip '$(LOOPS)') $(RACE) $(TESTFLAGS) $(REST)
 
 race: ## run all tests with the race detector
-	go run ./gotest/run $(RACE) $(TESTFLAGS) $(WHOLE) $(REST) -- $(RACE) $(TESTFLAGS) $(QUESTIONS)
+	go run ./gotest/run $(RACE) $(TESTFLAGS) $(WHOLE) $(QUESTIONS) $(REST)
 
 lint: ## gofmt, go vet, go mod tidy, staticcheck, actionlint
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
