@@ -104,7 +104,7 @@ func TestABucketThatNATSLosesUnderLivingMembersIsMadeAnewAndClaimsGoOn(t *testin
 				_, instances, err := f.Status(t.Context())
 				return err == nil && instances["acme"].Owner == "a"
 			}
-			require.Eventually(t, func() bool { return is(a) && is(b) }, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return is(a) && is(b) }, 30*time.Second, 10*time.Millisecond)
 			found, err := before.Get(t.Context(), "acme")
 			require.NoError(t, err)
 			for revision := found.Revision(); revision < found.Revision()+10; { // renewed for longer than the old claim would have lasted

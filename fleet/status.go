@@ -66,8 +66,13 @@ func (f *Fleet) Status(ctx context.Context) (workers []Member, instances map[str
 	return workers, instances, nil
 }
 
+// listsWithin is how long a bucket may take to tell what it has. One that is made anew meanwhile never tells.
+const listsWithin = 5 * time.Second
+
 // each visits what a bucket has now.
 func each(ctx context.Context, kv jetstream.KeyValue, visit func(name string, e jetstream.KeyValueEntry) error) error {
+	ctx, cancel := context.WithTimeout(ctx, listsWithin)
+	defer cancel()
 	w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
 		return fmt.Errorf("the bucket %s of NATS: %w", kv.Bucket(), err)
@@ -83,7 +88,7 @@ func each(ctx context.Context, kv jetstream.KeyValue, visit func(name string, e 
 				return fmt.Errorf("the bucket %s of NATS: %s: %w", kv.Bucket(), e.Key(), err)
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("the bucket %s of NATS does not tell what it has: %w", kv.Bucket(), ctx.Err())
 		}
 	}
 }
