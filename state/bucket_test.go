@@ -104,6 +104,44 @@ func TestABucketKeepsItsPromises(t *testing.T) {
 	}
 }
 
+func TestWhatS3RefusesIsToldWithTheRightThatIsMissingOrWhatToSet(t *testing.T) {
+	var status int
+	var code string
+	b := mustOpen(t, s3(t, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+		if status == 0 {
+			return false
+		}
+		w.WriteHeader(status)
+		_, err := fmt.Fprintf(w, "<Error><Code>%s</Code><Message>So it is.</Message></Error>", code)
+		assert.NoError(t, err)
+		return true
+	}))
+	for name, do := range map[string]func() error{
+		"s3:GetObject of tenants/acme/log/1 in the bucket states":     func() error { _, err := b.Get(t.Context(), "acme/log/1"); return err },
+		"s3:PutObject of tenants/acme/objects/a in the bucket states": func() error { return b.Put(t.Context(), "acme/objects/a", strings.NewReader("one")) },
+		"s3:PutObject of tenants/acme/log/2 in the bucket states":     func() error { return b.Create(t.Context(), "acme/log/2", []byte("two")) },
+		"s3:ListBucket of tenants/acme/log/ in the bucket states":     func() error { _, err := b.List(t.Context(), "acme/log/"); return err },
+		"s3:DeleteObject of tenants/acme/log/1 in the bucket states":  func() error { return b.Delete(t.Context(), "acme/log/1") },
+	} {
+		for refusal, advice := range map[string]string{
+			"403 AccessDenied":                 "give the credentials this right",
+			"403 RequestTimeTooSkewed":         "set this machine's clock, which says 20",
+			"400 AuthorizationHeaderMalformed": "look at region and endpoint in the address of state",
+			"400 InvalidRequest":               "So it is.",
+		} {
+			if strings.HasPrefix(name, "s3:GetObject") && !strings.HasSuffix(refusal, "AccessDenied") {
+				continue // who gets an object asks for its head first, and answers to that have no words
+			}
+			_, err := fmt.Sscan(refusal, &status, &code)
+			require.NoError(t, err)
+			err = do()
+			require.ErrorContains(t, err, name+": ", refusal)
+			assert.ErrorContains(t, err, advice, refusal)
+		}
+		status = 0
+	}
+}
+
 type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }

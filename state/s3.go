@@ -89,7 +89,7 @@ func (b *s3) Get(ctx context.Context, name string) (io.ReadCloser, error) {
 		_, err = object.Stat() // asks only now
 	}
 	if err != nil {
-		return nil, asFS(err)
+		return nil, b.explain("s3:GetObject", name, err)
 	}
 	return object, nil
 }
@@ -104,14 +104,16 @@ func (b *s3) Put(ctx context.Context, name string, content io.Reader) error {
 		return err
 	}
 	if err == io.EOF {
-		return b.put(ctx, name, bytes.NewReader(first.Bytes()), int64(first.Len()), minio.PutObjectOptions{DisableMultipart: true})
+		return b.explain(putObject, name, b.put(ctx, name, bytes.NewReader(first.Bytes()), int64(first.Len()), minio.PutObjectOptions{DisableMultipart: true}))
 	}
-	return b.put(ctx, name, io.MultiReader(first, content), -1, minio.PutObjectOptions{PartSize: partBytes, NumThreads: 1, DisableContentSha256: true})
+	return b.explain(putObject, name, b.put(ctx, name, io.MultiReader(first, content), -1, minio.PutObjectOptions{PartSize: partBytes, NumThreads: 1, DisableContentSha256: true}))
 }
+
+const putObject = "s3:PutObject"
 
 func (b *s3) put(ctx context.Context, name string, content io.Reader, size int64, o minio.PutObjectOptions) error {
 	_, err := b.client.PutObject(ctx, b.bucket, b.prefix+name, content, size, o)
-	return asFS(err)
+	return err
 }
 
 // conflicts bounds how often a name is created again, where the store says that others try in the same moment.
@@ -123,7 +125,7 @@ func (b *s3) Create(ctx context.Context, name string, content []byte) error {
 		o.SetMatchETagExcept("*")
 		err := b.put(ctx, name, bytes.NewReader(content), int64(len(content)), o)
 		if minio.ToErrorResponse(err).StatusCode != http.StatusConflict || try == conflicts {
-			return err
+			return b.explain(putObject, name, err)
 		}
 		if err := pause.For(ctx, 50*time.Millisecond); err != nil {
 			return err
@@ -134,7 +136,7 @@ func (b *s3) Create(ctx context.Context, name string, content []byte) error {
 func (b *s3) List(ctx context.Context, prefix string) (names []string, err error) {
 	for object := range b.client.ListObjects(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
 		if object.Err != nil {
-			return nil, asFS(object.Err)
+			return nil, b.explain("s3:ListBucket", prefix, object.Err)
 		}
 		names = append(names, strings.TrimPrefix(object.Key, b.prefix))
 	}
@@ -143,20 +145,31 @@ func (b *s3) List(ctx context.Context, prefix string) (names []string, err error
 }
 
 func (b *s3) Delete(ctx context.Context, name string) error {
-	err := asFS(b.client.RemoveObject(ctx, b.bucket, b.prefix+name, minio.RemoveObjectOptions{}))
+	err := b.explain("s3:DeleteObject", name, b.client.RemoveObject(ctx, b.bucket, b.prefix+name, minio.RemoveObjectOptions{}))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// asFS makes errors of the store those that Bucket promises.
-func asFS(err error) error {
-	switch minio.ToErrorResponse(err).Code {
-	case minio.NoSuchKey:
-		return &fs.PathError{Op: "get", Path: path.Base(minio.ToErrorResponse(err).Key), Err: fs.ErrNotExist}
-	case minio.PreconditionFailed:
-		return &fs.PathError{Op: "create", Path: path.Base(minio.ToErrorResponse(err).Key), Err: fs.ErrExist}
+// explain makes errors of the store those that Bucket promises. Of the others it says which right the request for name needs, and
+// what to do where that is known.
+func (b *s3) explain(right, name string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return err
+	request := fmt.Sprintf("%s of %s%s in the bucket %s", right, b.prefix, name, b.bucket)
+	switch answer := minio.ToErrorResponse(err); answer.Code {
+	case minio.NoSuchKey:
+		return &fs.PathError{Op: "get", Path: path.Base(answer.Key), Err: fs.ErrNotExist}
+	case minio.PreconditionFailed:
+		return &fs.PathError{Op: "create", Path: path.Base(answer.Key), Err: fs.ErrExist}
+	case minio.AccessDenied:
+		return fmt.Errorf("%s: give the credentials this right: %w", request, err)
+	case "RequestTimeTooSkewed":
+		return fmt.Errorf("%s: set this machine's clock, which says %s: %w", request, time.Now().UTC().Format(time.RFC3339), err)
+	case "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed":
+		return fmt.Errorf("%s: look at region and endpoint in the address of state: %w", request, err)
+	}
+	return fmt.Errorf("%s: %w", request, err)
 }
