@@ -84,12 +84,7 @@ func TestABucketIsToldOfDeliveriesTenSecondsAfterThem(t *testing.T) {
 			}))
 			return waiting
 		}
-		s := start(t, reading(console), poll.Config{Bucket: b}, instance(t, "acme", ofWorker("w1"), every(t, "6h"), func(c *config.Config) {
-			c.Alerts = &config.Alerts{
-				Destinations: []config.Destination{{Name: "hook", URL: config.NewSecret(url), Format: "json"}},
-				Rules:        []config.Rule{{Name: "anything", When: `change.op in ["created", "updated", "deleted"]`, Title: "{{.Count}} changes", AtLeast: 1}},
-			}
-		}))
+		s := start(t, reading(console), poll.Config{Bucket: b}, instance(t, "acme", ofWorker("w1"), every(t, "6h"), tellingAll(url)))
 		s.after(time.Minute)
 		console.SetDay(1)
 		s.RunNow()
@@ -100,6 +95,16 @@ func TestABucketIsToldOfDeliveriesTenSecondsAfterThem(t *testing.T) {
 		s.after(2 * time.Hour)
 		assert.Zero(t, copied())
 	})
+}
+
+// tellingAll tells a webhook of each change.
+func tellingAll(url string) func(*config.Config) {
+	return func(c *config.Config) {
+		c.Alerts = &config.Alerts{
+			Destinations: []config.Destination{{Name: "hook", URL: config.NewSecret(url), Format: "json"}},
+			Rules:        []config.Rule{{Name: "anything", When: `change.op in ["created", "updated", "deleted"]`, Title: "{{.Count}} changes", AtLeast: 1}},
+		}
+	}
 }
 
 // late is a bucket that takes its time over one object, once it is told so.
@@ -123,12 +128,7 @@ func TestARunWaitsUntilTheBucketIsToldOfDeliveries(t *testing.T) {
 	console := s1test.New(s1test.Tenant{Seed: 1, Agents: 20, Threats: 5})
 	b := &late{Bucket: newBucket(t)}
 	bubble(t, func(t *testing.T) {
-		s := start(t, reading(console), poll.Config{Bucket: b}, instance(t, "acme", ofWorker("w1"), every(t, "6h"), func(c *config.Config) {
-			c.Alerts = &config.Alerts{
-				Destinations: []config.Destination{{Name: "hook", URL: config.NewSecret(url), Format: "json"}},
-				Rules:        []config.Rule{{Name: "anything", When: `change.op in ["created", "updated", "deleted"]`, Title: "{{.Count}} changes", AtLeast: 1}},
-			}
-		}))
+		s := start(t, reading(console), poll.Config{Bucket: b}, instance(t, "acme", ofWorker("w1"), every(t, "6h"), tellingAll(url)))
 		s.after(time.Minute)
 		console.SetDay(1)
 		s.RunNow()
