@@ -404,15 +404,10 @@ func (r *Replica) fetchChanges(ctx context.Context) error {
 			return err
 		}
 		if err := get(ctx, r.bucket, r.changes(id), func(content io.Reader) error {
-			f, err := os.OpenFile(to+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-			if err != nil {
+			return jsonstore.ReplaceBy(to, func(w io.Writer) error {
+				_, err := io.Copy(w, content)
 				return err
-			}
-			_, err = io.Copy(f, content)
-			if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-				return err
-			}
-			return os.Rename(f.Name(), to)
+			})
 		}); err != nil {
 			return err
 		}

@@ -27,5 +27,5 @@ func (s *Store) NoteApplied(consumer, runID string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(s.path("applied.json"), b)
+	return Replace(s.path("applied.json"), b)
 }

@@ -249,7 +249,7 @@ func (d *Draft) finish(info CommitInfo) (*Run, error) {
 		return nil, err
 	}
 	// It is there whole or not at all: what has none is the draft of a killed process.
-	if err := replaceFile(filepath.Join(d.dir, "run.json"), manifest); err != nil {
+	if err := Replace(filepath.Join(d.dir, "run.json"), manifest); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(syncTree(d.dir), syncDir(filepath.Dir(d.dir))); err != nil {

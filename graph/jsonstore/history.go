@@ -89,23 +89,18 @@ func endOfLines(f *os.File) (int64, error) {
 
 // KeepHistory leaves of DIR/history.jsonl the lines that keep wants.
 func (s *Store) KeepHistory(keep func(line []byte) bool) error {
-	f, err := createNew(HistoryPath(s.dir))
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
-	for line, lineErr := range History(s.dir) {
-		if err = lineErr; err != nil {
-			break
-		}
-		if keep(line) {
-			if _, err = w.Write(append(line, '\n')); err != nil { // in place of the line feed that it had
-				break
+	return ReplaceBy(HistoryPath(s.dir), func(to io.Writer) error {
+		w := bufio.NewWriter(to)
+		for line, err := range History(s.dir) {
+			if err != nil {
+				return err
+			}
+			if keep(line) {
+				if _, err := w.Write(append(line, '\n')); err != nil { // in place of the line feed that it had
+					return err
+				}
 			}
 		}
-	}
-	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), HistoryPath(s.dir))
+		return w.Flush()
+	})
 }

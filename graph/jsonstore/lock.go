@@ -59,7 +59,7 @@ func takeLock(dir string, now time.Time) (*lock, error) {
 	}
 	b, err := json.Marshal(LockedError{PID: os.Getpid(), Host: host, Since: now.UTC().Truncate(time.Second)})
 	if err == nil {
-		err = replaceFile(l.holder, b)
+		err = Replace(l.holder, b)
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.release())
@@ -73,27 +73,4 @@ func (l *lock) release() error {
 		err = nil
 	}
 	return errors.Join(err, l.flock.Unlock())
-}
-
-// replaceFile writes a file so that who reads it sees either the old content or the new, after a loss of power too.
-func replaceFile(path string, content []byte) error {
-	f, err := createNew(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// createNew makes the file that is to take the place of path once it is whole. What a killed process left of it is
-// removed, and no link is followed.
-func createNew(path string) (*os.File, error) {
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return create(fresh)
 }

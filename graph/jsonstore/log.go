@@ -143,15 +143,10 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer source.Close()
-	unfinished, err := createNew(to)
-	if err != nil {
+	return ReplaceBy(to, func(w io.Writer) error {
+		_, err := io.Copy(w, source)
 		return err
-	}
-	_, err = io.Copy(unfinished, source)
-	if err := errors.Join(err, unfinished.Sync(), unfinished.Close()); err != nil {
-		return err
-	}
-	return os.Rename(unfinished.Name(), to)
+	})
 }
 
 // forgetUncommitted removes from the log what is of no committed run: a run's entry can outlive a loss of power that the link

@@ -141,13 +141,10 @@ func Identify(dir string, i Identity) error {
 	}
 	content, err := json.Marshal(i, jsontext.WithIndent("  "))
 	if err == nil {
-		err = replaceFile(identityPath(dir), append(content, '\n'))
+		err = Replace(identityPath(dir), append(content, '\n'))
 	}
 	return errors.Join(err, syncDir(dir))
 }
-
-// Replace puts a file into a directory so that who reads it sees either the old content or the new, after a loss of power too.
-func Replace(path string, content []byte) error { return replaceFile(path, content) }
 
 // OwnPart is the part of a run that is no type's.
 const OwnPart = "run"
