@@ -34,6 +34,14 @@ func TestNATSIsTriedWhereAFleetIsConfigured(t *testing.T) {
 	defer f.Close()
 	assert.Equal(t, check.Finding{Subject: "fleet", State: check.OK, Detail: "1 living worker"}, findings(t, o)["fleet"])
 
+	assert.NotContains(t, findings(t, o), "fleet's clock")
+	right := o.Clock
+	o.Clock = func() time.Time { return time.Now().Add(-time.Hour) }
+	found = findings(t, o)["fleet's clock"]
+	assert.Equal(t, check.Warning, found.State)
+	assert.Regexp(t, `^this machine's clock is -1h0m\ds off that of NATS$`, found.Detail)
+	o.Clock = right
+
 	o.Config.NATS = "nats://127.0.0.1:1"
 	found = findings(t, o)["fleet"]
 	assert.Equal(t, check.Fault, found.State)

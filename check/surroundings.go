@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"s1graph/connector"
 	"s1graph/fleet"
@@ -88,7 +89,7 @@ func (c *checker) fleet(ctx context.Context) {
 		return
 	}
 	var workers []fleet.Member
-	f, err := fleet.Join(ctx, fleet.Config{URL: c.Config.NATS, Credentials: c.Config.NATSCredentials, CAFile: c.Config.CAFile, TTL: c.Config.Claim})
+	f, err := fleet.Join(ctx, fleet.Config{URL: c.Config.NATS, Credentials: c.Config.NATSCredentials, CAFile: c.Config.CAFile, TTL: c.Config.Claim, Wall: c.Clock})
 	if err == nil {
 		defer f.Close()
 		workers, _, err = f.Status(ctx)
@@ -99,6 +100,10 @@ func (c *checker) fleet(ctx context.Context) {
 		if f.IsNew() {
 			untried = "; whether this user may make and write the buckets was not tried"
 		}
+	}
+	var skew time.Duration
+	if err == nil {
+		skew, err = f.Skew(ctx)
 	}
 	switch {
 	case err != nil:
@@ -111,6 +116,9 @@ func (c *checker) fleet(ctx context.Context) {
 		c.ok(subject, "no fleet is there yet: the first worker that starts makes the buckets"+untried)
 	default:
 		c.ok(subject, plural.Of(len(workers), "living worker"))
+	}
+	if skew = skew.Round(time.Second); skew.Abs() > fleet.MaxSkew {
+		c.warn("fleet's clock", fmt.Sprintf("this machine's clock is %s off that of NATS", skew), "set the clocks of all workers and of NATS, best with NTP: schedules and times of runs are told by them")
 	}
 }
 

@@ -59,7 +59,9 @@ const (
 
 const (
 	statusKept = 24 * time.Hour
-	maxSkew    = 5 * time.Second
+
+	// MaxSkew is by how much the clocks of a machine and of NATS may differ before somebody is told.
+	MaxSkew = 5 * time.Second
 )
 
 // Fleet is one member's view of it. Who makes one with Join closes it. It is safe for concurrent use.

@@ -188,7 +188,7 @@ func (f *Fleet) noteMember(e jetstream.KeyValueEntry) {
 func (f *Fleet) noteSkew(server time.Time) {
 	before := f.skew
 	f.skew = f.sentAt.Sub(server)
-	if f.skew.Abs() > maxSkew && before.Abs() <= maxSkew {
+	if f.skew.Abs() > MaxSkew && before.Abs() <= MaxSkew {
 		f.Logger.Warn("this machine's clock differs from that of NATS: schedules and times are off by as much", "seconds", f.skew.Seconds())
 	}
 }

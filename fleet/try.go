@@ -44,3 +44,26 @@ func (f *Fleet) Try(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Skew asks NATS for the time, and says by how much this machine's clock is ahead of it, beyond what the answer's way can be. It is 0 where there
+// is no bucket yet to ask about.
+func (f *Fleet) Skew(ctx context.Context) (time.Duration, error) {
+	if f.claims == nil {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, triedWithin)
+	defer cancel()
+	asked := f.Wall()
+	bucket, err := f.js.Stream(ctx, "KV_"+claimsBucket)
+	if err != nil {
+		return 0, fmt.Errorf("NATS does not tell the time: %w", err)
+	}
+	there := bucket.CachedInfo().TimeStamp
+	switch answered := f.Wall(); {
+	case there.Before(asked):
+		return asked.Sub(there), nil
+	case there.After(answered):
+		return answered.Sub(there), nil
+	}
+	return 0, nil
+}
