@@ -83,7 +83,7 @@ func (s *shared) start(name string, adjust ...func(*poll.Config)) *worker {
 	if err != nil {
 		brings = nil // the bucket is away, as the test wants it
 	}
-	w.fleet, err = fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: name, TTL: claimed, Brings: brings})
+	w.fleet, err = fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: name, TTL: claimed, Brings: brings, Wall: c.Now})
 	require.NoError(s.t, err)
 	c.Fleet = w.fleet
 	w.Service, err = poll.New(c)
@@ -256,6 +256,38 @@ func TestAWorkerIsReadyWhileItIsAMemberTheBucketAnswersAndItsInstancesAreRecent(
 	s.nats.WaitForShutdown()
 	becomes(w, 503, `NATS does not answer, so this worker can have no instance`)
 	becomes(idle, 503, `NATS does not answer`)
+}
+
+func TestWorkersWhoseClocksAreHoursApartReadOneAfterTheOtherWithinTheInterval(t *testing.T) {
+	for name, off := range map[string]time.Duration{"the first is ahead": 3 * time.Hour, "the first is behind": -3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShared(t, "acme")
+			first := s.start("w1", func(c *poll.Config) { c.Now = func() time.Time { return time.Now().Add(off) } })
+			rests := func(w *worker) bool {
+				is := w.statusOf(t)["acme"] // what another worker said last has the time at which it was heard
+				return is.HeardAt.IsZero() && is.LastGoodRun != nil && is.State == "waiting"
+			}
+			require.Eventually(t, func() bool { return rests(first) }, time.Minute, 10*time.Millisecond)
+			before := first.statusOf(t)["acme"].LastGoodRun.Run
+			first.end()
+			require.NoError(t, <-first.ended)
+			first.ended <- nil
+			first.fleet.Close()
+
+			second := s.start("w2")
+			require.Eventually(t, func() bool { return rests(second) }, time.Minute, 10*time.Millisecond)
+			is := second.statusOf(t)["acme"]
+			assert.False(t, is.NextRun.After(time.Now().Add(time.Hour+2*time.Minute)), "a run of the future puts off no other: %s", is.NextRun)
+			require.Eventually(t, func() bool { // at once where the last run is hours old by this clock
+				second.RunNow()
+				return second.statusOf(t)["acme"].LastGoodRun.Run != before
+			}, time.Minute, 50*time.Millisecond)
+			last, err := jsonstore.OpenLast(second.dirs["acme"])
+			require.NoError(t, err)
+			assert.Equal(t, before, last.Manifest().Previous, "one run follows the other, whatever the clocks say")
+		})
+	}
 }
 
 // partly is a bucket that does not have the state of some instances to give.
