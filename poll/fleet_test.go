@@ -37,6 +37,7 @@ type shared struct {
 	t       *testing.T
 	nats    *server.Server
 	bucket  state.Bucket
+	tenant  *s1test.Server
 	console string
 	names   []string
 }
@@ -57,9 +58,10 @@ func newShared(t *testing.T, names ...string) *shared {
 	s := fleettest.Nodes(t, 1)[0]
 	b, err := state.Open(t.Context(), "file://"+t.TempDir())
 	require.NoError(t, err)
-	web := httptest.NewServer(s1test.New(s1test.Tenant{Seed: 1, Sites: 2, Groups: 2, Agents: 10}))
+	tenant := s1test.New(s1test.Tenant{Seed: 1, Sites: 2, Groups: 2, Agents: 10})
+	web := httptest.NewServer(tenant)
 	t.Cleanup(web.Close)
-	return &shared{t, s, b, web.URL, names}
+	return &shared{t, s, b, tenant, web.URL, names}
 }
 
 func (s *shared) start(name string, adjust ...func(*poll.Config)) *worker {
