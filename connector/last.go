@@ -116,8 +116,8 @@ func (l *lastRun) count(name string) int64 { return l.manifest().Contents[name].
 // Types are the run's.
 func (l *lastRun) Types() []*graph.Type { return l.manifest().Types }
 
-// of is where the records of a type are.
-func (l *lastRun) of(name string) graph.Snapshot {
+// Of is where the records of a type are.
+func (l *lastRun) Of(name string) graph.Snapshot {
 	switch {
 	case l.run == nil:
 		return graph.Nothing{}
@@ -129,17 +129,17 @@ func (l *lastRun) of(name string) graph.Snapshot {
 
 // Digests implements graph.Snapshot.
 func (l *lastRun) Digests(ctx context.Context, name string) iter.Seq2[graph.KeyDigest, error] {
-	return l.of(name).Digests(ctx, name)
+	return l.Of(name).Digests(ctx, name)
 }
 
 // Fetch implements graph.Snapshot.
 func (l *lastRun) Fetch(ctx context.Context, name string, keys []string) iter.Seq2[graph.Encoded, error] {
-	return l.of(name).Fetch(ctx, name, keys)
+	return l.Of(name).Fetch(ctx, name, keys)
 }
 
 // All yields all records of a type, faster than Fetch would.
 func (l *lastRun) All(ctx context.Context, name string) iter.Seq2[graph.Encoded, error] {
-	return graph.All(ctx, l.of(name), name)
+	return graph.All(ctx, l.Of(name), name)
 }
 
 // keeper keeps types in a draft as the last run has them. What is damaged there must be written anew.

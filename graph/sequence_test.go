@@ -188,6 +188,23 @@ func TestCompareTellsWhatIsMissingAndWhetherAllIsTheSame(t *testing.T) {
 	}
 }
 
+// handedOn is a snapshot that hands on what another one has, and linked one that knows that it has the same as that.
+type (
+	handedOn struct{ graph.Snapshot }
+	linked   struct{ graph.Snapshot }
+)
+
+func (h handedOn) Of(string) graph.Snapshot { return h.Snapshot }
+
+func (l linked) IsAs(other graph.Snapshot, _ string) bool { return other == l.Snapshot }
+
+func TestWhatIsLinkedIsTheSameWithoutAComparison(t *testing.T) {
+	last := &backwards{snapshot(entity(groups, "a"), entity(groups, "b"))} // whoever compares it fails
+	same, err := graph.Compare(t.Context(), handedOn{last}, linked{last}, groups.Name, func(string) {})
+	require.NoError(t, err)
+	assert.True(t, same)
+}
+
 func TestDiffDoesNotCompareWhatIsKnownToBeTheSame(t *testing.T) {
 	before := snapshot(entity(groups, "a"))
 	same := graph.DiffOptions{Same: func(name string) bool { return name == groups.Name }}

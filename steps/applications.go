@@ -101,27 +101,31 @@ const strayAgentsAtOnce = 50
 // withoutRows are the UUIDs of the agents whose devices had applications in the last graph, and that no row named now.
 // Each of them has no application any more, or was in no chain because it moved while they were read.
 func (in *Input) withoutRows(ctx context.Context, given *sync.Map) (uuids []string, err error) {
-	had := make(map[string]bool)
-	for d, err := range in.Last.Digests(ctx, relationships.DeviceHasApplication.GraphType().Name) {
-		if err != nil {
-			return nil, err
-		}
-		if device, _, ok := graph.RelationshipEnds(d.Key); ok && !had[device] {
-			had[strings.Clone(device)] = true
-		}
-	}
+	unnamed := make(map[string][]string) // the agents' UUIDs, by device
 	err = in.DevicesBefore(ctx, func(agentID, device string) {
-		if _, found := given.Load(agentID); found || !had[device] {
+		if _, found := given.Load(agentID); found {
 			return
 		}
 		in.lookups.mu.RLock()
 		defer in.lookups.mu.RUnlock()
 		if uuid := in.lookups.agents[agentID].uuid; uuid != "" {
-			uuids = append(uuids, uuid)
+			unnamed[strings.Clone(device)] = append(unnamed[device], uuid)
 		}
 	})
+	if err != nil || len(unnamed) == 0 { // what follows goes through all that is installed
+		return nil, err
+	}
+	for d, err := range in.Last.Digests(ctx, relationships.DeviceHasApplication.GraphType().Name) {
+		if err != nil {
+			return nil, err
+		}
+		if device, _, _ := graph.RelationshipEnds(d.Key); unnamed[device] != nil {
+			uuids = append(uuids, unnamed[device]...)
+			delete(unnamed, device)
+		}
+	}
 	slices.Sort(uuids)
-	return slices.Compact(uuids), err
+	return slices.Compact(uuids), nil
 }
 
 // applicationTable has the applications that rows gave rise to, so that one which many devices have is made once. It is safe for
