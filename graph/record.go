@@ -178,23 +178,24 @@ type Encoded struct {
 // Encode puts a record into its canonical form: a JSON object with the meta properties and the others
 // in ascending order of their names. Equal records give equal bytes. The result owns its memory.
 func Encode(r *Record) (e Encoded) {
-	e.JSON, e.KeyDigest = AppendRecord(make([]byte, 0, 128+48*len(r.Properties)), r)
+	e.JSON, _, e.KeyDigest = AppendRecord(make([]byte, 0, 128+48*len(r.Properties)), r)
 	return e
 }
 
-// AppendRecord appends to b what Encode makes of r, for those who have the memory for it.
-func AppendRecord(b []byte, r *Record) ([]byte, KeyDigest) {
+// AppendRecord appends to b what Encode makes of r, for those who have the memory for it. Its first meta bytes are the brace and
+// what AppendMeta appends; meta is 0 where other properties stand before.
+func AppendRecord(b []byte, r *Record) (_ []byte, meta int, d KeyDigest) {
 	start := len(b)
 	var some [8]span
-	b, volatile := appendRecord(b, r, some[:0])
+	b, meta, volatile := appendRecord(b, r, some[:0])
 	end := len(b)
-	d := KeyDigest{Key: r.Key, Full: DigestOf(b[start:])}
+	d.Key, d.Full = r.Key, DigestOf(b[start:])
 	d.Stable = d.Full
 	if len(volatile) > 0 {
 		b = appendWithout(b, start, volatile) // behind it, and only to be digested
 		d.Stable = DigestOf(b[end:])
 	}
-	return b[:end], d
+	return b[:end], meta, d
 }
 
 // DigestOf is the digest of a record's canonical form: of all its bytes it is the record's Full.
@@ -206,12 +207,20 @@ func DigestOf(canonical []byte) Digest {
 // span is a part of a buffer.
 type span struct{ from, to int }
 
-// appendRecord appends r's canonical form, and adds to volatile where the volatile properties stand in it, each with the comma
-// before it. It relies on every meta property sorting between uppercase letters and lowercase ones, as '_' does; properties
-// before "_" are written first.
-func appendRecord(b []byte, r *Record, volatile []span) ([]byte, []span) {
+// appendRecord appends r's canonical form, of which meta is as AppendRecord has it, and adds to volatile where the volatile properties
+// stand in it, each with the comma before it. It relies on every meta property sorting between uppercase letters and lowercase
+// ones, as '_' does; properties before "_" are written first.
+func appendRecord(b []byte, r *Record, volatile []span) (_ []byte, meta int, _ []span) {
+	start := len(b)
 	b = append(b, '{')
 	metaWritten := false
+	writeMeta := func() {
+		isFirst := len(b) == start+1
+		b = AppendMeta(b, r)
+		if metaWritten = true; isFirst {
+			meta = len(b) - start
+		}
+	}
 	moving := r.Type.Volatile // those that may still come
 	for i := range r.Properties {
 		p := &r.Properties[i]
@@ -219,8 +228,7 @@ func appendRecord(b []byte, r *Record, volatile []span) ([]byte, []span) {
 			continue
 		}
 		if !metaWritten && p.Name > "_" {
-			b = AppendMeta(b, r)
-			metaWritten = true
+			writeMeta()
 		}
 		from := len(b)
 		b = appendProperty(b, p.Name, p.Value)
@@ -232,24 +240,31 @@ func appendRecord(b []byte, r *Record, volatile []span) ([]byte, []span) {
 		}
 	}
 	if !metaWritten {
-		b = AppendMeta(b, r)
+		writeMeta()
 	}
-	return append(b, '}'), volatile
+	return append(b, '}'), meta, volatile
 }
 
 // AppendMeta appends the meta properties of a record as they stand in its canonical form, behind its brace or the properties before
 // them.
 func AppendMeta(b []byte, r *Record) []byte {
-	if r.Type.Relationship {
-		b = appendProperty(b, "_class", String(r.Type.Class))
-		b = appendProperty(b, "_fromEntityKey", String(r.From))
-		b = appendProperty(b, "_key", String(r.Key))
-		b = appendProperty(b, "_toEntityKey", String(r.To))
-	} else {
-		b = appendProperty(b, "_class", Strings([]string{r.Type.Class}))
-		b = appendProperty(b, "_key", String(r.Key))
+	quoteKey := appendString
+	if isPlain(r.Key) && strings.HasPrefix(r.Key, r.From) && strings.HasSuffix(r.Key, r.To) {
+		quoteKey = appendPlain // so the ends need not be looked at
 	}
-	return appendProperty(b, "_type", String(r.Type.Name))
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	if r.Type.Relationship {
+		b = appendString(append(b, `"_class":`...), r.Type.Class)
+		b = quoteKey(append(b, `,"_fromEntityKey":`...), r.From)
+		b = quoteKey(append(b, `,"_key":`...), r.Key)
+		b = quoteKey(append(b, `,"_toEntityKey":`...), r.To)
+	} else {
+		b = append(appendString(append(b, `"_class":[`...), r.Type.Class), ']')
+		b = quoteKey(append(b, `,"_key":`...), r.Key)
+	}
+	return appendString(append(b, `,"_type":`...), r.Type.Name)
 }
 
 func appendProperty(b []byte, name string, v Value) []byte {

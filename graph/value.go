@@ -157,11 +157,16 @@ func (v Value) appendJSON(b []byte) []byte {
 // appendString quotes s; bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	if isPlain(s) {
-		b = append(append(b, '"'), s...)
-		return append(b, '"')
+		return appendPlain(b, s)
 	}
 	b, _ = jsontext.AppendQuote(b, s) // the error says that s was not UTF-8, which AppendQuote has mended
 	return b
+}
+
+// appendPlain quotes s, which is plain.
+func appendPlain(b []byte, s string) []byte {
+	b = append(append(b, '"'), s...)
+	return append(b, '"')
 }
 
 // isPlain says whether s is quoted as it is, as nearly all is that stands in a graph.

@@ -35,15 +35,15 @@ func appendEntry(b []byte, r *graph.Record) ([]byte, graph.Digest) {
 	b = slices.Grow(b, entryHeader+len(r.Key)+len(r.Tie)+256+48*len(r.Properties))
 	b = append(b[:start+entryHeader], r.Tie...)
 	json := len(b)
-	b, digest := graph.AppendRecord(b, r)
-	b = cutMeta(b, json, r)
-	end, key := len(b), len(b)
-
-	name := []byte(`"_key":"`) // cannot be in a string, where the quotes would have backslashes
-	if at := bytes.Index(b[json:], name); at >= 0 {
+	b, meta, digest := graph.AppendRecord(b, r)
+	key, name := 0, []byte(`"_key":"`)
+	if meta > 0 && hasTheEndsOfItsKey(r) {
+		b = append(b[:json+1], b[json+meta:]...) // what is left orders as the whole would
+	} else if at := bytes.Index(b[json:], name); at >= 0 { // in no string, where the quotes would have backslashes
 		key = json + at + len(name)
 	}
-	if !bytes.HasPrefix(b[key:], []byte(r.Key)) || b[key+len(r.Key)] != '"' {
+	end := len(b)
+	if key == 0 || !bytes.HasPrefix(b[key:], []byte(r.Key)) || b[key+len(r.Key)] != '"' {
 		key = end
 		b = append(b, r.Key...)
 	}
@@ -59,20 +59,11 @@ func appendEntry(b []byte, r *graph.Record) ([]byte, graph.Digest) {
 	return append(b, make([]byte, 8)...), digest.Full
 }
 
-// cutMeta takes the meta properties out of the JSON that begins at json and ends with b, where that is a relationship whose ends its
-// key tells, and begins with them: all that the model has. What is left orders as the whole would.
-func cutMeta(b []byte, json int, r *graph.Record) []byte {
+// hasTheEndsOfItsKey says whether r is a relationship whose meta properties follow from its type and key, as all are that the model
+// has.
+func hasTheEndsOfItsKey(r *graph.Record) bool {
 	from, to, ok := graph.RelationshipEnds(r.Key)
-	if !ok || !r.Type.Relationship || from != r.From || to != r.To {
-		return b
-	}
-	end := len(b)
-	b = graph.AppendMeta(append(b, '{'), r)
-	meta := len(b) - end
-	if !bytes.HasPrefix(b[json:end], b[end:]) {
-		return b[:end]
-	}
-	return append(b[:json+1], b[json+meta:end]...)
+	return ok && r.Type.Relationship && from == r.From && to == r.To
 }
 
 // appendWhole appends the JSON of an entry of that type and key, with its meta properties.
