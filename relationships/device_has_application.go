@@ -3,6 +3,7 @@ package relationships
 import (
 	"s1graph/entities"
 	"s1graph/model"
+	"s1graph/s1"
 )
 
 // DeviceHasApplication says which machine an application is installed on, with what differs from one
@@ -18,14 +19,14 @@ var DeviceHasApplication = model.Relationship[entities.Installation]{
 	Places:   model.To,
 	Revision: 2,
 	Rank:     func(i *entities.Installation) model.Rank { return model.Rank{Number: int64(i.UpdatedAt)} },
-	Properties: []model.Property[entities.Installation]{
-		model.Field[entities.Installation]("installedAt", "When the application was installed."),
-		model.Field[entities.Installation]("detectedAt", "When the console first saw the installation.").
+	Properties: []model.Property[entities.Installation]{ // without model.Field: there are more of these than of all others together
+		model.Moment("installedAt", "When the application was installed.", func(i *entities.Installation) s1.Time { return i.InstalledAt }),
+		model.Moment("detectedAt", "When the console first saw the installation.", func(i *entities.Installation) s1.Time { return i.DetectedAt }).
 			Volatile("moves when the console writes its inventory anew"),
-		model.Field[entities.Installation]("updatedAt", "When the console last wrote to the installation.").
+		model.Moment("updatedAt", "When the console last wrote to the installation.", func(i *entities.Installation) s1.Time { return i.UpdatedAt }).
 			Volatile("moves whenever the console writes to the row, whatever for"),
-		model.Field[entities.Installation]("path", "Folder that the application is installed in."),
-		model.Field[entities.Installation]("size", "Size in bytes."),
-		model.Field[entities.Installation]("signed", "Whether the application is signed."),
+		model.Text("path", "Folder that the application is installed in.", func(i *entities.Installation) string { return i.Path }),
+		model.Whole("size", "Size in bytes.", func(i *entities.Installation) s1.Int { return i.Size }),
+		model.Flag("signed", "Whether the application is signed.", func(i *entities.Installation) s1.Flag { return i.Signed }),
 	},
 }.Define()
