@@ -152,7 +152,9 @@ func MissingKeys(before, after iter.Seq2[KeyDigest, error]) iter.Seq2[string, er
 // whether the two hold the same records of it. An after that knows that by itself has a method IsAs; a before that hands on
 // what other snapshots have has a method Of, which says whose the records of a type are.
 func Compare(ctx context.Context, before, after Snapshot, typeName string, missing func(key string)) (same bool, err error) {
-	if of, ok := before.(interface{ Of(typeName string) Snapshot }); ok {
+	if of, ok := before.(interface {
+		Of(typeName string) Snapshot
+	}); ok {
 		before = of.Of(typeName)
 	}
 	if one, ok := after.(interface{ IsAs(Snapshot, string) bool }); ok && one.IsAs(before, typeName) {
