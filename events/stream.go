@@ -52,6 +52,8 @@ func openStream(ctx context.Context, c Config) (Publisher, error) {
 	c.Within = cmp.Or(c.Within, answersWithin)
 	s := &stream{Config: c, closed: make(chan struct{})}
 	options := []nats.Option{nats.Name("s1graph " + c.Instance), nats.Timeout(connectsWithin),
+		// A server whose machine is gone says nothing of it.
+		nats.PingInterval(answersWithin / 2), nats.MaxPingsOutstanding(1),
 		// Events under way are lost with their connection: who publishes opens another one, and publishes the run again.
 		nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(s.closed) }),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // which would print it

@@ -59,6 +59,27 @@ func TestAllMembersHearOfEachOtherAfterNATSHasLostWhatItHeld(t *testing.T) {
 	}
 }
 
+// What is sent to it seems to be under way, for minutes, unless somebody asks whether it is there.
+func TestANodeOfNATSThatIsGoneWithoutAWordEndsNoClaim(t *testing.T) {
+	t.Parallel()
+	way := lineTo(t, fleettest.Nodes(t, 1, func(o *server.Options) { o.Cluster.NoAdvertise = true })[0])
+	var log lines
+	f, err := fleet.Join(t.Context(), fleet.Config{URL: way.URL(), Worker: "a", TTL: 15 * time.Second, Logger: log.logger()})
+	require.NoError(t, err)
+	t.Cleanup(f.Close)
+	asked := make(chan string, 1)
+	f.OnRunNow(func(instance string) { asked <- instance })
+	c := hold(t, f, "acme", "x")
+	way.Mute()
+	onlooker := join(t, fleet.Config{URL: way.URL()})
+	require.Eventually(t, func() bool {
+		to, err := onlooker.RunNow(t.Context(), "acme")
+		return err == nil && to == "a" || c.Err() != nil
+	}, time.Minute, 100*time.Millisecond)
+	require.NoError(t, context.Cause(c), "it was renewed by another connection before its time was over")
+	assert.Contains(t, log.text(), "connected to NATS again")
+}
+
 // bucketOf is a bucket as NATS has it.
 func bucketOf(t *testing.T, at, name string) jetstream.KeyValue {
 	t.Helper()

@@ -128,6 +128,8 @@ func Join(ctx context.Context, c Config) (*Fleet, error) {
 		waiting: map[string]chan struct{}{}, warned: map[string]bool{}, runNow: func(string) {}, hurry: make(chan struct{}, 1)}
 	options := []nats.Option{
 		nats.Name("s1graph " + c.Worker), nats.Timeout(5 * time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
+		// A server whose machine is gone says nothing of it. Another one is to be found before claims end.
+		nats.PingInterval(max(c.TTL/10, time.Second)), nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { f.noteFault(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.Logger.Warn("the connection to NATS broke", "error", err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.Logger.Info("connected to NATS again") }),

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -19,6 +20,7 @@ type Line struct {
 	to    []*server.Server // of which each connection goes to the first one that takes it
 	isCut bool
 	conns []net.Conn
+	mute  []*atomic.Bool // of each connection: nothing goes through any more
 }
 
 // NewLine makes a line to the first of some servers that takes a connection.
@@ -52,8 +54,10 @@ func (l *Line) connect(from net.Conn) {
 		}
 		if to, err := net.Dial("tcp", s.Addr().String()); err == nil {
 			l.conns = append(l.conns, from, to)
+			mute := new(atomic.Bool)
+			l.mute = append(l.mute, mute)
 			carry := func(from, to net.Conn) {
-				_, _ = io.Copy(to, from)
+				_, _ = io.Copy(to, &heard{from, mute})
 				_, _ = from.Close(), to.Close() // the other direction ends too
 			}
 			l.carrying.Go(func() { carry(from, to) })
@@ -62,6 +66,30 @@ func (l *Line) connect(from net.Conn) {
 		}
 	}
 	_ = from.Close()
+}
+
+// heard is what goes through, until it is mute.
+type heard struct {
+	io.Reader
+	mute *atomic.Bool
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	for {
+		if n, err := h.Reader.Read(p); err != nil || !h.mute.Load() {
+			return n, err
+		}
+	}
+}
+
+// Mute lets nothing more through on the connections that there are, and ends none: so it is where a machine loses its power, or a
+// network what goes over it. Those that are made from now on are carried.
+func (l *Line) Mute() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, mute := range l.mute {
+		mute.Store(true)
+	}
 }
 
 // Cut ends all connections, and those that are made from now on.
