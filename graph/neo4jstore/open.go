@@ -101,7 +101,7 @@ func connect(ctx context.Context, c Config, write bool) (neo4j.DriverWithContext
 	within := min(cmp.Or(c.AnswerWithin, time.Minute), time.Minute)
 	checking, cancel := context.WithTimeoutCause(ctx, within, errHangs)
 	defer cancel()
-	if f, advice, err := check(checking, driver, c); f != "" && (write || f != ReadOnly) {
+	if f, advice, err := check(checking, driver, c, write); f != "" && (write || f != ReadOnly) {
 		if context.Cause(checking) != nil && ctx.Err() == nil {
 			err = fmt.Errorf("%w within %s", errHangs, within)
 		}
@@ -112,13 +112,16 @@ func connect(ctx context.Context, c Config, write bool) (neo4j.DriverWithContext
 }
 
 // check tells what is wrong with the server or the database, if anything is.
-func check(ctx context.Context, driver neo4j.DriverWithContext, c Config) (Fault, string, error) {
+func check(ctx context.Context, driver neo4j.DriverWithContext, c Config, write bool) (Fault, string, error) {
 	server, err := driver.GetServerInfo(ctx)
 	if err != nil {
 		return diagnose(err, c)
 	}
 	if version := strings.TrimPrefix(server.Agent(), "Neo4j/"); older(version, MinimumVersion) {
 		return TooOld, fmt.Sprintf("the server is Neo4j %s, and %s or later is needed: update the server", version, MinimumVersion), nil
+	}
+	if works(ctx, driver, c.Database, write) {
+		return "", "", nil
 	}
 	databases, err := show(ctx, driver, c.Database)
 	if isForbidden(err) { // a user who may not look at the list may still be allowed to write
@@ -138,6 +141,27 @@ func check(ctx context.Context, driver neo4j.DriverWithContext, c Config) (Fault
 		return ReadOnly, fmt.Sprintf("the database %q is in read-only mode: make it writable (server.databases.read_only, server.databases.default_to_read_only, or ALTER DATABASE … SET ACCESS READ WRITE), or set another name (NEO4J_DATABASE)", online[0].name), nil
 	}
 	return "", "", nil
+}
+
+// works says whether the database can be read or, if it must be, written to: a node is made and taken back. Only where that fails is the
+// server asked for its databases, since that question takes one that was just started seconds.
+func works(ctx context.Context, driver neo4j.DriverWithContext, name string, write bool) bool {
+	cypher, mode := "RETURN 1", neo4j.AccessModeRead
+	if write {
+		cypher, mode = "CREATE (n)", neo4j.AccessModeWrite
+	}
+	session := driver.NewSession(ctx, neo4j.SessionConfig{DatabaseName: name, AccessMode: mode})
+	defer session.Close(ctx)
+	tx, err := session.BeginTransaction(ctx)
+	if err != nil {
+		return false
+	}
+	defer tx.Close(ctx) // takes it back
+	result, err := tx.Run(ctx, cypher, nil)
+	if err == nil {
+		_, err = result.Consume(ctx)
+	}
+	return err == nil
 }
 
 // database is what the server says of a database; of one in a cluster there are several.

@@ -70,7 +70,7 @@ type Store struct {
 }
 
 // Open connects to the database, and makes sure that the server is not too old and that the database is there and
-// can be written to. If not, the error is an *OpenError that says what to do. Nothing is written.
+// can be written to. If not, the error is an *OpenError that says what to do. Nothing stays written.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c.RetryFor = cmp.Or(c.RetryFor, time.Minute)
 	c.AnswerWithin = cmp.Or(c.AnswerWithin, 5*time.Minute)
