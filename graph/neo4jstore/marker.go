@@ -61,24 +61,19 @@ func (m *Marker) isSame(other *Marker) bool {
 	return m.Run == other.Run && m.UnderWay == other.UnderWay && m.token == other.token && m.batch == other.batch
 }
 
-const markerFields = `
-	coalesce(m.run, '') AS run, coalesce(m.underWay, '') AS underWay, coalesce(m.withheld, false) AS withheld,
-	coalesce(m.token, '') AS token, coalesce(m.batch, 0) AS batch, coalesce(m.types, '[]') AS types,
-	coalesce(m.format, 1) AS format, coalesce(m.folder, '') AS folder, coalesce(m.host, '') AS host,
-	coalesce(m.source, '') AS source, coalesce(m.scope, '') AS sees, coalesce(m.state, '') AS state,
-	coalesce(m.log, '') AS log, coalesce(m.epoch, 0) AS epoch`
-
-const readMarker = `MATCH (m:S1GraphScope {_scope: $scope}) RETURN` + markerFields
+const readMarker = `MATCH (m:S1GraphScope {_scope: $scope}) RETURN properties(m)`
 
 // lock makes every other transaction that wants the marker wait. What a transaction reads of the marker
 // after that is true until it ends.
 const lock = `SET m.locked = coalesce(m.locked, 0) + 1 WITH m`
 
+// takeMarker changes the properties in $set, removes those that are null there, and returns those that there were. To name each property
+// in the statement takes a server that was just started twice the time to plan.
 const takeMarker = `
 	MERGE (m:S1GraphScope {_scope: $scope})
-	` + lock + `,` + markerFields + `
-	SET m.token = $token, m.underWay = $run, m.batch = 0, m.types = $types` + setOwner + `
-	RETURN run, underWay, withheld, token, batch, types, format, folder, host, source, sees, state, log, epoch`
+	` + lock + `, properties(m) AS was
+	SET m += $set
+	RETURN was`
 
 const beginBatch = `
 	MATCH (m:S1GraphScope {_scope: $scope})
@@ -116,14 +111,15 @@ func decodeMarker(scope string, records []*neo4j.Record) (*Marker, error) {
 	if len(records) == 0 {
 		return &Marker{}, nil
 	}
-	return DecodeMarker(scope, records[0].AsMap())
+	properties, _ := records[0].Values[0].(map[string]any)
+	return DecodeMarker(scope, properties)
 }
 
 // DecodeMarker reads the properties of a scope's marker, which others may have written to. The error is a *FormatError or a
 // *MarkerError.
 func DecodeMarker(scope string, v map[string]any) (*Marker, error) {
 	m := &Marker{Exists: true}
-	if format, ok := v["format"].(int64); !ok || format > markerFormat {
+	if format, ok := v["format"].(int64); v["format"] != nil && !ok || format > markerFormat {
 		return nil, &FormatError{Scope: scope, Format: format}
 	}
 	m.Run, _ = v["run"].(string)
@@ -132,12 +128,15 @@ func DecodeMarker(scope string, v map[string]any) (*Marker, error) {
 	m.token, _ = v["token"].(string)
 	m.batch, _ = v["batch"].(int64)
 	for name, field := range map[string]*string{
-		"folder": &m.Folder, "host": &m.Host, "source": &m.Source, "sees": &m.Scope, "state": &m.State, "log": &m.Log,
+		"folder": &m.Folder, "host": &m.Host, "source": &m.Source, "scope": &m.Scope, "state": &m.State, "log": &m.Log,
 	} {
 		*field, _ = v[name].(string)
 	}
 	m.Epoch, _ = v["epoch"].(int64)
-	types, _ := v["types"].(string)
+	types, ok := v["types"].(string)
+	if !ok && v["types"] == nil {
+		types = "[]" // one that was just made
+	}
 	if err := json.Unmarshal([]byte(types), &m.types); err != nil {
 		return nil, &MarkerError{Scope: scope, Err: err}
 	}
@@ -180,8 +179,9 @@ func (l *lease) take(ctx context.Context, run string, types []known) error {
 		return err
 	}
 	err = l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
-		records, err := collect(ctx, tx, takeMarker, ownerParameters(parameters{
-			"scope": l.store.config.Scope, "token": l.token, "run": run, "types": string(remembered)}, l.owner, l.state))
+		set := ownerProperties(l.owner, l.state)
+		set["token"], set["underWay"], set["batch"], set["types"] = l.token, run, 0, string(remembered)
+		records, err := collect(ctx, tx, takeMarker, parameters{"scope": l.store.config.Scope, "set": set})
 		if err != nil {
 			return err
 		}

@@ -106,29 +106,25 @@ func (m *Marker) admit(scope string, o Owner) error {
 }
 
 const (
-	lockMarker  = `MATCH (m:S1GraphScope {_scope: $scope}) ` + lock + ` RETURN` + markerFields
-	claimMarker = `MATCH (m:S1GraphScope {_scope: $scope}) SET m.token = $token, m.batch = 0` + setOwner
+	lockMarker  = `MATCH (m:S1GraphScope {_scope: $scope}) ` + lock + ` RETURN properties(m)`
+	claimMarker = `MATCH (m:S1GraphScope {_scope: $scope}) SET m += $set`
 )
 
-// setOwner goes into a SET; null changes nothing, but that an owner may be in no log.
-const setOwner = `, m.format = $format, m.folder = coalesce($folder, m.folder), m.host = coalesce($host, m.host),
-	m.source = coalesce($source, m.source), m.scope = coalesce($sees, m.scope), m.state = coalesce($state, m.state),
-	m.log = CASE WHEN $folder IS NULL THEN m.log ELSE $log END, m.epoch = CASE WHEN $folder IS NULL THEN m.epoch ELSE $epoch END`
-
-// ownerParameters are those of setOwner.
-func ownerParameters(p parameters, o Owner, state string) parameters {
-	p["format"] = markerFormat
-	for name, value := range map[string]string{"folder": o.Folder, "host": o.Host, "source": o.Source, "sees": o.Scope, "state": state, "log": o.Log} {
-		p[name] = value
-		if value == "" {
-			p[name] = nil
+// ownerProperties are those of a marker that say whose it is. What is empty changes nothing, but that an owner may be in no log.
+func ownerProperties(o Owner, state string) map[string]any {
+	set := map[string]any{"format": markerFormat}
+	for name, value := range map[string]string{"folder": o.Folder, "host": o.Host, "source": o.Source, "scope": o.Scope, "state": state} {
+		if value != "" {
+			set[name] = value
 		}
 	}
-	p["epoch"] = o.Epoch
-	if o.Log == "" {
-		p["epoch"] = nil
+	if o.Folder != "" {
+		set["log"], set["epoch"] = nil, nil
+		if o.Log != "" {
+			set["log"], set["epoch"] = o.Log, o.Epoch
+		}
 	}
-	return p
+	return set
 }
 
 // sign makes the marker name the target's owner where it names another, such as one with another scope.
@@ -155,7 +151,9 @@ func (s *Store) Claim(ctx context.Context, m Marker, o Owner) error {
 	s = s.anew()
 	l := s.newLease(&m)
 	return s.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
-		p := ownerParameters(parameters{"scope": s.config.Scope, "token": l.token}, o, m.State)
+		set := ownerProperties(o, m.State)
+		set["token"], set["batch"] = l.token, 0
+		p := parameters{"scope": s.config.Scope, "set": set}
 		records, err := collect(ctx, tx, lockMarker, p)
 		if err != nil {
 			return err
