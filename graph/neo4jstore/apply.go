@@ -240,6 +240,11 @@ func (a *apply) compare(ctx context.Context) error {
 	if err := a.tidy(ctx); err != nil {
 		return err
 	}
+	if !a.marker.Exists {
+		if err := before.lookWhether(ctx); err != nil {
+			return err
+		}
+	}
 	err := a.writing(ctx, before, func(w *writer) error {
 		w.heals = true
 		counts, err := w.write(whole{before}, whole{a.target.Graph}, nil)

@@ -19,6 +19,7 @@ type held struct {
 	types      map[string]*heldType
 	properties bool // take the digests of what there is, not those that were noted when it was written
 	encoded    bool // pages hold the records themselves, as they were written
+	empty      bool // there is not one entity, so that no type need be read
 }
 
 type heldType struct {
@@ -61,6 +62,18 @@ func (h *held) isAny() bool {
 	return false
 }
 
+// lookWhether finds out whether there is anything to read.
+func (h *held) lookWhether(ctx context.Context) (err error) {
+	var entities []string
+	for _, t := range h.Types() {
+		if !t.Relationship {
+			entities = append(entities, t.Name)
+		}
+	}
+	h.empty, err = h.store.IsEmpty(ctx, entities)
+	return err
+}
+
 // found is a record as a page of keys or contents tells it.
 type found struct {
 	graph.KeyDigest
@@ -79,6 +92,9 @@ func (h *held) Digests(ctx context.Context, typeName string) iter.Seq2[graph.Key
 			return
 		}
 		t.records, t.none, t.twice = 0, false, nil
+		if h.empty {
+			return
+		}
 		if from := h.types[t.From]; from != nil && from.none {
 			return // where they would start there was nothing, and what is there now was written since
 		}

@@ -241,3 +241,31 @@ func TestAnEpochThatBeginsEndsAnApplyThatIsUnderWay(t *testing.T) {
 	require.ErrorAs(t, err, &fenced)
 	requireClean(t, server, s.Scope(), g)
 }
+
+// A marker may be gone alone. What is there nonetheless is found, of whichever type it is.
+func TestAScopeThatLostItsMarkerIsRead(t *testing.T) {
+	t.Parallel()
+	for name, left := range map[string]string{
+		"with all its nodes":   "true",
+		"with agents":          "n:sentinelone_agent",
+		"with groups":          "n:sentinelone_group",
+		"with another's nodes": "false",
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, s := scoped(t)
+			other := open(t, server, server.Scope(t))
+			apply(t, other, target("1", named["Windows"]))
+			apply(t, s, target("1", named["Windows"]))
+			query(t, server, s.Scope(), "MATCH (n {_scope: $s}) WHERE n:S1GraphScope OR NOT ("+left+") DETACH DELETE n")
+			isLeft := len(contents(t, server, s.Scope())) > 0
+			assert.Equal(t, left != "false", isLeft)
+
+			empty, err := s.IsEmpty(t.Context(), []string{group.Name, agent.Name, threat.Name})
+			require.NoError(t, err)
+			assert.Equal(t, !isLeft, empty)
+			assert.Equal(t, isLeft, apply(t, s, target("2", named["Linux"])).Compared)
+			requireClean(t, server, s.Scope(), named["Linux"])
+			requireClean(t, server, other.Scope(), named["Windows"])
+		})
+	}
+}
