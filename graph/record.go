@@ -3,11 +3,14 @@ package graph
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -188,14 +191,9 @@ func AppendRecord(b []byte, r *Record) (_ []byte, meta int, d KeyDigest) {
 	start := len(b)
 	var some [8]span
 	b, meta, volatile := appendRecord(b, r, some[:0])
-	end := len(b)
-	d.Key, d.Full = r.Key, DigestOf(b[start:])
-	d.Stable = d.Full
-	if len(volatile) > 0 {
-		b = appendWithout(b, start, volatile) // behind it, and only to be digested
-		d.Stable = DigestOf(b[end:])
-	}
-	return b[:end], meta, d
+	d.Key = r.Key
+	d.Full, d.Stable = digestsOf(b[start:], volatile)
+	return b, meta, d
 }
 
 // DigestOf is the digest of a record's canonical form: of all its bytes it is the record's Full.
@@ -204,7 +202,48 @@ func DigestOf(canonical []byte) Digest {
 	return Digest(sum[:len(Digest{})])
 }
 
-// span is a part of a buffer.
+// digester reckons both digests of a record: what stands before the first volatile property, most of a relationship, is hashed
+// once for the two.
+type digester struct {
+	full, stable hash.Hash
+	state, sum   []byte // memory for what they give
+}
+
+var digesters = sync.Pool{New: func() any { return &digester{full: sha256.New(), stable: sha256.New()} }}
+
+// digestsOf are the digests of a record's canonical form: of all of it, and without its volatile properties.
+func digestsOf(canonical []byte, volatile []span) (full, stable Digest) {
+	if len(volatile) == 0 {
+		full = DigestOf(canonical)
+		return full, full
+	}
+	d := digesters.Get().(*digester)
+	defer digesters.Put(d)
+	first := volatile[0].from
+	d.full.Reset()
+	d.full.Write(canonical[:first])
+	d.state, _ = d.full.(encoding.BinaryAppender).AppendBinary(d.state[:0]) // neither fails between two SHA-256
+	_ = d.stable.(encoding.BinaryUnmarshaler).UnmarshalBinary(d.state)
+	d.full.Write(canonical[first:])
+	needsComma := first > len("{")
+	for i, p := range volatile {
+		end := len(canonical)
+		if i+1 < len(volatile) {
+			end = volatile[i+1].from
+		}
+		rest := canonical[p.to:end]
+		if !needsComma && len(rest) > 0 {
+			rest, needsComma = bytes.TrimPrefix(rest, []byte(",")), true
+		}
+		d.stable.Write(rest)
+	}
+	d.sum = d.full.Sum(d.sum[:0])
+	full = Digest(d.sum[:len(full)])
+	d.sum = d.stable.Sum(d.sum[:0])
+	return full, Digest(d.sum[:len(stable)])
+}
+
+// span is a part of a record's canonical form.
 type span struct{ from, to int }
 
 // appendRecord appends r's canonical form, of which meta is as AppendRecord has it, and adds to volatile where the volatile properties
@@ -236,7 +275,7 @@ func appendRecord(b []byte, r *Record, volatile []span) (_ []byte, meta int, _ [
 			moving = moving[1:]
 		}
 		if len(moving) > 0 && moving[0] == p.Name {
-			volatile = append(volatile, span{from, len(b)})
+			volatile = append(volatile, span{from - start, len(b) - start})
 		}
 	}
 	if !metaWritten {
@@ -274,20 +313,6 @@ func appendProperty(b []byte, name string, v Value) []byte {
 	b = appendString(b, name)
 	b = append(b, ':')
 	return v.appendJSON(b)
-}
-
-// appendWithout appends the record that begins at start and ends with b, without some of its properties.
-func appendWithout(b []byte, start int, properties []span) []byte {
-	end := len(b)
-	for _, p := range properties {
-		b = append(b, b[start:p.from]...)
-		start = p.to
-	}
-	b = append(b, b[start:end]...)
-	if b[end+1] == ',' { // before what is the first property now
-		b = append(b[:end+1], b[end+2:]...)
-	}
-	return b
 }
 
 // Decode reads what Encode wrote, and any other JSON object of that shape. types says what is known of
