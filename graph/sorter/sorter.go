@@ -216,7 +216,7 @@ func (s *Sorter) Seen(list, id string) bool {
 // call ends the adding; Sorted may be called more than once, and for several types at once, each call
 // with half of MemoryBytes for its buffers. After an error nothing more is yielded.
 func (s *Sorter) Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
-	return func(yield func(graph.Encoded, error) bool) {
+	return ahead(func(yield func(graph.Encoded, error) bool) {
 		if err := s.seal(); err != nil {
 			yield(graph.Encoded{}, err)
 			return
@@ -224,7 +224,7 @@ func (s *Sorter) Sorted(ctx context.Context, typeName string) iter.Seq2[graph.En
 		if i, known := s.byName[typeName]; known {
 			s.merge(ctx, i, yield)
 		}
-	}
+	})
 }
 
 // Close removes the spill file. The Sorter must no longer be used, and no Sorted be under way.
