@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,7 +21,11 @@ func Pick(e Encoded, wanted map[string]bool) (Record, error) {
 		if !wanted[string(name)] {
 			return nil
 		}
-		v, err := DecodeValue(jsontext.NewDecoder(bytes.NewReader(value)))
+		v, isPlain := plainValue(value)
+		var err error
+		if !isPlain {
+			v, err = DecodeValue(jsontext.NewDecoder(bytes.NewReader(value)))
+		}
 		r.Properties = append(r.Properties, Property{Name: string(name), Value: v}) // they ascend in the file too
 		return err
 	})
@@ -28,6 +33,20 @@ func Pick(e Encoded, wanted map[string]bool) (Record, error) {
 		err = fmt.Errorf("%s: %w", e.Key, err)
 	}
 	return r, err
+}
+
+// plainValue reads what nearly all values are, a text without escapes, a flag or a whole number, in a fraction of the time that
+// DecodeValue takes. It says whether it did.
+func plainValue(b []byte) (Value, bool) {
+	switch text := string(b); {
+	case text == "true", text == "false":
+		return Bool(text == "true"), true
+	case strings.HasPrefix(text, `"`):
+		return String(text[1 : len(text)-1]), strings.IndexByte(text, '\\') < 0
+	default:
+		n, err := strconv.ParseInt(text, 10, 64)
+		return Int(n), err == nil
+	}
 }
 
 // PickAll yields what Pick makes of each record that a snapshot has of a type, in ascending order of their keys.

@@ -61,7 +61,7 @@ var applications = Step{
 }
 
 func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
-	var given sync.Map // IDs of the agents that a row named
+	given := agentSet{ids: make(map[string]struct{})} // that a row named
 	known := newApplicationTable()
 	l := &list[s1.InstalledApplication]{
 		List:     installedList,
@@ -70,9 +70,7 @@ func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 		id:       func(row *s1.InstalledApplication) string { return row.ID },
 		updated:  func(row *s1.InstalledApplication) s1.Time { return row.UpdatedAt },
 		records: func(row *s1.InstalledApplication, to *made) error {
-			if _, found := given.Load(row.AgentID); !found {
-				given.Store(row.AgentID, nil)
-			}
+			given.add(row.AgentID)
 			to.installation = entities.FromInstalled(row)
 			return known.addRecords(in, out, in.lookups.device(row.AgentID, row.AgentUUID), to)
 		},
@@ -100,10 +98,10 @@ const strayAgentsAtOnce = 50
 
 // withoutRows are the UUIDs of the agents whose devices had applications in the last graph, and that no row named now.
 // Each of them has no application any more, or was in no chain because it moved while they were read.
-func (in *Input) withoutRows(ctx context.Context, given *sync.Map) (uuids []string, err error) {
+func (in *Input) withoutRows(ctx context.Context, given *agentSet) (uuids []string, err error) {
 	unnamed := make(map[string][]string) // the agents' UUIDs, by device
 	err = in.DevicesBefore(ctx, func(agentID, device string) {
-		if _, found := given.Load(agentID); found {
+		if given.has(agentID) {
 			return
 		}
 		in.lookups.mu.RLock()
@@ -126,6 +124,28 @@ func (in *Input) withoutRows(ctx context.Context, given *sync.Map) (uuids []stri
 	}
 	slices.Sort(uuids)
 	return slices.Compact(uuids), nil
+}
+
+// agentSet has IDs of agents, in half the memory of a sync.Map. It is safe for concurrent use.
+type agentSet struct {
+	mu  sync.RWMutex
+	ids map[string]struct{}
+}
+
+func (s *agentSet) has(id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, found := s.ids[id]
+	return found
+}
+
+func (s *agentSet) add(id string) {
+	if s.has(id) { // as with all rows of an agent but one
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids[id] = struct{}{}
 }
 
 // applicationTable has the applications that rows gave rise to, so that one which many devices have is made once. It is safe for
