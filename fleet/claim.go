@@ -84,7 +84,12 @@ func (f *Fleet) claim(ctx context.Context, instance, how, best string, changed c
 		return nil, err
 	}
 	if h.revision, err = f.claims.Create(ctx, h.key, h.value); err != nil {
-		if h.revision, _ = h.own(ctx); h.revision == 0 { // else an answer was lost
+		own, _ := f.claims.Get(ctx, h.key)
+		if own == nil || string(own.Value()) != string(h.value) {
+			return nil, err
+		}
+		// An answer was lost, or a node tells of older things: whoever leads them knows.
+		if h.revision, err = f.claims.Update(ctx, h.key, h.value, own.Revision()); err != nil {
 			return nil, err
 		}
 	}
@@ -199,8 +204,8 @@ func (h *holding) keep(released <-chan struct{}, lose context.CancelCauseFunc) {
 			h.wall, h.mono = h.Wall(), time.Now()
 			end.Reset(time.Until(h.sent.Add(h.TTL * 4 / 5)))
 			next.Reset(h.TTL / 4)
-		case isMismatch(err):
-			lost("another worker has it")
+		case errors.Is(err, errTaken):
+			lost(errTaken.Error())
 			return
 		default: // it may pass
 			if errors.Is(err, jetstream.ErrNoStreamResponse) {
@@ -211,20 +216,17 @@ func (h *holding) keep(released <-chan struct{}, lose context.CancelCauseFunc) {
 	}
 }
 
+// errTaken is why a claim cannot be renewed any more. Other errors may pass.
+var errTaken = errors.New("another worker has it")
+
 func (h *holding) renew() error {
 	sent := time.Now()
-	ctx, cancel := context.WithTimeout(h.ctx, h.TTL/4)
+	// While the nodes elect a leader nobody answers. Who has several tries meanwhile is answered soon after.
+	ctx, cancel := context.WithTimeout(h.ctx, min(h.TTL/4, max(h.TTL/10, time.Second)))
 	defer cancel()
 	revision, err := h.claims.Update(ctx, h.key, h.value, h.revision)
 	if isMismatch(err) {
-		own, unknown := h.own(ctx)
-		switch {
-		case own > 0: // the answer to an earlier one was lost
-			h.revision = own
-			revision, err = h.claims.Update(ctx, h.key, h.value, own)
-		case errors.Is(unknown, jetstream.ErrKeyNotFound) && time.Since(h.sent) < h.TTL*4/5: // NATS lost it before it could end
-			revision, err = h.claims.Create(ctx, h.key, h.value)
-		}
+		revision, err = h.regain(ctx)
 	}
 	if err == nil {
 		h.revision, h.sent = revision, sent
@@ -232,12 +234,21 @@ func (h *holding) renew() error {
 	return err
 }
 
-// own is the revision of the claim where it is this process's; 0 where it is not. The error is jetstream.ErrKeyNotFound where it is
-// nobody's.
-func (h *holding) own(ctx context.Context) (uint64, error) {
+// regain renews a claim of which NATS has another revision than was heard of last. A node that was cut off may tell of older things
+// for a while: what it says counts only where it is newer, and else it is asked again.
+func (h *holding) regain(ctx context.Context) (uint64, error) {
 	e, err := h.claims.Get(ctx, h.key)
-	if err != nil || string(e.Value()) != string(h.value) {
-		return 0, err
+	var revision uint64
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound) && time.Since(h.sent) < h.TTL*4/5: // NATS lost it before it could end
+		revision, err = h.claims.Create(ctx, h.key, h.value)
+	case err != nil:
+	case string(e.Value()) == string(h.value): // the answer to an earlier renewal was lost
+		revision, err = h.claims.Update(ctx, h.key, h.value, e.Revision())
+	case e.Revision() > h.revision:
+		err = errTaken
+	default:
+		err = fmt.Errorf("NATS tells of revision %d, and %d was there", e.Revision(), h.revision)
 	}
-	return e.Revision(), nil
+	return revision, err
 }

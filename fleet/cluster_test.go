@@ -80,6 +80,54 @@ func TestANodeOfNATSThatIsGoneWithoutAWordEndsNoClaim(t *testing.T) {
 	assert.Contains(t, log.text(), "connected to NATS again")
 }
 
+// Any node answers what is read, and one that was cut off knows nothing of what came meanwhile.
+func TestANodeThatTellsOfOlderThingsEndsNoClaim(t *testing.T) {
+	t.Parallel()
+	s := fleettest.Nodes(t, 1)[0]
+	at := s.ClientURL()
+	var log lines
+	f, err := fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "a", TTL: 15 * time.Second, Logger: log.logger()})
+	require.NoError(t, err)
+	t.Cleanup(f.Close)
+	c := hold(t, f, "acme", "x")
+	claims := bucketOf(t, at, "s1graph-claims")
+	is, err := claims.Get(t.Context(), "acme")
+	require.NoError(t, err)
+	renewed, err := claims.Put(t.Context(), "acme", is.Value()) // as where the answer to a renewal was lost
+	require.NoError(t, err)
+
+	behind, err := nats.Connect(at)
+	require.NoError(t, err)
+	t.Cleanup(behind.Close)
+	asked := make(chan struct{}, 10)
+	_, err = behind.Subscribe("behind", func(m *nats.Msg) {
+		older := nats.NewMsg(m.Reply)
+		older.Header.Set("Nats-Stream", "KV_s1graph-claims")
+		older.Header.Set("Nats-Subject", "$KV.s1graph-claims.acme")
+		older.Header.Set("Nats-Sequence", "1")
+		older.Header.Set("Nats-Time-Stamp", time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano))
+		older.Data = []byte(`{"worker":"b","process":"of whom a took it over"}`)
+		if assert.NoError(t, m.RespondMsg(older)) {
+			asked <- struct{}{}
+		}
+	})
+	require.NoError(t, err)
+	require.NoError(t, behind.Flush())
+	const reads = "$JS.API.DIRECT.GET.KV_s1graph-claims.$KV.s1graph-claims.acme"
+	require.NoError(t, s.GlobalAccount().AddMapping(reads, "behind"))
+	select {
+	case <-asked:
+	case <-c.Done():
+	}
+	s.GlobalAccount().RemoveMapping(reads)
+	require.Eventually(t, func() bool {
+		e, err := claims.Get(t.Context(), "acme")
+		return err == nil && e.Revision() > renewed || c.Err() != nil
+	}, time.Minute, 10*time.Millisecond)
+	assert.NoError(t, context.Cause(c))
+	assert.NotContains(t, log.text(), "clock differs")
+}
+
 // bucketOf is a bucket as NATS has it.
 func bucketOf(t *testing.T, at, name string) jetstream.KeyValue {
 	t.Helper()

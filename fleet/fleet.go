@@ -47,6 +47,7 @@ type Member struct {
 	Rules   string    `json:"rules,omitempty"`
 	Brings  []string  `json:"brings,omitempty"`
 	Claims  int       `json:"claims"`
+	SentAt  time.Time `json:"sentAt"` // by the member's clock
 }
 
 // The buckets, and what members ask one another.
@@ -91,7 +92,6 @@ type Fleet struct {
 
 	hurry      chan struct{} // has a value where the member's key is to be sent now
 	forbidden  string        // what NATS did not let this user do last; "" nothing
-	sentAt     time.Time     // when the member's key was last sent, by Wall
 	skew       time.Duration
 	held       int
 	claimsLost int64

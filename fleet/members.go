@@ -114,7 +114,7 @@ func (f *Fleet) lost(ctx context.Context) (lost []string) {
 func (f *Fleet) beat(ctx context.Context) (err error) {
 	f.mu.Lock()
 	f.self.Claims = f.held
-	f.sentAt = f.Wall()
+	f.self.SentAt = f.Wall().UTC()
 	value, err := json.Marshal(f.self, json.Deterministic(true))
 	f.mu.Unlock()
 	if err != nil {
@@ -144,8 +144,9 @@ func (f *Fleet) beat(ctx context.Context) (err error) {
 		case is.Process == f.self.Process:
 			f.revision = e.Revision()
 			return nil
+		case e.Revision() > f.revision: // else a node tells of older things
+			return &takenError{is}
 		}
-		return &takenError{is}
 	}
 	return err
 }
@@ -174,7 +175,7 @@ func (f *Fleet) noteMember(e jetstream.KeyValueEntry) {
 		f.living[e.Key()] = heard[Member]{is, time.Now()}
 		if is.Process == f.self.Process {
 			f.heardAt = time.Now()
-			f.noteSkew(e.Created())
+			f.noteSkew(is.SentAt.Sub(e.Created()))
 		}
 		if f.Worker != "" && is.Rules != f.Rules && !f.warned[is.Process] {
 			f.warned[is.Process] = true
@@ -185,9 +186,9 @@ func (f *Fleet) noteMember(e jetstream.KeyValueEntry) {
 	f.wakeAll()
 }
 
-func (f *Fleet) noteSkew(server time.Time) {
+func (f *Fleet) noteSkew(skew time.Duration) {
 	before := f.skew
-	f.skew = f.sentAt.Sub(server)
+	f.skew = skew
 	if f.skew.Abs() > MaxSkew && before.Abs() <= MaxSkew {
 		f.Logger.Warn("this machine's clock differs from that of NATS: schedules and times are off by as much", "seconds", f.skew.Seconds())
 	}
