@@ -98,9 +98,9 @@ type Run struct {
 	// of an agent which was not asked for means nothing. Nil: all are.
 	Fresh func(typeName string) bool
 
-	// Outside says of entities that the run did not read them, since they are out of scope: what state they are in stays as it
+	// OutOfScope says of entities that the run did not read them, since they are out of scope: what state they are in stays as it
 	// was. Nil: of none.
-	Outside func(typeName, key string) bool
+	OutOfScope func(typeName, key string) bool
 
 	// Baseline says of which types this run is the baseline: their states are remembered, and nothing is said of
 	// them. Nil: of none.

@@ -322,7 +322,7 @@ func (e *evaluation) ofType(ctx context.Context, typeName string, rules []*rule)
 		if err != nil {
 			return err
 		}
-		if t.isOutside(encoded.Key) {
+		if t.isOutOfScope(encoded.Key) {
 			continue
 		}
 		record, err := t.read(encoded)
@@ -357,8 +357,8 @@ func (t *stateOf) isSilent(r *rule) bool {
 	return t.baseline || r.exposure && slices.ContainsFunc([]string{threatType, hasThreatType, protectsType, exposesType}, t.isBaseline)
 }
 
-func (t *stateOf) isOutside(key string) bool {
-	return t.run.Outside != nil && t.run.Outside(t.typeName, key)
+func (t *stateOf) isOutOfScope(key string) bool {
+	return t.run.OutOfScope != nil && t.run.OutOfScope(t.typeName, key)
 }
 
 // read is as much of a record as the conditions look at.
@@ -434,7 +434,7 @@ func (t *stateOf) forgetGone() {
 	}
 	for _, r := range t.rules {
 		for _, key := range slices.Sorted(maps.Keys(t.memory.states[r])) {
-			if was := t.memory.states[r][key]; was.Type == t.typeName && !t.seen[r][key] && !t.isOutside(key) {
+			if was := t.memory.states[r][key]; was.Type == t.typeName && !t.seen[r][key] && !t.isOutOfScope(key) {
 				t.end(r, &subject{typ: t.typeName, class: t.class, key: key, name: was.Name}, was)
 			}
 		}

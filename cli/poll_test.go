@@ -154,7 +154,7 @@ func TestWhatLiesOutOfScopeIsAcceptedByAFlagOfItsOwn(t *testing.T) {
 	assert.Zero(t, with.s1graph(t, "accept-deletions", "--out-of-scope", "--yes").code)
 	after := summaryOf(t, with.s1graph(t, append(narrowed, "--json")...))
 	assert.EqualValues(t, 1, after.Entities["sentinelone_site"])
-	assert.Empty(t, after.KeptOutside)
+	assert.Empty(t, after.KeptOutOfScope)
 }
 
 func TestWhatAnEarlierVersionWithheldIsNotListedAndSaidSo(t *testing.T) {

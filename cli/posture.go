@@ -110,7 +110,7 @@ var errNoPolicy = misuse("there was no posture policy in the last run, so no dev
 type tally struct {
 	devices, compliant int
 	noAgent, noPolicy  int            // devices that no agent protects, and that no policy covers
-	outside            int            // devices out of scope
+	outOfScope         int            // devices out of scope
 	demands            map[string]int // devices that do not meet a demand
 	at                 time.Time      // when the run started
 }
@@ -139,12 +139,12 @@ func tallyOf(ctx context.Context, run *jsonstore.Run) (tally, error) {
 			t.demands[demand]++
 		}
 	}
-	outside, err := connector.DevicesOutside(run)
+	outOfScope, err := connector.DevicesOutOfScope(run)
 	if err != nil {
 		return t, err
 	}
-	t.outside = len(outside)
-	maps.Copy(known, outside)
+	t.outOfScope = len(outOfScope)
+	maps.Copy(known, outOfScope)
 	t.noAgent, t.noPolicy, err = posture.Unevaluated(ctx, run, known)
 	return t, err
 }
@@ -155,7 +155,7 @@ func (t *tally) unevaluated() string {
 	for _, of := range []struct {
 		number int
 		why    string
-	}{{t.noAgent, "without an agent"}, {t.noPolicy, "that no policy covers"}, {t.outside, "out of scope"}} {
+	}{{t.noAgent, "without an agent"}, {t.noPolicy, "that no policy covers"}, {t.outOfScope, "out of scope"}} {
 		if of.number > 0 {
 			why = append(why, fmt.Sprintf("%d %s", of.number, of.why))
 		}
@@ -163,7 +163,7 @@ func (t *tally) unevaluated() string {
 	if len(why) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Not evaluated: %s (%s).", plural.Of(t.noAgent+t.noPolicy+t.outside, "device"), strings.Join(why, ", "))
+	return fmt.Sprintf("Not evaluated: %s (%s).", plural.Of(t.noAgent+t.noPolicy+t.outOfScope, "device"), strings.Join(why, ", "))
 }
 
 // percent is how many of 100 devices are compliant, rounded down: only where all are it is 100.

@@ -55,7 +55,7 @@ func (r *report) print() {
 
 // keeps says whether the graph has something that this run did not read, or no longer found.
 func (r *report) keeps() bool {
-	return len(r.summary.IncompleteTypes)+len(r.summary.WithheldDeletions)+len(r.summary.KeptOutside) > 0
+	return len(r.summary.IncompleteTypes)+len(r.summary.WithheldDeletions)+len(r.summary.KeptOutOfScope) > 0
 }
 
 // slowStep is how many seconds a step may take without being told of.

@@ -46,7 +46,7 @@ func ReadWithheld(c *config.Config) (Withheld, error) {
 	if err != nil {
 		return Withheld{}, err
 	}
-	if _, listed := run.Manifest().Files[withheldFile]; !listed && len(summary.WithheldDeletions)+len(summary.KeptOutside) > 0 {
+	if _, listed := run.Manifest().Files[withheldFile]; !listed && len(summary.WithheldDeletions)+len(summary.KeptOutOfScope) > 0 {
 		return Withheld{}, &UsageError{fmt.Errorf("an earlier version of s1graph wrote the last run, %s, and did not list what it withheld: run s1graph run, then this command again", summary.Run)}
 	}
 	w := Withheld{Run: run}
@@ -209,7 +209,7 @@ func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reco
 	}
 	r.state.Taken = r.accepted.taken
 	err = errors.Join(
-		r.listOutside(ctx, draft, result),
+		r.listOutOfScope(ctx, draft, result),
 		writeKeysFile(draft, withheldFile, result.WithheldKeys(ctx)),
 		writeKeysFile(draft, waitingFile, waiting),
 		writeKeysFile(draft, releasedFile, reconcile.UnionOfKeys(r.stillReleased(), result.ReleasedKeys(ctx))),
@@ -230,7 +230,7 @@ func (r *run) mayBeOutOfScope(in *steps.Input) func(typeName, key string) bool {
 		return anything
 	}
 	kept, err := reconcile.NewKeySet(graph.Filter(keysOf(r.last.run, withheldFile), func(k reconcile.Key) bool { return k.OutOfScope }))
-	if summary, unread := ReadSummary(r.last.run.Dir()); err != nil || unread != nil || kept.IsEmpty() && len(summary.KeptOutside) > 0 {
+	if summary, unread := ReadSummary(r.last.run.Dir()); err != nil || unread != nil || kept.IsEmpty() && len(summary.KeptOutOfScope) > 0 {
 		return anything // the list is damaged, or an earlier version of s1graph wrote none
 	}
 	return func(typeName, key string) bool {

@@ -91,11 +91,11 @@ func TestAcceptedThreatsReleaseNothingThatLiesOutOfScope(t *testing.T) {
 		}
 	})
 	require.NoError(t, narrowed.err)
-	assert.Positive(t, narrowed.KeptOutside["sentinelone_agent"])
+	assert.Positive(t, narrowed.KeptOutOfScope["sentinelone_agent"])
 	gone := lackingThough(full, c.graph())
 	assert.NotEmpty(t, gone)
 	assert.Subset(t, ofType(full, "sentinelone_threat"), gone)
-	outside := narrowed.KeptOutside["sentinelone_threat"]
+	outside := narrowed.KeptOutOfScope["sentinelone_threat"]
 	assert.Positive(t, outside)
 	assert.EqualValues(t, 40-len(gone), outside, "what is out of scope could not be evaluated")
 
@@ -480,9 +480,9 @@ func TestWhatLiesOutOfScopeGoesWhenThatIsAccepted(t *testing.T) {
 	for _, k := range c.acceptOutOfScope().OutOfScope {
 		kept[k.Type] = k.Number
 	}
-	assert.Equal(t, first.KeptOutside, kept)
+	assert.Equal(t, first.KeptOutOfScope, kept)
 	result := c.mustSync(narrowed)
-	assert.Empty(t, result.KeptOutside)
+	assert.Empty(t, result.KeptOutOfScope)
 	assertSame(t, c.clean(narrowed), c.graph())
 }
 
@@ -494,13 +494,13 @@ func TestWhatTheGuardWithheldAndWhatLiesOutOfScopeAreAcceptedApart(t *testing.T)
 	c.loseThreats()
 	before := c.sync(narrowed)
 	require.Positive(t, before.WithheldDeletions["sentinelone_threat"])
-	require.Positive(t, before.KeptOutside["sentinelone_threat"])
+	require.Positive(t, before.KeptOutOfScope["sentinelone_threat"])
 	c.accept()
 	guarded := c.mustSync(narrowed)
 	assert.Equal(t, before.WithheldDeletions["sentinelone_threat"], guarded.Changes["sentinelone_threat"].Deleted)
-	assert.Equal(t, before.KeptOutside, guarded.KeptOutside)
+	assert.Equal(t, before.KeptOutOfScope, guarded.KeptOutOfScope)
 	c.acceptOutOfScope()
-	assert.Empty(t, c.mustSync(narrowed).KeptOutside)
+	assert.Empty(t, c.mustSync(narrowed).KeptOutOfScope)
 	assertSame(t, c.clean(narrowed), c.graph())
 }
 

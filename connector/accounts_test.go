@@ -85,8 +85,8 @@ func TestAnAccountThatLosesTheListIsKeptAndAllOthersAreReadWhole(t *testing.T) {
 			assert.Contains(t, said, "View Risks (Applications page)")
 			assert.Contains(t, said, test.says)
 			assert.NotContains(t, said, "account "+c.AccountID(0))
-			assert.Positive(t, lost.KeptOutside["sentinelone_vulnerability"])
-			assert.Contains(t, lost.KeptOutsideSince, "sentinelone_vulnerability", "it is dated")
+			assert.Positive(t, lost.KeptOutOfScope["sentinelone_vulnerability"])
+			assert.Contains(t, lost.KeptOutOfScopeSince, "sentinelone_vulnerability", "it is dated")
 			assert.NotEmpty(t, lost.changes, "differences of the others are changes")
 
 			now := c.graph()
@@ -102,16 +102,16 @@ func TestAnAccountThatLosesTheListIsKeptAndAllOthersAreReadWhole(t *testing.T) {
 			again := c.mustSync(severities())
 			assert.NotContains(t, strings.Join(again.Notices, "\n"), "This is said once")
 			assert.Empty(t, again.changes)
-			assert.Equal(t, lost.KeptOutside, again.KeptOutside)
+			assert.Equal(t, lost.KeptOutOfScope, again.KeptOutOfScope)
 			rests := c.mustSync(severities(), reads("accounts", "sites", "groups", "agents"))
-			assert.Equal(t, lost.KeptOutside, rests.KeptOutside, "while the step rests")
-			assert.Equal(t, lost.KeptOutsideSince, rests.KeptOutsideSince)
+			assert.Equal(t, lost.KeptOutOfScope, rests.KeptOutOfScope, "while the step rests")
+			assert.Equal(t, lost.KeptOutOfScopeSince, rests.KeptOutOfScopeSince)
 			assert.Equal(t, now, c.graph())
 
 			mend()
 			back := c.mustSync(severities())
 			assert.Empty(t, back.changes, "it is a baseline")
-			assert.Empty(t, back.KeptOutside)
+			assert.Empty(t, back.KeptOutOfScope)
 			assertSame(t, clean, c.graph())
 		})
 	}
@@ -132,11 +132,11 @@ func TestWhatAnAccountThatLostTheListAloneHadGoesWhereThatIsAccepted(t *testing.
 	c := newConsole(t, twoAccounts())
 	c.mustSync(severities())
 	c.answerOtherwise(1, map[string]s1test.Effect{risks: s1test.Refused("")})
-	kept := c.mustSync(severities()).KeptOutside["sentinelone_vulnerability"]
+	kept := c.mustSync(severities()).KeptOutOfScope["sentinelone_vulnerability"]
 	require.Positive(t, kept)
 	before := ofType(c.graph(), "sentinelone_vulnerability")
 	c.acceptOutOfScope()
-	assert.Empty(t, c.mustSync(severities()).KeptOutside)
+	assert.Empty(t, c.mustSync(severities()).KeptOutOfScope)
 	assert.Len(t, ofType(c.graph(), "sentinelone_vulnerability"), len(before)-int(kept))
 }
 

@@ -184,17 +184,17 @@ func RunForAlerts(run *jsonstore.Run, summary *Summary) (alerts.Run, error) {
 	if err != nil {
 		return alerts.Run{}, err
 	}
-	outside, err := reconcile.NewKeySet(outsideOf(run))
+	outOfScope, err := reconcile.NewKeySet(outOfScopeOf(run))
 	if err != nil {
 		return alerts.Run{}, err
 	}
 	told := alerts.Run{
 		ID: manifest.ID, StartedAt: manifest.StartedAt, ClockDoubted: !was.ClockDoubted.IsZero(), Graph: run, Types: types,
-		Changes:  run.Changes,
-		Fresh:    func(name string) bool { return was.Adopted != "" || summary.isFresh(types[name]) },
-		Outside:  outside.Has,
-		Baseline: func(name string) bool { return manifest.Previous == "" || summary.Changes[name].Baseline > 0 },
-		Report:   reportOf(summary),
+		Changes:    run.Changes,
+		Fresh:      func(name string) bool { return was.Adopted != "" || summary.isFresh(types[name]) },
+		OutOfScope: outOfScope.Has,
+		Baseline:   func(name string) bool { return manifest.Previous == "" || summary.Changes[name].Baseline > 0 },
+		Report:     reportOf(summary),
 	}
 	if _, found := manifest.Files[posture.File]; found {
 		told.Policies = was.Policies
@@ -241,7 +241,7 @@ func (r *run) evaluatePosture(ctx context.Context, draft *jsonstore.Draft) error
 		return nil
 	}
 	verdicts := posture.Evaluate(ctx, r.config.Posture, draft, graph.TypesByName(draft), r.state.AgentsReadAt)
-	inside := graph.Filter(verdicts, func(v posture.Verdict) bool { return !r.outside.Has(deviceType, v.Device) })
+	inside := graph.Filter(verdicts, func(v posture.Verdict) bool { return !r.outOfScope.Has(deviceType, v.Device) })
 	return draft.WriteFile(posture.File, func(w io.Writer) error { return posture.Write(w, r.countVerdicts(inside)) })
 }
 

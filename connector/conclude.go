@@ -72,7 +72,7 @@ func (r *run) conclude(in *steps.Input, outcome *reconcile.Result) {
 			r.summary.WithheldDeletions[name] = t.Withheld
 		}
 		if t.OutOfScope > 0 {
-			r.summary.KeptOutside[name] = t.OutOfScope
+			r.summary.KeptOutOfScope[name] = t.OutOfScope
 		}
 		r.state.Complete[name] = t.Skipped && r.last.state.Complete[name] || !t.KeepsAll() && t.Withheld == 0
 	}

@@ -133,10 +133,10 @@ func (r *run) copyWithout(ctx context.Context, draft *jsonstore.Draft, goes []Ty
 		kept.gone[t.Type] = true
 		delete(r.state.Established, t.Type) // what is read again some day is a baseline
 		r.state.Complete[t.Type] = true     // stores need keep nothing of it
-		for _, counts := range []map[string]int64{r.summary.Entities, r.summary.Relationships, r.summary.WithheldDeletions, r.summary.KeptOutside} {
+		for _, counts := range []map[string]int64{r.summary.Entities, r.summary.Relationships, r.summary.WithheldDeletions, r.summary.KeptOutOfScope} {
 			delete(counts, t.Type)
 		}
-		delete(r.summary.KeptOutsideSince, t.Type)
+		delete(r.summary.KeptOutOfScopeSince, t.Type)
 		r.notice("Deleted: %d of %s.", t.Records, t.Type)
 		released = reconcile.UnionOfKeys(released, graph.Map(graph.Keys(ctx, r.last, t.Type), func(key string) reconcile.Key {
 			return reconcile.Key{Type: t.Type, Key: key}
@@ -151,13 +151,13 @@ func (r *run) copyWithout(ctx context.Context, draft *jsonstore.Draft, goes []Ty
 	if err != nil {
 		return err
 	}
-	if r.outside, err = reconcile.NewKeySet(outsideOf(r.last.run)); err != nil {
+	if r.outOfScope, err = reconcile.NewKeySet(outOfScopeOf(r.last.run)); err != nil {
 		return err
 	}
 	remain := func(k reconcile.Key) bool { return !kept.gone[k.Type] }
 	return errors.Join(
 		writeKeysFile(draft, withheldFile, graph.Filter(keysOf(r.last.run, withheldFile), remain)),
-		writeKeysFile(draft, outsideFile, graph.Filter(keysOf(r.last.run, outsideFile), remain)),
+		writeKeysFile(draft, outOfScopeFile, graph.Filter(keysOf(r.last.run, outOfScopeFile), remain)),
 		writeKeysFile(draft, waitingFile, graph.Filter(keysOf(r.last.run, waitingFile), remain)),
 		writeKeysFile(draft, releasedFile, released),
 		r.evaluatePosture(ctx, draft),

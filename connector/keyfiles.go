@@ -11,10 +11,10 @@ import (
 // Files of a run that list keys: one JSON object a line, in ascending order of type and key. A run that would
 // have an empty one has none.
 const (
-	withheldFile = "withheld.jsonl" // what the run kept although its rows lack it
-	waitingFile  = "waiting.jsonl"  // what was accepted and could not be evaluated yet
-	outsideFile  = "outside.jsonl"  // entities that the run did not read, since they are out of scope, and since when
-	releasedFile = "released.jsonl" // what went because it was accepted; stores may hold it still
+	withheldFile   = "withheld.jsonl" // what the run kept although its rows lack it
+	waitingFile    = "waiting.jsonl"  // what was accepted and could not be evaluated yet
+	outOfScopeFile = "outside.jsonl"  // entities that the run did not read, since they are out of scope, and since when
+	releasedFile   = "released.jsonl" // what went because it was accepted; stores may hold it still
 )
 
 // keysOf yields the keys in a file of a run; none where the run has no such file.

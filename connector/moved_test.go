@@ -147,7 +147,7 @@ func TestAnAgentThatMovesOutOfThePartThatIsReadIsKeptAndSaysWhereItIs(t *testing
 				assert.NotContains(t, ids, strings.TrimPrefix(agent, "sentinelone_agent:"))
 			}
 			assert.Empty(t, next.changes)
-			assert.GreaterOrEqual(t, next.KeptOutside["sentinelone_agent"], int64(len(moved)))
+			assert.GreaterOrEqual(t, next.KeptOutOfScope["sentinelone_agent"], int64(len(moved)))
 			assertSame(t, kept, c.graph())
 
 			c.SetDay(0) // they come back
@@ -258,7 +258,7 @@ func TestWhatMovesOutOfThePartThatIsReadIsKeptAndSaysWhereItIs(t *testing.T) {
 				}
 				assert.Equal(t, test.to(c), of(t, c.graph(), test.typ)[key][test.property])
 				assert.NotContains(t, asked, id)
-				assert.Positive(t, next.KeptOutside[test.typ])
+				assert.Positive(t, next.KeptOutOfScope[test.typ])
 			})
 		}
 	}
@@ -336,7 +336,7 @@ func TestWhatMovedGoesOnceThatWasAccepted(t *testing.T) {
 	c.mustSync(narrow)
 	assert.NotContains(t, c.graph(), agent)
 	assertSame(t, c.clean(narrow), c.graph())
-	assert.Empty(t, c.mustSync(narrow).KeptOutside)
+	assert.Empty(t, c.mustSync(narrow).KeptOutOfScope)
 }
 
 func TestNeo4jHoldsWhatMovedOutOfThePartThatIsRead(t *testing.T) {

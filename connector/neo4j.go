@@ -224,7 +224,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 		},
 		Baseline:  n.baselines(run),
 		Verify:    n.config.verify,
-		Overlays:  []neo4jstore.Overlay{n.postureOverlay(), n.outsideOverlay()},
+		Overlays:  []neo4jstore.Overlay{n.postureOverlay(), n.outOfScopeOverlay()},
 		Complete:  func(name string) bool { return was.Complete[name] },
 		Withholds: n.config.guard.Withholds,
 		Accepted:  n.released(run),
@@ -263,11 +263,11 @@ func (n *neo4j) postureOverlay() neo4jstore.Overlay {
 	return neo4jstore.Overlay{Type: deviceType, Properties: []string{"compliant", "nonCompliantReasons"}, Values: values}
 }
 
-// outsideOverlay says of agents since when they are out of scope: that nothing was heard of them since means nothing.
-func (n *neo4j) outsideOverlay() neo4jstore.Overlay {
+// outOfScopeOverlay says of agents since when they are out of scope: that nothing was heard of them since means nothing.
+func (n *neo4j) outOfScopeOverlay() neo4jstore.Overlay {
 	const since = "outOfScopeSince"
 	values := n.ofRun(func(run *jsonstore.Run) iter.Seq2[neo4jstore.OverlayValues, error] {
-		agents := graph.Filter(outsideOf(run), func(k reconcile.Key) bool { return k.Type == agentType })
+		agents := graph.Filter(outOfScopeOf(run), func(k reconcile.Key) bool { return k.Type == agentType })
 		return graph.Map(agents, func(k reconcile.Key) neo4jstore.OverlayValues {
 			return neo4jstore.OverlayValues{Key: k.Key, Properties: map[string]graph.Value{since: graph.Int(k.Since.UnixMilli())}}
 		})

@@ -20,7 +20,7 @@ import (
 
 // lookOver counts what the run's graph comes to, and compares it with what the last one's did.
 func (r *run) lookOver(ctx context.Context, draft *jsonstore.Draft) error {
-	o, err := overview.Of(ctx, draft, readAt(&r.state, r.outside, &r.summary))
+	o, err := overview.Of(ctx, draft, readAt(&r.state, r.outOfScope, &r.summary))
 	if err != nil {
 		return err
 	}
@@ -71,11 +71,11 @@ func (r *run) leaveOutUnread(figures map[string]int64) {
 }
 
 // readAt is when the records of a run were last read.
-func readAt(s *state, outside reconcile.KeySet, of *Summary) overview.ReadAt {
+func readAt(s *state, outOfScope reconcile.KeySet, of *Summary) overview.ReadAt {
 	return func(t *graph.Type, key string) (time.Time, bool) {
 		switch {
-		case outside.Has(t.Name, key):
-			return of.KeptOutsideSince[t.Name], s.Established[t.Name]
+		case outOfScope.Has(t.Name, key):
+			return of.KeptOutOfScopeSince[t.Name], s.Established[t.Name]
 		case t.Name == agentType:
 			return s.AgentsReadAt, s.Established[t.Name]
 		}
@@ -89,8 +89,8 @@ func ReadAt(run *jsonstore.Run, summary *Summary) (overview.ReadAt, error) {
 	if err != nil {
 		return nil, err
 	}
-	outside, err := reconcile.NewKeySet(outsideOf(run))
-	return readAt(&was, outside, summary), err
+	outOfScope, err := reconcile.NewKeySet(outOfScopeOf(run))
+	return readAt(&was, outOfScope, summary), err
 }
 
 // lastSummary is the last run's; nil where it cannot be read, or there is none.

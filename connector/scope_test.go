@@ -284,7 +284,7 @@ func TestAnApplicationThatLostItsDeviceWhileItsListFailedGoesWithTheNextRun(t *t
 	mend()
 	c.mustSync()
 	assert.Empty(t, c.onNoDevice())
-	assert.Empty(t, c.mustSync().KeptOutside)
+	assert.Empty(t, c.mustSync().KeptOutOfScope)
 
 	// Under a scope that is narrowed nobody can say where it was.
 	c.lose(13, 14)

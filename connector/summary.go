@@ -46,11 +46,11 @@ type Summary struct {
 	// WithheldDeletions counts, by type, what the deletion guard kept.
 	WithheldDeletions map[string]int64 `json:"withheldDeletions"`
 
-	// KeptOutside counts, by entity type, what was kept because it is out of the scope that was read.
-	KeptOutside map[string]int64 `json:"keptOutside,omitempty"`
+	// KeptOutOfScope counts, by entity type, what was kept because it is out of the scope that was read.
+	KeptOutOfScope map[string]int64 `json:"keptOutside,omitempty"`
 
-	// KeptOutsideSince says, by entity type, when the first run began that did not read the first of these.
-	KeptOutsideSince map[string]time.Time `json:"keptOutsideSince,omitempty"`
+	// KeptOutOfScopeSince says, by entity type, when the first run began that did not read the first of these.
+	KeptOutOfScopeSince map[string]time.Time `json:"keptOutsideSince,omitempty"`
 
 	// DanglingRelationships counts what was left out because one of its ends is not in the graph.
 	DanglingRelationships int64 `json:"danglingRelationships"`

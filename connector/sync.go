@@ -67,7 +67,7 @@ type run struct {
 	consumers    []consumer
 	excess       []string         // IDs of runs that are too much to keep for them
 	folderIsOurs bool             // an alert may be queued in it
-	outside      reconcile.KeySet // entities that are out of scope
+	outOfScope   reconcile.KeySet // entities that are out of scope
 	state        state
 	taken        bucket.Taken // what the bucket had; zero where there is none
 	results      []steps.Result
@@ -90,16 +90,16 @@ func newRun(o Options) *run {
 		clock = time.Now
 	}
 	return &run{o: o, config: o.Config, clock: clock, resting: make(map[string]bool), doubted: make(map[string]bool), counted: map[string]int64{overview.ThreatsReopened: 0}, summary: Summary{
-		Instance:          o.Config.Instance,
-		Status:            Complete,
-		Steps:             []StepResult{},
-		IncompleteTypes:   []string{},
-		WithheldDeletions: map[string]int64{},
-		KeptOutside:       map[string]int64{},
-		KeptOutsideSince:  map[string]time.Time{},
-		Entities:          map[string]int64{},
-		Relationships:     map[string]int64{},
-		Changes:           map[string]graph.Counts{},
+		Instance:            o.Config.Instance,
+		Status:              Complete,
+		Steps:               []StepResult{},
+		IncompleteTypes:     []string{},
+		WithheldDeletions:   map[string]int64{},
+		KeptOutOfScope:      map[string]int64{},
+		KeptOutOfScopeSince: map[string]time.Time{},
+		Entities:            map[string]int64{},
+		Relationships:       map[string]int64{},
+		Changes:             map[string]graph.Counts{},
 	}}
 }
 

@@ -105,7 +105,7 @@ func TestConsoleThatTellsTheScopeInAnotherWayIsUnderstood(t *testing.T) {
 				requireNotice(t, result, "This run sees less of the tenant than the last one")
 			}
 			again := c.mustSync()
-			assert.Equal(t, test.kept, len(again.KeptOutside) > 0)
+			assert.Equal(t, test.kept, len(again.KeptOutOfScope) > 0)
 			assertSame(t, before, c.graph())
 		})
 	}
@@ -303,7 +303,7 @@ func TestConsoleThatDoesNotTellTheScopeKeepsWhatLeftItsListsUntilItIsAccepted(t 
 			assert.Empty(t, lackingOf("sentinelone_agent", expected, after), "what hangs on it is kept")
 			assert.Empty(t, lackingOf("sentinelone_site", before, after))
 			assert.Empty(t, lackingOf("sentinelone_group", before, after))
-			assert.Positive(t, result.KeptOutside["sentinelone_agent"])
+			assert.Positive(t, result.KeptOutOfScope["sentinelone_agent"])
 			assert.Empty(t, c.mustSync().changes)
 
 			c.acceptOutOfScope()

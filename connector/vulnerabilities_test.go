@@ -300,8 +300,8 @@ func TestAnotherSetOfSeveritiesIsABaselineAndKeepsWhatIsNoLongerAskedFor(t *test
 	assert.Empty(t, narrower.changes)
 	assert.Contains(t, strings.Join(narrower.Notices, "\n"), "is a baseline")
 	assert.Equal(t, all, vulnerableTypes(c.graph()))
-	assert.Positive(t, narrower.KeptOutside["sentinelone_vulnerability"])
-	assert.Contains(t, narrower.KeptOutsideSince, "sentinelone_vulnerability", "it is dated")
+	assert.Positive(t, narrower.KeptOutOfScope["sentinelone_vulnerability"])
+	assert.Contains(t, narrower.KeptOutOfScopeSince, "sentinelone_vulnerability", "it is dated")
 	assert.Empty(t, c.mustSync(severities("critical", "high")).changes)
 	assert.Equal(t, all, vulnerableTypes(c.graph()))
 

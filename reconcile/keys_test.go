@@ -14,17 +14,17 @@ import (
 )
 
 var (
-	a        = reconcile.Key{Type: agents, Key: "sentinelone_agent:1"}
-	b        = reconcile.Key{Type: agents, Key: "sentinelone_agent:2"}
-	bOutside = reconcile.Key{Type: agents, Key: "sentinelone_agent:2", OutOfScope: true}
-	c        = reconcile.Key{Type: sites, Key: "sentinelone_site:1"}
+	a           = reconcile.Key{Type: agents, Key: "sentinelone_agent:1"}
+	b           = reconcile.Key{Type: agents, Key: "sentinelone_agent:2"}
+	bOutOfScope = reconcile.Key{Type: agents, Key: "sentinelone_agent:2", OutOfScope: true}
+	c           = reconcile.Key{Type: sites, Key: "sentinelone_site:1"}
 )
 
 func TestWrittenKeysAreReadAsTheyWere(t *testing.T) {
 	var file bytes.Buffer
-	require.NoError(t, reconcile.WriteKeys(&file, keys([]reconcile.Key{a, bOutside, c})))
+	require.NoError(t, reconcile.WriteKeys(&file, keys([]reconcile.Key{a, bOutOfScope, c})))
 	assert.Equal(t, 3, strings.Count(file.String(), "\n"), "a line for each")
-	assert.Equal(t, []reconcile.Key{a, bOutside, c}, list(t, reconcile.ReadKeys(&file)))
+	assert.Equal(t, []reconcile.Key{a, bOutOfScope, c}, list(t, reconcile.ReadKeys(&file)))
 	assert.Empty(t, list(t, reconcile.ReadKeys(strings.NewReader(""))))
 }
 
@@ -47,8 +47,8 @@ func TestAUnionOfKeysIsInOrderAndHasEachOnce(t *testing.T) {
 		"the other empty":              {[]reconcile.Key{a, c}, nil, []reconcile.Key{a, c}},
 		"the same":                     {[]reconcile.Key{a, c}, []reconcile.Key{a, c}, []reconcile.Key{a, c}},
 		"one between":                  {[]reconcile.Key{a, c}, []reconcile.Key{b}, []reconcile.Key{a, b, c}},
-		"one key for both reasons":     {[]reconcile.Key{bOutside}, []reconcile.Key{b}, []reconcile.Key{b, bOutside}},
-		"one key out of scope in both": {[]reconcile.Key{bOutside}, []reconcile.Key{bOutside}, []reconcile.Key{bOutside}},
+		"one key for both reasons":     {[]reconcile.Key{bOutOfScope}, []reconcile.Key{b}, []reconcile.Key{b, bOutOfScope}},
+		"one key out of scope in both": {[]reconcile.Key{bOutOfScope}, []reconcile.Key{bOutOfScope}, []reconcile.Key{bOutOfScope}},
 		"types come before keys": {
 			[]reconcile.Key{{Type: "b", Key: "1"}}, []reconcile.Key{{Type: "a", Key: "2"}}, []reconcile.Key{{Type: "a", Key: "2"}, {Type: "b", Key: "1"}},
 		},
@@ -61,7 +61,7 @@ func TestAUnionOfKeysIsInOrderAndHasEachOnce(t *testing.T) {
 }
 
 func TestAUnionOfKeysThatDoNotAscendIsAnError(t *testing.T) {
-	for _, disordered := range [][]reconcile.Key{{b, a}, {c, a}, {bOutside, b}, {a, a}} {
+	for _, disordered := range [][]reconcile.Key{{b, a}, {c, a}, {bOutOfScope, b}, {a, a}} {
 		_, err := reconcile.NewKeySet(reconcile.UnionOfKeys(graph.None, keys(disordered)))
 		assert.ErrorContains(t, err, "should ascend", "%v", disordered)
 	}
@@ -97,7 +97,7 @@ func TestAnErrorIsTheLastOfAUnion(t *testing.T) {
 var errBroken = errors.New("the keys broke")
 
 func TestASetHasWhatItWasMadeOfByType(t *testing.T) {
-	set, err := reconcile.NewKeySet(keys([]reconcile.Key{a, bOutside}))
+	set, err := reconcile.NewKeySet(keys([]reconcile.Key{a, bOutOfScope}))
 	require.NoError(t, err)
 	assert.True(t, set.Has(agents, a.Key))
 	assert.True(t, set.Has(agents, b.Key))

@@ -212,7 +212,7 @@ func TestWhatIsOutOfScopeIsListedAsNotRead(t *testing.T) {
 	here := slices.Concat([]graph.Record{account("1"), site("1")}, agent("1"), threat("1", "1"), application("Chrome", "1"))
 	away := slices.Concat([]graph.Record{site("2")}, agent("2"), application("Zoom", "2"))
 	listed := func(o outcome) (keys []string) {
-		for _, k := range list(t, o.OutsideKeys(t.Context())) {
+		for _, k := range list(t, o.OutOfScopeKeys(t.Context())) {
 			assert.True(t, k.OutOfScope)
 			keys = append(keys, k.Key)
 		}

@@ -8,9 +8,9 @@ import (
 	"s1graph/graph"
 )
 
-// OutsideKeys lists the entities of the graph that are as an earlier run found them, since they are out of scope: those that
+// OutOfScopeKeys lists the entities of the graph that are as an earlier run found them, since they are out of scope: those that
 // this run's rows lack, and devices that are described by an agent out of scope.
-func (result *Result) OutsideKeys(ctx context.Context) Keys {
+func (result *Result) OutOfScopeKeys(ctx context.Context) Keys {
 	r := result.reconciler
 	keys := func(s *Type) iter.Seq2[string, error] {
 		if s.Relationship || len(r.outOfScope) == 0 {

@@ -153,9 +153,9 @@ func TestWhatIsInScopeIsEvaluatedWhateverIsOutOfIt(t *testing.T) {
 			isHeardOf := func(a agent) bool {
 				return !a.IsDecommissioned && !a.IsUninstalled && c.Now().Sub(time.UnixMilli(a.LastSeenOn)) <= 30*24*time.Hour
 			}
-			isOutside := func(a agent) bool { return !narrowed.isInside(a) }
+			isOutOfScope := func(a agent) bool { return !narrowed.isInside(a) }
 			inside := c.agents(func(a agent) bool { return isHeardOf(a) && narrowed.isInside(a) })
-			outside := c.agents(func(a agent) bool { return isHeardOf(a) && isOutside(a) })
+			outside := c.agents(func(a agent) bool { return isHeardOf(a) && isOutOfScope(a) })
 			require.NotEmpty(t, inside)
 			require.NotEmpty(t, outside)
 
@@ -166,7 +166,7 @@ func TestWhatIsInScopeIsEvaluatedWhateverIsOutOfIt(t *testing.T) {
 			silenced := result.Overview.Figures["agentsSilent"] - first.Overview.Figures["agentsSilent"]
 			assert.EqualValues(t, len(inside), silenced, "nobody asked for those outside")
 
-			devices, others := c.devicesOf(c.agents(narrowed.isInside)), c.devicesOf(c.agents(isOutside))
+			devices, others := c.devicesOf(c.agents(narrowed.isInside)), c.devicesOf(c.agents(isOutOfScope))
 			verdicts := c.verdicts()
 			for device, compliant := range verdicts {
 				assert.False(t, compliant, "nobody has heard of %s for 40 days", device)
@@ -218,27 +218,27 @@ func TestEachRunSaysHowMuchIsOutOfScopeAndSinceWhen(t *testing.T) {
 		}
 	}
 	day := func(n int) time.Time { return c.Now().AddDate(0, 0, n).UTC() }
-	assert.Empty(t, c.mustSync(c.after(0)).KeptOutsideSince)
+	assert.Empty(t, c.mustSync(c.after(0)).KeptOutOfScopeSince)
 	wide := c.sync(sites(7), c.after(1))
 	require.NoError(t, wide.err)
-	assert.Equal(t, int64(1), wide.KeptOutside["sentinelone_site"])
+	assert.Equal(t, int64(1), wide.KeptOutOfScope["sentinelone_site"])
 	assert.Regexp(t, `Out of scope: .* 1 site, .*; the oldest since `+day(1).Format(time.DateOnly)+`\. `, wide.Notices)
 	require.NoError(t, c.sync(sites(1), c.after(5)).err)
 
 	narrow := c.mustSync(sites(1), c.after(9))
-	assert.Equal(t, int64(7), narrow.KeptOutside["sentinelone_site"])
-	assert.Equal(t, slices.Sorted(maps.Keys(narrow.KeptOutside)), slices.Sorted(maps.Keys(narrow.KeptOutsideSince)))
-	for name, since := range narrow.KeptOutsideSince {
+	assert.Equal(t, int64(7), narrow.KeptOutOfScope["sentinelone_site"])
+	assert.Equal(t, slices.Sorted(maps.Keys(narrow.KeptOutOfScope)), slices.Sorted(maps.Keys(narrow.KeptOutOfScopeSince)))
+	for name, since := range narrow.KeptOutOfScopeSince {
 		assert.True(t, since.Equal(day(1)), "the first of %s is out of scope since %s", name, since)
 	}
 	assert.Regexp(t, "7 sites, .*; the oldest since "+day(1).Format(time.DateOnly), narrow.Notices)
 	written, err := connector.ReadSummary(c.dir)
 	require.NoError(t, err)
-	assert.Equal(t, narrow.KeptOutside, written.KeptOutside)
-	assert.Equal(t, narrow.KeptOutsideSince, written.KeptOutsideSince)
+	assert.Equal(t, narrow.KeptOutOfScope, written.KeptOutOfScope)
+	assert.Equal(t, narrow.KeptOutOfScopeSince, written.KeptOutOfScopeSince)
 
-	assert.Empty(t, c.mustSync(c.after(10)).KeptOutsideSince)
-	assert.True(t, c.sync(sites(1), c.after(11)).KeptOutsideSince["sentinelone_agent"].Equal(day(11)), "it was in scope meanwhile")
+	assert.Empty(t, c.mustSync(c.after(10)).KeptOutOfScopeSince)
+	assert.True(t, c.sync(sites(1), c.after(11)).KeptOutOfScopeSince["sentinelone_agent"].Equal(day(11)), "it was in scope meanwhile")
 }
 
 // A run of an earlier version lists what it kept out of scope among what it withheld, and not since when.
@@ -262,7 +262,7 @@ func TestWhatAnEarlierVersionKeptOutOfScopeIsKnown(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(earlier, "run.json"), content, 0o600))
 
 	result := c.mustSync(narrow, c.after(41), quiet.of)
-	assert.True(t, result.KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 40)), "that run had it out of scope, and no earlier one is known")
+	assert.True(t, result.KeptOutOfScopeSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 40)), "that run had it out of scope, and no earlier one is known")
 	inside := c.agents(func(a agent) bool {
 		return a.SiteID == c.SiteID(0) && !a.IsDecommissioned && !a.IsUninstalled && c.Now().Sub(time.UnixMilli(a.LastSeenOn)) <= 30*24*time.Hour
 	})
@@ -285,14 +285,14 @@ func TestForgettingATypeForgetsWhatOfItIsOutOfScope(t *testing.T) {
 	}
 	forgotten, err := connector.Forget(t.Context(), o, []string{"sentinelone_application"})
 	require.NoError(t, err)
-	assert.NotContains(t, forgotten.KeptOutsideSince, "sentinelone_application")
-	assert.True(t, forgotten.KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 1)))
+	assert.NotContains(t, forgotten.KeptOutOfScopeSince, "sentinelone_application")
+	assert.True(t, forgotten.KeptOutOfScopeSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 1)))
 	assert.Equal(t, before, c.verdicts())
 	listed, err := os.ReadFile(filepath.Join(c.dir, "current", "outside.jsonl"))
 	require.NoError(t, err)
 	assert.NotContains(t, string(listed), "sentinelone_application")
 	assert.Contains(t, string(listed), "sentinelone_agent")
-	assert.True(t, c.mustSync(narrow, c.after(3)).KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 1)))
+	assert.True(t, c.mustSync(narrow, c.after(3)).KeptOutOfScopeSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 1)))
 }
 
 // Agents that could not be read are evaluated by the time when they last were, and those out of scope are not.
@@ -326,8 +326,8 @@ func TestNeo4jSaysOfAgentsThatTheyAreOutOfScope(t *testing.T) {
 	for day := 1; day < 3; day++ {
 		result := c.sync(d.write, narrow, c.after(day))
 		require.NoError(t, result.err)
-		require.Positive(t, result.KeptOutside["sentinelone_agent"])
-		assert.EqualValues(t, result.KeptOutside["sentinelone_agent"], d.count(t, outside))
+		require.Positive(t, result.KeptOutOfScope["sentinelone_agent"])
+		assert.EqualValues(t, result.KeptOutOfScope["sentinelone_agent"], d.count(t, outside))
 		assert.Zero(t, d.count(t, "MATCH (a:HostAgent {_scope: $scope, siteId: '"+c.SiteID(0)+"'}) WHERE a.outOfScopeSince > 0 RETURN count(a)"))
 		d.assertHolds(t, c.dir)
 	}
@@ -346,6 +346,6 @@ func TestADamagedListOfWhatIsOutOfScopeIsSaidAndMadeAnew(t *testing.T) {
 	require.NoError(t, os.WriteFile(list, []byte("{"), 0o600))
 	result := c.mustSync(narrow, c.after(2))
 	requireNotice(t, result, "The file that says since when things are out of scope cannot be read")
-	assert.True(t, result.KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
-	assert.True(t, c.mustSync(narrow, c.after(3)).KeptOutsideSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
+	assert.True(t, result.KeptOutOfScopeSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
+	assert.True(t, c.mustSync(narrow, c.after(3)).KeptOutOfScopeSince["sentinelone_agent"].Equal(c.Now().AddDate(0, 0, 2)))
 }
