@@ -52,3 +52,19 @@ func TestOfRelationshipsWithOneKeyTheGreatestBytesCount(t *testing.T) {
 	slices.Reverse(rows)
 	assert.Equal(t, []string{slices.Max(want)}, built(t, newSorter(t, 0), rows...))
 }
+
+// Keys are sorted by eight bytes at a time, and a key may end where another goes on: CVE-2018-10001 and CVE-2018-1000115.
+func TestAKeyComesBeforeThoseThatBeginWithIt(t *testing.T) {
+	for length := range 20 {
+		short := strings.Repeat("1", length)
+		var rows []sorter.Row
+		for i, id := range []string{short, short + "11", "9", short + "1", short, short + "11"} {
+			r := entity(groups, id)
+			r.Rank = int64(-len(id))
+			rows = append(rows, sorter.Row{List: "groups", ID: strconv.Itoa(i), Records: []graph.Record{r}})
+		}
+		for _, memory := range []int{0, 1} {
+			assert.Len(t, built(t, newSorter(t, memory), rows...), 4, "%d bytes", length) // in ascending order
+		}
+	}
+}

@@ -95,9 +95,9 @@ func (b *batch) sortBehind(known int, refs []ref) {
 		for n < len(refs) && refs[n].prefix == refs[0].prefix {
 			n++
 		}
-		if alike := refs[:n]; len(b.key(refs[0])) > common+8 {
+		if alike := refs[:n]; byte(refs[0].prefix) != 0 { // no key has a byte that is 0, so all of these go at least so far
 			b.sortBehind(common+8, alike)
-		} else if n > 1 { // one key: none has a byte that is 0
+		} else if n > 1 { // one key, which ends here
 			slices.SortFunc(alike, func(x, y ref) int {
 				ex, _ := parseEntry(b.data[x.at:])
 				ey, _ := parseEntry(b.data[y.at:])
