@@ -21,10 +21,10 @@ func main() {
 	// collector works harder as they are reached, in place of the kernel killing the process. Where no limit can be
 	// found there is none.
 	_, _ = memlimit.Set()
-	// A heap may grow by two thirds before it is collected, not by all of it, unless GOGC says otherwise: a run takes a sixth
+	// A heap may grow by three fifths before it is collected, not by all of it, unless GOGC says otherwise: a run takes a fifth
 	// less memory, and hardly more time.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(67)
+		debug.SetGCPercent(60)
 	}
 	// Who prints into a closed pipe gets an error, and not the signal that would end a run in the middle or
 	// take its exit code away.
