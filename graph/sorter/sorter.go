@@ -214,7 +214,7 @@ func (s *Sorter) Seen(list, id string) bool {
 
 // Sorted yields the records of a type in ascending order of their keys. The JSON of each is valid until the next. The first
 // call ends the adding; Sorted may be called more than once, and for several types at once, each call
-// with half of MemoryBytes for its buffers. After an error nothing more is yielded.
+// with half of MemoryBytes for its buffers, and a goroutine that is a few chunks ahead. After an error nothing more is yielded.
 func (s *Sorter) Sorted(ctx context.Context, typeName string) iter.Seq2[graph.Encoded, error] {
 	return ahead(func(yield func(graph.Encoded, error) bool) {
 		if err := s.seal(); err != nil {
