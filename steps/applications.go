@@ -70,9 +70,12 @@ func installations(in *Input, out *Emitter) *list[s1.InstalledApplication] {
 		id:       func(row *s1.InstalledApplication) string { return row.ID },
 		updated:  func(row *s1.InstalledApplication) s1.Time { return row.UpdatedAt },
 		records: func(row *s1.InstalledApplication, to *made) error {
-			given.add(row.AgentID)
+			if row.AgentID != to.agentID || row.AgentUUID != to.agentUUID {
+				given.add(row.AgentID)
+				to.agentID, to.agentUUID, to.device = row.AgentID, row.AgentUUID, in.lookups.device(row.AgentID, row.AgentUUID)
+			}
 			to.installation = entities.FromInstalled(row)
-			return known.addRecords(in, out, in.lookups.device(row.AgentID, row.AgentUUID), to)
+			return known.addRecords(in, out, to.device, to)
 		},
 	}
 	l.strays = func(ctx context.Context) error {
@@ -126,23 +129,20 @@ func (in *Input) withoutRows(ctx context.Context, given *agentSet) (uuids []stri
 	return slices.Compact(uuids), nil
 }
 
-// agentSet has IDs of agents, in half the memory of a sync.Map. It is safe for concurrent use.
+// agentSet has IDs of agents, in less memory than a sync.Map. It is safe for concurrent use.
 type agentSet struct {
-	mu  sync.RWMutex
+	mu  sync.Mutex
 	ids map[string]struct{}
 }
 
 func (s *agentSet) has(id string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	_, found := s.ids[id]
 	return found
 }
 
 func (s *agentSet) add(id string) {
-	if s.has(id) { // as with all rows of an agent but one
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ids[id] = struct{}{}

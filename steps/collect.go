@@ -56,6 +56,8 @@ type made struct {
 	// Memory for what is made of the many rows of agents and installations: allocated once for all of a page.
 	installation entities.Installation
 	properties   []graph.Property
+
+	agentID, agentUUID, device string // of the installation before: most are on the same device
 }
 
 func (m *made) add(records ...graph.Record) { m.records = append(m.records, records...) }
