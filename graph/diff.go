@@ -250,7 +250,7 @@ func (q *changeQueue) flush(ctx context.Context) error {
 		return err
 	}
 	for _, c := range q.queued {
-		c.Before, c.After = was[cmp.Or(c.PreviousKey, c.Key)], is[c.Key]
+		c.Before, c.After, c.Full = was[cmp.Or(c.PreviousKey, c.Key)].record, is[c.Key].record, is[c.Key].full
 		if c.Op == Created {
 			c.Before = nil
 		}
@@ -265,8 +265,14 @@ func (q *changeQueue) flush(ctx context.Context) error {
 	return nil
 }
 
-func (s side) fetch(ctx context.Context, t *Type, keys []string) (map[string]*Record, error) {
-	records := make(map[string]*Record, len(keys))
+// fetched is a record, and its digest as the snapshot gives it.
+type fetched struct {
+	record *Record
+	full   Digest
+}
+
+func (s side) fetch(ctx context.Context, t *Type, keys []string) (map[string]fetched, error) {
+	records := make(map[string]fetched, len(keys))
 	if len(keys) == 0 {
 		return records, nil
 	}
@@ -278,10 +284,10 @@ func (s side) fetch(ctx context.Context, t *Type, keys []string) (map[string]*Re
 		if err != nil {
 			return nil, fmt.Errorf("record %s: %w", e.Key, err)
 		}
-		records[e.Key] = &r
+		records[e.Key] = fetched{&r, e.Full}
 	}
 	for _, key := range keys {
-		if records[key] == nil {
+		if records[key].record == nil {
 			return nil, fmt.Errorf("record %s: the snapshot lists it and does not have it", key)
 		}
 	}

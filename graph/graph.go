@@ -47,6 +47,9 @@ type Change struct {
 	// Before and After are the record as it was and is; nil where it was not or is not.
 	Before, After *Record
 
+	// Full is After's digest of all properties, as the snapshot gives it.
+	Full Digest
+
 	// Changed names the properties that differ, volatile ones left out (but of a touch, which has no
 	// others), sorted. It is empty for created and deleted records.
 	Changed []string

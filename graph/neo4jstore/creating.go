@@ -22,11 +22,10 @@ type edge struct {
 const firstValue = 4
 
 // newEdge makes one of a record. The ID is filled in when the edge is written, since the entity may not be made yet.
-func newEdge(r *graph.Record, at map[string]int) (*edge, error) {
+func newEdge(r *graph.Record, digest graph.Digest, at map[string]int) (*edge, error) {
 	if r.Key != graph.RelationshipKey(r.From, r.Type.Class, r.To) {
 		return nil, fmt.Errorf("relationship %s: its key is not made of its ends", r.Key)
 	}
-	digest := graph.Encode(r).Full
 	e := &edge{from: r.From, item: make([]any, firstValue+len(at))}
 	further := map[string]any{}
 	e.item[0], e.item[2], e.item[3] = r.To, hex.EncodeToString(digest[:]), further

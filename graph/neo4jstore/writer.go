@@ -161,13 +161,13 @@ func (w *writer) write(before, after graph.Snapshot, same func(typeName string) 
 		switch c.Op {
 		case graph.Created:
 			if t.Relationship {
-				e, err := newEdge(c.After, t.at)
+				e, err := newEdge(c.After, c.Full, t.at)
 				if err != nil {
 					return err
 				}
 				return w.add(t, create, e)
 			}
-			return w.add(t, create, w.created(t, c.After))
+			return w.add(t, create, w.created(t, &c))
 		case graph.Updated, graph.Touched:
 			return w.add(t, update, w.updated(t, &c))
 		case graph.Deleted:
@@ -214,12 +214,12 @@ func (w *writer) single(before *held) error {
 }
 
 // created is all that a new entity's node has.
-func (w *writer) created(t *written, r *graph.Record) map[string]any {
-	row := make(map[string]any, len(r.Properties)+12)
-	for _, p := range r.Properties {
+func (w *writer) created(t *written, c *graph.Change) map[string]any {
+	row := make(map[string]any, len(c.After.Properties)+12)
+	for _, p := range c.After.Properties {
 		row[p.Name] = p.Value.Any()
 	}
-	w.note(row, r)
+	w.note(row, c)
 	row[createdProperty] = w.now
 	if !t.baseline {
 		row[changedProperty] = w.now
@@ -228,25 +228,20 @@ func (w *writer) created(t *written, r *graph.Record) map[string]any {
 }
 
 // note puts into a row what the store adds to a record.
-func (w *writer) note(row map[string]any, r *graph.Record) {
-	for name, v := range meta(r.Type, r.Key) {
+func (w *writer) note(row map[string]any, c *graph.Change) {
+	for name, v := range meta(c.After.Type, c.After.Key) {
 		row[name] = v.Any()
 	}
 	row[scopeProperty] = w.store.config.Scope
-	noteDigest(row, r)
-}
-
-func noteDigest(row map[string]any, r *graph.Record) {
-	digest := graph.Encode(r).Full
-	row[digestProperty] = hex.EncodeToString(digest[:])
+	row[digestProperty] = hex.EncodeToString(c.Full[:])
 }
 
 // updated is the row of a record of which something differs: the properties that do, null where there is none any
 // more.
 func (w *writer) updated(t *written, c *graph.Change) map[string]any {
-	set := map[string]any{}
-	if noteDigest(set, c.After); w.heals || t.renamed {
-		w.note(set, c.After)
+	set := map[string]any{digestProperty: hex.EncodeToString(c.Full[:])}
+	if w.heals || t.renamed {
+		w.note(set, c)
 	}
 	differs := func(p graph.Property, v any) {
 		set[p.Name] = v
