@@ -32,20 +32,21 @@ LONG := ./s1 ./steps ./alerts ./poll ./s1/s1test ./check ./state ./s1/replay ./a
 LOOPS := AHostileConsoleIsAFaultThatCosts|ALargeTenantIsServed|AListOfWhichNobodySays|AListThatGoesOnBeyond|AQuietWeekRaises|ARowHasTheSameFields|ARowIsReadASecondTime|AScanThatOpensManyVulnerabilities|ASpillFileThatWasCut|ATemplateThatTakesTooLong|AnInventoryOf70000|AnUpdateThatClosesManyVulnerabilities|AreReadUpToABound|AtADestinationThatIsAwayAlerts|BelievedNoMoreThanAConsole|EachEventOfAWeekOnce|EachPlannedEventIsTold|FiltersFindTheRows|FuzzRowsAreRead|InEveryOrderOfTwoWorkers|IsReadUpToABound|KeepsToTheBoundsIsReadWhole|KilledAtAnyMomentAService|NoFieldOfAnyRowCosts|NoNameOfTheRecordedCompany|OnAQuietDayOnly|OnExactlyOnePage|RowsOfMoreListsThanTwoBytes|TheInventoryTellsOfTheSame|ThePlanIsTrue|TheSpillFileIsCompressed|TotalsAreWhatTheLists|WhatIsABaselineOfVulnerabilities
 # In these packages nothing runs side by side, so that the race detector has nothing to see.
 ALONE := . ./config ./deploy ./docs ./entities ./gotest ./harmless ./model ./overview ./plural ./posture ./relationships ./release ./token
-# The tests of the questions wait for a Neo4j of their own, one after another.
-QUESTIONS := ./queries
-REST = $(filter-out $(WHOLE) $(QUESTIONS) $(ALONE),./s1 ./poll ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
+# These run one after another, and without the race detector: the questions wait for a Neo4j of their own, and a service
+# that is left alone for a week does what poll's tests look at one by one.
+PATIENT := ./queries ./bench/soak
+REST = $(filter-out $(WHOLE) $(PATIENT) $(ALONE),./s1 ./poll ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
 # A package has more time than it needs, for machines that are slow or have much else to do. make lint vets.
 TESTFLAGS := -vet=off -timeout 30m
 
 # What mostly waits runs beside what mostly computes. Those that take longest come first, so that no core waits for them at
 # the end. What is compiled for the race detector is so in one row, where nothing is compiled twice.
 test: ## run all tests, with the race detector where goroutines meet, and say which were skipped and why
-	go run ./gotest/run $(TESTFLAGS) $(if $(RACE),-skip '$(MEETING)') $(WHOLE) -- $(TESTFLAGS) $(QUESTIONS) $(ALONE) $(if $(RACE),-- $(TESTFLAGS) -run '$(LOOPS)' $(LONG)) \
+	go run ./gotest/run $(TESTFLAGS) $(if $(RACE),-skip '$(MEETING)') $(WHOLE) -- $(TESTFLAGS) $(PATIENT) $(ALONE) $(if $(RACE),-- $(TESTFLAGS) -run '$(LOOPS)' $(LONG)) \
 		--beside $(if $(RACE),$(RACE) $(TESTFLAGS) -run '$(MEETING)' $(WHOLE) -- -skip '$(LOOPS)') $(RACE) $(TESTFLAGS) $(REST)
 
 race: ## run all tests with the race detector
-	go run ./gotest/run $(RACE) $(TESTFLAGS) $(WHOLE) $(QUESTIONS) $(ALONE) $(REST)
+	go run ./gotest/run $(RACE) $(TESTFLAGS) $(WHOLE) $(PATIENT) $(ALONE) $(REST)
 
 lint: ## gofmt, go vet, go mod tidy, staticcheck, actionlint
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
