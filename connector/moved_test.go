@@ -349,7 +349,7 @@ func TestNeo4jHoldsWhatMovedOutOfThePartThatIsRead(t *testing.T) {
 	c.SetDay(1)
 	c.mustSync(narrow, unguarded)
 	d.assertHolds(t, c.dir)
-	assert.EqualValues(t, 1, d.count(t, `MATCH (a:sentinelone_agent {id: "`+moved.ID+`", siteId: "`+moved.After+`"})-[:PROTECTS]->(:Device) RETURN count(a)`))
+	assert.EqualValues(t, 1, d.count(t, `MATCH (a:sentinelone_agent {_scope: $scope, id: "`+moved.ID+`", siteId: "`+moved.After+`"})-[:PROTECTS]->(:Device) RETURN count(a)`))
 	c.mustSync(narrow)
 	d.assertHolds(t, c.dir)
 }
