@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -265,6 +266,9 @@ func (q *changeQueue) flush(ctx context.Context) error {
 	return nil
 }
 
+// ErrLacks says that a record was removed from a snapshot while it was read, which nothing does to one on disk.
+var ErrLacks = errors.New("the snapshot lists it and does not have it")
+
 // fetched is a record, and its digest as the snapshot gives it.
 type fetched struct {
 	record *Record
@@ -288,7 +292,7 @@ func (s side) fetch(ctx context.Context, t *Type, keys []string) (map[string]fet
 	}
 	for _, key := range keys {
 		if records[key].record == nil {
-			return nil, fmt.Errorf("record %s: the snapshot lists it and does not have it", key)
+			return nil, fmt.Errorf("record %s: %w", key, ErrLacks)
 		}
 	}
 	return records, nil

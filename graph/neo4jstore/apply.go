@@ -157,7 +157,10 @@ func (a *apply) run(ctx context.Context) (Result, error) {
 		switch {
 		case err == nil:
 			return a.result, nil
-		case ctx.Err() == nil && errors.As(err, &different):
+		case ctx.Err() == nil && (errors.As(err, &different) || errors.Is(err, graph.ErrLacks)):
+			if a.isOvertaken(ctx) {
+				return a.result, fmt.Errorf("neo4j: %w", &FencedError{Scope: a.store.config.Scope})
+			}
 			a.heal = true
 			a.store.config.Logger.WarnContext(ctx, "neo4j is not as it was written, so it is read and healed", "scope", a.store.config.Scope, "reason", err)
 		case !errors.Is(err, errMoved):
@@ -165,6 +168,15 @@ func (a *apply) run(ctx context.Context) (Result, error) {
 		}
 	}
 	return a.result, fmt.Errorf("neo4j: %w", err)
+}
+
+// isOvertaken says whether another apply has begun since this one took its lease: what that one removes is not to be healed.
+func (a *apply) isOvertaken(ctx context.Context) bool {
+	if a.lease == nil || !a.lease.taken {
+		return false
+	}
+	m, err := a.store.marker(ctx)
+	return err == nil && m.token != a.lease.token
 }
 
 func (a *apply) attempt(ctx context.Context) (err error) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -173,6 +174,47 @@ func TestAWipeEndsAnApply(t *testing.T) {
 		assert.NoError(t, err)
 	})
 	_, err := store.Apply(t.Context(), first)
+	var fenced *neo4jstore.FencedError
+	require.ErrorAs(t, err, &fenced)
+	assert.Empty(t, contents(t, server, store.Scope()))
+}
+
+// disturbed does something once, when the digests of agents have been compared and no agent has been read.
+type disturbed struct {
+	graph.Snapshot
+	do func()
+}
+
+func (d *disturbed) Digests(ctx context.Context, typeName string) iter.Seq2[graph.KeyDigest, error] {
+	return func(yield func(graph.KeyDigest, error) bool) {
+		for digest, err := range d.Snapshot.Digests(ctx, typeName) {
+			if !yield(digest, err) {
+				return
+			}
+		}
+		if typeName == agent.Name && d.do != nil {
+			d.do()
+			d.do = nil
+		}
+	}
+}
+
+func TestWhatGoesWhileItIsReadEndsAnApplyThatIsOvertakenAndIsElseHealed(t *testing.T) {
+	t.Parallel()
+	server, store := scoped(t)
+	other := open(t, server, store.Scope())
+	apply(t, store, target("Linux", span(0, 12, "Linux")))
+	next := target("Windows", &disturbed{span(0, 12, "Windows"), func() {
+		query(t, server, store.Scope(), "MATCH (a:HostAgent {_scope: $s, _key: 'sentinelone_agent:7'}) DETACH DELETE a RETURN 1")
+	}})
+	apply(t, store, next)
+	requireClean(t, server, store.Scope(), span(0, 12, "Windows"))
+
+	next = target("Unix", &disturbed{span(0, 12, "Unix"), func() {
+		_, err := other.Wipe(t.Context(), model, nil)
+		assert.NoError(t, err)
+	}})
+	_, err := store.Apply(t.Context(), next)
 	var fenced *neo4jstore.FencedError
 	require.ErrorAs(t, err, &fenced)
 	assert.Empty(t, contents(t, server, store.Scope()))
