@@ -35,7 +35,7 @@ ALONE := . ./config ./deploy ./docs ./entities ./gotest ./harmless ./model ./ove
 # These run one after another, and without the race detector: the questions wait for a Neo4j of their own, and a service
 # that is left alone for a week does what poll's tests look at one by one.
 PATIENT := ./queries ./bench/soak
-REST = $(filter-out $(WHOLE) $(PATIENT) $(ALONE),./s1 ./poll ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
+REST = $(filter-out $(WHOLE) $(PATIENT) $(ALONE),./fleet ./bench/fleet ./s1 ./poll ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
 # A package has more time than it needs, for machines that are slow or have much else to do. make lint vets.
 TESTFLAGS := -vet=off -timeout 30m
 

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,7 +21,10 @@ import (
 	"s1graph/fleet/fleettest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "6") // unless the command line says otherwise: they wait more than they compute
+	goleak.VerifyTestMain(m)
+}
 
 // ttl is shorter than what a fleet may have, which keeps elections of NATS apart from claims: here are none.
 const ttl = 1500 * time.Millisecond

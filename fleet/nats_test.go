@@ -40,18 +40,21 @@ func older(t *testing.T, s *server.Server, version string) string {
 					return
 				}
 				defer to.Close()
-				answers := bufio.NewReader(to)
-				info, err := answers.ReadString('\n')
-				if err != nil {
-					return
-				}
-				info = regexp.MustCompile(`"version":"[^"]*"`).ReplaceAllString(info, `"version":"`+version+`"`)
-				_, _ = io.WriteString(from, info)
 				serving.Go(func() {
 					_, _ = io.Copy(to, from)
 					_ = to.Close()
 				})
-				_, _ = io.Copy(from, answers)
+				// It tells of itself when somebody connects, and once more when it knows who that is.
+				answers := bufio.NewReader(to)
+				for {
+					line, err := answers.ReadString('\n')
+					if strings.HasPrefix(line, "INFO ") {
+						line = regexp.MustCompile(`"version":"[^"]*"`).ReplaceAllString(line, `"version":"`+version+`"`)
+					}
+					if _, closed := io.WriteString(from, line); err != nil || closed != nil {
+						return
+					}
+				}
 			})
 		}
 	})
