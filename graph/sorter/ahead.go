@@ -3,6 +3,8 @@ package sorter
 import (
 	"iter"
 
+	"github.com/sourcegraph/conc/panics"
+
 	"s1graph/graph"
 )
 
@@ -29,9 +31,10 @@ func ahead(seq iter.Seq2[graph.Encoded, error]) iter.Seq2[graph.Encoded, error] 
 		full, free, stop := make(chan *chunk), make(chan *chunk, 2), make(chan struct{})
 		free <- new(chunk)
 		free <- new(chunk)
-		var failed error // read when full is closed
-		go func() {
-			defer close(full)
+		// Both are read when full is closed.
+		var failed error
+		var caught panics.Catcher
+		fill := func() {
 			c := <-free
 			hand := func() (goesOn bool) {
 				select {
@@ -55,6 +58,10 @@ func ahead(seq iter.Seq2[graph.Encoded, error]) iter.Seq2[graph.Encoded, error] 
 				c = <-free
 			}
 			hand()
+		}
+		go func() {
+			defer close(full)
+			caught.Try(fill)
 		}()
 		defer func() {
 			close(stop)
@@ -71,6 +78,7 @@ func ahead(seq iter.Seq2[graph.Encoded, error]) iter.Seq2[graph.Encoded, error] 
 			c.records, c.json = c.records[:0], c.json[:0]
 			free <- c
 		}
+		caught.Repanic() // where it can be caught as that of whoever reads
 		if failed != nil {
 			yield(graph.Encoded{}, failed)
 		}
