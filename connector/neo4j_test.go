@@ -1,10 +1,7 @@
 package connector_test
 
 import (
-	"context"
-	"io"
 	"iter"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -255,49 +252,11 @@ func TestAFaultInTheMiddleLeavesNeo4jBehindUntilTheNextRun(t *testing.T) {
 	d.assertHolds(t, c.dir)
 }
 
-// through is the address of a port behind which the database is. leave closes it and ends its connections: so goes a
-// server that is killed.
-func (d database) through(t *testing.T) (uri string, leave func()) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, end := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer client.Close()
-				server, err := net.Dial("tcp", strings.TrimPrefix(d.server.URI, "bolt://"))
-				if !assert.NoError(t, err) {
-					return
-				}
-				defer context.AfterFunc(ctx, func() { _, _ = client.Close(), server.Close() })()
-				all.Go(func() {
-					_, _ = io.Copy(server, client)
-					_ = server.Close()
-				})
-				_, _ = io.Copy(client, server)
-			})
-		}
-	})
-	leave = sync.OnceFunc(func() {
-		_ = listener.Close()
-		end()
-		all.Wait()
-	})
-	t.Cleanup(leave)
-	return "bolt://" + listener.Addr().String(), leave
-}
-
 // What a server that is killed has written, and that it comes back, graph/neo4jstore's tests show on a real one.
 func TestNeo4jThatGoesAwayInTheMiddleIsHealedByTheNextRun(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
-	uri, leave := d.through(t)
+	uri, leave := d.server.Through(t)
 	c := newConsole(t, odd())
 	there := func(o *connector.Options) {
 		d.write(o)

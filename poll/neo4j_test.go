@@ -1,11 +1,7 @@
 package poll_test
 
 import (
-	"io"
 	"iter"
-	"net"
-	"net/url"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,63 +16,19 @@ import (
 	"s1graph/poll"
 )
 
-// passage lets connections through to a server, until it is closed.
-type passage struct {
-	net.Listener
-	mu   sync.Mutex
-	open []net.Conn
-}
-
-func newPassage(t *testing.T, to string) *passage {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p := &passage{Listener: l}
-	t.Cleanup(p.close)
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.open = append(p.open, in, out)
-			p.mu.Unlock()
-			go func() { _, _ = io.Copy(in, out); in.Close() }()
-			go func() { _, _ = io.Copy(out, in); out.Close() }()
-		}
-	}()
-	return p
-}
-
-func (p *passage) close() {
-	p.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.open {
-		c.Close()
-	}
-}
-
 func TestTheWorkerThatTakesOverWritesToNeo4jWhatTheOneBeforeCouldNot(t *testing.T) {
 	server := neo4jtest.Shared(t)
 	scope := server.Scope(t)
 	s := newShared(t, scope)
-	at, err := url.Parse(server.URI)
-	require.NoError(t, err)
-	writes := func(host string) func(*poll.Config) {
+	writes := func(uri string) func(*poll.Config) {
 		return func(c *poll.Config) {
 			one := c.Settings.Instances[0]
 			one.Store = "neo4j"
-			one.Neo4j = config.Neo4j{URI: "bolt://" + host, Username: server.Username, Password: config.NewSecret(server.Password)}
+			one.Neo4j = config.Neo4j{URI: uri, Username: server.Username, Password: config.NewSecret(server.Password)}
 		}
 	}
-	way := newPassage(t, at.Host)
-	first := s.start("w1", writes(way.Addr().String()))
+	uri, leave := server.Through(t)
+	first := s.start("w1", writes(uri))
 	ended := func(w *worker) *poll.GoodRun { // the last good run of a worker that waits for its next one
 		if is := w.statusOf(t)[scope]; is.HeardAt.IsZero() && is.State == "waiting" {
 			return is.LastGoodRun
@@ -85,7 +37,7 @@ func TestTheWorkerThatTakesOverWritesToNeo4jWhatTheOneBeforeCouldNot(t *testing.
 	}
 	require.Eventually(t, func() bool { return ended(first) != nil }, 5*time.Minute, 10*time.Millisecond)
 	written := *ended(first)
-	way.close()
+	leave()
 	s.tenant.SetDay(1)
 	require.Eventually(t, func() bool {
 		first.RunNow()
@@ -97,7 +49,7 @@ func TestTheWorkerThatTakesOverWritesToNeo4jWhatTheOneBeforeCouldNot(t *testing.
 	first.ended <- nil
 	first.fleet.Close()
 
-	second := s.start("w2", writes(at.Host))
+	second := s.start("w2", writes(server.URI))
 	require.Eventually(t, func() bool { return ended(second) != nil }, 5*time.Minute, 10*time.Millisecond)
 	before := ended(second).Run
 	require.Eventually(t, func() bool {
