@@ -86,6 +86,7 @@ func (f *Fleet) reopen(isAnswered bool) error {
 	switch {
 	case len(lost) > 0:
 		f.Logger.Warn("NATS has lost buckets of the fleet: they are made anew, and what was claimed is claimed again", "buckets", lost)
+		f.revision = 0 // a bucket that is new counts from its beginning
 	case isAnswered && f.isDeaf():
 		f.Logger.Warn("nothing was heard of the fleet for a while: its buckets are watched anew")
 	default:
