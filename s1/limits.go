@@ -15,7 +15,7 @@ import (
 type rule struct {
 	perSecond float64
 	burst     int
-	guessed   bool // nobody publishes it: it is halved whenever the console answers 429
+	guessed   bool // nobody publishes it: it grows with each answer, and a 429 halves it
 }
 
 // defaultRules are the limits of the paths that s1graph reads or that `s1graph api` is likely to. They
@@ -60,9 +60,10 @@ type Limiter struct {
 
 // bucket is what is known of the requests whose paths begin with one prefix.
 type bucket struct {
-	rate    *rate.Limiter
-	held    time.Time // the console asked to send nothing before
-	guessed bool
+	rate   *rate.Limiter
+	held   time.Time // the console asked to send nothing before
+	grows  float64   // by how much with each answer, in requests a second; 0 unless the limit was guessed
+	halved time.Time // when a guessed limit was last
 }
 
 // NewLimiter makes a Limiter. perSecond has limits of one's own by path prefix, such as
@@ -100,7 +101,10 @@ func (l *Limiter) bucket(path string) *bucket {
 	}
 	b := l.buckets[prefix]
 	if b == nil {
-		b = &bucket{rate: rate.NewLimiter(limit, burst), guessed: guessed}
+		b = &bucket{rate: rate.NewLimiter(limit, burst)}
+		if guessed {
+			b.grows = untilRefused
+		}
 		l.buckets[prefix] = b
 	}
 	return b
@@ -119,19 +123,34 @@ func (l *Limiter) reserve(path string, now time.Time) (wait time.Duration, giveB
 	return r.DelayFrom(now), r.CancelAt
 }
 
-// leastGuessed is what a guessed limit is never halved below, in requests a second.
-const leastGuessed = 0.5
+// A guessed limit stays between these, in requests a second. The greatest is the greatest that is published of any list.
+const leastGuessed, mostGuessed = 0.5, 100
 
-// holdBack keeps all requests of the path's prefix from being sent before the given time, since the console answered 429,
-// and halves a limit that was guessed.
-func (l *Limiter) holdBack(path string, until time.Time) {
+// A guessed limit grows by this with each answer, in requests a second. Until the first 429 it doubles in less than a
+// second. After that it grows slowly, so that a service that runs for months gets back what a bad day took.
+const untilRefused, onceRefused = 1, 0.001
+
+// answered lets a limit that was guessed grow.
+func (l *Limiter) answered(path string, now time.Time) {
 	b := l.bucket(path)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := b.rate.Limit(); b.guessed && now != rate.Inf {
-		b.rate.SetLimit(max(now/2, leastGuessed))
+	if b.grows > 0 {
+		b.rate.SetLimitAt(now, min(b.rate.Limit()+rate.Limit(b.grows), mostGuessed))
 	}
-	if until.After(b.held) {
+}
+
+// holdBack keeps all requests of the path's prefix from being sent for a while, since the console answered 429 to one
+// that was sent at a time. A limit that was guessed is halved, once for all requests that were under way together.
+func (l *Limiter) holdBack(path string, sent, now time.Time, wait time.Duration) {
+	b := l.bucket(path)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b.grows > 0 && sent.After(b.halved) {
+		b.rate.SetLimitAt(now, max(b.rate.Limit()/2, leastGuessed))
+		b.grows, b.halved = onceRefused, now
+	}
+	if until := now.Add(wait); until.After(b.held) {
 		b.held = until
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,8 +74,8 @@ func TestClientsOfOneTokenShareALimiter(t *testing.T) {
 	assert.Equal(t, time.Second, slices.Max(shared.Waits()), "the last of 26 requests waits for 25 others")
 }
 
-func TestALimitThatNobodyPublishesIsHalvedWhenTheConsoleAnswers429(t *testing.T) {
-	refuse := 2
+func TestALimitThatNobodyPublishesGrowsUntilTheConsoleAnswers429(t *testing.T) {
+	refuse := 0
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		if refuse > 0 {
 			refuse--
@@ -94,6 +95,47 @@ func TestALimitThatNobodyPublishesIsHalvedWhenTheConsoleAnswers429(t *testing.T)
 		}
 		return (clock.Total() - before).Seconds()
 	}
+	// The nth request but the first comes 1/(9+n) of a second after the one before it: 10 a second, and one more with each.
+	assert.InDelta(t, 1.0/11+1.0/12+1.0/13, ask(4), 0.01)
+	assert.InDelta(t, 2.0, ask(86), 0.2, "100 a second after 90 requests and ln(100/14), 2.0, seconds")
+	assert.InDelta(t, 1, ask(100), 0.01, "and no more")
+
+	refuse = 2
 	ask(1)
-	assert.InDelta(t, 10/2.5, ask(10), 0.5, "10 a second, halved twice")
+	assert.InDelta(t, 4, ask(100), 0.1, "25 a second, which is half of the half")
+	ask(1000)
+	assert.InDelta(t, 100/26.1, ask(100), 0.05, "one more after each thousand answers")
+}
+
+func TestWhatWasUnderWayTogetherHalvesALimitOnce(t *testing.T) {
+	const together = 8
+	var asked sync.WaitGroup
+	asked.Add(together)
+	var refused atomic.Int32
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if refused.Add(1) <= together {
+			asked.Done()
+			asked.Wait()
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		io.WriteString(w, `{"data":[]}`)
+	})
+	client, clock := connect(t, server.URL, func(*s1.Config) {})
+	ask := func() {
+		for _, err := range client.Raw(t.Context(), "/application-management/risks", nil) {
+			assert.NoError(t, err)
+		}
+	}
+	var askers sync.WaitGroup
+	for range together {
+		askers.Go(ask)
+	}
+	askers.Wait()
+	before := clock.Total()
+	for range 20 {
+		ask()
+	}
+	assert.InDelta(t, 4, (clock.Total() - before).Seconds(), 0.5, "5 a second, half of 10")
 }

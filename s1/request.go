@@ -72,6 +72,7 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 		if err := c.admit(ctx, r.path); err != nil {
 			return token, err
 		}
+		sent := c.now()
 		over := pause.Tell(ctx, pause.Wait{What: fmt.Sprintf("no answer from %s to %s (try %d of %d, up to %s each)", c.Host(), r.path, left.tries+1, maxTries, c.deadline)})
 		f, took := c.attempt(ctx, c.newRequest(r, token), read)
 		over()
@@ -89,6 +90,7 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 			c.notePageSize(ctx, SmallerPages{Path: r.path, Failed: failed, Rows: r.limit})
 		}
 		if f == nil {
+			c.limiter.answered(r.path, c.now())
 			return token, nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -118,7 +120,7 @@ func (c *Client) ask(ctx context.Context, source TokenSource, r request, read fu
 			failed, r.limit = r.limit, smaller
 		}
 		if f.err.Status == http.StatusTooManyRequests { // which is about the token; all else is about this request
-			c.limiter.holdBack(r.path, c.now().Add(wait))
+			c.limiter.holdBack(r.path, sent, c.now(), wait)
 		}
 		c.logger.WarnContext(ctx, "retrying", slog.String("path", r.path), slog.Int("status", f.err.Status),
 			slog.String("reason", f.err.Detail), slog.Duration("wait", wait.Round(time.Millisecond)))
