@@ -86,14 +86,17 @@ type Record struct {
 	Tie  string
 }
 
-// MaxKeyBytes is the length of the longest key that is accepted.
-const MaxKeyBytes = 256
+// MinKeyBytes and MaxKeyBytes are the lengths of the shortest and of the longest key that are accepted.
+const (
+	MinKeyBytes = 10
+	MaxKeyBytes = 256
+)
 
 // CheckKey says what is wrong with a key: it must be 10 to 256 printable ASCII characters (the lower
 // bound is JupiterOne's data model's).
 func CheckKey(key string) error {
-	if len(key) < 10 || len(key) > MaxKeyBytes {
-		return fmt.Errorf("key %q: %d bytes, where 10 to %d are allowed", key, len(key), MaxKeyBytes)
+	if len(key) < MinKeyBytes || len(key) > MaxKeyBytes {
+		return fmt.Errorf("key %q: %d bytes, where %d to %d are allowed", key, len(key), MinKeyBytes, MaxKeyBytes)
 	}
 	for i := range len(key) {
 		if key[i]-' ' > '~'-' ' {

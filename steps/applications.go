@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/url"
 	"slices"
@@ -148,12 +149,13 @@ func (s *agentSet) add(id string) {
 	s.ids[id] = struct{}{}
 }
 
-// applicationTable has the applications that rows gave rise to, so that one which many devices have is made once. It is safe for
-// concurrent use.
+// applicationTable has the applications that rows gave rise to, so that one which many devices have is made once. It knows them by
+// hashes of 128 bits under seeds that nobody outside of the process can know: to compare the texts of each row would be to
+// fetch them from memory that is far away. It is safe for concurrent use.
 type applicationTable struct {
+	seeds [2]maphash.Seed
 	mu    sync.RWMutex
-	known map[entities.ApplicationFacts]knownApplication
-	bytes int // a guess of what they take
+	known map[[2]uint64]knownApplication
 }
 
 type knownApplication struct {
@@ -161,11 +163,14 @@ type knownApplication struct {
 	shared sorter.Shared
 }
 
-// maxKnownBytes is what the applications may take that are known: some 50,000. Beyond it they are forgotten and made anew.
-const maxKnownBytes = 16 << 20
+// mostKnown is how many applications are known at a time, in some 16 MiB. Beyond it they are forgotten and made anew.
+const mostKnown = 80_000
 
 func newApplicationTable() *applicationTable {
-	return &applicationTable{known: make(map[entities.ApplicationFacts]knownApplication)}
+	return &applicationTable{
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		known: make(map[[2]uint64]knownApplication),
+	}
 }
 
 // addRecords adds what to.installation, on the device of that key, becomes.
@@ -186,8 +191,9 @@ func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, to
 }
 
 func (t *applicationTable) application(in *Input, out *Emitter, of entities.ApplicationFacts) (knownApplication, error) {
+	hashes := [2]uint64{maphash.Comparable(t.seeds[0], of), maphash.Comparable(t.seeds[1], of)}
 	t.mu.RLock()
-	known, found := t.known[of]
+	known, found := t.known[hashes]
 	t.mu.RUnlock()
 	if found {
 		return known, nil
@@ -202,12 +208,10 @@ func (t *applicationTable) application(in *Input, out *Emitter, of entities.Appl
 	known = knownApplication{record.Key, shared}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.bytes > maxKnownBytes {
+	if len(t.known) == mostKnown {
 		clear(t.known)
-		t.bytes = 0
 	}
-	t.known[of] = known
-	t.bytes += 300 + len(of.Name) + len(of.Publisher) + len(of.Version) + len(of.CPE)
+	t.known[hashes] = known
 	return known, nil
 }
 

@@ -89,6 +89,8 @@ func entryRows(header []byte) int { return int(binary.LittleEndian.Uint32(header
 
 func setEntryRows(header []byte, n int) { binary.LittleEndian.PutUint32(header[8:], uint32(n)) }
 
+func rankAndFull(header []byte) []byte { return header[16:40] }
+
 func entryKey(b []byte) []byte {
 	at := int(binary.LittleEndian.Uint32(b[4:]))
 	return b[at : at+int(binary.LittleEndian.Uint16(b[12:]))]

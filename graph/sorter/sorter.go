@@ -310,6 +310,14 @@ func (s *scratch) encode(sorter *Sorter, row *Row) error {
 	return nil
 }
 
+// checkEnds says what is wrong with the ends of a relationship whose key is good.
+func checkEnds(r *graph.Record) error {
+	if len(r.From) >= graph.MinKeyBytes && len(r.To) >= graph.MinKeyBytes && hasTheEndsOfItsKey(r) {
+		return nil // they are parts of it
+	}
+	return errors.Join(graph.CheckKey(r.From), graph.CheckKey(r.To))
+}
+
 // check says whether r can be taken, and the number of its type.
 func (s *Sorter) check(r *graph.Record) (int, error) {
 	if r.Type == nil {
@@ -323,7 +331,7 @@ func (s *Sorter) check(r *graph.Record) (int, error) {
 		return 0, err
 	}
 	if r.Type.Relationship {
-		if err := errors.Join(graph.CheckKey(r.From), graph.CheckKey(r.To)); err != nil {
+		if err := checkEnds(r); err != nil {
 			return 0, fmt.Errorf("end of relationship %s: %w", r.Key, err)
 		}
 	}

@@ -177,8 +177,11 @@ func (b *batch) writeEntries(w *blockWriter, refs []ref) {
 		e, size := parseEntry(first)
 		n := 1
 		for ; n < len(refs); n++ {
-			other, _ := parseEntry(b.data[refs[n].at:])
-			if other.full != e.full || other.rank != e.rank || !bytes.Equal(other.tie, e.tie) {
+			other := b.data[refs[n].at:]
+			if !bytes.Equal(rankAndFull(other), rankAndFull(first)) {
+				break
+			}
+			if o, _ := parseEntry(other); !bytes.Equal(o.tie, e.tie) {
 				break
 			}
 		}
