@@ -79,6 +79,9 @@ type Record struct {
 	// Properties are sorted by name, one each; absent values are left out when written.
 	Properties []Property
 
+	// Written, where it is not nil, stands for Properties in a record that is to be encoded and nothing else.
+	Written *Written
+
 	// Rank decides which of several records with one key is taken: the greatest, among equals the one
 	// of the greatest Tie, and among those the one whose encoded bytes are greatest. Neither is written
 	// to the graph.
@@ -98,7 +101,7 @@ func CheckKey(key string) error {
 	if len(key) < MinKeyBytes || len(key) > MaxKeyBytes {
 		return fmt.Errorf("key %q: %d bytes, where %d to %d are allowed", key, len(key), MinKeyBytes, MaxKeyBytes)
 	}
-	for i := range len(key) {
+	for i := plainPart(key); i < len(key); i++ {
 		if key[i]-' ' > '~'-' ' {
 			return fmt.Errorf("key %q: byte %d is not printable ASCII", key, i)
 		}
@@ -253,6 +256,9 @@ type span struct{ from, to int }
 // stand in it, each with the comma before it. It relies on every meta property sorting between uppercase letters and lowercase
 // ones, as '_' does; properties before "_" are written first.
 func appendRecord(b []byte, r *Record, volatile []span) (_ []byte, meta int, _ []span) {
+	if r.Written != nil {
+		return r.Written.appendTo(b, r, volatile)
+	}
 	start := len(b)
 	b = append(b, '{')
 	metaWritten := false
@@ -290,7 +296,7 @@ func appendRecord(b []byte, r *Record, volatile []span) (_ []byte, meta int, _ [
 // AppendMeta appends the meta properties of a record as they stand in its canonical form, behind its brace or the properties before
 // them.
 func AppendMeta(b []byte, r *Record) []byte {
-	quoteKey := appendString
+	quoteKey := AppendText
 	if isPlain(r.Key) && strings.HasPrefix(r.Key, r.From) && strings.HasSuffix(r.Key, r.To) {
 		quoteKey = appendPlain // so the ends need not be looked at
 	}
@@ -298,24 +304,24 @@ func AppendMeta(b []byte, r *Record) []byte {
 		b = append(b, ',')
 	}
 	if r.Type.Relationship {
-		b = appendString(append(b, `"_class":`...), r.Type.Class)
+		b = AppendText(append(b, `"_class":`...), r.Type.Class)
 		b = quoteKey(append(b, `,"_fromEntityKey":`...), r.From)
 		b = quoteKey(append(b, `,"_key":`...), r.Key)
 		b = quoteKey(append(b, `,"_toEntityKey":`...), r.To)
 	} else {
-		b = append(appendString(append(b, `"_class":[`...), r.Type.Class), ']')
+		b = append(AppendText(append(b, `"_class":[`...), r.Type.Class), ']')
 		b = quoteKey(append(b, `,"_key":`...), r.Key)
 	}
-	return appendString(append(b, `,"_type":`...), r.Type.Name)
+	return AppendText(append(b, `,"_type":`...), r.Type.Name)
 }
 
 func appendProperty(b []byte, name string, v Value) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
-	b = appendString(b, name)
+	b = AppendText(b, name)
 	b = append(b, ':')
-	return v.appendJSON(b)
+	return v.AppendJSON(b)
 }
 
 // Decode reads what Encode wrote, and any other JSON object of that shape. types says what is known of

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -106,6 +107,19 @@ func TestAKeyIsPrintableASCIIOfSomeLength(t *testing.T) {
 	assert.NoError(t, graph.CheckKey(strings.Repeat("k", graph.MaxKeyBytes)))
 	for _, key := range []string{"", "012345678", strings.Repeat("k", graph.MaxKeyBytes+1), "0123456789\n", "0123456789ü", "0123456789\x7f"} {
 		assert.Error(t, graph.CheckKey(key), key)
+	}
+}
+
+func TestEachByteIsLookedAtWhereverItStands(t *testing.T) {
+	typ := &graph.Type{Name: "sentinelone_test", Class: "Test"}
+	for c := range 256 {
+		for at := range 20 {
+			text := strings.Repeat("k", at) + string([]byte{byte(c)}) + strings.Repeat("k", 20-at)
+			assert.Equal(t, c >= ' ' && c <= '~', graph.CheckKey(text) == nil, "%q", text)
+			want, _ := jsontext.AppendQuote(nil, text)
+			e := graph.Encode(&graph.Record{Type: typ, Key: "sentinelone_test:1", Properties: []graph.Property{{Name: "name", Value: graph.String(text)}}})
+			assert.Contains(t, string(e.JSON), `"name":`+string(want)+"}")
+		}
 	}
 }
 

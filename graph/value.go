@@ -124,12 +124,12 @@ func (v Value) Equal(w Value) bool {
 	return v.kind == w.kind && v.num == w.num && v.str == w.str && slices.Equal(v.list, w.list)
 }
 
-// appendJSON appends v in its one canonical form. A float always has a point or an exponent, so
+// AppendJSON appends v in its one canonical form. A float always has a point or an exponent, so
 // that it is read back as a float.
-func (v Value) appendJSON(b []byte) []byte {
+func (v Value) AppendJSON(b []byte) []byte {
 	switch v.kind {
 	case StringKind:
-		return appendString(b, v.str)
+		return AppendText(b, v.str)
 	case BoolKind:
 		return strconv.AppendBool(b, v.num == 1)
 	case IntKind:
@@ -147,15 +147,15 @@ func (v Value) appendJSON(b []byte) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendString(b, s)
+			b = AppendText(b, s)
 		}
 		return append(b, ']')
 	}
 	return append(b, "null"...)
 }
 
-// appendString quotes s; bytes that are not UTF-8 become U+FFFD.
-func appendString(b []byte, s string) []byte {
+// AppendText quotes s, as AppendJSON does; bytes that are not UTF-8 become U+FFFD.
+func AppendText(b []byte, s string) []byte {
 	if isPlain(s) {
 		return appendPlain(b, s)
 	}
@@ -171,12 +171,26 @@ func appendPlain(b []byte, s string) []byte {
 
 // isPlain says whether s is quoted as it is, as nearly all is that stands in a graph.
 func isPlain(s string) bool {
-	for i := range len(s) {
+	for i := plainPart(s); i < len(s); i++ {
 		if !plain[s[i]] {
 			return false
 		}
 	}
 	return true
+}
+
+// plainPart is how many bytes of s, from its beginning and eight at a time, are printable ASCII without quotes and backslashes. There may be more.
+func plainPart(s string) (n int) {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; n+8 <= len(s); n += 8 {
+		b := s[n : n+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		// The high bit of a byte is set by what is no ASCII, by DEL, by what is less than a space, by a quote and by a backslash.
+		if (w|(w+each)|(w-each*' ')|((w^each*'"')-each)|((w^each*'\\')-each))&high != 0 {
+			break
+		}
+	}
+	return n
 }
 
 var plain = func() (is [256]bool) {

@@ -17,8 +17,10 @@ import (
 // is absent from the record.
 type Property[T any] struct {
 	PropertyDescription
+	before  string // what stands before the value in a record; Sorted fills it in
 	value   func(*T) graph.Value
-	unknown graph.Value // what is written where value is absent; absent itself but for required ones
+	write   func([]byte, *T) []byte // appends value as it is written, and nothing where that is absent; nil: value tells
+	unknown graph.Value             // what is written where value is absent; absent itself but for required ones
 	combine func(a, b graph.Value) graph.Value
 }
 
@@ -33,22 +35,25 @@ type Combination struct {
 
 // Text is a property that holds a string; "" is unknown.
 func Text[T any](name, doc string, get func(*T) string) Property[T] {
-	return property(name, doc, graph.StringKind, get, graph.String)
+	return property(name, doc, graph.StringKind, get, graph.String, graph.AppendText)
 }
 
 // Flag is a property that holds a boolean.
 func Flag[T any](name, doc string, get func(*T) s1.Flag) Property[T] {
-	return property(name, doc, graph.BoolKind, get, func(f s1.Flag) graph.Value { return graph.Bool(f == s1.True) })
+	return property(name, doc, graph.BoolKind, get, func(f s1.Flag) graph.Value { return graph.Bool(f == s1.True) },
+		func(b []byte, f s1.Flag) []byte { return strconv.AppendBool(b, f == s1.True) })
 }
 
 // Whole is a property that holds a whole number.
 func Whole[T any](name, doc string, get func(*T) s1.Int) Property[T] {
-	return property(name, doc, graph.IntKind, get, func(n s1.Int) graph.Value { return graph.Int(n.Value) })
+	return property(name, doc, graph.IntKind, get, func(n s1.Int) graph.Value { return graph.Int(n.Value) },
+		func(b []byte, n s1.Int) []byte { return strconv.AppendInt(b, n.Value, 10) })
 }
 
 // Moment is a property that holds a time, in milliseconds since 1970-01-01 UTC.
 func Moment[T any](name, doc string, get func(*T) s1.Time) Property[T] {
-	return property(name, doc, graph.IntKind, get, func(t s1.Time) graph.Value { return graph.Int(int64(t)) })
+	return property(name, doc, graph.IntKind, get, func(t s1.Time) graph.Value { return graph.Int(int64(t)) },
+		func(b []byte, t s1.Time) []byte { return strconv.AppendInt(b, int64(t), 10) })
 }
 
 // Decimal is a property that holds the number that a text says; a text that says none is unknown.
@@ -58,7 +63,7 @@ func Decimal[T any](name, doc string, get func(*T) string) Property[T] {
 			return graph.Float(n)
 		}
 		return graph.Value{}
-	})
+	}, nil)
 }
 
 // ParseDecimal reads a number in decimal digits, without an exponent and whatever else programs take for numbers.
@@ -71,15 +76,24 @@ func ParseDecimal(text string) (float64, bool) {
 	return n, err == nil
 }
 
-// property is one whose zero value is unknown.
-func property[T any, V comparable](name, doc string, kind graph.ValueKind, get func(*T) V, valueOf func(V) graph.Value) Property[T] {
-	return Property[T]{PropertyDescription: PropertyDescription{Name: name, Kind: kind, Doc: doc}, value: func(row *T) graph.Value {
-		var unknown V
+// property is one whose zero value is unknown. write may be nil.
+func property[T any, V comparable](name, doc string, kind graph.ValueKind, get func(*T) V, valueOf func(V) graph.Value, write func([]byte, V) []byte) Property[T] {
+	var unknown V
+	p := Property[T]{PropertyDescription: PropertyDescription{Name: name, Kind: kind, Doc: doc}, value: func(row *T) graph.Value {
 		if v := get(row); v != unknown {
 			return valueOf(v)
 		}
 		return graph.Value{}
 	}}
+	if write != nil {
+		p.write = func(b []byte, row *T) []byte {
+			if v := get(row); v != unknown {
+				return write(b, v)
+			}
+			return b
+		}
+	}
+	return p
 }
 
 // Set is a property that holds strings, sorted and without duplicates and empty ones; no string at all
@@ -171,8 +185,9 @@ func Sorted[T any](properties []Property[T]) Properties[T] {
 	sorted := slices.SortedFunc(slices.Values(properties), func(a, b Property[T]) int {
 		return strings.Compare(a.Name, b.Name)
 	})
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i].Name == sorted[i-1].Name {
+	for i := range sorted {
+		sorted[i].before = graph.BeforeValue(sorted[i].Name)
+		if i > 0 && sorted[i].Name == sorted[i-1].Name {
 			panic(fmt.Sprintf("the property %s is declared twice", sorted[i].Name))
 		}
 	}
@@ -192,6 +207,30 @@ func (ps Properties[T]) Append(to []graph.Property, row *T) []graph.Property {
 		}
 	}
 	return to
+}
+
+// Write is Append for properties that are written.
+func (ps Properties[T]) Write(to *graph.Written, row *T) {
+	for i := range ps {
+		p := &ps[i]
+		start := len(to.JSON)
+		to.JSON = append(to.JSON, p.before...)
+		value := len(to.JSON)
+		if p.write != nil {
+			to.JSON = p.write(to.JSON, row)
+		} else if v := p.value(row); !v.IsAbsent() {
+			to.JSON = v.AppendJSON(to.JSON)
+		}
+		if len(to.JSON) == value && !p.unknown.IsAbsent() {
+			to.JSON = p.unknown.AppendJSON(to.JSON)
+		}
+		switch {
+		case len(to.JSON) == value:
+			to.JSON = to.JSON[:start]
+		case p.PropertyDescription.Volatile != "":
+			to.MarkVolatile(start)
+		}
+	}
 }
 
 // Describe says of each property what there is to say without a row.

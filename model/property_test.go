@@ -57,6 +57,31 @@ func TestWhatIsDemandedIsThereThoughUnknown(t *testing.T) {
 	}, model.Sorted(ps).Append(nil, &row{}))
 }
 
+func TestWrittenPropertiesAreEncodedAsOthersAre(t *testing.T) {
+	declared := append(properties(),
+		model.Decimal("decimal", "A number.", func(r *row) string { return r.text }),
+		model.Moment("moved", "A time.", func(r *row) s1.Time { return r.at }).Volatile("moves"),
+		model.Text("required", "A text.", func(r *row) string { return r.text }).Required(),
+		model.Text("requiredOrNull", "A text.", func(r *row) string { return r.text }).RequiredOrNull())
+	for i := range len(declared) {
+		declared = append(declared, declared[i].Named(declared[i].Name+"Volatile").Volatile("moves"))
+	}
+	end := &graph.Type{Name: "sentinelone_end"}
+	typ := model.Relationship[row]{Type: "sentinelone_test", Class: "HAS", From: end, To: end, Properties: declared}.Define()
+	const from, to = "sentinelone_end:1", "sentinelone_end:2"
+	var memory graph.Written
+	for _, r := range []row{
+		{},
+		{text: "x", list: []string{"b", "", "a", "b"}, flag: s1.True, whole: s1.Int{Value: -7, Known: true}, at: 5},
+		{text: "1.5", list: []string{"", ""}, flag: s1.False, whole: s1.Int{Known: true}},
+		{text: "\"\xff\\\n\u00e9", list: []string{"\"", "\xff"}},
+		{},
+	} {
+		plain, written := typ.Between(from, to, &r), typ.WrittenBetween(&memory, from, to, &r)
+		assert.Equal(t, graph.Encode(&plain), graph.Encode(&written), "%q", r.text)
+	}
+}
+
 func TestOneNameTwiceIsAMistake(t *testing.T) {
 	assert.PanicsWithValue(t, "the property text is declared twice", func() {
 		model.Sorted(append(properties(), properties()[0]))

@@ -91,22 +91,25 @@ func (k *Relationship[T]) GraphType() *graph.Type { return k.description.Type }
 // may be nil where the type has no Properties; its records then share their Properties, which must not
 // be written to.
 func (k *Relationship[T]) Between(from, to string, row *T) graph.Record {
-	return k.BetweenIn(nil, from, to, row)
+	r := k.between(from, to, row)
+	r.Properties = k.properties
+	if k.properties == nil {
+		r.Properties = k.sorted.Append(make([]graph.Property, 0, len(k.sorted)), row)
+	}
+	return r
 }
 
-// BetweenIn is Between with the properties that it reads from the row in memory that is there for them, in place of what it
-// holds.
-func (k *Relationship[T]) BetweenIn(space []graph.Property, from, to string, row *T) graph.Record {
-	r := graph.Record{
-		Type:       k.description.Type,
-		Key:        from + k.middle + to,
-		From:       from,
-		To:         to,
-		Properties: k.properties,
-	}
-	if k.properties == nil {
-		r.Properties = k.sorted.Append(slices.Grow(space[:0], len(k.sorted)), row)
-	}
+// WrittenBetween is Between with the properties written, in memory that is there for them.
+func (k *Relationship[T]) WrittenBetween(space *graph.Written, from, to string, row *T) graph.Record {
+	space.Reset()
+	k.sorted.Write(space, row)
+	r := k.between(from, to, row)
+	r.Written = space
+	return r
+}
+
+func (k *Relationship[T]) between(from, to string, row *T) graph.Record {
+	r := graph.Record{Type: k.description.Type, Key: from + k.middle + to, From: from, To: to}
 	if k.Rank != nil {
 		rank := k.Rank(row)
 		r.Rank, r.Tie = rank.Number, rank.Tie

@@ -181,9 +181,10 @@ func fixedRecords(d *model.Description) []graph.Record {
 func BenchmarkMapInstallations(b *testing.B) {
 	row := entities.Installation{Name: "Chrome", InstalledAt: 5, DetectedAt: 6, UpdatedAt: 7, Signed: s1.True, Size: s1.Int{Value: 9, Known: true}}
 	device, application := entities.DeviceKey(&s1.Agent{ID: "1"}), entities.ApplicationKey(&row)
+	var space graph.Written
 	b.ReportAllocs()
 	for b.Loop() {
-		relationships.DeviceHasApplication.Between(device, application, &row)
+		relationships.DeviceHasApplication.WrittenBetween(&space, device, application, &row)
 	}
 }
 

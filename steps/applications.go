@@ -184,9 +184,7 @@ func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, to
 		out.Dangling(relationships.DeviceHasApplication.GraphType())
 		return nil
 	}
-	has := relationships.DeviceHasApplication.BetweenIn(to.properties, device, application.key, &to.installation)
-	to.properties = has.Properties
-	to.add(has)
+	to.add(relationships.DeviceHasApplication.WrittenBetween(&to.written, device, application.key, &to.installation))
 	return nil
 }
 
