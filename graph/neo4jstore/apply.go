@@ -344,11 +344,11 @@ func (a *apply) sweep(ctx context.Context, find, name string, p parameters) erro
 	remove := fmt.Sprintf("%s WITH %s LIMIT $limit DELETE %[2]s RETURN count(*)", find, name)
 	for {
 		var n int64
-		err := a.lease.batch(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
+		err := a.lease.batch(ctx, a.lease.number(), func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 			var err error
 			n, err = count(ctx, tx, remove, p)
 			return err
-		})
+		}, func() {})
 		if err != nil {
 			return err
 		}

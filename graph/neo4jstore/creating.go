@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
+	"sync"
 
 	"s1graph/graph"
 )
@@ -44,8 +45,9 @@ func newEdge(r *graph.Record, digest graph.Digest, at map[string]int) (*edge, er
 }
 
 // made are the IDs that the database gave to entities that this apply created. Nothing else is found by its ID, and none is trusted: who
-// uses one looks at scope and key too, so that keys that share a hash do no harm either. It is for one goroutine.
+// uses one looks at scope and key too, so that keys that share a hash do no harm either. It is safe for concurrent use.
 type made struct {
+	mu     sync.Mutex
 	seed   maphash.Seed
 	prefix string           // of all IDs: what they are of, and which database's
 	ids    map[uint64]int64 // the number behind it, by the hash of the key; nil: they turned out to be others' since
@@ -58,6 +60,8 @@ const mostMade = 1 << 20
 func newMade() *made { return &made{seed: maphash.MakeSeed(), ids: map[uint64]int64{}} }
 
 func (m *made) add(key, id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	at := strings.LastIndexByte(id, ':') + 1
 	number, err := strconv.ParseInt(id[at:], 10, 64)
 	if m.prefix == "" {
@@ -68,6 +72,14 @@ func (m *made) add(key, id string) {
 	}
 }
 
+// forget lets everything be found by its key from now on.
+func (m *made) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ids = nil
+}
+
+// of is for who has the lock.
 func (m *made) of(key string) (id string, ok bool) {
 	number, ok := m.ids[maphash.String(m.seed, key)]
 	if !ok {
@@ -78,6 +90,8 @@ func (m *made) of(key string) (id string, ok bool) {
 
 // nested puts edges that follow each other and start at the same entity under that: rows are its key, its ID and the items.
 func (m *made) nested(rows []any) (nested []any, allMade, more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	allMade = true
 	of := func(key string) any {
 		id, ok := m.of(key)

@@ -146,7 +146,7 @@ func DecodeMarker(scope string, v map[string]any) (*Marker, error) {
 	return m, nil
 }
 
-// lease is the right to write to a scope. It is for one goroutine at a time.
+// lease is the right to write to a scope. It is for one goroutine at a time, but for batch and ahead.
 type lease struct {
 	store  *Store
 	marker *Marker // as it was read before the lease was taken
@@ -155,7 +155,7 @@ type lease struct {
 	state  string // Target.State
 
 	taken      bool
-	batches    int64
+	batches    int64 // that were begun
 	gone       bool  // the scope had tombstones when the lease was taken
 	statements int64 // that wrote
 }
@@ -237,32 +237,63 @@ func (l *lease) constrain(ctx context.Context, types []known) error {
 	return nil
 }
 
+// number is that of the next batch.
+func (l *lease) number() int64 {
+	l.batches++
+	return l.batches
+}
+
 // batch runs work in a transaction, once: if the commit got no answer and went through nonetheless, that is found
-// out. Work returns errors of the driver as they are.
-func (l *lease) batch(ctx context.Context, work func(ctx context.Context, tx neo4j.ManagedTransaction) error) error {
-	p := parameters{"scope": l.store.config.Scope, "token": l.token, "batch": l.batches + 1}
-	err := l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
+// out. Work returns errors of the driver as they are. Before the commit, whose marker it has by then, ready is called.
+func (l *lease) batch(ctx context.Context, number int64, work func(ctx context.Context, tx neo4j.ManagedTransaction) error, ready func()) error {
+	p := l.beginning(number)
+	return l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		n, err := count(ctx, tx, beginBatch, p)
 		if err != nil {
 			return err
 		}
 		if n == 1 {
-			return work(ctx, tx)
+			if err := work(ctx, tx); err != nil {
+				return err
+			}
+			ready()
+			return nil
 		}
 		records, err := collect(ctx, tx, readMarker, p)
 		if err != nil {
 			return err
 		}
 		m, err := decodeMarker(l.store.config.Scope, records)
-		if err == nil && (m.token != l.token || m.batch != l.batches+1) {
+		if err == nil && (m.token != l.token || m.batch < number) { // a later batch is written only after this one
 			err = &FencedError{Scope: l.store.config.Scope}
 		}
 		return err
 	})
-	if err == nil {
-		l.batches++
-	}
-	return err
+}
+
+// errNotYet says that a batch could not be written ahead of its turn.
+var errNotYet = errors.New("the batch before was not written, or another process has begun to write")
+
+// ahead is batch while the batch before still commits: work is done first, and then the marker is waited for, which the other one has. Work must
+// neither read what that one writes nor change what was there. It is tried once, and after an error batch is to be called when the one before has ended.
+func (l *lease) ahead(ctx context.Context, number int64, work func(ctx context.Context, tx neo4j.ManagedTransaction) error, ready func()) error {
+	return l.store.once(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
+		if err := work(ctx, tx); err != nil {
+			return err
+		}
+		n, err := count(ctx, tx, beginBatch, l.beginning(number))
+		if err == nil && n == 0 {
+			err = errNotYet
+		}
+		if err == nil {
+			ready()
+		}
+		return err
+	})
+}
+
+func (l *lease) beginning(number int64) parameters {
+	return parameters{"scope": l.store.config.Scope, "token": l.token, "batch": number}
 }
 
 // give ends the lease: the scope now holds the run, and more than that if something was withheld.

@@ -13,10 +13,10 @@
 //	            reported that; absent of one that baselines alone have written
 //
 // A node (:S1GraphScope) in each scope is the marker: it names the run that the scope holds and the Owner, and says
-// whether an apply is under way. Who is not the owner is not let in. Each batch is one transaction that first locks
-// the marker and looks whether the apply is still the one that may write, and whether the batch was written already;
-// so of two processes the later one wins, and a batch whose commit got no answer is sent again without being written
-// twice.
+// whether an apply is under way. Who is not the owner is not let in. Each batch is one transaction that locks the marker and
+// looks whether the apply is still the one that may write, and which batch was written last; so of two processes the later one wins,
+// the batches commit one after the other, and one whose commit got no answer is sent again without being written
+// twice. Batches that only create write their rows before that, while the batch before commits; the others after it.
 //
 // Ours are the nodes and relationships with our _scope, and on them the properties that the data model declares
 // or once declared, those that begin with "tag.", those above, and those of Target.Overlays. What others add,
@@ -110,7 +110,7 @@ func (s *Store) session(ctx context.Context) neo4j.SessionWithContext {
 func (s *Store) read(ctx context.Context, cypher string, p parameters) ([]*neo4j.Record, error) {
 	session := s.session(ctx)
 	defer session.Close(ctx)
-	return answered(ctx, s.config.AnswerWithin, func(ctx context.Context) ([]*neo4j.Record, error) {
+	return answered(ctx, s.config.AnswerWithin, unansweredAttempts, func(ctx context.Context) ([]*neo4j.Record, error) {
 		return neo4j.ExecuteRead(ctx, session, func(tx neo4j.ManagedTransaction) ([]*neo4j.Record, error) {
 			return collect(ctx, tx, cypher, p)
 		})
@@ -122,8 +122,26 @@ func (s *Store) read(ctx context.Context, cypher string, p parameters) ([]*neo4j
 func (s *Store) write(ctx context.Context, work func(ctx context.Context, tx neo4j.ManagedTransaction) error) error {
 	session := s.session(ctx)
 	defer session.Close(ctx)
-	_, err := answered(ctx, s.config.AnswerWithin, func(ctx context.Context) (any, error) {
+	_, err := answered(ctx, s.config.AnswerWithin, unansweredAttempts, func(ctx context.Context) (any, error) {
 		return session.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) { return nil, work(ctx, tx) })
+	})
+	return err
+}
+
+// once runs work in a transaction that is not repeated, whatever becomes of it.
+func (s *Store) once(ctx context.Context, work func(ctx context.Context, tx neo4j.ManagedTransaction) error) error {
+	session := s.session(ctx)
+	defer session.Close(ctx)
+	_, err := answered(ctx, s.config.AnswerWithin, 1, func(ctx context.Context) (any, error) {
+		tx, err := session.BeginTransaction(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer tx.Close(ctx) // takes back what is not committed
+		if err := work(ctx, tx); err != nil {
+			return nil, err
+		}
+		return nil, tx.Commit(ctx)
 	})
 	return err
 }
@@ -134,8 +152,8 @@ const unansweredAttempts = 10
 // errHangs says that a server takes connections and does not answer. The driver would wait for ever.
 var errHangs = errors.New("the server does not answer")
 
-// answered repeats a transaction whose commit got no answer, which the driver does not, as long as there is time.
-func answered[T any](ctx context.Context, within time.Duration, run func(context.Context) (T, error)) (T, error) {
+// answered repeats a transaction whose commit got no answer, which the driver does not, as long as there is time and as often as is said.
+func answered[T any](ctx context.Context, within time.Duration, attempts int, run func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errHangs)
 	defer cancel()
 	defer pause.Tell(ctx, pause.Wait{What: "no answer from Neo4j"})()
@@ -144,7 +162,7 @@ func answered[T any](ctx context.Context, within time.Duration, run func(context
 		if err != nil && errors.Is(context.Cause(ctx), errHangs) {
 			return result, fmt.Errorf("%w within %s", errHangs, within)
 		}
-		if unanswered := neo4j.IsConnectivityError(err) && !neo4j.IsRetryable(err); !unanswered || attempt == unansweredAttempts {
+		if unanswered := neo4j.IsConnectivityError(err) && !neo4j.IsRetryable(err); !unanswered || attempt == attempts {
 			return result, err
 		}
 	}

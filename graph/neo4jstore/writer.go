@@ -3,26 +3,23 @@ package neo4jstore
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 	"github.com/sourcegraph/conc/panics"
 
 	"s1graph/graph"
 )
 
-// writer turns changes into batches, and writes these one after the other while the next ones are made. Nodes come
-// before relationships, and relationships in the order of the entities that they start at: several writers of
-// relationships would only wait for each other's locks. Its methods are for one goroutine, and fail once a batch
-// could not be written.
+// writer turns changes into batches, and writes these in turns while the next ones are made. Nodes come before relationships, and
+// relationships in the order of the entities that they start at. Its methods are for one goroutine, and fail once a
+// batch could not be written.
 type writer struct {
 	*apply
 	ctx   context.Context // ends when a batch cannot be written, with that as its cause
 	types map[string]*written
-	made  *made // the writing goroutine's
-	heals bool  // the database was read: what the store adds to a record is written anew
+	made  *made
+	heals bool // the database was read: what the store adds to a record is written anew
 	now   int64
 
 	current *written         // that the open batches are of
@@ -43,7 +40,7 @@ type written struct {
 	baseline  bool  // nothing of it counts as changed
 	renamed   bool  // it has another class than when it was written last
 	total     int64 // records to be written; 0 where that is not known
-	done      int64 // records that were written; the writing goroutine's
+	done      int64 // records that were written; that of the turn which ends
 }
 
 // action is what is done with the rows of a batch.
@@ -84,18 +81,7 @@ func (a *apply) writing(ctx context.Context, before graph.Snapshot, work func(w 
 	var panicked panics.Catcher // what panics there shall panic here, where the caller can recover
 	go func() {
 		defer close(done)
-		panicked.Try(func() {
-			for b := range w.queue {
-				if ctx.Err() == nil {
-					if err := w.transact(b); err != nil {
-						cancel(err)
-					}
-				}
-			}
-		})
-		if fault := panicked.Recovered(); fault != nil {
-			cancel(fault.AsError()) // who makes batches waits for nobody
-		}
+		w.transactAll(&panicked, cancel)
 	}()
 	if err := w.batches(work); err != nil {
 		cancel(err)
@@ -369,48 +355,4 @@ func (w *writer) enqueue() error {
 	case <-w.ctx.Done():
 		return context.Cause(w.ctx)
 	}
-}
-
-// transact writes batches in one transaction.
-func (w *writer) transact(all bundle) error {
-	err := w.attemptBundle(all)
-	if errors.Is(err, errNotMade) { // somebody replaced what we made; the keys still say what is meant
-		w.made.ids = nil
-		err = w.attemptBundle(all)
-	}
-	return err
-}
-
-func (w *writer) attemptBundle(all bundle) error {
-	var rows, statements int64
-	var of *written // that was written when it failed
-	err := w.lease.batch(w.ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
-		rows, statements = 0, 0 // an earlier attempt may have come to nothing
-		for _, b := range all.batches {
-			of = b.of
-			t := transaction{ctx: ctx, tx: tx, of: b.of, made: w.made, scope: w.store.config.Scope, now: w.now}
-			err := t.run(b, w.lease.gone)
-			rows, statements = rows+t.rows, statements+t.statements
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if answer, ok := errors.AsType[*neo4j.Neo4jError](err); ok && answer.Code == "Neo.ClientError.Schema.ConstraintValidationFailed" {
-		err = &differentError{err}
-	}
-	if err != nil && of != nil {
-		err = fmt.Errorf("type %s: %w", of.Name, err)
-	}
-	if err != nil {
-		return err
-	}
-	w.lease.statements += statements
-	w.result.Rows += rows
-	for _, b := range all.batches {
-		b.of.done += int64(len(b.rows))
-		w.target.Progress(b.of.Name, b.of.done, b.of.total)
-	}
-	return nil
 }
