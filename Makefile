@@ -20,29 +20,31 @@ build: ## build ./s1graph
 JSON := github.com/go-json-experiment/json
 RACE := $(shell command -v "$$(go env CC)" >/dev/null 2>&1 && echo "-race '-gcflags=$(JSON)/jsontext=-race=false' '-gcflags=$(JSON)/internal/...=-race=false'")
 
-# These three packages start whole runs, commands and databases, again and again through the same code. With the race detector
-# they take four times the time, so make test has it look at those of their tests in which goroutines meet: where lists
-# are read side by side, where something is interrupted, overtaken or broken in the middle, where a token changes or a
-# consumer catches up. make race has it look at all.
-WHOLE := ./connector ./graph/neo4jstore ./cli
-MEETING := AllTheTime|AlertsFollow|AtOnce|BusyDay|CDN|Cancelled|CatchesUp|Chains|ComeAndGo|ComesBack|CursorExpires|DoesNotAnswer|EndsAnApply|FaultsThatPass|HangsInTheMiddle|HowFarAList|AFaultInTheMiddle|Interrupted|OutboxThatIsDamaged|Overtaken|PanicWhileWriting|PollSyncs|PollsInParts|Redraw|RenewedToken|Retry|Revoked|RunAll|SecondRunOnADirectory|SideBySide|TokenThatChanges|UnderWay|UnknownAgent
+# These packages start whole runs, commands and databases, or make tenants, again and again through the same code. With the
+# race detector they take four times the time, so make test has it look at those of their tests in which goroutines meet:
+# where lists are read side by side, where something is interrupted, overtaken or broken in the middle, where a token
+# changes or a consumer catches up. make race has it look at all.
+WHOLE := ./connector ./graph/neo4jstore ./cli ./s1/s1test
+MEETING := AllTheTime|AlertsFollow|AtOnce|BusyDay|CDN|Cancelled|CatchesUp|Chains|ComeAndGo|ComesBack|CursorExpires|DoesNotAnswer|EndsAnApply|FaultsThatPass|HangsInTheMiddle|HowFarAList|AFaultInTheMiddle|Interrupted|ManyMayAsk|OutboxThatIsDamaged|Overtaken|PanicWhileWriting|PollSyncs|PollsInParts|Redraw|RenewedToken|Retry|Revoked|RunAll|SecondRunOnADirectory|SideBySide|TokenThatChanges|UnderWay|UnknownAgent
 # These tests do one thing a great many times, mostly in one goroutine or in processes that they kill, or measure memory.
 # With the race detector they take eight times the time, and it sees the same code in others.
-LONG := ./poll ./state ./alerts ./s1 ./steps ./s1/s1test ./check ./s1/replay ./alerts/delivery ./graph/sorter
-LOOPS := AHostileConsoleIsAFaultThatCosts|ALargeTenantIsServed|AListOfWhichNobodySays|AListThatGoesOnBeyond|AQuietWeekRaises|ARowHasTheSameFields|ARowIsReadASecondTime|AScanThatOpensManyVulnerabilities|ASpillFileThatWasCut|ATemplateThatTakesTooLong|AnInventoryOf70000|AnUpdateThatClosesManyVulnerabilities|AreReadUpToABound|AtADestinationThatIsAwayAlerts|BelievedNoMoreThanAConsole|EachEventOfAWeekOnce|EachPlannedEventIsTold|FiltersFindTheRows|FuzzRowsAreRead|InEveryOrderOfTwoWorkers|IsReadUpToABound|KeepsToTheBoundsIsReadWhole|KilledAtAnyMomentAService|NoFieldOfAnyRowCosts|NoNameOfTheRecordedCompany|OnAQuietDayOnly|OnExactlyOnePage|RowsOfMoreListsThanTwoBytes|TheInventoryTellsOfTheSame|ThePlanIsTrue|TheSpillFileIsCompressed|TotalsAreWhatTheLists|WhatIsABaselineOfVulnerabilities
+LONG := ./poll ./state ./alerts ./s1 ./steps ./check ./s1/replay ./alerts/delivery ./alerts/outbox ./graph/sorter
+LOOPS := AHostileConsoleIsAFaultThatCosts|AListOfWhichNobodySays|AListThatGoesOnBeyond|AQuietWeekRaises|ARowIsReadASecondTime|AScanThatOpensManyVulnerabilities|ASpillFileThatWasCut|ATemplateThatTakesTooLong|AnInventoryOf70000|AnUpdateThatClosesManyVulnerabilities|AreReadUpToABound|AtADestinationThatIsAwayAlerts|BelievedNoMoreThanAConsole|CountingCostsTheSame|EachEventOfAWeekOnce|EachPlannedEventIsTold|FuzzRowsAreRead|GivesBackTheSpace|InEveryOrderOfTwoWorkers|IsReadUpToABound|KeepsToTheBoundsIsReadWhole|KilledAtAnyMomentAService|MovedAsideAndKept|NamesTheOneCauseOfEachState|NoFieldOfAnyRowCosts|OfOneSiteIsDivided|RowsOfMoreListsThanTwoBytes|SecretsOfDestinationsAreSeenNowhere|TheSpillFileIsCompressed|WhatIsABaselineOfVulnerabilities
 # In these packages nothing runs side by side, so that the race detector has nothing to see.
-ALONE := . ./config ./deploy ./docs ./entities ./gotest ./harmless ./model ./overview ./plural ./posture ./relationships ./release ./token
+ALONE := . ./config ./deploy ./docs ./entities ./gotest ./harmless ./model ./overview ./plural ./posture ./reconcile ./relationships ./release ./token ./visualize
 # These run one after another, and without the race detector: the questions wait for a Neo4j of their own, and a service
 # that is left alone for a week does what poll's tests look at one by one.
 PATIENT := ./queries ./bench/soak
-REST = $(filter-out $(WHOLE) $(PATIENT) $(ALONE),./fleet ./bench/fleet ./s1 ./poll ./visualize ./s1/s1test ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
+REST = $(filter-out $(WHOLE) $(PATIENT) $(ALONE),./fleet ./bench/fleet ./s1 ./poll ./steps $(shell go list -f '.{{slice .ImportPath 7}}' ./...))
 # A package has more time than it needs, for machines that are slow or have much else to do. make lint vets.
 TESTFLAGS := -vet=off -timeout 30m
 
-# What mostly waits runs beside what mostly computes. Those that take longest come first, so that no core waits for them at
-# the end. What is compiled for the race detector is so in one row, where nothing is compiled twice.
+# Three rows run beside each other, so that no core is idle while a test waits for a database, a browser or a clock. Those
+# that take longest come first, so that no core waits for them at the end. What is compiled for the race detector is so in
+# one row, where nothing is compiled twice.
 test: ## run all tests, with the race detector where goroutines meet, and say which were skipped and why
-	go run ./gotest/run $(TESTFLAGS) $(if $(RACE),-skip '$(MEETING)') $(WHOLE) -- $(TESTFLAGS) $(PATIENT) $(ALONE) $(if $(RACE),-- $(TESTFLAGS) -run '$(LOOPS)' $(LONG)) \
+	go run ./gotest/run $(TESTFLAGS) $(if $(RACE),-skip '$(MEETING)') $(WHOLE) \
+		--beside -p 1 $(TESTFLAGS) $(PATIENT) $(ALONE) $(if $(RACE),-- $(TESTFLAGS) -run '$(LOOPS)' $(LONG)) \
 		--beside $(if $(RACE),$(RACE) $(TESTFLAGS) -run '$(MEETING)' $(WHOLE) -- -skip '$(LOOPS)') $(RACE) $(TESTFLAGS) $(REST)
 
 race: ## run all tests with the race detector

@@ -279,7 +279,13 @@ func TestAnInstanceThatTheDatabaseDoesNotHoldIsNoEmptyAnswer(t *testing.T) {
 	assert.Equal(t, 2, got.code)
 	assert.Empty(t, got.stdout)
 	assert.Contains(t, got.stderr, `s1graph: there is no instance "`+scope+`x" in the database; `)
-	assert.Contains(t, with.s1graph(t, "query", "unprotected-devices", "--scope", "all", "--param", "limit=100000").stdout, scope)
+	var all outcome
+	for range 5 { // what another test removes meanwhile ends a statement on all instances with an error
+		if all = with.s1graph(t, "query", "unprotected-devices", "--scope", "all", "--param", "limit=100000"); all.code == 0 {
+			break
+		}
+	}
+	assert.Contains(t, all.stdout, scope, all.stderr)
 }
 
 // A graph that was not written to its end must not pass for all there is.
