@@ -46,8 +46,6 @@ func (r *run) openEvaluator(context.Context) (consumer, error) {
 // alertsName is what the evaluator is called as a consumer.
 const alertsName = "alerts"
 
-func (e *evaluator) name() string { return alertsName }
-
 func (e *evaluator) close(context.Context) {}
 
 // catchUp evaluates the runs that nobody has evaluated yet, the oldest first.

@@ -14,9 +14,6 @@ import (
 // consumer follows the committed runs of a folder at its own pace. A fault makes it stay behind, and is no fault of the
 // run: the next run makes up for it. It is opened and closed by one run, and used by one goroutine.
 type consumer interface {
-	// name is what it is called in notices and metrics.
-	name() string
-
 	// catchUp applies what was committed before the tenant is read. last is the last committed run, nil where there is
 	// none.
 	catchUp(ctx context.Context, last *jsonstore.Run)
@@ -60,16 +57,41 @@ type report struct {
 	store   *StoreResult // of a store: what was done to it; nil before it was asked to apply the run
 }
 
-// openConsumers opens those that the configuration asks for, before the tenant is read. What comes later in the list is
-// told of those before it. A new one is a line here.
+// consumers are all that there are: what each is called in notices and metrics, and what opens it where the configuration
+// asks for it, else gives nil. What comes later in the list is told of those before it. A new one is a line here.
+var consumers = []struct {
+	name string
+	open func(*run, context.Context) (consumer, error)
+}{
+	{"neo4j", (*run).openNeo4j},
+	{"events", (*run).openPublisher},
+	{alertsName, (*run).openEvaluator},
+}
+
+// ConsumerNames are what MovedOn calls those that follow the committed runs.
+func ConsumerNames() []string {
+	var names []string
+	for _, c := range consumers {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// namedConsumer is a consumer that is open.
+type namedConsumer struct {
+	consumer
+	name string
+}
+
+// openConsumers opens those that the configuration asks for, before the tenant is read.
 func (r *run) openConsumers(ctx context.Context) error {
-	for _, open := range []func(context.Context) (consumer, error){r.openNeo4j, r.openPublisher, r.openEvaluator} {
-		c, err := open(ctx)
+	for _, known := range consumers {
+		c, err := known.open(r, ctx)
 		if err != nil {
 			return err
 		}
 		if c != nil {
-			r.consumers = append(r.consumers, c)
+			r.consumers = append(r.consumers, namedConsumer{c, known.name})
 		}
 	}
 	return nil
@@ -138,9 +160,9 @@ func idsOf(runs []*jsonstore.Run) []string {
 }
 
 // take puts into the summary what a consumer has to say.
-func (r *run) take(c consumer) {
+func (r *run) take(c namedConsumer) {
 	result := c.report()
-	r.movedOn(c.name(), result.unseen...)
+	r.movedOn(c.name, result.unseen...)
 	r.summary.Notices = append(r.summary.Notices, result.notices...)
 	if result.store != nil {
 		r.summary.Stores = append(r.summary.Stores, *result.store)
@@ -155,7 +177,7 @@ func (r *run) take(c consumer) {
 func (r *run) noteVerified() {
 	r.state.VerifiedAt = r.last.state.VerifiedAt
 	for _, c := range r.consumers {
-		if store, isStore := c.(graphStore); isStore && store.verified() {
+		if store, isStore := c.consumer.(graphStore); isStore && store.verified() {
 			r.state.VerifiedAt = r.summary.StartedAt
 		}
 	}
@@ -175,7 +197,7 @@ func VerifiedAt(c *config.Config) time.Time {
 func (r *run) isStored(runID string) bool {
 	stores := 0
 	for _, c := range r.consumers {
-		store, isStore := c.(graphStore)
+		store, isStore := c.consumer.(graphStore)
 		if isStore && !store.holds(runID) {
 			return false
 		}

@@ -88,8 +88,6 @@ func (p publishedTo) Set(ctx context.Context, run string) error {
 	return err
 }
 
-func (p *publisher) name() string { return "events" }
-
 func (p *publisher) needs() []string { return p.behind }
 
 func (p *publisher) close(context.Context) {

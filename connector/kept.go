@@ -27,8 +27,8 @@ func (r *run) moveOn() {
 	}
 	for _, c := range r.consumers {
 		if slices.ContainsFunc(c.needs(), func(id string) bool { return slices.Contains(r.excess, id) }) {
-			r.movedOn(c.name(), fmt.Sprintf("%s is moved on past the runs up to %s, which are older than runsKept or take more space than runsKeptGiB.",
-				c.name(), r.excess[len(r.excess)-1]))
+			r.movedOn(c.name, fmt.Sprintf("%s is moved on past the runs up to %s, which are older than runsKept or take more space than runsKeptGiB.",
+				c.name, r.excess[len(r.excess)-1]))
 		}
 	}
 }

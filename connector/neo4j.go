@@ -118,8 +118,6 @@ func IsMisconfigured(err error) bool {
 	}, fault.Fault)
 }
 
-func (n *neo4j) name() string { return "neo4j" }
-
 // close gives the connections back.
 func (n *neo4j) close(ctx context.Context) {
 	if n.store != nil {

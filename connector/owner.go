@@ -85,7 +85,7 @@ func (r *refusal) Error() string { return r.reason + ": " + r.advice }
 // isUnclaimed says whether Neo4j could not be asked yet, since the folder's first run, whose graph it holds.
 func (r *run) isUnclaimed() bool {
 	for _, c := range r.consumers {
-		if n, is := c.(*neo4j); is {
+		if n, is := c.consumer.(*neo4j); is {
 			return n.store == nil && (r.last.run == nil || r.last.state.Unclaimed)
 		}
 	}

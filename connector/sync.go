@@ -64,7 +64,7 @@ type run struct {
 	client       *s1.Client
 	user         s1.User // as /user told it
 	accepted     acceptance
-	consumers    []consumer
+	consumers    []namedConsumer
 	excess       []string         // IDs of runs that are too much to keep for them
 	folderIsOurs bool             // an alert may be queued in it
 	outOfScope   reconcile.KeySet // entities that are out of scope

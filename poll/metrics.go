@@ -131,7 +131,7 @@ func (m *metrics) watch(s *Service) {
 		}
 		m.skipped.WithLabelValues(i.settings.Instance)
 		m.notDue.WithLabelValues(i.settings.Instance)
-		for _, consumer := range []string{"alerts", "events", "neo4j"} {
+		for _, consumer := range connector.ConsumerNames() {
 			m.movedOn.WithLabelValues(i.settings.Instance, consumer)
 		}
 	}
