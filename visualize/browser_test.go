@@ -24,6 +24,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/gotest"
+	"s1graph/graph"
+	"s1graph/graph/jsonstore"
+	"s1graph/model"
 	"s1graph/s1/s1test"
 	"s1graph/steps"
 	"s1graph/visualize"
@@ -70,6 +73,7 @@ func TestThePage(t *testing.T) {
 	t.Run("says whether nothing changed or there was nothing to compare with", func(t *testing.T) { withoutChanges(t, browser) })
 	t.Run("says where and what a machine without relationships was", func(t *testing.T) { former(t, browser) })
 	t.Run("shows what was reopened, and what is gone", func(t *testing.T) { reopens(t, browser) })
+	t.Run("has a place for a class that is new", func(t *testing.T) { newClass(t, browser) })
 	t.Run("shows vulnerabilities, the worst first, and leads to the NVD", func(t *testing.T) { vulnerabilities(t, browser) })
 	t.Run("shows several instances", func(t *testing.T) { several(t, browser) })
 	t.Run("fits at each width, in light and dark", func(t *testing.T) { fits(t, browser) })
@@ -219,6 +223,20 @@ func (p *tab) shot(name string) {
 	require.NoError(p, os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600))
 }
 
+// changed is how many entities of the recorded company the last run says that it changed.
+func (p *tab) changed() (n int) {
+	p.Helper()
+	run, err := jsonstore.OpenLast(filepath.Join(filepath.Dir(p.text(`location.pathname`)), "graph"))
+	require.NoError(p, err)
+	for line, err := range run.Changes(p.Context) {
+		require.NoError(p, err)
+		if line.Op != graph.Touched && slices.ContainsFunc(steps.Entities(), func(d *model.Description) bool { return d.Name == line.Type }) {
+			n++
+		}
+	}
+	return n
+}
+
 func firstScreen(t *testing.T, p *tab) {
 	assert.Len(t, p.list(".overview .card"), len(steps.Entities()))
 	names, totals := p.list(".overview .card .name"), p.list(".overview .card .total")
@@ -230,7 +248,7 @@ func firstScreen(t *testing.T, p *tab) {
 		last = at
 	}
 	assert.Equal(t, []string{"+3", "~21", "−1"}, p.list(`.overview [data-type=sentinelone_agent] .badge`))
-	assert.Equal(t, "44 changes", p.text(`document.querySelector("#changes").textContent`))
+	assert.Equal(t, fmt.Sprintf("%d changes", p.changed()), p.text(`document.querySelector("#changes").textContent`))
 	assert.Equal(t, len(steps.Relationships()), p.number(`document.querySelectorAll(".overview path").length`), "a line for each type of relationship")
 	p.shot("overview")
 	assert.Empty(t, p.text(`about.figures.filter((f) => f.type && f.name in about.instances[0].figures).map((f) => {
@@ -341,7 +359,7 @@ func filters(t *testing.T, p *tab) {
 
 func marks(t *testing.T, p *tab) {
 	p.click("#changes")
-	p.until(`document.querySelectorAll("main .row").length === 44`)
+	p.until(fmt.Sprintf(`document.querySelectorAll("main .row").length === %d`, p.changed()))
 	assert.Contains(t, p.list("main .row.updated"), "ACME-DC-0006agentVersion: 23.4.6.347 → 24.1.4.257updated")
 	p.shot("changes")
 

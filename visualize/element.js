@@ -35,10 +35,11 @@ function visible(text) {
 
 const count = (n) => n.toLocaleString("en-US");
 
-// label is what the things of a type are called: Applications of sentinelone_application.
-function label(kind) {
-  const words = kind.type.slice(kind.type.indexOf("_") + 1).split("_").join(" ");
-  return words[0].toUpperCase() + (words.slice(1) + "s").replace(/ys$/, "ies");
+// label is what the things of a type are called: Applications of sentinelone_application; singular is what one is.
+const label = (kind) => (singular(kind) + "s").replace(/([^aeiou])ys$/, "$1ies");
+function singular(kind) {
+  const words = kind.type.slice(kind.type.indexOf("_") + 1).replaceAll("_", " ");
+  return words[0].toUpperCase() + words.slice(1);
 }
 
 const marks = {

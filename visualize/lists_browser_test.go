@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,6 +253,25 @@ func withoutChanges(t *testing.T, browser context.Context) {
 	of.Overview.Figures = map[string]int64{"agents": 1, "agentsInfected": 0, "agentsIsolated": 0}
 	assert.Equal(t, "Nothing: no infected agents, no isolated agents.", open(t, browser, written(t, of), "").text(`document.querySelector(".attention .empty").textContent`), "of threats nothing is known")
 	assert.Equal(t, []string{"Not compared: agents. This run was the first to read them as they are read now."}, p.list(".baselines"))
+}
+
+// newClass shows types that the page has not been told of, and what one of them and many are called.
+func newClass(t *testing.T, browser context.Context) {
+	site := entity("sentinelone_site", "Site", "1", "Berlin", nil)
+	gateway := entity("sentinelone_gateway", "Gateway", "1", "LAN", nil)
+	policy := entity("sentinelone_policy", "ControlPolicy", "1", "Strict", nil)
+	agent := entity("sentinelone_agent", "HostAgent", "1", "PC", nil)
+	edges := []record{
+		relationship("sentinelone_site_has_gateway", "HAS", site, gateway, nil),
+		relationship("sentinelone_agent_assigned_policy", "ASSIGNED", agent, policy, nil),
+	}
+	p := open(t, browser, written(t, visualize.Instance{Graph: folder(t, []record{site, gateway, policy, agent}, edges), Name: "x"}), "")
+	names := p.list(".overview .card .name")
+	for _, of := range [][2]string{{"Sites", "Gateways"}, {"Agents", "Policies"}} {
+		assert.Greater(t, slices.Index(names, of[1]), slices.Index(names, of[0]), "%v: it stands right of what it belongs to", names)
+	}
+	p.search("strict")
+	assert.Equal(t, []string{"Policy"}, p.list("#results .of"))
 }
 
 // several shows a page of two instances, whose keys are the same.

@@ -33,7 +33,7 @@ function option(id, i, query) {
   return el("a", { role: "option", id: "option" + i, class: "row" + (op ? " " + op : "") + (isAlarming(id) ? " alarm" : ""), href: href(id), tabindex: "-1", "aria-selected": "false", "data-id": id, "data-class": kindOf(id).class, onclick: () => closeResults(true) },
     el("span", { class: "dot" }), el("bdi", { class: "name" }, visible(nameOf(id))),
     el("span", { class: "detail" }, reason ? [el("span", { class: "value" }, reason.column + " "), el("bdi", {}, visible(reason.value))] : detail(id)),
-    op && badge(op), el("span", { class: "of" }, current < 0 ? visible(about.instances[kindOf(id).instance].name) : label(kindOf(id)).replace(/s$/, "")));
+    op && badge(op), el("span", { class: "of" }, current < 0 ? visible(about.instances[kindOf(id).instance].name) : singular(kindOf(id))));
 }
 
 function openResults() {
