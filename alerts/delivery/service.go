@@ -101,8 +101,11 @@ func Check(to config.Destination) error {
 // KeepsIncidents says whether a destination keeps incidents, which are closed: it is told of each end on its own.
 func KeepsIncidents(to config.Destination) bool {
 	s, err := serviceOf(to)
-	return err == nil && s.incidents
+	return err == nil && s.KeepsIncidents()
 }
+
+// KeepsIncidents says whether the service keeps incidents.
+func (s *Service) KeepsIncidents() bool { return s.incidents }
 
 // Forgets says whether a destination is to be told again and again of what lasts.
 func Forgets(to config.Destination) bool {

@@ -44,6 +44,7 @@ var everyService = map[string]string{
 	"generic":      "generic://generic.example/" + word + "?@Authorization=" + word,
 	"googlechat":   "googlechat://chat.googleapis.com/v1/spaces/x/messages?key=" + word + "&token=" + slackC,
 	"gotify":       "gotify://LOOPBACK/AAAs3cretAAAAAA?disabletls=yes",
+	"hangouts":     "hangouts://chat.googleapis.com/v1/spaces/x/messages?key=" + word + "&token=" + slackC,
 	"ifttt":        "ifttt://" + word + "/?events=e",
 	"join":         "join://shoutrrr:" + word + "@join/?devices=d",
 	"lark":         "lark://open.larksuite.com/" + uuid1 + "?secret=" + word,
@@ -73,6 +74,9 @@ func TestEveryServiceOfShoutrrrIsKnownButTheOneThatDeliversToNobody(t *testing.T
 		names = append(names, s.Name)
 	}
 	assert.IsIncreasing(t, names)
+	for _, name := range names {
+		assert.Contains(t, everyService, name, "everyService has a URL of each service, which is held to keeping its secrets")
+	}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "alertmanager" }) // which shoutrrr does not know
 	for _, name := range (&router.ServiceRouter{}).ListServices() {
 		assert.Equal(t, name != "logger", slices.Contains(names, name), name)
