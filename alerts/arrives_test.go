@@ -163,7 +163,7 @@ func TestAnAlertArrivesAtEachDestinationAsPeopleWouldReadIt(t *testing.T) {
 		to = append(to, d)
 	}
 	for _, s := range delivery.Services() {
-		assert.Contains(t, append(slices.Collect(mapKeys(everywhere)), "hangouts"), s.Name)
+		assert.Contains(t, append(slices.Collect(mapKeys(everywhere)), "hangouts"), s.Name, "everywhere is to have a destination of each service: then go test ./alerts -run Arrives -update")
 	}
 	deliverer, err := delivery.New(delivery.Config{Outbox: outbox.At(filepath.Join(t.TempDir(), "x")), Destinations: to, Clock: func() time.Time { return at(1) }})
 	require.NoError(t, err)
