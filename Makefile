@@ -1,6 +1,6 @@
 # make help says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint soak walk bench bench-fleet bench-neo4j bench-visualize neo4j recordings docs docs-images release vuln fuzz
+.PHONY: help build test race lint soak walk bench bench-fleet bench-neo4j bench-visualize neo4j tenant recordings docs docs-images release vuln fuzz
 
 # Without paths what was compiled serves every clone, and CI compiles nothing twice.
 export GOFLAGS := $(shell go env GOFLAGS) -trimpath
@@ -83,6 +83,9 @@ bench-visualize: ## the page of a large tenant, in Chromium
 
 neo4j: ## a Neo4j to try things with, on port 7687, until Ctrl-C
 	go run ./graph/neo4jstore/neo4jtest/neo4j
+
+tenant: ## a console of the test tenant to try things with, on port 8080, until Ctrl-C
+	go run ./s1/s1test/serve
 
 recordings: ## make testdata/recordings anew, from the test tenant
 	go run ./s1/s1test/recordings

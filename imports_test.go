@@ -75,6 +75,7 @@ var allowed = map[string][]string{
 	"release":                          {},
 	"release/make":                     {"release"},
 	"s1/s1test/recordings":             {"config", "connector", "s1/s1test"},
+	"s1/s1test/serve":                  {"s1/s1test"},
 }
 
 // listed is what `go list -json` says of a package.
