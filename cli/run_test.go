@@ -17,6 +17,7 @@ import (
 
 	"s1graph/connector"
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 // small is a tenant that is read in no time and yet has some of everything.
@@ -448,7 +449,11 @@ func TestWarningsOfTheConfigurationAreTold(t *testing.T) {
 func TestARunOfWhatIsDueSaysWhereNothingIs(t *testing.T) {
 	_, with := console(t, small)
 	require.Zero(t, with.s1graph(t, "run").code)
-	with.environment = append(with.environment, "S1GRAPH_EVERY=accounts=1h,sites=1h,groups=1h,agents=1h,threats=1h")
+	var every []string
+	for _, step := range steps.All() {
+		every = append(every, step.ID+"=1h")
+	}
+	with.environment = append(with.environment, "S1GRAPH_EVERY="+strings.Join(every, ","))
 	got := with.s1graph(t, "run", "--due")
 	assert.Zero(t, got.code, got.stderr)
 	assert.Equal(t, "No step is due: nothing was read, and the last graph stands.\n", got.stdout)

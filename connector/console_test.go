@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,16 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"s1graph/s1/s1test"
+	"s1graph/steps"
 )
 
 // The tests of this file's kind, TestConsole…, are of consoles as they are and not as the API document has them:
 // go test ./connector -run Console.
 
-var allLists = []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/user"}
+// allLists are the paths of the lists that a run reads.
+var allLists = func() (paths []string) {
+	for _, step := range steps.All() {
+		for _, l := range step.Lists {
+			paths = append(paths, l.Path)
+		}
+	}
+	return paths
+}()
 
 // breakAll has each list go wrong in one way.
 func (c *console) breakAll(effect s1test.Effect) {
-	for _, path := range allLists {
+	for _, path := range slices.Concat(allLists, []string{"/user"}) {
 		c.Break(s1test.Fault{Path: path, Effect: effect})
 	}
 }

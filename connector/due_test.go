@@ -43,11 +43,20 @@ func (o outcome) read() []string {
 
 var (
 	everything  = stepsOf(func(step steps.Step) bool { return step.ID != "vulnerabilities" }) // which options leaves out
+	usual       = stepsOf(func(step steps.Step) bool { return step.Every == 0 })              // read with every poll, if nothing else is said
 	withAgents  = []string{"accounts", "sites", "groups", "agents", "threats"}
 	threatsOnly = []string{"threats"}
 
 	// seldom reads threats with every poll and the rest seldom.
-	seldom = map[string]time.Duration{"accounts": time.Hour, "sites": time.Hour, "groups": time.Hour, "agents": 15 * time.Minute, "applications": 6 * time.Hour}
+	seldom = func() map[string]time.Duration {
+		every := map[string]time.Duration{}
+		for _, id := range usual {
+			every[id] = time.Hour
+		}
+		delete(every, "threats")
+		every["agents"], every["applications"] = 15*time.Minute, 6*time.Hour
+		return every
+	}()
 )
 
 // stepsOf are the IDs of the steps that are meant.
@@ -67,7 +76,7 @@ func TestAPollReadsTheStepsThatAreDue(t *testing.T) {
 		polls map[time.Duration][]string
 	}{
 		"by default applications are read every six hours": {nil, map[time.Duration][]string{
-			0: everything, 5 * time.Minute: withAgents, 5 * time.Hour: withAgents, 6*time.Hour - time.Minute: everything, 6 * time.Hour: withAgents,
+			0: everything, 5 * time.Minute: usual, 5 * time.Hour: usual, 6*time.Hour - time.Minute: everything, 6 * time.Hour: usual,
 		}},
 		"agents every quarter of an hour, within half an interval": {seldom, map[time.Duration][]string{
 			0: everything, 5 * time.Minute: threatsOnly, 10 * time.Minute: threatsOnly,
@@ -128,10 +137,10 @@ func TestAStepIsDueWhereItWouldBeReadOtherwise(t *testing.T) {
 		"another tag":             {func(_ *console, o *connector.Options) { tagged(o) }, everything},
 		"a narrower scope":        {func(c *console, o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }, everything},
 		"another source":          {func(_ *console, o *connector.Options) { o.Config.Applications = "inventory" }, everything},
-		"another scope, and skip": {func(c *console, o *connector.Options) { c.siteToken(1)(o); o.Config.Skip = []string{"applications"} }, withAgents},
+		"another scope, and skip": {func(c *console, o *connector.Options) { c.siteToken(1)(o); o.Config.Skip = []string{"applications"} }, usual},
 		"another interval": {func(_ *console, o *connector.Options) {
 			o.Config.Every = map[string]time.Duration{"agents": 10 * time.Minute}
-		}, withAgents},
+		}, usual},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

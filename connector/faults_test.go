@@ -3,6 +3,7 @@ package connector_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -265,7 +266,7 @@ func TestARevokedTokenEndsTheRunAndCommitsNothing(t *testing.T) {
 func TestARunThatCanReadNothingFails(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, small())
-	for _, path := range []string{"/accounts", "/sites", "/groups", "/agents", "/threats", "/installed-applications", "/application-management/inventory"} {
+	for _, path := range slices.Concat(allLists, []string{"/application-management/inventory"}) {
 		c.Break(s1test.Fault{Path: path, Effect: s1test.Status(500)})
 	}
 	result := c.sync()

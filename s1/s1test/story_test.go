@@ -89,7 +89,7 @@ func TestNoNameOfTheRecordedCompanyAttacks(t *testing.T) {
 	for _, folder := range []string{"acme", "acme-next-day", "hostile"} {
 		files, err := filepath.Glob("../../testdata/recordings/" + folder + "/rows/*.jsonl")
 		require.NoError(t, err)
-		require.Len(t, files, 9)
+		require.NotEmpty(t, files)
 		seen, attacks := map[string]bool{}, 0
 		for _, file := range files {
 			content, err := os.ReadFile(file)
