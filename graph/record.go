@@ -257,7 +257,7 @@ type span struct{ from, to int }
 // ones, as '_' does; properties before "_" are written first.
 func appendRecord(b []byte, r *Record, volatile []span) (_ []byte, meta int, _ []span) {
 	if r.Written != nil {
-		return r.Written.appendTo(b, r, volatile)
+		return r.Written.appendTo(b, r)
 	}
 	start := len(b)
 	b = append(b, '{')

@@ -9,24 +9,29 @@ type Written struct {
 	JSON []byte
 
 	volatile []span
+	meta     int // bytes of a record that stand before JSON, and that volatile reckons with
 }
 
 // Reset begins anew in the same memory.
-func (w *Written) Reset() { w.JSON, w.volatile = w.JSON[:0], w.volatile[:0] }
+func (w *Written) Reset() { w.JSON, w.volatile, w.meta = w.JSON[:0], w.volatile[:0], 0 }
 
 // MarkVolatile says that a property is volatile, which begins there in JSON and is the last so far.
-func (w *Written) MarkVolatile(from int) { w.volatile = append(w.volatile, span{from, len(w.JSON)}) }
+func (w *Written) MarkVolatile(from int) {
+	w.volatile = append(w.volatile, span{w.meta + from, w.meta + len(w.JSON)})
+}
 
 // BeforeValue is what stands between the value of the property before and that of the property of this name.
 func BeforeValue(name string) string { return string(append(AppendText([]byte{','}, name), ':')) }
 
 // appendTo appends the canonical form of a record that has these properties, as appendRecord does.
-func (w *Written) appendTo(b []byte, r *Record, volatile []span) (_ []byte, meta int, _ []span) {
+func (w *Written) appendTo(b []byte, r *Record) (_ []byte, meta int, volatile []span) {
 	start := len(b)
 	b = AppendMeta(append(b, '{'), r)
 	meta = len(b) - start
-	for _, p := range w.volatile {
-		volatile = append(volatile, span{meta + p.from, meta + p.to})
+	for i := range w.volatile {
+		p := &w.volatile[i]
+		p.from, p.to = p.from+meta-w.meta, p.to+meta-w.meta
 	}
-	return append(append(b, w.JSON...), '}'), meta, volatile
+	w.meta = meta
+	return append(append(b, w.JSON...), '}'), meta, w.volatile
 }

@@ -62,8 +62,8 @@ type Entity[T any] struct {
 	Tags    func(*T) []graph.Property
 	TagsDoc string
 
-	description      *Description
-	before, fromTags Properties[T] // sorted Properties that stand before and after the tags
+	description                  *Description
+	before, afterTags, afterLink Properties[T] // sorted Properties that stand before the tags, between them and webLink, and after that
 }
 
 const webLink = "webLink"
@@ -82,7 +82,8 @@ func (k Entity[T]) Define() *Entity[T] {
 	tagsAt, _ := slices.BinarySearchFunc(properties, TagPrefix, func(p Property[T], name string) int {
 		return strings.Compare(p.Name, name)
 	})
-	k.before, k.fromTags = properties[:tagsAt], properties[tagsAt:]
+	linkAt, _ := slices.BinarySearchFunc(properties, webLink, func(p Property[T], name string) int { return strings.Compare(p.Name, name) })
+	k.before, k.afterTags, k.afterLink = properties[:tagsAt], properties[tagsAt:linkAt], properties[linkAt:]
 	graphType := &graph.Type{Name: k.Type, Class: k.Class, Step: k.Step}
 	properties.Complete(graphType, k.Revision)
 	k.description = &Description{
@@ -118,33 +119,62 @@ func (k *Entity[T]) Entity(row *T) graph.Record { return k.EntityOn("", row) }
 
 // EntityOn maps row as Entity does, with the link into the console of the given host.
 func (k *Entity[T]) EntityOn(host string, row *T) graph.Record {
-	r, _ := k.EntityIn(nil, host, row)
+	r := k.entity(row)
+	tags := k.tags(row)
+	r.Properties = make([]graph.Property, 0, len(k.before)+len(tags)+len(k.afterTags)+1+len(k.afterLink))
+	r.Properties = append(k.before.Append(r.Properties, row), tags...)
+	r.Properties = k.afterTags.Append(r.Properties, row)
+	if link := k.link(host, row); link != "" {
+		r.Properties = append(r.Properties, graph.Property{Name: webLink, Value: graph.String(link)})
+	}
+	r.Properties = k.afterLink.Append(r.Properties, row)
 	return r
 }
 
-// EntityIn is EntityOn with the properties in memory that is there for them, behind those of other records. It returns that
-// memory with what is in use of it.
-func (k *Entity[T]) EntityIn(space []graph.Property, host string, row *T) (graph.Record, []graph.Property) {
+// WrittenOn is EntityOn with the properties written, in memory that is there for them, and with more tags, whose names begin with
+// TagPrefix.
+func (k *Entity[T]) WrittenOn(space *graph.Written, host string, row *T, more []graph.Property) graph.Record {
+	r := k.entity(row)
+	space.Reset()
+	k.before.Write(space, row)
+	tags := graph.Record{Properties: k.tags(row)}
+	for _, tag := range more {
+		tags.Set(tag.Name, tag.Value)
+	}
+	for _, tag := range tags.Properties {
+		space.JSON = tag.Value.AppendJSON(append(space.JSON, graph.BeforeValue(tag.Name)...))
+	}
+	k.afterTags.Write(space, row)
+	if link := k.link(host, row); link != "" {
+		start := len(space.JSON)
+		space.JSON = graph.AppendText(append(space.JSON, graph.BeforeValue(webLink)...), link)
+		space.MarkVolatile(start)
+	}
+	k.afterLink.Write(space, row)
+	r.Written = space
+	return r
+}
+
+// entity is one without properties.
+func (k *Entity[T]) entity(row *T) graph.Record {
 	r := graph.Record{Type: k.description.Type, Key: k.Key(row)}
 	if k.Rank != nil {
 		rank := k.Rank(row)
 		r.Rank, r.Tie = rank.Number, rank.Tie
 	}
-	var tags []graph.Property
-	if k.Tags != nil {
-		tags = k.Tags(row)
+	return r
+}
+
+func (k *Entity[T]) tags(row *T) []graph.Property {
+	if k.Tags == nil {
+		return nil
 	}
-	start := len(space)
-	space = slices.Grow(space, len(k.before)+len(tags)+len(k.fromTags))
-	space = k.before.Append(space, row)
-	space = append(space, tags...)
-	r.Properties = k.fromTags.Append(space, row)[start:]
-	if k.WebLink != nil && host != "" {
-		if link := k.WebLink(host, row); link != "" {
-			r.Set(webLink, graph.String(link)) // for which there is room: no row has one
-		}
+	return k.Tags(row)
+}
+
+func (k *Entity[T]) link(host string, row *T) string {
+	if k.WebLink == nil || host == "" {
+		return ""
 	}
-	space = space[:start+len(r.Properties)]
-	r.Properties = slices.Clip(r.Properties)
-	return r, space
+	return k.WebLink(host, row)
 }

@@ -79,6 +79,34 @@ func TestWrittenPropertiesAreEncodedAsOthersAre(t *testing.T) {
 	} {
 		plain, written := typ.Between(from, to, &r), typ.WrittenBetween(&memory, from, to, &r)
 		assert.Equal(t, graph.Encode(&plain), graph.Encode(&written), "%q", r.text)
+		assert.Equal(t, graph.Encode(&plain), graph.Encode(&written), "%q, once more", r.text)
+	}
+}
+
+func TestATaggedEntityIsEncodedAlikeWrittenOrNot(t *testing.T) {
+	text := func(name string) model.Property[row] {
+		return model.Text(name, "A text.", func(r *row) string { return r.text })
+	}
+	typ := model.Entity[row]{
+		Type: "sentinelone_test", Class: "Host",
+		Key:        func(*row) string { return "sentinelone_test:1" },
+		Properties: []model.Property[row]{text("before"), text("tag"), text("tagsBehind").Volatile("moves"), text("yonder")},
+		WebLink:    func(host string, r *row) string { return host + r.text },
+		Tags: func(r *row) (tags []graph.Property) {
+			for _, key := range r.list {
+				tags = append(tags, graph.Property{Name: model.TagPrefix + key, Value: graph.String(r.text)})
+			}
+			return tags
+		},
+	}.Define()
+	more := []graph.Property{{Name: model.TagPrefix + "M", Value: graph.String("of all")}}
+	var memory graph.Written
+	for _, host := range []string{"", "console"} {
+		for _, r := range []row{{}, {text: "x"}, {text: "y", list: []string{"A", "N \"quoted\""}}, {text: "z", list: []string{"L", "M"}}} {
+			plain, written := typ.EntityOn(host, &r), typ.WrittenOn(&memory, host, &r, more)
+			plain.Set(more[0].Name, more[0].Value)
+			assert.Equal(t, graph.Encode(&plain), graph.Encode(&written), "%v", r)
+		}
 	}
 }
 

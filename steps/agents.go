@@ -41,7 +41,7 @@ var agents = Step{
 			records: func(row *s1.Agent, to *made) error {
 				entities.UnescapeNames(row)
 				in.lookups.addAgent(row)
-				addAgentRecords(in.Client.Host(), row, to)
+				addAgentRecords(in.Client.Host(), row, out.tags, to)
 				return nil
 			},
 		}
@@ -54,21 +54,17 @@ var agents = Step{
 }
 
 // addAgentRecords adds all that an agent's row says but for who owns the device: that is known when all
-// agents of the device are. host is the console's.
-func addAgentRecords(host string, row *s1.Agent, to *made) {
+// agents of the device are. host is the console's, and tags are those of every entity.
+func addAgentRecords(host string, row *s1.Agent, tags []graph.Property, to *made) {
 	key, device := entities.AgentKey(row.ID), entities.DeviceKey(row)
-	agent, space := entities.Agent.EntityIn(to.properties[:0], host, row)
-	described, space := entities.Device.EntityIn(space, "", row)
-	to.add(agent, described, relationships.GroupHasAgent.Between(entities.GroupKey(row.GroupID), key, row))
+	to.add(entities.Agent.WrittenOn(&to.written[0], host, row, tags), entities.Device.WrittenOn(&to.written[1], "", row, tags))
+	to.add(relationships.GroupHasAgent.Between(entities.GroupKey(row.GroupID), key, row))
 	if entities.IsProtecting(row) {
 		to.add(relationships.AgentProtectsDevice.Between(key, device, row))
 	}
 	if entities.UserKey(row) != "" {
-		var user graph.Record
-		user, space = entities.User.EntityIn(space, "", row)
-		to.add(user)
+		to.add(entities.User.WrittenOn(&to.written[2], "", row, tags))
 	}
-	to.properties = space
 }
 
 func emitOwners(in *Input, out *Emitter) error {

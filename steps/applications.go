@@ -184,7 +184,7 @@ func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, to
 		out.Dangling(relationships.DeviceHasApplication.GraphType())
 		return nil
 	}
-	to.add(relationships.DeviceHasApplication.WrittenBetween(&to.written, device, application.key, &to.installation))
+	to.add(relationships.DeviceHasApplication.WrittenBetween(&to.written[0], device, application.key, &to.installation))
 	return nil
 }
 

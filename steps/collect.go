@@ -55,8 +55,7 @@ type made struct {
 
 	// Memory for what is made of the many rows of agents and installations: allocated once for all of a page.
 	installation entities.Installation
-	written      graph.Written // of the installation
-	properties   []graph.Property
+	written      [3]graph.Written // properties of records of one row
 
 	agentID, agentUUID, device string // of the installation before: most are on the same device
 }

@@ -75,14 +75,14 @@ func (e *Emitter) share(record graph.Record) (sorter.Shared, error) {
 	return shared, nil
 }
 
-// prepare refuses what the step did not declare, and puts the tags on entities.
+// prepare refuses what the step did not declare, and puts the tags on entities whose properties are not written yet.
 func (e *Emitter) prepare(records []graph.Record) error {
 	for i := range records {
 		r := &records[i]
 		if !e.declared[r.Type.Name] {
 			return &buildError{fmt.Errorf("step %s: it emits a %s, which it does not declare", e.step.ID, r.Type.Name)}
 		}
-		if !r.Type.Relationship {
+		if !r.Type.Relationship && r.Written == nil {
 			for _, tag := range e.tags {
 				r.Set(tag.Name, tag.Value)
 			}
