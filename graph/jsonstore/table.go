@@ -11,10 +11,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sourcegraph/conc/pool"
 
 	"s1graph/graph"
 )
@@ -318,32 +321,42 @@ func (t *table) checkSizes() error {
 	return nil
 }
 
-// verify holds the index and the graph files to their checksums.
+// verify holds the index and the graph files to their checksums, on several cores.
 func (t *table) verify(ctx context.Context) error {
-	r, blocks, err := t.openIndex()
+	index, blocks, err := t.openIndex()
 	if err != nil {
 		return err
 	}
-	defer r.file.Close()
-	buf := make([]byte, 256<<10)
-	for i := range blocks {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := r.load(&blocks[i]); err != nil {
-			return t.damaged(r.file.Name(), err)
-		}
-		path := graphPath(t.dir, t.typ, i+1)
-		checksum, err := checksumOf(path, buf)
-		if err == nil && checksum != blocks[i].fileChecksum {
-			err = errChecksum
-		}
-		if err != nil {
-			return t.damaged(path, err)
-		}
+	defer index.file.Close()
+	readers := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
+	n := min(runtime.GOMAXPROCS(0), mostReaders, len(blocks))
+	for first := range n {
+		readers.Go(func(ctx context.Context) error {
+			r, buf := blockReader{file: index.file}, make([]byte, 256<<10)
+			for i := first; i < len(blocks); i += n {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if err := r.load(&blocks[i]); err != nil {
+					return t.damaged(r.file.Name(), err)
+				}
+				path := graphPath(t.dir, t.typ, i+1)
+				checksum, err := checksumOf(path, buf)
+				if err == nil && checksum != blocks[i].fileChecksum {
+					err = errChecksum
+				}
+				if err != nil {
+					return t.damaged(path, err)
+				}
+			}
+			return nil
+		})
 	}
-	return nil
+	return readers.Wait()
 }
+
+// mostReaders verify a type at once: more would only wait for the disk.
+const mostReaders = 4
 
 func checksumOf(path string, buf []byte) (uint32, error) {
 	f, err := OpenPlain(path)
