@@ -185,6 +185,21 @@ func TestSalvagedTypesAreAGraphOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestOfSeveralDamagedFilesTheFirstIsNamed(t *testing.T) {
+	run := committed(t, 5000)
+	files, err := filepath.Glob(filepath.Join(run.Dir(), "graph/agents/entities/sentinelone_agent-*.json"))
+	require.NoError(t, err)
+	require.Greater(t, len(files), 8)
+	for _, file := range files[2:] {
+		flip(func(n int) int { return n - 2 })(t, file)
+	}
+	for range 50 {
+		var found *jsonstore.DamagedError
+		require.ErrorAs(t, run.Verify(t.Context())[agent.Name], &found)
+		require.Equal(t, files[2], found.File)
+	}
+}
+
 func TestVerifyEndsWithItsContext(t *testing.T) {
 	run := committed(t, 1200)
 	ctx, cancel := context.WithCancel(t.Context())

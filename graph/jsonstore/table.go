@@ -3,6 +3,7 @@ package jsonstore
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"hash/crc32"
@@ -321,38 +322,52 @@ func (t *table) checkSizes() error {
 	return nil
 }
 
-// verify holds the index and the graph files to their checksums, on several cores.
+// verify holds the index and the graph files to their checksums, on several cores. Of several that are damaged it names the first.
 func (t *table) verify(ctx context.Context) error {
 	index, blocks, err := t.openIndex()
 	if err != nil {
 		return err
 	}
 	defer index.file.Close()
-	readers := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
-	n := min(runtime.GOMAXPROCS(0), mostReaders, len(blocks))
-	for first := range n {
-		readers.Go(func(ctx context.Context) error {
+	errs := make([]error, len(blocks))
+	var next atomic.Int64 // number of the block that nobody has taken yet
+	var failed atomic.Bool
+	readers := pool.New()
+	for range min(runtime.GOMAXPROCS(0), mostReaders, len(blocks)) {
+		readers.Go(func() {
 			r, buf := blockReader{file: index.file}, make([]byte, 256<<10)
-			for i := first; i < len(blocks); i += n {
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
+			for !failed.Load() { // whoever took a block looks at it, so all before one that fails are looked at
+				i := int(next.Add(1)) - 1
+				if i >= len(blocks) {
+					return
 				}
-				if err := r.load(&blocks[i]); err != nil {
-					return t.damaged(r.file.Name(), err)
-				}
-				path := graphPath(t.dir, t.typ, i+1)
-				checksum, err := checksumOf(path, buf)
-				if err == nil && checksum != blocks[i].fileChecksum {
-					err = errChecksum
-				}
-				if err != nil {
-					return t.damaged(path, err)
+				if errs[i] = t.verifyFile(ctx, &r, i+1, &blocks[i], buf); errs[i] != nil {
+					failed.Store(true)
 				}
 			}
-			return nil
 		})
 	}
-	return readers.Wait()
+	readers.Wait()
+	return cmp.Or(errs...)
+}
+
+// verifyFile holds the graph file of that number, and its block in the index, to their checksums.
+func (t *table) verifyFile(ctx context.Context, r *blockReader, number int, block *blockInfo, buf []byte) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := r.load(block); err != nil {
+		return t.damaged(r.file.Name(), err)
+	}
+	path := graphPath(t.dir, t.typ, number)
+	checksum, err := checksumOf(path, buf)
+	if err == nil && checksum != block.fileChecksum {
+		err = errChecksum
+	}
+	if err != nil {
+		return t.damaged(path, err)
+	}
+	return nil
 }
 
 // mostReaders verify a type at once: more would only wait for the disk.
