@@ -13,7 +13,7 @@ import (
 	"s1graph/graph/neo4jstore/neo4jtest"
 )
 
-// loader is the plain loader: UNWIND … CREATE of the same records in batches of the same size, under the same constraints
+// loader is the plain loader: UNWIND … CREATE of the same records in batches, under the same constraints
 // on the keys of the nodes, and nothing else: no digests, no marker, no counts. Of its time only that counts which it
 // spends on the server's answers; making rows of records is free.
 type loader struct {
@@ -21,7 +21,7 @@ type loader struct {
 	noted  bool // its rows are the store's, which have a digest and a time beside the record
 }
 
-const batchRows = 5000 // and so are the store's, but for those that have more than 4 MiB
+const batchRows = 5000 // the store has half as many, of which it writes one batch while the one before commits
 
 func newLoader(server *neo4jtest.Server) (*loader, error) {
 	d, err := neo4j.NewDriverWithContext(server.URI, neo4j.BasicAuth(server.Username, server.Password, ""))

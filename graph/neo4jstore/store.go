@@ -54,7 +54,7 @@ type Config struct {
 	// away; 0 is five minutes. When the database is opened it has a minute at most.
 	AnswerWithin time.Duration
 
-	// BatchRows and BatchBytes bound what one transaction writes; 0 is 5000 rows and 4 MiB.
+	// BatchRows and BatchBytes bound what one transaction writes; 0 is 2500 rows and 4 MiB.
 	BatchRows, BatchBytes int
 
 	Logger *slog.Logger     // nil discards
@@ -74,7 +74,7 @@ type Store struct {
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c.RetryFor = cmp.Or(c.RetryFor, time.Minute)
 	c.AnswerWithin = cmp.Or(c.AnswerWithin, 5*time.Minute)
-	c.BatchRows = cmp.Or(c.BatchRows, 5000)
+	c.BatchRows = cmp.Or(c.BatchRows, 2500)
 	c.BatchBytes = cmp.Or(c.BatchBytes, 4<<20)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Clock == nil {
