@@ -9,6 +9,7 @@ import (
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 	"github.com/sourcegraph/conc/panics"
+	"github.com/sourcegraph/conc/pool"
 )
 
 // turn is the transaction of a bundle among those of an apply, which commit one after the other. A server spends on the commit of
@@ -23,6 +24,8 @@ type turn struct {
 	ready chan struct{} // closed when it has the marker and its rows are written, or when it has ended
 	done  chan struct{} // closed when it has ended
 	err   error         // how it ended
+
+	rows, statements int64 // of the attempt that wrote it last
 }
 
 // mayRunAhead says whether a bundle may be written while another one commits. Both only create: so the one needs no lock that the other
@@ -37,6 +40,8 @@ func (b *bundle) mayRunAhead(before *bundle) bool {
 
 // transactAll writes what is queued, each bundle in its turn. After an error, with which it cancels, nothing more is written.
 func (w *writer) transactAll(panicked *panics.Catcher, cancel context.CancelCauseFunc) {
+	turns := pool.New().WithMaxGoroutines(2) // more would pile up with their rows while a Progress, or the answer to a commit, takes long
+	defer turns.Wait()
 	var last *turn
 	for b := range w.queue {
 		if w.ctx.Err() != nil {
@@ -49,7 +54,7 @@ func (w *writer) transactAll(panicked *panics.Catcher, cancel context.CancelCaus
 				<-last.done
 			}
 		}
-		go func() {
+		turns.Go(func() {
 			defer close(t.done)
 			panicked.Try(func() { t.err = w.transact(t) })
 			if fault := panicked.Recovered(); fault != nil {
@@ -58,11 +63,8 @@ func (w *writer) transactAll(panicked *panics.Catcher, cancel context.CancelCaus
 			if t.err != nil {
 				cancel(t.err)
 			}
-		}()
+		})
 		last = t
-	}
-	if last != nil {
-		<-last.done
 	}
 }
 
@@ -70,10 +72,9 @@ func (w *writer) transactAll(panicked *panics.Catcher, cancel context.CancelCaus
 func (w *writer) transact(t *turn) error {
 	ready := sync.OnceFunc(func() { close(t.ready) })
 	defer ready()
-	var rows, statements int64
 	err := errNotYet
 	if t.ahead {
-		rows, statements, err = w.attemptBundle(t, w.lease.ahead, ready)
+		err = w.attemptBundle(t, w.lease.ahead, ready)
 	}
 	if t.before != nil {
 		<-t.before.done
@@ -88,12 +89,12 @@ func (w *writer) transact(t *turn) error {
 		if errors.Is(err, errNotMade) { // somebody replaced what we made; the keys still say what is meant
 			w.made.forget()
 		}
-		if rows, statements, err = w.attemptBundle(t, w.lease.batch, ready); err != nil && !errors.Is(err, errNotMade) {
+		if err = w.attemptBundle(t, w.lease.batch, ready); err != nil && !errors.Is(err, errNotMade) {
 			return err
 		}
 	}
-	w.lease.statements += statements
-	w.result.Rows += rows
+	w.lease.statements += t.statements
+	w.result.Rows += t.rows
 	for _, b := range t.batches {
 		b.of.done += int64(len(b.rows))
 		w.target.Progress(b.of.Name, b.of.done, b.of.total)
@@ -102,16 +103,17 @@ func (w *writer) transact(t *turn) error {
 	return nil
 }
 
-// attemptBundle writes the batches of a turn in a transaction of the lease's, which is batch or ahead, and says how many rows and statements that were.
-func (w *writer) attemptBundle(t *turn, transact func(context.Context, int64, func(context.Context, neo4j.ManagedTransaction) error, func()) error, ready func()) (rows, statements int64, err error) {
+// attemptBundle writes the batches of a turn in a transaction of the lease's, which is batch or ahead. It counts nothing where an earlier attempt
+// turns out to have written them.
+func (w *writer) attemptBundle(t *turn, transact func(context.Context, int64, func(context.Context, neo4j.ManagedTransaction) error, func()) error, ready func()) error {
 	var of *written // that was written when it failed
-	err = transact(w.ctx, t.number, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
-		rows, statements = 0, 0 // an earlier attempt may have come to nothing
+	err := transact(w.ctx, t.number, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
+		t.rows, t.statements = 0, 0 // an earlier attempt may have come to nothing
 		for _, b := range t.batches {
 			of = b.of
-			t := transaction{ctx: ctx, tx: tx, of: b.of, made: w.made, scope: w.store.config.Scope, now: w.now}
-			err := t.run(b, w.lease.gone)
-			rows, statements = rows+t.rows, statements+t.statements
+			in := transaction{ctx: ctx, tx: tx, of: b.of, made: w.made, scope: w.store.config.Scope, now: w.now}
+			err := in.run(b, w.lease.gone)
+			t.rows, t.statements = t.rows+in.rows, t.statements+in.statements
 			if err != nil {
 				return err
 			}
@@ -124,5 +126,5 @@ func (w *writer) attemptBundle(t *turn, transact func(context.Context, int64, fu
 	if err != nil && of != nil {
 		err = fmt.Errorf("type %s: %w", of.Name, err)
 	}
-	return rows, statements, err
+	return err
 }

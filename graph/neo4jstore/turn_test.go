@@ -129,3 +129,38 @@ func TestABatchWhoseCommitGoesWrongWhileTheNextOneIsWritten(t *testing.T) {
 		})
 	}
 }
+
+// The second batch is written while the first commits, and then gets no answer either: nothing is written when it is tried again.
+func TestABatchThatWasWrittenAheadAndGetsNoAnswerIsCounted(t *testing.T) {
+	t.Parallel()
+	server := neo4jtest.Shared(t)
+	said, tried := &turns{backed: make(chan struct{})}, 0 // commits since the first batch began
+	between := &proxy{listen: said.listen, commit: func(int) fate {
+		if !said.begun() {
+			return arrives
+		}
+		if tried++; tried == 2 {
+			return unanswered
+		}
+		return arrives
+	}}
+	store := openWith(t, server, neo4jstore.Config{URI: through(t, server, between), Scope: server.Scope(t), BatchRows: 10})
+	assert.EqualValues(t, 30+3+30, apply(t, store, target("1", numbered(30, "Linux"))).Rows)
+	requireClean(t, server, store.Scope(), numbered(30, "Linux"))
+}
+
+// Who is told of the first batch takes as long as another apply. Batches that were written meanwhile would all be in memory until he is done.
+func TestASlowProgressHoldsTheBatchesUp(t *testing.T) {
+	t.Parallel()
+	server := neo4jtest.Shared(t)
+	between, other := &proxy{}, open(t, server, server.Scope(t))
+	store := openWith(t, server, neo4jstore.Config{URI: through(t, server, between), Scope: server.Scope(t), BatchRows: 10})
+	next, ahead := target("1", numbered(200, "Linux")), 0
+	next.Progress = once(func() {
+		before := between.count()
+		apply(t, other, target("1", numbered(200, "Linux")))
+		ahead = between.count() - before
+	})
+	apply(t, store, next)
+	assert.LessOrEqual(t, ahead, 1, "commits of batches")
+}
