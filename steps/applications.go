@@ -189,7 +189,11 @@ func (t *applicationTable) addRecords(in *Input, out *Emitter, device string, to
 }
 
 func (t *applicationTable) application(in *Input, out *Emitter, of entities.ApplicationFacts) (knownApplication, error) {
-	hashes := [2]uint64{maphash.Comparable(t.seeds[0], of), maphash.Comparable(t.seeds[1], of)}
+	hashed := struct {
+		entities.ApplicationFacts
+		lengths [7]int // without AES "x", "" and "" have the hashes of "", "" and "x"
+	}{of, [...]int{len(of.Name), len(of.Publisher), len(of.Version), len(of.Type), len(of.OSType), len(of.CPE), len(of.RiskLevel)}}
+	hashes := [2]uint64{maphash.Comparable(t.seeds[0], hashed), maphash.Comparable(t.seeds[1], hashed)}
 	t.mu.RLock()
 	known, found := t.known[hashes]
 	t.mu.RUnlock()
