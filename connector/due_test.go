@@ -47,6 +47,8 @@ var (
 	withAgents  = []string{"accounts", "sites", "groups", "agents", "threats"}
 	threatsOnly = []string{"threats"}
 
+	withApplications = append(slices.Clip(withAgents), "applications")
+
 	// seldom reads threats with every poll and the rest seldom.
 	seldom = func() map[string]time.Duration {
 		every := map[string]time.Duration{}
@@ -136,7 +138,7 @@ func TestAStepIsDueWhereItWouldBeReadOtherwise(t *testing.T) {
 	}{
 		"another tag":             {func(_ *console, o *connector.Options) { tagged(o) }, everything},
 		"a narrower scope":        {func(c *console, o *connector.Options) { o.Config.Sites = []string{c.SiteID(0)} }, everything},
-		"another source":          {func(_ *console, o *connector.Options) { o.Config.Applications = "inventory" }, everything},
+		"another source":          {func(_ *console, o *connector.Options) { o.Config.Applications = "inventory" }, withApplications},
 		"another scope, and skip": {func(c *console, o *connector.Options) { c.siteToken(1)(o); o.Config.Skip = []string{"applications"} }, usual},
 		"another interval": {func(_ *console, o *connector.Options) {
 			o.Config.Every = map[string]time.Duration{"agents": 10 * time.Minute}
@@ -193,7 +195,7 @@ func TestWhatIsDamagedIsDue(t *testing.T) {
 	c.mustSync(polled(0, seldom))
 	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "current", "index", "sentinelone_application"), []byte("damaged"), 0o600))
 	result := c.mustSync(polled(5*time.Minute, seldom))
-	assert.Equal(t, everything, result.read())
+	assert.Equal(t, withApplications, result.read())
 	assert.Empty(t, result.changes)
 	assertSame(t, c.clean(), c.graph())
 }
