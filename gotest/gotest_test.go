@@ -143,6 +143,19 @@ func TestGoTestsRunBesideEachOtherAndTheLinesOfAPackageStayTogether(t *testing.T
 	assert.Regexp(t, "\nFAIL\n\\z", out)
 }
 
+// Of all that tests write each has its folder from t.TempDir, which is on the disk where GOTMPDIR is.
+func TestFoldersOfTestsAreWhereAllThatIsTemporaryIs(t *testing.T) {
+	t.Setenv("TMPDIR", "")
+	t.Setenv("GOTMPDIR", "")
+	out, code := printed(t, map[string]string{"a/a_test.go": `package a
+import ("os"; "path/filepath"; "testing")
+func TestA(t *testing.T) {
+	if dir := filepath.Dir(filepath.Dir(t.TempDir())); dir != os.TempDir() { t.Error(dir, "is not", os.TempDir()) }
+}
+`})
+	assert.Zero(t, code, out)
+}
+
 // stub is a test that notes how it was ended.
 type stub struct {
 	testing.TB

@@ -36,14 +36,12 @@ func main() {
 
 // run gives the exit code of the first go test that failed, or 0.
 func run(ctx context.Context, arguments []string) (code int, err error) {
-	var dir string
-	if os.Getenv("TMPDIR") == "" {
-		dir = memory()
-	}
-	if dir != "" {
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		os.Setenv("GOTMPDIR", cmp.Or(os.Getenv("GOTMPDIR"), os.TempDir())) // programs that are built are large
-		os.Setenv("TMPDIR", dir)
+	// t.TempDir takes GOTMPDIR before TMPDIR.
+	if os.Getenv("TMPDIR") == "" && os.Getenv("GOTMPDIR") == "" {
+		if dir := memory(); dir != "" {
+			os.Setenv("TMPDIR", dir)
+			os.Setenv("GOTMPDIR", dir)
+		}
 	}
 	environment, stop, err := neo4jtest.ForPackages(ctx)
 	if err != nil {
