@@ -20,48 +20,25 @@ import (
 	"s1graph/steps"
 )
 
-// bigInventory answers without a network: an inventory of so many applications, each on one endpoint. The first one's
-// list of endpoints has a row twice.
-type bigInventory int
+// offline answers without a network, with the body that it gives.
+type offline func(*http.Request) (body string)
 
-func (n bigInventory) RoundTrip(r *http.Request) (*http.Response, error) {
-	const page = 1000
-	q := r.URL.Query()
-	body := fmt.Sprintf(`{"data":[],"pagination":{"totalItems":%d}}`, int(n))
-	switch {
-	case strings.HasSuffix(r.URL.Path, "/endpoints"):
-		name := q.Get("applicationName")
-		row := fmt.Sprintf(`{"endpointId":"7","version":"1","applicationName":%q}`, name)
-		if name == "app 0" {
-			row += "," + row
-		}
-		body = fmt.Sprintf(`{"data":[%s],"pagination":{"totalItems":1}}`, row)
-	case !q.Has("countOnly"):
-		from, _ := strconv.Atoi(q.Get("cursor"))
-		var rows []string
-		for i := from; i < min(from+page, int(n)); i++ {
-			rows = append(rows, fmt.Sprintf(`{"applicationName":"app %d","applicationVendor":"acme","endpointsCount":1}`, i))
-		}
-		next := "null"
-		if from+page < int(n) {
-			next = strconv.Quote(strconv.Itoa(from + page))
-		}
-		body = fmt.Sprintf(`{"data":[%s],"pagination":{"totalItems":%d,"nextCursor":%s}}`, strings.Join(rows, ","), int(n), next)
-	}
+func (answer offline) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
-		Body: io.NopCloser(strings.NewReader(body)),
+		Body: io.NopCloser(strings.NewReader(answer(r))),
 	}, nil
 }
 
-// Each application of the inventory has a list of its own. 20,000 of them cost 183 MB, and past 65,535 one lost records.
-func TestAnInventoryOf70000ApplicationsIsReadWholeInLittleMemory(t *testing.T) {
-	const applications = 70_000
-	client, err := s1.New(s1.Config{URL: nowhere, Token: s1.StaticToken("x"), Limiter: new(s1.Limiter), Transport: bigInventory(applications)})
+// readApplications reads the applications of a console alone. It gives how many there are in the graph, and how many bytes more
+// were in use when they had been read.
+func readApplications(t *testing.T, console offline, source string) (found int, grown int64) {
+	t.Helper()
+	client, err := s1.New(s1.Config{URL: nowhere, Token: s1.StaticToken("x"), Limiter: new(s1.Limiter), Transport: console})
 	require.NoError(t, err)
 	defer client.Close()
 	in, err := steps.NewInput(t.Context(), steps.Input{
-		Client: client, Last: storetest.NewSnapshot(nil), Logger: slog.New(slog.DiscardHandler), Applications: steps.InventorySource,
+		Client: client, Last: storetest.NewSnapshot(nil), Logger: slog.New(slog.DiscardHandler), Applications: source,
 	})
 	require.NoError(t, err)
 	rows, err := sorter.New(sorter.Config{Dir: t.TempDir(), Types: steps.GraphTypes(), MemoryBytes: 1 << 20})
@@ -76,12 +53,47 @@ func TestAnInventoryOf70000ApplicationsIsReadWholeInLittleMemory(t *testing.T) {
 	for _, r := range results {
 		require.NoError(t, r.Err)
 	}
-	assert.Less(t, heap()-before, int64(16<<20), "bytes")
-	found := 0
+	grown = heap() - before
 	for _, err := range rows.Sorted(t.Context(), entities.Application.GraphType().Name) {
 		require.NoError(t, err)
 		found++
 	}
+	return found, grown
+}
+
+// inventoryOf is an inventory of n applications, each on one endpoint. The first one's list of endpoints has a row twice.
+func inventoryOf(n int, r *http.Request) (body string) {
+	const page = 1000
+	q := r.URL.Query()
+	body = fmt.Sprintf(`{"data":[],"pagination":{"totalItems":%d}}`, n)
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/endpoints"):
+		name := q.Get("applicationName")
+		row := fmt.Sprintf(`{"endpointId":"7","version":"1","applicationName":%q}`, name)
+		if name == "app 0" {
+			row += "," + row
+		}
+		body = fmt.Sprintf(`{"data":[%s],"pagination":{"totalItems":1}}`, row)
+	case !q.Has("countOnly"):
+		from, _ := strconv.Atoi(q.Get("cursor"))
+		var rows []string
+		for i := from; i < min(from+page, n); i++ {
+			rows = append(rows, fmt.Sprintf(`{"applicationName":"app %d","applicationVendor":"acme","endpointsCount":1}`, i))
+		}
+		next := "null"
+		if from+page < int(n) {
+			next = strconv.Quote(strconv.Itoa(from + page))
+		}
+		body = fmt.Sprintf(`{"data":[%s],"pagination":{"totalItems":%d,"nextCursor":%s}}`, strings.Join(rows, ","), int(n), next)
+	}
+	return body
+}
+
+// Each application of the inventory has a list of its own. 20,000 of them cost 183 MB, and past 65,535 one lost records.
+func TestAnInventoryOf70000ApplicationsIsReadWholeInLittleMemory(t *testing.T) {
+	const applications = 70_000
+	found, grown := readApplications(t, func(r *http.Request) string { return inventoryOf(applications, r) }, steps.InventorySource)
+	assert.Less(t, grown, int64(16<<20), "bytes")
 	assert.Equal(t, applications, found)
 }
 

@@ -7,15 +7,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"s1graph/graph/neo4jstore/neo4jtest"
 )
 
 // proxy stands between a store and a server, and does to their connections what a network does.
 type proxy struct {
-	listener net.Listener
-	server   string
+	server string
 
 	commit func(n int) fate               // asked at each commit, counted from 1; nil lets all through
 	answer func(fromServer []byte) []byte // changes what the server says; nil lets it be
@@ -38,24 +35,9 @@ const (
 // through gives the address of a proxy before a server, which is there until the test ends.
 func through(t *testing.T, server *neo4jtest.Server, p *proxy) (uri string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p.listener, p.server = listener, strings.TrimPrefix(server.URI, "bolt://")
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { p.forward(client) })
-		}
-	})
-	t.Cleanup(func() {
-		require.NoError(t, listener.Close())
-		all.Wait() // the store is closed by now
-	})
-	return "bolt://" + listener.Addr().String()
+	p.server = strings.TrimPrefix(server.URI, "bolt://")
+	uri, _ = neo4jtest.Listen(t, p.forward) // the store is closed when that ends
+	return uri
 }
 
 func (p *proxy) count() int {
