@@ -64,27 +64,39 @@ func TestRelationshipsFindEntitiesThatTheSameApplyMadeByTheirIDs(t *testing.T) {
 	requireClean(t, server, store.Scope(), numbered(40, "Linux"))
 }
 
+// The commit of the second batch of relationships is lost, and nothing more is tried.
 func TestAFirstLoadThatBreaksOffBetweenEntitiesAndRelationshipsIsResumedByKeys(t *testing.T) {
 	t.Parallel()
-	server, store, said := overheard(t)
+	server, first := neo4jtest.Shared(t), &heard{}
+	scope := server.Scope(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	broken := target("1", numbered(30, "Linux"))
-	errCut := errors.New("cut off")
-	broken.Progress = func(name string, done, _ int64) {
-		if name == hasAgent.Name && done == 10 {
-			cancel(errCut)
+	relating, commits := false, 0
+	between := &proxy{listen: first.listen, commit: func(int) fate {
+		if byID, _ := first.count(); byID > 0 {
+			relating = true
 		}
-	}
-	_, err := store.Apply(ctx, broken)
+		if relating {
+			commits++
+		}
+		if commits < 2 {
+			return arrives
+		}
+		cancel(errors.New("cut off"))
+		return lost
+	}}
+	broken := openWith(t, server, neo4jstore.Config{URI: through(t, server, between), Scope: scope, BatchRows: 10})
+	_, err := broken.Apply(ctx, target("1", numbered(30, "Linux")))
 	require.Error(t, err)
-	said.count()
-	require.Len(t, query(t, server, store.Scope(), "MATCH (:HostAgent {_scope: $s})<-[r]-() RETURN r"), 10)
+	require.Len(t, query(t, server, scope, "MATCH (:HostAgent {_scope: $s})<-[r]-() RETURN r"), 10)
 
+	// The store that resumes has a connection of its own, so that nothing is heard late of what the first one said.
+	said := &heard{}
+	store := openWith(t, server, neo4jstore.Config{URI: through(t, server, &proxy{listen: said.listen}), Scope: scope, BatchRows: 10})
 	result := apply(t, store, target("1", numbered(30, "Linux")))
 	assert.EqualValues(t, 20, result.Rows, "the relationships that were missing")
 	byID, byKey := said.count()
 	assert.Equal(t, []int{0, 2}, []int{byID, byKey}, "by ID and by key")
-	requireClean(t, server, store.Scope(), numbered(30, "Linux"))
+	requireClean(t, server, scope, numbered(30, "Linux"))
 }
 
 // Between the transaction that makes an agent and the one that relates it, somebody puts another node in the agent's place, so that its ID
