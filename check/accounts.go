@@ -27,7 +27,7 @@ func (c *checker) askByAccount(ctx context.Context, client *s1.Client, l list) a
 		if severities := c.Config.Severities(); len(severities) > 0 {
 			p.question.Set("severities", strings.ToUpper(strings.Join(severities, ",")))
 		}
-		rows, err := client.RawCount(ctx, l.Path, p.question)
+		rows, err := rowsOf(ctx, client, l, p.question)
 		switch {
 		case l.IsUnavailable(err):
 			a.refusing, refusal = append(a.refusing, p.title+": "+said(err)), err

@@ -1,11 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -92,14 +94,25 @@ func (c *checker) askList(ctx context.Context, client *s1.Client, l list) answer
 	}
 	filters := l.Scope.Query(c.Config.Accounts, c.Config.Sites, c.Config.Groups)
 	maps.Copy(filters, l.Filters)
-	n, err := client.RawCount(ctx, l.Path, filters)
-	if l.hasChoice() && c.Config.Applications == steps.AutoSource && (steps.CannotBeHad(err) || err == nil && n == 0) {
+	n, err := rowsOf(ctx, client, l, filters)
+	if l.hasChoice() && c.Config.Applications == steps.AutoSource && (steps.CannotBeHad(err) || kindOf(err) == fine && n == 0) {
 		other := c.askList(ctx, client, l.standIn())
 		if other.err == nil || err != nil {
 			return other
 		}
 	}
 	return answer{list: l, rows: n, err: err}
+}
+
+// rowsOf asks how many rows a list has. Of one that does not say so it asks for a row: then the error is s1.ErrNoTotal if there is a
+// list, with the rows that came.
+func rowsOf(ctx context.Context, client *s1.Client, l list, filters url.Values) (int, error) {
+	n, uncounted := client.RawCount(ctx, l.Path, filters)
+	if !errors.Is(uncounted, s1.ErrNoTotal) {
+		return n, uncounted
+	}
+	n, err := client.RawFirst(ctx, l.Path, filters)
+	return n, cmp.Or(err, uncounted)
 }
 
 // kind is how a question was answered.

@@ -55,7 +55,7 @@ func (c *checker) lists(a answers) {
 	misplaced := c.misplaced()
 	for _, l := range a.lists {
 		switch k := kindOf(l.err); {
-		case k == fine && l.err != nil:
+		case k == fine && l.err != nil && l.rows > 0:
 			c.ok(l.subject(), "200; it does not say how many rows it has, so a run reads it with more care")
 		case k == fine && l.OfOne && l.rows+len(l.refusing) > 0:
 			c.answered(l)

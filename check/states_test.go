@@ -199,7 +199,11 @@ var states = map[string]state{
 	"no vulnerabilities at all": {cause: at("/application-management/risks", s1test.EmptyList()), warnings: []string{"list /application-management/risks"},
 		says: "which is not a fault", never: []string{support, widen}},
 	"applications refused in the first place": {cause: at("/installed-applications", s1test.Status(403))},
-	"no count": {cause: all(s1test.NoTotal())},
+	"no count":                {cause: all(s1test.NoTotal())},
+	"no count, and no rows":   {cause: but("/user", text(200, `{"data":null}`)), warnings: []string{"scope"}, says: "sees nothing"},
+	"null for all":            {cause: all(text(200, `{"data":null}`)), warnings: []string{"scope"}, says: "sees nothing"},
+	"no count, and no list":   {cause: at("/agents", text(200, `{"data":{}}`)), faults: []string{"list /agents"}, says: "something else where a list should be", never: []string{widen}},
+	"no count, and no agents": {cause: at("/agents", text(200, `{"data":[]}`)), warnings: []string{"list /agents"}, says: "no agent has reported yet"},
 
 	"a warning of the configuration": {cause: setting(func(_ *s1test.Server, o *check.Options) {
 		o.Config.Warnings = []string{"token can be read by others: chmod 600 token"}

@@ -18,7 +18,7 @@ func (c *checker) token(a answers) {
 	case refused, notFound:
 		c.ok("token", "accepted by "+a.accepted())
 		c.skip("the console does not say", "role", "token expiry")
-		c.warn("scope", "the console does not say what the token sees: "+a.err.Error(), byLists)
+		c.untold("the console does not say what the token sees: "+a.err.Error(), a)
 		return
 	default:
 		c.fault("token", "accepted by "+a.accepted()+", but a run must know what it sees: "+said(a.err), c.adviceOn(a.err, ""))
@@ -61,7 +61,7 @@ const byLists = "a run finds it out by what /accounts, /sites and /groups list; 
 func (c *checker) scope(a answers) {
 	user := a.user
 	if !user.TellsScope() {
-		c.warn("scope", "/user does not say what the token sees", byLists)
+		c.untold("/user does not say what the token sees", a)
 		return
 	}
 	const few = 3
@@ -81,10 +81,24 @@ func (c *checker) scope(a answers) {
 	if c.isNarrowed() {
 		detail += ", narrowed by the configuration"
 	} else if a.areEmpty() {
-		c.warn("scope", detail+"; the token sees nothing: lists are empty in which every tenant has rows", "widen the service user's scope, "+serviceUsers)
+		c.warn("scope", detail+seesNothing, widenScope)
 		return
 	}
 	c.ok("scope", detail)
+}
+
+const (
+	seesNothing = "; the token sees nothing: lists are empty in which every tenant has rows"
+	widenScope  = "widen the service user's scope, " + serviceUsers
+)
+
+// untold says how a scope stands that /user does not tell.
+func (c *checker) untold(detail string, a answers) {
+	if !c.isNarrowed() && a.areEmpty() {
+		c.warn("scope", detail+seesNothing, widenScope)
+		return
+	}
+	c.warn("scope", detail, byLists)
 }
 
 // isNarrowed says whether the configuration asks for a part of the tenant.
@@ -98,7 +112,7 @@ func (a *answers) areEmpty() bool {
 	for _, l := range a.lists {
 		if l.NeverEmpty {
 			n++
-			if l.err != nil || l.rows > 0 {
+			if kindOf(l.err) != fine || l.rows > 0 {
 				return false
 			}
 		}

@@ -3,6 +3,7 @@ package s1
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"net/url"
 	"regexp"
@@ -37,6 +38,22 @@ func (c *Client) RawCount(ctx context.Context, path string, query url.Values) (i
 		return 0, err
 	}
 	return Count(ctx, c, Endpoint[jsontext.Value]{Path: path}, query)
+}
+
+// RawFirst asks for the first element of a list that Raw would yield, and says how many came: one or none, and more where
+// the console heeds no limit. What is no list is an *Error, as for Pages. It sends one request, and again where that fails.
+func (c *Client) RawFirst(ctx context.Context, path string, query url.Values) (int, error) {
+	path, err := c.cleanPath(path)
+	if err != nil {
+		return 0, err
+	}
+	var rows []jsontext.Value
+	err = c.get(ctx, request{path, cloneQuery(query), 1, 1}, func(body io.Reader) error {
+		rows = nil
+		_, err := readEnvelope(body, func(d *decoder) error { return readRows(d, findRawEndpoint(path).list, maxValues, nil, &rows) })
+		return err
+	})
+	return len(rows), err
 }
 
 // PathError says that a path is none of the API's.

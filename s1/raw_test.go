@@ -127,6 +127,28 @@ func TestRawCountsWithoutReading(t *testing.T) {
 	assert.Equal(t, 4711, n)
 }
 
+func TestRawFirstTellsAListFromWhatIsNone(t *testing.T) {
+	for path, answers := range map[string]map[string]int{
+		"agents": {`{"data":[{"id":"1"}]}`: 1, `{"data":[]}`: 0, `{"data":null}`: 0, `{"data":{}}`: -1, `{"data":"x"}`: -1, `{}`: -1, `{"data":[],"errors":[{"title":"x"}]}`: -1},
+		"sites":  {`{"data":{"sites":[{"id":"1"}]}}`: 1, `{"data":[{"id":"1"}]}`: 1, `{"data":{"sites":[]}}`: 0, `{"data":7}`: -1},
+	} {
+		for answer, want := range answers {
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "isActive=true&limit=1", r.URL.RawQuery)
+				io.WriteString(w, answer)
+			})
+			client, _ := connect(t, server.URL, nil)
+			n, err := client.RawFirst(t.Context(), path, url.Values{"isActive": {"true"}})
+			if want < 0 {
+				assert.Error(t, err, answer)
+				continue
+			}
+			require.NoError(t, err, answer)
+			assert.Equal(t, want, n, answer)
+		}
+	}
+}
+
 func TestRawEndsWithTheConsolesError(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 403, 4030010, "Insufficient permissions") })
 	client, _ := connect(t, server.URL, nil)
