@@ -126,12 +126,15 @@ func readRows[T any](d *decoder, list string, most int, reader *plainReader[T], 
 	case kind == 'n':
 		return d.SkipValue()
 	case list != "" && kind != '[': // around which some leave the object out
-		return readObject(d, func(name string) error {
+		var misfit error = &Error{Status: http.StatusOK, Detail: "the answer has no list " + list, Foreign: otherJSON}
+		err := readObject(d, func(name string) error {
 			if name == list {
-				return readRows(d, "", most, reader, rows)
+				misfit = readRows(d, "", most, reader, rows)
+				return misfit
 			}
 			return d.SkipValue()
 		})
+		return cmp.Or(err, misfit)
 	case kind != '[' && kind != 0:
 		return passOver(d, "the answer has something else where a list should be")
 	}

@@ -130,7 +130,7 @@ func TestRawCountsWithoutReading(t *testing.T) {
 func TestRawFirstTellsAListFromWhatIsNone(t *testing.T) {
 	for path, answers := range map[string]map[string]int{
 		"agents": {`{"data":[{"id":"1"}]}`: 1, `{"data":[]}`: 0, `{"data":null}`: 0, `{"data":{}}`: -1, `{"data":"x"}`: -1, `{}`: -1, `{"data":[],"errors":[{"title":"x"}]}`: -1},
-		"sites":  {`{"data":{"sites":[{"id":"1"}]}}`: 1, `{"data":[{"id":"1"}]}`: 1, `{"data":{"sites":[]}}`: 0, `{"data":7}`: -1},
+		"sites":  {`{"data":{"sites":[{"id":"1"}]}}`: 1, `{"data":[{"id":"1"}]}`: 1, `{"data":{"sites":[]}}`: 0, `{"data":{"sites":null}}`: 0, `{"data":{"allSites":{}}}`: -1, `{"data":7}`: -1},
 	} {
 		for answer, want := range answers {
 			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
