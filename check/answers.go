@@ -104,15 +104,18 @@ func (c *checker) askList(ctx context.Context, client *s1.Client, l list) answer
 	return answer{list: l, rows: n, err: err}
 }
 
-// rowsOf asks how many rows a list has. Of one that does not say so it asks for a row: then the error is s1.ErrNoTotal if there is a
-// list, with the rows that came.
+// rowsOf asks how many rows a list has. One that does not say so, or says that it has none, is asked for a row: if that comes, the
+// error is s1.ErrNoTotal.
 func rowsOf(ctx context.Context, client *s1.Client, l list, filters url.Values) (int, error) {
-	n, uncounted := client.RawCount(ctx, l.Path, filters)
-	if !errors.Is(uncounted, s1.ErrNoTotal) {
-		return n, uncounted
+	n, counted := client.RawCount(ctx, l.Path, filters)
+	if n > 0 || kindOf(counted) != fine {
+		return n, counted
 	}
 	n, err := client.RawFirst(ctx, l.Path, filters)
-	return n, cmp.Or(err, uncounted)
+	if n > 0 {
+		counted = s1.ErrNoTotal
+	}
+	return n, cmp.Or(err, counted)
 }
 
 // kind is how a question was answered.

@@ -200,6 +200,7 @@ var states = map[string]state{
 		says: "which is not a fault", never: []string{support, widen}},
 	"applications refused in the first place": {cause: at("/installed-applications", s1test.Status(403))},
 	"no count":                {cause: all(s1test.NoTotal())},
+	"a count of none, and rows": {cause: all(s1test.ZeroTotal())},
 	"no count, and no rows":   {cause: but("/user", text(200, `{"data":null}`)), warnings: []string{"scope"}, says: "sees nothing"},
 	"null for all":            {cause: all(text(200, `{"data":null}`)), warnings: []string{"scope"}, says: "sees nothing"},
 	"no count, and no list":   {cause: at("/agents", text(200, `{"data":{}}`)), faults: []string{"list /agents"}, says: "something else where a list should be", never: []string{widen}},
