@@ -3,8 +3,6 @@ package fleet_test
 import (
 	"context"
 	"fmt"
-	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +25,7 @@ func TestMembersThatAllJoinANewClusterAtOnceAllGetIn(t *testing.T) {
 	var joining sync.WaitGroup
 	for i := range 9 {
 		joining.Go(func() {
-			f, err := fleet.Join(t.Context(), fleet.Config{URL: all[i%3].ClientURL(), Worker: fmt.Sprint("w", i), TTL: ttl})
+			f, err := fleet.Join(t.Context(), fleet.Config{URL: all[i%3].ClientURL(), Worker: fmt.Sprint("w", i), TTL: patience})
 			if assert.NoError(t, err) {
 				f.Close()
 			}
@@ -40,8 +38,8 @@ func TestMembersThatAllJoinANewClusterAtOnceAllGetIn(t *testing.T) {
 func TestAllMembersHearOfEachOtherAfterNATSHasLostWhatItHeld(t *testing.T) {
 	t.Parallel()
 	first := fleettest.Nodes(t, 1)[0]
-	port := first.Addr().(*net.TCPAddr).Port
-	a, b, c := join(t, fleet.Config{URL: first.ClientURL(), Worker: "a"}), join(t, fleet.Config{URL: first.ClientURL(), Worker: "b"}), join(t, fleet.Config{URL: first.ClientURL(), Worker: "c"})
+	way := lineTo(t, first)
+	a, b, c := join(t, fleet.Config{URL: way.URL(), Worker: "a", TTL: ttl}), join(t, fleet.Config{URL: way.URL(), Worker: "b", TTL: ttl}), join(t, fleet.Config{URL: way.URL(), Worker: "c", TTL: ttl})
 	members(t, a, "a", "b", "c")
 	workers := bucketOf(t, first.ClientURL(), "s1graph-workers")
 	for range 500 { // as of days: what comes next of the new bucket has a lower number
@@ -49,13 +47,14 @@ func TestAllMembersHearOfEachOtherAfterNATSHasLostWhatItHeld(t *testing.T) {
 		require.NoError(t, err)
 	}
 	fleettest.Stop(first)
-	again := fleettest.Nodes(t, 1, func(o *server.Options) { o.Port = port })[0]
-	join(t, fleet.Config{URL: again.ClientURL(), Worker: "d"})
+	again := fleettest.Nodes(t, 1)[0]
+	way.Mend(again)
+	join(t, fleet.Config{URL: again.ClientURL(), Worker: "d", TTL: ttl})
 	for _, f := range []*fleet.Fleet{a, b, c} {
 		require.Eventually(t, func() bool {
 			_, _, living, _ := f.Counts()
 			return living == 4
-		}, 20*time.Second, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 	}
 }
 
@@ -64,7 +63,7 @@ func TestANodeOfNATSThatIsGoneWithoutAWordEndsNoClaim(t *testing.T) {
 	t.Parallel()
 	way := lineTo(t, fleettest.Nodes(t, 1, func(o *server.Options) { o.Cluster.NoAdvertise = true })[0])
 	var log lines
-	f, err := fleet.Join(t.Context(), fleet.Config{URL: way.URL(), Worker: "a", TTL: 15 * time.Second, Logger: log.logger()})
+	f, err := fleet.Join(t.Context(), fleet.Config{URL: way.URL(), Worker: "a", TTL: steady, Logger: log.logger()})
 	require.NoError(t, err)
 	t.Cleanup(f.Close)
 	asked := make(chan string, 1)
@@ -75,7 +74,7 @@ func TestANodeOfNATSThatIsGoneWithoutAWordEndsNoClaim(t *testing.T) {
 	require.Eventually(t, func() bool {
 		to, err := onlooker.RunNow(t.Context(), "acme")
 		return err == nil && to == "a" || c.Err() != nil
-	}, time.Minute, 100*time.Millisecond)
+	}, patience, 100*time.Millisecond)
 	require.NoError(t, context.Cause(c), "it was renewed by another connection before its time was over")
 	assert.Contains(t, log.text(), "connected to NATS again")
 }
@@ -86,7 +85,7 @@ func TestANodeThatTellsOfOlderThingsEndsNoClaim(t *testing.T) {
 	s := fleettest.Nodes(t, 1)[0]
 	at := s.ClientURL()
 	var log lines
-	f, err := fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "a", TTL: 15 * time.Second, Logger: log.logger()})
+	f, err := fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "a", TTL: steady, Logger: log.logger()})
 	require.NoError(t, err)
 	t.Cleanup(f.Close)
 	c := hold(t, f, "acme", "x")
@@ -123,7 +122,7 @@ func TestANodeThatTellsOfOlderThingsEndsNoClaim(t *testing.T) {
 	require.Eventually(t, func() bool {
 		e, err := claims.Get(t.Context(), "acme")
 		return err == nil && e.Revision() > renewed || c.Err() != nil
-	}, time.Minute, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	assert.NoError(t, context.Cause(c))
 	assert.NotContains(t, log.text(), "clock differs")
 }
@@ -134,7 +133,7 @@ func bucketOf(t *testing.T, at, name string) jetstream.KeyValue {
 	conn, err := nats.Connect(at)
 	require.NoError(t, err)
 	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(patience))
 	require.NoError(t, err)
 	kv, err := js.KeyValue(t.Context(), name)
 	require.NoError(t, err)
@@ -154,13 +153,13 @@ func TestABucketThatNATSLosesUnderLivingMembersIsMadeAnewAndClaimsGoOn(t *testin
 			members(t, b, "a", "b")
 			c := hold(t, a, "acme", "x")
 			before := bucketOf(t, at, "s1graph-claims")
-			taken := make(chan struct{})
+			taken := make(chan *fleet.Claim, 1)
 			ctx, end := context.WithCancel(t.Context())
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
 				if other, err := b.Hold(ctx, "acme", "x"); err == nil {
-					close(taken)
+					taken <- other
 					other.Release()
 				}
 			}()
@@ -168,31 +167,19 @@ func TestABucketThatNATSLosesUnderLivingMembersIsMadeAnewAndClaimsGoOn(t *testin
 			remove(t, at, lost)
 			require.Eventually(t, func() bool {
 				return strings.Contains(log.text(), "NATS has lost buckets of the fleet") && strings.Contains(log.text(), lost)
-			}, 10*time.Second, time.Millisecond)
+			}, patience, time.Millisecond)
 			is := func(f *fleet.Fleet) bool {
 				_, instances, err := f.Status(t.Context())
 				return err == nil && instances["acme"].Owner == "a"
 			}
-			require.Eventually(t, func() bool { return is(a) && is(b) }, 30*time.Second, 10*time.Millisecond)
-			found, err := before.Get(t.Context(), "acme")
-			require.NoError(t, err)
-			for revision := found.Revision(); revision < found.Revision()+10; { // renewed for longer than the old claim would have lasted
-				next, err := before.Get(t.Context(), "acme")
-				require.NoError(t, err)
-				revision = next.Revision()
-				select {
-				case <-taken:
-					t.Fatal("both have it")
-				case <-c.Done():
-					t.Fatal(context.Cause(c))
-				case <-time.After(10 * time.Millisecond):
-				}
-			}
+			require.Eventually(t, func() bool { return is(a) && is(b) }, patience, 10*time.Millisecond)
+			renewedFor(t, before, 6, taken, "both have it") // for longer than the old claim would have lasted
+			require.NoError(t, context.Cause(c))
 			hold(t, a, "globex", "y")
 			c.Release()
 			select {
 			case <-taken:
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("b hears of the claims no more")
 			}
 		})
@@ -204,11 +191,13 @@ func TestAMemberThatWasStoppedWhileAnotherTookItsNameEnds(t *testing.T) {
 	node := fleettest.Nodes(t, 1)
 	way := lineTo(t, node[0])
 	var log lines
-	first := join(t, fleet.Config{URL: way.URL(), Worker: "a", Logger: log.logger()})
+	first := join(t, fleet.Config{URL: way.URL(), Worker: "a", TTL: ttl, Logger: log.logger()})
 	way.Cut() // as SIGSTOP does
-	second := join(t, fleet.Config{URL: fleettest.URLs(node), Worker: "a"})
+	second := join(t, fleet.Config{URL: fleettest.URLs(node), Worker: "a", TTL: ttl})
 	require.NoError(t, first.Err())
+	read := unread(t, node[0], "$JS.API.DIRECT.GET.KV_s1graph-workers.$KV.s1graph-workers.a")
 	way.Mend(node...)
+	<-read // it has found that it is not the last who wrote, and does not get to know who was
 	<-first.Ended()
 	_, err := first.Hold(t.Context(), "acme", "x")
 	require.ErrorContains(t, err, "another worker is called a by now, which started at "+time.Now().UTC().Format("2006-"))
@@ -224,8 +213,8 @@ func TestAnInstanceWhoseOwnerDiedAsNATSLostTheClaimsCountsAsUnclaimedBeforeItIsT
 	t.Parallel()
 	node := fleettest.Nodes(t, 1)[0]
 	way := lineTo(t, node)
-	c := join(t, fleet.Config{URL: node.ClientURL(), Worker: "c"}) // who is the one to tell, of these two
-	a := join(t, fleet.Config{URL: way.URL(), Worker: "a"})
+	c := join(t, fleet.Config{URL: node.ClientURL(), Worker: "c", TTL: ttl}) // who is the one to tell, of these two
+	a := join(t, fleet.Config{URL: way.URL(), Worker: "a", TTL: ttl})
 	members(t, a, "a", "c")
 	hold(t, a, "acme", "x")
 	unclaimed := func() int {
@@ -233,29 +222,27 @@ func TestAnInstanceWhoseOwnerDiedAsNATSLostTheClaimsCountsAsUnclaimedBeforeItIsT
 		require.True(t, isOne)
 		return n
 	}
-	require.Eventually(t, func() bool { return unclaimed() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return unclaimed() == 0 }, patience, time.Millisecond)
 	way.Cut()
 	remove(t, node.ClientURL(), "s1graph-claims")
 	workers := bucketOf(t, node.ClientURL(), "s1graph-workers")
-	watching, end := context.WithCancel(t.Context())
-	beats := map[uint64]bool{} // of c, which come three in a TTL, while the instance is unclaimed
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for watching.Err() == nil {
-			if n, _ := c.Unclaimed([]string{"acme"}); n == 0 {
-				runtime.Gosched()
-				continue
+	watch, err := workers.Watch(t.Context(), "c", jetstream.UpdatesOnly()) // which comes three times in a TTL
+	require.NoError(t, err)
+	got := make(chan *fleet.Claim, 1)
+	go func() { got <- hold(t, c, "acme", "x") }()
+	for beats := 0; ; {
+		select {
+		case <-watch.Updates():
+			if unclaimed() == 1 {
+				beats++
 			}
-			if e, err := workers.Get(watching, "c"); err == nil {
-				beats[e.Revision()] = true
-			}
+			continue
+		case <-got:
 		}
-	}()
-	hold(t, c, "acme", "x")
-	end()
-	<-done
-	assert.Greater(t, len(beats), 2)
+		require.NoError(t, watch.Stop())
+		assert.Greater(t, beats, 1, "while it was unclaimed")
+		return
+	}
 }
 
 // remove removes a bucket from NATS.
@@ -264,7 +251,7 @@ func remove(t *testing.T, at, bucket string) {
 	conn, err := nats.Connect(at)
 	require.NoError(t, err)
 	defer conn.Close()
-	js, err := jetstream.New(conn)
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(patience))
 	require.NoError(t, err)
 	require.NoError(t, js.DeleteKeyValue(t.Context(), bucket))
 }
@@ -281,7 +268,7 @@ func TestWhoLooksOnMakesAndChangesNothing(t *testing.T) {
 	_, err = onlooker.RunNow(t.Context(), "acme")
 	require.ErrorContains(t, err, "no worker has the instance acme now")
 	assert.Equal(t, 1, onlooker.Nodes())
-	assert.Equal(t, ttl, onlooker.Lasts())
+	assert.Equal(t, steady, onlooker.Lasts())
 	assert.Empty(t, buckets(t, at))
 	join(t, fleet.Config{URL: at, Worker: "a"})
 	assert.Len(t, buckets(t, at), 3)
@@ -294,7 +281,7 @@ func buckets(t *testing.T, at string) (names []string) {
 	conn, err := nats.Connect(at)
 	require.NoError(t, err)
 	defer conn.Close()
-	js, err := jetstream.New(conn)
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(patience))
 	require.NoError(t, err)
 	for name := range js.KeyValueStoreNames(t.Context()).Name() {
 		names = append(names, name)

@@ -185,7 +185,7 @@ func (f *Fleet) join(ctx context.Context) (err error) {
 	if version := f.conn.ConnectedServerVersion(); !isNewEnough(version) {
 		return fmt.Errorf("NATS has the version %s, and a fleet needs 2.11 or newer: claims could not end by themselves", version)
 	}
-	if f.js, err = jetstream.New(f.conn, jetstream.WithDefaultTimeout(max(f.TTL/4, time.Second))); err != nil {
+	if f.js, err = jetstream.New(f.conn, jetstream.WithDefaultTimeout(min(max(f.TTL/4, time.Second), 5*time.Second))); err != nil {
 		return err
 	}
 	if err := f.open(ctx); err != nil {
@@ -255,8 +255,16 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// opensWithin is how long a bucket may take until all nodes have it that one of them was just told to make.
-const opensWithin = 15 * time.Second
+// answersWithin is for how long one who joins bears that NATS does not answer, as where it has much else to do, and how long a bucket may take
+// until all nodes have it that one of them was just told to make.
+const answersWithin = 15 * time.Second
+
+// gaveUp says whether one who joins has waited long enough for NATS, or is not let in and would wait in vain.
+func (f *Fleet) gaveUp(began time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.forbidden != "" || time.Since(began) > max(answersWithin, f.TTL)
+}
 
 // openBucket opens a bucket, and makes it where it is not there. Several who do so at once, each through a node of its own, find
 // for a moment that it is there and is not, or get no answer.
@@ -264,7 +272,7 @@ func (f *Fleet) openBucket(ctx context.Context, bucket string, ttl time.Duration
 	for began := time.Now(); ; {
 		kv, err = f.tryBucket(ctx, bucket, ttl)
 		mayPass := errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketExists) || errors.Is(err, context.DeadlineExceeded)
-		if !mayPass || time.Since(began) > opensWithin {
+		if !mayPass || f.gaveUp(began) {
 			return kv, err
 		}
 		select {

@@ -16,9 +16,13 @@ import (
 // takeName makes the process the member of its name. Another one that still renews it is refused; one that died is waited for.
 func (f *Fleet) takeName(ctx context.Context) error {
 	first := uint64(0) // revision of another one's key
-	for {
+	for began := time.Now(); ; {
 		err := f.beat(ctx)
-		if !errors.Is(err, jetstream.ErrKeyExists) {
+		isLate := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+		switch {
+		case isLate && f.gaveUp(began):
+			return fmt.Errorf("NATS does not answer this worker: see whether JetStream has a leader (%w)", err)
+		case !isLate && !errors.Is(err, jetstream.ErrKeyExists):
 			return err
 		}
 		if e, err := f.workers.Get(ctx, token(f.Worker)); err == nil {
@@ -137,17 +141,18 @@ func (f *Fleet) beat(ctx context.Context) (err error) {
 		f.revision = revision
 		return nil
 	}
-	if e, gone := f.workers.Get(ctx, key); gone == nil { // an answer was lost
-		var is Member
-		switch {
-		case json.Unmarshal(e.Value(), &is) != nil:
-			return err
-		case is.Process == f.self.Process:
-			f.revision = e.Revision()
-			return nil
-		case e.Revision() > f.revision: // else a node tells of older things
-			return &takenError{is}
-		}
+	e, unread := f.workers.Get(ctx, key)
+	var is Member
+	switch {
+	case errors.Is(unread, jetstream.ErrKeyNotFound): // it has ended meanwhile
+	case unread != nil: // whose key it is, is not known
+		return unread
+	case json.Unmarshal(e.Value(), &is) != nil:
+	case is.Process == f.self.Process: // an answer was lost
+		f.revision = e.Revision()
+		return nil
+	case e.Revision() > f.revision: // else a node tells of older things
+		return &takenError{is}
 	}
 	return err
 }

@@ -69,7 +69,7 @@ func TestANATSThatIsTooOldIsRefused(t *testing.T) {
 	t.Parallel()
 	s := fleettest.Nodes(t, 1)[0]
 	for _, version := range []string{"2.10.29", "1.4.0", "nightly"} {
-		_, err := fleet.Join(t.Context(), fleet.Config{URL: older(t, s, version), Worker: "a", TTL: ttl})
+		_, err := fleet.Join(t.Context(), fleet.Config{URL: older(t, s, version), Worker: "a", TTL: steady})
 		assert.EqualError(t, err, "NATS has the version "+version+", and a fleet needs 2.11 or newer: claims could not end by themselves")
 	}
 	for _, version := range []string{"2.11.0", "2.12.3-RC.1", "3.0.0"} {
@@ -79,7 +79,7 @@ func TestANATSThatIsTooOldIsRefused(t *testing.T) {
 
 func TestAClusterOfTwoNodesIsRefused(t *testing.T) {
 	t.Parallel()
-	_, err := fleet.Join(t.Context(), fleet.Config{URL: fleettest.URLs(fleettest.Nodes(t, 2)), Worker: "a", TTL: ttl})
+	_, err := fleet.Join(t.Context(), fleet.Config{URL: fleettest.URLs(fleettest.Nodes(t, 2)), Worker: "a", TTL: steady})
 	require.ErrorContains(t, err, "NATS is a cluster in which three nodes cannot hold the bucket s1graph-workers: add nodes, or make those that are there well")
 }
 
@@ -118,10 +118,10 @@ func TestAUserThatMayDoWhatTheManualSaysIsEnoughAndWithLessItSaysWhatIsMissing(t
 	assert.Equal(t, "a", worker)
 	require.NoError(t, c.Err())
 	for _, missing := range []string{"$JS.API.>", "$KV.s1graph-workers.>"} {
-		_, err := fleet.Join(t.Context(), fleet.Config{URL: onlyMay(t, without(all[0], missing), all[1]), Worker: "a", TTL: ttl})
+		_, err := fleet.Join(t.Context(), fleet.Config{URL: onlyMay(t, without(all[0], missing), all[1]), Worker: "a", TTL: steady})
 		assert.ErrorContains(t, err, "NATS does not let this user do all that a fleet needs: it may not publish to "+strings.TrimSuffix(missing, ">"))
 	}
-	_, err = fleet.Join(t.Context(), fleet.Config{URL: onlyMay(t, all[0], without(all[1], "_INBOX.>")), Worker: "a", TTL: ttl})
+	_, err = fleet.Join(t.Context(), fleet.Config{URL: onlyMay(t, all[0], without(all[1], "_INBOX.>")), Worker: "a", TTL: steady})
 	require.ErrorContains(t, err, "may not subscribe to _INBOX.")
 
 	var log lines
@@ -132,12 +132,12 @@ func TestAUserThatMayDoWhatTheManualSaysIsEnoughAndWithLessItSaysWhatIsMissing(t
 		_, err := f.Hold(ctx, "acme", "x")
 		held <- err
 	}()
-	assert.Eventually(t, func() bool { return strings.Contains(log.text(), "it may not publish to $KV.s1graph-claims.acme") }, 10*time.Second, time.Millisecond)
+	assert.Eventually(t, func() bool { return strings.Contains(log.text(), "it may not publish to $KV.s1graph-claims.acme") }, patience, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-held, context.Canceled)
 
 	at := strings.Replace(onlyMay(t, all[0], all[1]), ":x@", ":y@", 1)
-	_, err = fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "a", TTL: ttl})
+	_, err = fleet.Join(t.Context(), fleet.Config{URL: at, Worker: "a", TTL: steady})
 	require.ErrorContains(t, err, "NATS does not let this user in")
 	assert.NotContains(t, err.Error(), ":y")
 }
