@@ -2,8 +2,8 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -34,10 +34,9 @@ type prometheus struct {
 func startPrometheus(t *testing.T, target string) prometheus {
 	t.Helper()
 	program := gotest.Program(t, "prometheus", "prometheus")
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := gotest.FreePort()
 	require.NoError(t, err)
-	p := prometheus{t, free.Addr().String()}
-	require.NoError(t, free.Close())
+	p := prometheus{t, fmt.Sprint("127.0.0.1:", port)}
 	rules, err := filepath.Abs("deploy/prometheus/rules.yaml")
 	require.NoError(t, err)
 	settings := readFile(t, "deploy/prometheus/prometheus.yml")
@@ -79,7 +78,7 @@ func (p prometheus) ask(path string, parameters url.Values, data any) bool {
 // eventually waits for an answer that is as it should be.
 func (p prometheus) eventually(is func() bool, what string) {
 	p.Helper()
-	require.Eventually(p, is, 30*time.Second, 50*time.Millisecond, what)
+	require.Eventually(p, is, 5*time.Minute, 50*time.Millisecond, what)
 }
 
 // dashboard is as Grafana keeps it.

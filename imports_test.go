@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	// What only tests and the programs below import.
 	"gotest":                     {},
 	"alerts/outbox/disktest":     {"gotest"},
-	"fleet/fleettest":            {"pause"},
+	"fleet/fleettest":            {"gotest", "pause"},
 	"graph/storetest":            {"graph"},
 	"graph/neo4jstore/neo4jtest": {"gotest"},
 	"s1/s1test":                  {"pause"},

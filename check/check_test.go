@@ -15,16 +15,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"s1graph/check"
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/gotest"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(neo4jtest.Main{M: m}) }
+func TestMain(m *testing.M) { gotest.VerifyTestMain(neo4jtest.Main{M: m}) }
 
 // tenant is one behind a real socket, and the options of a user who checks it.
 func tenant(t *testing.T) (*s1test.Server, check.Options) {

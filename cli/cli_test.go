@@ -17,16 +17,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"s1graph/cli"
 	"s1graph/config"
+	"s1graph/gotest"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
 	"s1graph/steps"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(neo4jtest.Main{M: m}) }
+func TestMain(m *testing.M) { gotest.VerifyTestMain(neo4jtest.Main{M: m}) }
 
 // invocation is a command line as a test wants it. Its working directory is the test's.
 type invocation struct {

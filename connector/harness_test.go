@@ -23,10 +23,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/gotest"
 	"s1graph/graph"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/s1/s1test"
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	if child := os.Getenv("S1GRAPH_TEST_CHILD"); child != "" {
 		os.Exit(syncAsChild(child))
 	}
-	goleak.VerifyTestMain(neo4jtest.Main{M: m})
+	gotest.VerifyTestMain(neo4jtest.Main{M: m})
 }
 
 // console is a tenant behind a real socket, and the directory that it is synced to.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,11 +193,9 @@ func TestTheReceiverOfTheDocumentTakesWhatIsSignedAndNothingElse(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "receiver.py"), []byte(receivers[0]), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "hook.secret"), []byte("hunter2\n"), 0o600))
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := gotest.FreePort()
 	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(free.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, free.Close())
+	port := fmt.Sprint(free)
 
 	c := exec.CommandContext(t.Context(), python, "receiver.py", port)
 	c.Dir = dir

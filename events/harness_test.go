@@ -14,14 +14,14 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"s1graph/events"
 	"s1graph/fleet/fleettest"
+	"s1graph/gotest"
 	"s1graph/graph"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { gotest.VerifyTestMain(m) }
 
 // natsServer is one of NATS in this process, with JetStream.
 func natsServer(t *testing.T, adjust ...func(*server.Options)) *server.Server {

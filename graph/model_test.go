@@ -3,13 +3,12 @@ package graph_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"s1graph/gotest"
 	"s1graph/graph"
 	"s1graph/graph/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { gotest.VerifyTestMain(m) }
 
 var (
 	groups, agents, devices = storetest.Group, storetest.Agent, storetest.Device

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"s1graph/config"
 	"s1graph/connector"
+	"s1graph/gotest"
 	"s1graph/graph/neo4jstore/neo4jtest"
 	"s1graph/poll"
 )
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	if told := os.Getenv(childVariable); told != "" {
 		os.Exit(serveAsChild(told))
 	}
-	goleak.VerifyTestMain(neo4jtest.Main{M: m})
+	gotest.VerifyTestMain(neo4jtest.Main{M: m})
 }
 
 // instance is the configuration of one that is polled every half hour, if nothing else is said.

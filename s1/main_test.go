@@ -14,12 +14,12 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"s1graph/gotest"
 	"s1graph/s1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { gotest.VerifyTestMain(m) }
 
 const secret = "eyJ-the-api-token"
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"s1graph/gotest"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/storetest"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	if info, err := os.Stat(inMemory); err == nil && info.IsDir() {
 		_ = os.Setenv("TMPDIR", inMemory)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+	gotest.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
 // memory is a bucket that keeps all promises of one, and remembers in which order things were written.

@@ -16,9 +16,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"s1graph/entities"
+	"s1graph/gotest"
 	"s1graph/graph/sorter"
 	"s1graph/graph/storetest"
 	"s1graph/model"
@@ -27,7 +27,7 @@ import (
 	"s1graph/steps"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { gotest.VerifyTestMain(m) }
 
 // run runs steps on an empty last graph, with a client of the console at url.
 func run(t testing.TB, url string, list []steps.Step, skip ...string) ([]steps.Result, error) {

@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -59,10 +58,9 @@ func startSafeAlertmanager(t *testing.T) *alertmanager {
 func startAlertmanagerOn(t *testing.T, scheme string, flags ...string) *alertmanager {
 	t.Helper()
 	program := gotest.Program(t, "prometheus-alertmanager", "prometheus-alertmanager", "alertmanager")
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := gotest.FreePort()
 	require.NoError(t, err)
-	address := free.Addr().String()
-	require.NoError(t, free.Close())
+	address := fmt.Sprint("127.0.0.1:", port)
 	dir := t.TempDir()
 	settings := filepath.Join(dir, "alertmanager.yml")
 	require.NoError(t, os.WriteFile(settings, []byte("route: {receiver: none, group_wait: 0s}\nreceivers: [{name: none}]\n"), 0o600))
@@ -80,7 +78,7 @@ func startAlertmanagerOn(t *testing.T, scheme string, flags ...string) *alertman
 		}
 		_ = res.Body.Close()
 		return res.StatusCode == http.StatusOK
-	}, 30*time.Second, 20*time.Millisecond)
+	}, 5*time.Minute, 20*time.Millisecond)
 	return &alertmanager{t, scheme, address}
 }
 

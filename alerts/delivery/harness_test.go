@@ -19,11 +19,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"s1graph/alerts/delivery"
 	"s1graph/alerts/outbox"
 	"s1graph/config"
+	"s1graph/gotest"
 )
 
 var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
-	goleak.VerifyTestMain(m)
+	gotest.VerifyTestMain(m)
 }
 
 // internet is the address of the server that stands for all hosts, or nil.
@@ -76,10 +76,7 @@ func onTheInternet(t *testing.T, h http.Handler) {
 // offTheInternet lets nobody answer.
 func offTheInternet(t *testing.T) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	address := "127.0.0.1:1"
 	internet.Store(&address)
 	t.Cleanup(func() { internet.Store(nil) })
 }

@@ -3,7 +3,7 @@ package outbox_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"s1graph/gotest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { gotest.VerifyTestMain(m) }

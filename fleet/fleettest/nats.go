@@ -4,12 +4,11 @@ package fleettest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
+	"s1graph/gotest"
 	"s1graph/pause"
 )
 
@@ -77,9 +77,12 @@ func Stop(all ...*server.Server) {
 	}
 }
 
+// readyWithin is more than servers need to be ready, on a machine with however much else to do.
+const readyWithin = 3 * time.Minute
+
 // Ready waits until servers take connections and, where they are several, have one leader and know each other.
 func Ready(ctx context.Context, all ...*server.Server) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	isReady := func() bool {
 		for _, s := range all {
@@ -96,7 +99,7 @@ func Ready(ctx context.Context, all ...*server.Server) error {
 	}
 	for !isReady() {
 		if err := pause.For(ctx, time.Millisecond); err != nil {
-			return errors.New("the servers of NATS are not ready within 30 s")
+			return fmt.Errorf("the servers of NATS are not ready within %s", readyWithin)
 		}
 	}
 	return nil
@@ -113,14 +116,16 @@ func URLs(all []*server.Server) string {
 
 // freePorts are as many ports as are asked for.
 func freePorts(n int) (routes []*url.URL, ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for len(ports) < n {
+		port, err := gotest.FreePort()
 		if err != nil {
 			return nil, nil, err
 		}
-		defer l.Close()
-		routes = append(routes, &url.URL{Scheme: "nats", Host: l.Addr().String()})
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if slices.Contains(ports, port) {
+			continue
+		}
+		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprint("127.0.0.1:", port)})
+		ports = append(ports, port)
 	}
 	return routes, ports, nil
 }

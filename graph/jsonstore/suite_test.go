@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"s1graph/gotest"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/storetest"
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	gotest.VerifyTestMain(m)
 }
 
 func TestTheStorePassesTheSuite(t *testing.T) {

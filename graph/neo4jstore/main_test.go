@@ -5,8 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"s1graph/gotest"
 	"s1graph/graph/neo4jstore/neo4jtest"
 )
 
@@ -18,5 +17,5 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(neo4jtest.Main{M: m})
+	gotest.VerifyTestMain(neo4jtest.Main{M: m})
 }

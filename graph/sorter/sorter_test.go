@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"s1graph/gotest"
 	"s1graph/graph"
 	"s1graph/graph/sorter"
 	"s1graph/graph/storetest"
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	gotest.VerifyTestMain(m)
 }
 
 var (

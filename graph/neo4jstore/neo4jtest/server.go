@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -25,6 +24,8 @@ import (
 	"time"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
+
+	"s1graph/gotest"
 )
 
 // Options say what server to start. The zero value is one for tests: on a free port, without Browser, in a
@@ -165,7 +166,7 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	defer driver.Close(ctx)
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // which only a server that hangs takes
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -265,7 +266,7 @@ func (s *Server) halt(tidy bool) error {
 	}
 	kill := s.process.cmd.Process.Kill
 	if tidy && s.process.cmd.Process.Signal(syscall.SIGTERM) == nil {
-		patience := time.AfterFunc(30*time.Second, func() { _ = kill() })
+		patience := time.AfterFunc(5*time.Minute, func() { _ = kill() })
 		defer patience.Stop()
 	} else if err := kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -307,23 +308,14 @@ func begin(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
-// freePort is the port, or for 0 any, if nobody listens there. Neo4j takes seconds to listen there itself, and again after
-// a restart. So it is none of those from 32768 on, which Linux gives to whoever connects: the server's had been taken.
+// freePort is the port, or for 0 any, if nobody listens there. Neo4j takes seconds to listen there itself, and again after a restart.
 func freePort(port int) (int, error) {
-	const first, end, tries = 10000, 32768, 20
-	var err error
-	for range tries {
-		at := port
-		if at == 0 {
-			at = first + mathrand.IntN(end-first)
-		}
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", at)); err == nil {
-			return at, l.Close()
-		}
-		if port != 0 {
-			break
-		}
+	if port == 0 {
+		return gotest.FreePort()
 	}
-	return 0, err
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return 0, err
+	}
+	return port, l.Close()
 }
