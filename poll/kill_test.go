@@ -158,7 +158,7 @@ func (k *killed) settle(day int) {
 			return err
 		})
 		return err == nil && waiting == 0
-	}, time.Minute, 20*time.Millisecond, "day %d", day)
+	}, 5*time.Minute, 20*time.Millisecond, "day %d", day)
 }
 
 // A service that is killed at any moment, and whose receiver fails, hangs and comes back, tells of each change of the

@@ -94,7 +94,7 @@ func profile(t *testing.T) string {
 	dir, err := os.MkdirTemp(t.TempDir(), "profile-")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		assert.Eventually(t, func() bool { return os.RemoveAll(dir) == nil }, 10*time.Second, 50*time.Millisecond)
+		assert.Eventually(t, func() bool { return os.RemoveAll(dir) == nil }, 5*time.Minute, 50*time.Millisecond)
 	})
 	return dir
 }
@@ -176,7 +176,7 @@ func value[T any](p *tab, expression string) T {
 
 func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.Context, 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.Context, 5*time.Minute)
 	defer cancel()
 	require.NoError(p, chromedp.Do(ctx, actions...))
 }
@@ -184,7 +184,7 @@ func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 // click clicks what a selector selects, once more where the page was drawn anew after it was found.
 func (p *tab) click(selector string) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.Context, 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.Context, 5*time.Minute)
 	defer cancel()
 	for {
 		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector)))

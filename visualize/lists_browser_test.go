@@ -196,7 +196,7 @@ func savesCSV(t *testing.T, p *tab) {
 	require.Eventually(t, func() bool {
 		content, err = os.ReadFile(filepath.Join(dir, "office-agents.csv"))
 		return err == nil && strings.Count(string(content), "\n") == 3
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	assert.Equal(t, "key,Name,State,OS,Agent version,Site,Group,Owner,Last seen,Change\r\n"+
 		"sentinelone_agent:1,PC-1,infected,Windows 11,,Berlin,Desks,Owner of PC-1,2026-11-22T11:00:00.000Z,updated\r\n"+
 		"sentinelone_agent:4,'"+formula+",,Linux,,Berlin,Desks,Owner of "+formula+",2026-11-22T11:00:00.000Z,\r\n", string(content))

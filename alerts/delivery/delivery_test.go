@@ -293,12 +293,12 @@ func TestADestinationThatHangsDelaysNobodyElse(t *testing.T) {
 	hanging := newReceiver(t)
 	let := make(chan struct{})
 	hung := make(chan struct{}, 100)
-	hanging.answers(func(http.ResponseWriter, *http.Request) { hung <- struct{}{}; <-let })
+	hanging.answers(func(w http.ResponseWriter, _ *http.Request) { hung <- struct{}{}; <-let; w.WriteHeader(503) })
 	works := newReceiver(t)
 	arrived := make(chan string, 100)
 	works.answers(func(_ http.ResponseWriter, req *http.Request) { arrived <- req.Header.Get("X-S1graph-Id") })
 
-	d := newHastyDesk(t, hook("hangs", hanging.URL), through("hangs too", "generic://"+hanging.Listener.Addr().String()+"/?disabletls=yes"), hook("works", works.URL))
+	d := newDesk(t, hook("hangs", hanging.URL), through("hangs too", "generic://"+hanging.Listener.Addr().String()+"/?disabletls=yes"), hook("works", works.URL))
 	d.queue("hangs", "a1", "b1", "c1")
 	d.queue("hangs too", "a1", "b1", "c1")
 	d.queue("works", "a1", "b1", "c1")
@@ -311,8 +311,8 @@ func TestADestinationThatHangsDelaysNobodyElse(t *testing.T) {
 	d.queue("works", "d1")
 	d.deliverer.Wake()
 	assert.Equal(t, "d1", <-arrived)
-	stop()
 	close(let)
+	stop()
 	for _, e := range d.queued() {
 		assert.Contains(t, []string{"hangs", "hangs too"}, e.Destination)
 	}

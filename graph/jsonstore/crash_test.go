@@ -210,7 +210,7 @@ func TestASecondProcessIsToldWhoHoldsTheDirectory(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Lstat(filepath.Join(dir, "current"))
 		return err == nil
-	}, 10*time.Second, time.Millisecond)
+	}, 5*time.Minute, time.Millisecond)
 
 	_, err = jsonstore.Open(dir, jsonstore.Options{Instance: "acme"})
 	var locked *jsonstore.LockedError

@@ -276,7 +276,7 @@ func TestServersThatComeAndGo(t *testing.T) {
 
 	t.Run("a server that is killed is waited for, or is an error that the next apply heals", func(t *testing.T) {
 		// On a machine with much else to do a start was seen to take more than a minute, as long as is waited otherwise.
-		waits := openWith(t, server, neo4jstore.Config{Scope: "waits", BatchRows: batchRows, RetryFor: 10 * time.Minute})
+		waits := openWith(t, server, neo4jstore.Config{Scope: "waits", BatchRows: batchRows, RetryFor: 20 * time.Minute, AnswerWithin: 20 * time.Minute})
 		doesNot := openWith(t, server, neo4jstore.Config{Scope: "does not wait", BatchRows: batchRows, RetryFor: time.Millisecond})
 		underWay, killed, waited := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		var result neo4jstore.Result
