@@ -148,10 +148,11 @@ func TestABucketThatNATSLosesUnderLivingMembersIsMadeAnewAndClaimsGoOn(t *testin
 			t.Parallel()
 			at := fleettest.Nodes(t, 1)[0].ClientURL()
 			var log lines
-			a, b := join(t, fleet.Config{URL: at, Worker: "a", TTL: 2 * ttl, Logger: log.logger()}), join(t, fleet.Config{URL: at, Worker: "b", TTL: 2 * ttl})
+			a := join(t, fleet.Config{URL: at, Worker: "a", TTL: 2 * ttl, Logger: log.logger()})
+			c := hold(t, a, "acme", "x")
+			b := join(t, fleet.Config{URL: at, Worker: "b", TTL: 2 * ttl}) // to whom it belongs from now on
 			members(t, a, "a", "b")
 			members(t, b, "a", "b")
-			c := hold(t, a, "acme", "x")
 			before := bucketOf(t, at, "s1graph-claims")
 			taken := make(chan *fleet.Claim, 1)
 			ctx, end := context.WithCancel(t.Context())

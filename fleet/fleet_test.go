@@ -351,7 +351,7 @@ func TestOneMemberOfAllTellsHowManyInstancesNobodyHas(t *testing.T) {
 	a, b := join(t, fleet.Config{URL: at, Worker: "a"}), join(t, fleet.Config{URL: at, Worker: "b"})
 	members(t, a, "a", "b")
 	members(t, b, "a", "b")
-	c := hold(t, a, "acme.net", "x")
+	c := hold(t, a, "acme.net", "y") // which belongs to it
 	told := func() (told []int) {
 		for _, f := range []*fleet.Fleet{a, b} {
 			if n, isOne := f.Unclaimed([]string{"acme.net", "globex"}); isOne {

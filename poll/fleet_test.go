@@ -40,6 +40,7 @@ type shared struct {
 	tenant  *s1test.Server
 	console string
 	names   []string
+	lasts   time.Duration // of claims
 }
 
 // worker is one of them.
@@ -51,7 +52,12 @@ type worker struct {
 	ended chan error
 }
 
-const claimed = 1500 * time.Millisecond
+const (
+	steady = 15 * time.Second // how long claims last that no machine is too slow to renew
+	short  = 4 * time.Second  // and those that end while a test waits
+
+	patience = 3 * time.Minute // which only something that hangs exceeds
+)
 
 func newShared(t *testing.T, names ...string) *shared {
 	t.Helper()
@@ -61,7 +67,7 @@ func newShared(t *testing.T, names ...string) *shared {
 	tenant := s1test.New(s1test.Tenant{Seed: 1, Sites: 2, Groups: 2, Agents: 10})
 	web := httptest.NewServer(tenant)
 	t.Cleanup(web.Close)
-	return &shared{t, s, b, tenant, web.URL, names}
+	return &shared{t, s, b, tenant, web.URL, names, steady}
 }
 
 func (s *shared) start(name string, adjust ...func(*poll.Config)) *worker {
@@ -85,7 +91,7 @@ func (s *shared) start(name string, adjust ...func(*poll.Config)) *worker {
 	if err != nil {
 		brings = nil // the bucket is away, as the test wants it
 	}
-	w.fleet, err = fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: name, TTL: claimed, Brings: brings, Wall: c.Now})
+	w.fleet, err = fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: name, TTL: s.lasts, Brings: brings, Wall: c.Now})
 	require.NoError(s.t, err)
 	c.Fleet = w.fleet
 	w.Service, err = poll.New(c)
@@ -109,7 +115,7 @@ func (s *shared) owner(of string) string {
 }
 
 func (s *shared) look() *fleet.Fleet {
-	f, err := fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), TTL: claimed})
+	f, err := fleet.Join(s.t.Context(), fleet.Config{URL: s.nats.ClientURL(), TTL: s.lasts})
 	require.NoError(s.t, err)
 	s.t.Cleanup(f.Close)
 	return f
@@ -145,7 +151,7 @@ func TestTheMetricsOfAWorkerTellWhatItHasAndWhatTheBucketTook(t *testing.T) {
 			for _, line := range lines {
 				assert.Regexp(t, "(?m)^"+line+"$", got)
 			}
-		}, 30*time.Second, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 	}
 	tells(`s1graph_runs_total{instance="acme",status="complete",worker="w1"} 1`, `s1graph_ready{instance="globex",worker="w1"} 1`,
 		`s1graph_claims_held{worker="w1"} 2`, `s1graph_unclaimed_instances{worker="w1"} 0`, `s1graph_fenced_total{instance="acme",worker="w1"} 0`,
@@ -163,16 +169,17 @@ func TestTheMetricsOfAWorkerTellWhatItHasAndWhatTheBucketTook(t *testing.T) {
 	tells(`s1graph_fenced_total{instance="acme",worker="w1"} [1-9]`, `s1graph_ready{instance="globex",worker="w1"} 1`)
 	assert.Eventually(t, func() bool {
 		return !strings.Contains(w.get("/metrics").Body.String(), `s1graph_ready{instance="acme"`)
-	}, 30*time.Second, 10*time.Millisecond, "how it is, is for who has it to say")
+	}, patience, 10*time.Millisecond, "how it is, is for who has it to say")
 }
 
 func TestAWorkerWhoseNameAnotherHasByNowEndsWithAnError(t *testing.T) {
 	s := newShared(t, "acme")
+	s.lasts = short
 	w := s.start("w1")
 	conn, err := nats.Connect(s.nats.ClientURL())
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = conn.Request("$KV.s1graph-workers.w1", []byte(`{"worker":"w1","process":"another"}`), 10*time.Second) // as after a SIGSTOP of the first
+	_, err = conn.Request("$KV.s1graph-workers.w1", []byte(`{"worker":"w1","process":"another"}`), patience) // as after a SIGSTOP of the first
 	require.NoError(t, err)
 	err = <-w.ended
 	w.ended <- nil
@@ -189,13 +196,13 @@ func TestAFolderThatIsRemovedUnderALivingWorkerIsFilledFromTheBucketAndNobodyEls
 		}
 		return ""
 	}
-	require.Eventually(t, func() bool { return runs() != "" && w.statusOf(t)["acme"].State == "waiting" }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return runs() != "" && w.statusOf(t)["acme"].State == "waiting" }, patience, 10*time.Millisecond)
 	first := runs()
 	require.NoError(t, os.RemoveAll(w.dirs["acme"]))
 	require.Eventually(t, func() bool {
 		w.RunNow()
 		return runs() != first
-	}, time.Minute, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 	metrics := w.get("/metrics").Body.String()
 	w.end()
 	require.NoError(t, <-w.ended)
@@ -218,10 +225,11 @@ func hurried(ahead *atomic.Int64) func(*poll.Config) {
 
 func TestAWorkerIsReadyWhileItIsAMemberTheBucketAnswersAndItsInstancesAreRecent(t *testing.T) {
 	s := newShared(t, "globex")
+	s.lasts = short
 	b := &away{Bucket: s.bucket}
 	s.bucket = b
 	var ahead atomic.Int64
-	other, err := fleet.Join(t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: "w9", TTL: claimed})
+	other, err := fleet.Join(t.Context(), fleet.Config{URL: s.nats.ClientURL(), Worker: "w9", TTL: s.lasts})
 	require.NoError(t, err)
 	t.Cleanup(other.Close)
 	_, err = other.Hold(t.Context(), "globex", "")
@@ -229,7 +237,7 @@ func TestAWorkerIsReadyWhileItIsAMemberTheBucketAnswersAndItsInstancesAreRecent(
 	idle := s.start("w2", hurried(&ahead)) // whose one instance another worker has
 	s.names = []string{"acme"}
 	w := s.start("w1", hurried(&ahead))
-	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].LastGoodRun != nil }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].LastGoodRun != nil }, patience, 50*time.Millisecond)
 	becomes := func(w *worker, code int, reasons ...string) {
 		t.Helper()
 		assert.EventuallyWithT(t, func(t *assert.CollectT) {
@@ -238,14 +246,14 @@ func TestAWorkerIsReadyWhileItIsAMemberTheBucketAnswersAndItsInstancesAreRecent(
 			for _, reason := range reasons {
 				assert.Regexp(t, reason, got.Body.String())
 			}
-		}, 30*time.Second, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 	}
 	becomes(w, 200)
 	becomes(idle, 200)
 
 	b.is.Store(true)
 	ahead.Add(int64(2 * time.Hour))
-	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].FailedInARow > 0 }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.statusOf(t)["acme"].FailedInARow > 0 }, patience, 10*time.Millisecond)
 	becomes(w, 200)
 	ahead.Add(int64(90 * time.Minute))
 	becomes(w, 503, `the bucket has not answered since \S+: .*connection refused`, `acme: the last good run ended at \S+, more than three intervals \(1h\) ago; the last run failed at .*connection refused`)
@@ -270,7 +278,7 @@ func TestWorkersWhoseClocksAreHoursApartReadOneAfterTheOtherWithinTheInterval(t 
 				is := w.statusOf(t)["acme"] // what another worker said last has the time at which it was heard
 				return is.HeardAt.IsZero() && is.LastGoodRun != nil && is.State == "waiting"
 			}
-			require.Eventually(t, func() bool { return rests(first) }, time.Minute, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return rests(first) }, patience, 10*time.Millisecond)
 			before := first.statusOf(t)["acme"].LastGoodRun.Run
 			first.end()
 			require.NoError(t, <-first.ended)
@@ -278,13 +286,13 @@ func TestWorkersWhoseClocksAreHoursApartReadOneAfterTheOtherWithinTheInterval(t 
 			first.fleet.Close()
 
 			second := s.start("w2")
-			require.Eventually(t, func() bool { return rests(second) }, time.Minute, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return rests(second) }, patience, 10*time.Millisecond)
 			is := second.statusOf(t)["acme"]
 			assert.False(t, is.NextRun.After(time.Now().Add(time.Hour+2*time.Minute)), "a run of the future puts off no other: %s", is.NextRun)
 			require.Eventually(t, func() bool { // at once where the last run is hours old by this clock
 				second.RunNow()
 				return second.statusOf(t)["acme"].LastGoodRun.Run != before
-			}, time.Minute, 50*time.Millisecond)
+			}, patience, 50*time.Millisecond)
 			last, err := jsonstore.OpenLast(second.dirs["acme"])
 			require.NoError(t, err)
 			assert.Equal(t, before, last.Manifest().Previous, "one run follows the other, whatever the clocks say")
@@ -313,14 +321,14 @@ func TestInstancesThatCannotBeTakenKeepNoOtherFromBeingTaken(t *testing.T) {
 	s := newShared(t, append(names, "good")...)
 	s.bucket = &partly{s.bucket, func(name string) bool { return strings.HasPrefix(name, "bad") }}
 	w := s.start("w1", hurried(new(atomic.Int64)))
-	require.Eventually(t, func() bool { return w.statusOf(t)["good"].Ready && w.statusOf(t)["good"].LastGoodRun != nil }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.statusOf(t)["good"].Ready && w.statusOf(t)["good"].LastGoodRun != nil }, patience, 10*time.Millisecond)
 	bad := w.statusOf(t)["bad0"]
 	assert.Equal(t, "taking", bad.State)
 	assert.Contains(t, bad.Reason, "connection refused")
 	assert.Eventually(t, func() bool {
 		_, instances, err := s.look().Status(t.Context())
 		return err == nil && strings.Contains(string(instances["bad8"].Status), "connection refused")
-	}, 30*time.Second, 10*time.Millisecond, "s1graph fleet tells of it")
+	}, patience, 10*time.Millisecond, "s1graph fleet tells of it")
 }
 
 func TestWhoCannotTakeAnInstanceLeavesItToWhomItBelongs(t *testing.T) {
@@ -346,7 +354,7 @@ func TestWhoCannotTakeAnInstanceLeavesItToWhomItBelongs(t *testing.T) {
 			}
 		}
 		return true
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	s.bucket = good
 	w := s.start("w2", eachItsOwnToken) // to which half of them belong, more or less
 	assert.Eventually(t, func() bool {
@@ -357,7 +365,7 @@ func TestWhoCannotTakeAnInstanceLeavesItToWhomItBelongs(t *testing.T) {
 			}
 		}
 		return read > 2
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 func TestWhoHasRunsOfAnInstanceThatTheBucketHasNotIsPreferredForIt(t *testing.T) {
@@ -396,19 +404,19 @@ func TestWhoHasRunsOfAnInstanceThatTheBucketHasNotIsPreferredForIt(t *testing.T)
 	require.Eventually(t, func() bool {
 		_, _, members, _ := other.fleet.Counts()
 		return members == 2
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	mayTake.Done()
 	assert.Eventually(t, func() bool {
 		held, _, _, _ := other.fleet.Counts()
 		return held > 1
-	}, 30*time.Second, 10*time.Millisecond, "what is in the bucket belongs to either")
+	}, patience, 10*time.Millisecond, "what is in the bucket belongs to either")
 	for _, name := range names {
 		assert.EventuallyWithT(t, func(t *assert.CollectT) {
 			dir := filepath.Join(s.t.TempDir(), "copy")
 			require.NoError(t, state.Fetch(s.t.Context(), bucket, name, dir))
 			_, err := jsonstore.OpenKept(dir, first[name])
 			assert.NoError(t, err, "the runs of %s are those that there were", name)
-		}, 30*time.Second, 50*time.Millisecond)
+		}, patience, 50*time.Millisecond)
 	}
 }
 
@@ -437,18 +445,18 @@ func TestAWorkerOfAFleetGoesOnWhereTheLastOneEnded(t *testing.T) {
 			return n == good
 		}
 	}
-	require.Eventually(t, has(first, 2), 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, has(first, 2), patience, 10*time.Millisecond)
 	assert.Equal(t, "w1", s.owner("acme.net"))
 
 	second := s.start("w2") // which may take what belongs to it, when that is at rest
-	require.Eventually(t, has(second, 2), 30*time.Second, 10*time.Millisecond, "each worker's /status has what the others have")
+	require.Eventually(t, has(second, 2), patience, 10*time.Millisecond, "each worker's /status has what the others have")
 	first.end()
 	require.NoError(t, <-first.ended)
 	first.ended <- nil
 	require.Eventually(t, func() bool {
 		of := second.statusOf(t)
 		return of["acme.net"].Worker == "w2" && of["globex"].Worker == "w2" && of["acme.net"].State == "waiting" && of["acme.net"].HeardAt.IsZero()
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	assert.Equal(t, "w2", s.owner("acme.net"))
 
 	run, err := jsonstore.OpenLast(second.dirs["acme.net"])
@@ -460,6 +468,6 @@ func TestAWorkerOfAFleetGoesOnWhereTheLastOneEnded(t *testing.T) {
 	require.Eventually(t, func() bool {
 		run, err := jsonstore.OpenLast(second.dirs["acme.net"])
 		return err == nil && run.Manifest().Previous == before.ID
-	}, 30*time.Second, 10*time.Millisecond, "the other worker's run was fetched, is not read again, and is followed")
+	}, patience, 10*time.Millisecond, "the other worker's run was fetched, is not read again, and is followed")
 	assert.EqualValues(t, 1, before.Sequence, "it was not due again")
 }
