@@ -43,8 +43,8 @@ func TestWorkersOfAFleetAreListedWithWhatTheyHave(t *testing.T) {
 	}
 	require.Eventually(t, func() bool {
 		got := with.s1graph(t, "fleet", "--json")
-		return assert.Zero(t, got.code, got.stderr) && assert.NoError(t, json.Unmarshal([]byte(got.stdout), &told)) && len(told.Instances) == 1 && told.Instances[0].Ready
-	}, 30*time.Second, 50*time.Millisecond)
+		return got.code == 0 && json.Unmarshal([]byte(got.stdout), &told) == nil && len(told.Instances) == 1 && told.Instances[0].Ready
+	}, 5*time.Minute, 50*time.Millisecond)
 	assert.Equal(t, "w1", told.Workers[0].Worker)
 	assert.Equal(t, "test", told.Instances[0].Instance)
 	assert.Equal(t, "w1", told.Instances[0].Worker)

@@ -54,7 +54,7 @@ func TestAServerThatStopsSendingIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, small())
 	c.Break(s1test.Fault{Path: "/agents", Effect: s1test.Stall(), Times: 1})
-	c.mustSync(func(o *connector.Options) { o.Config.PageDeadline = 300 * time.Millisecond })
+	c.mustSync(func(o *connector.Options) { o.Config.PageDeadline = 3 * time.Second })
 	assert.Len(t, ofType(c.graph(), "sentinelone_agent"), c.Totals().Agents)
 }
 

@@ -33,16 +33,19 @@ func failures(ctx context.Context, out io.Writer, program string, seed uint64, o
 		{"worker killed", func(p *worker) error {
 			began, names := time.Now(), w.held(p)
 			p.kill()
-			return errors.Join(w.takenOver(names, p, began, "killed"), w.start(p))
+			_, err := w.takenOver(names, p, began, "killed")
+			return errors.Join(err, w.start(p))
 		}},
 		{"worker ended", func(p *worker) error {
 			began, names := time.Now(), w.held(p)
-			return errors.Join(p.end(), w.takenOver(names, p, began, "ended"), w.start(p))
+			err := p.end(endsWithin)
+			_, late := w.takenOver(names, p, began, "ended")
+			return errors.Join(err, late, w.start(p))
 		}},
 		{"worker paused for 40 s", func(p *worker) error {
 			began, names, fenced := time.Now(), w.held(p), w.logged("another worker has taken the instance over")
 			p.pause()
-			err := w.takenOver(names, p, began, "paused")
+			_, err := w.takenOver(names, p, began, "paused")
 			err = errors.Join(err, w.during(40*time.Second-time.Since(began), "paused"))
 			woke := time.Now()
 			p.wake()
@@ -53,7 +56,7 @@ func failures(ctx context.Context, out io.Writer, program string, seed uint64, o
 		{"worker cut off from NATS for 40 s", func(p *worker) error {
 			began, names := time.Now(), w.held(p)
 			p.line.Cut()
-			err := w.takenOver(names, p, began, "cut off")
+			_, err := w.takenOver(names, p, began, "cut off")
 			err = errors.Join(err, w.during(40*time.Second-time.Since(began), "cut off"))
 			w.say("of its runs %d were committed after 4/5 of the claim", len(byWorker(w.bucket.committedBetween(began.Add(claim*4/5), time.Now()), p)))
 			p.line.Mend(w.nodesFrom(slices.Index(w.workers, p))...)
@@ -180,7 +183,7 @@ func (w *world) restoreBucket() error {
 	name := w.tenants[0].name
 	holder, _ := w.bucket.holder(name)
 	for _, p := range w.workers {
-		if err := p.end(); err != nil {
+		if err := p.end(endsWithin); err != nil {
 			return err
 		}
 	}

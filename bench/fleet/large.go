@@ -61,7 +61,7 @@ func thousand(ctx context.Context, out io.Writer, program string, seed uint64) (
 	before, names := w.asked(time.Now().Add(-20*time.Second), time.Now()), w.held(killed)
 	at := time.Now()
 	killed.kill()
-	err = w.takenOver(names, killed, at, "kill -9")
+	_, err = w.takenOver(names, killed, at, "kill -9")
 	if err := pause.For(ctx, time.Until(at.Add(20*time.Second))); err != nil {
 		return err
 	}

@@ -91,8 +91,11 @@ func (p *worker) kill() {
 	p.process, p.isPaused = nil, false
 }
 
+// endsWithin is for how long a worker may work on when it is told to end.
+const endsWithin = 40 * time.Second
+
 // end tells the process to end, and waits until it has.
-func (p *worker) end() error {
+func (p *worker) end(within time.Duration) error {
 	p.send(syscall.SIGTERM)
 	select {
 	case err := <-p.ended:
@@ -101,8 +104,8 @@ func (p *worker) end() error {
 			return fmt.Errorf("%s was told to end: %w: %s", p.name, err, lastLine(p.logPath()))
 		}
 		return nil
-	case <-time.After(40 * time.Second):
-		return fmt.Errorf("%s was told to end, and has not for 40 s", p.name)
+	case <-time.After(within):
+		return fmt.Errorf("%s was told to end, and has not for %s", p.name, within)
 	}
 }
 

@@ -30,12 +30,19 @@ const claim = 15 * time.Second
 // it wakes up and its timers fire. It is what a busy machine needs for that.
 const handOver = 2 * time.Second
 
+// patience is what on a busy machine only something that hangs exceeds.
+const patience = 5 * time.Minute
+
 // size says of what a world has how many.
 type size struct {
 	tenants, agents, applications int
 	workers                       int
 	interval                      string
 	seed                          uint64
+
+	// isBusy says that the machine may have so much else to do that what it is to do counts, and not for how long it does it. What the
+	// fleet promises is held to its times nonetheless: when others claim what a worker had.
+	isBusy bool
 }
 
 // world is a fleet and what it depends on. All but the workers is in this process.
@@ -164,12 +171,27 @@ func (w *world) serves(t *tenant) http.HandlerFunc {
 			w.strays++
 			w.longest = max(w.longest, now.Sub(since))
 			w.mu.Unlock()
-			if now.Sub(since) > handOver {
+			if now.Sub(since) > w.handOver() {
 				w.fault("%s asks the console of %s %s after %s has it", name, t.name, now.Sub(since).Round(time.Millisecond), holder)
 			}
 		}
 		t.console.ServeHTTP(rw, r)
 	}
+}
+
+// bears is for how long something may take that the machine has to do.
+func (w *world) bears(bound time.Duration) time.Duration {
+	if w.isBusy {
+		return max(bound, patience)
+	}
+	return bound
+}
+
+func (w *world) handOver() time.Duration {
+	if w.isBusy { // which is less than it takes until a worker is told to read again
+		return claim / 2
+	}
+	return handOver
 }
 
 func (w *world) worker(name string) *worker {
@@ -187,7 +209,7 @@ func (w *world) startAll(bound time.Duration) error {
 			return err
 		}
 	}
-	return w.untilAtRest(w.began, bound)
+	return w.untilAtRest(w.began, w.bears(bound))
 }
 
 // change lets some time pass in all tenants, so that some things change.
@@ -246,7 +268,7 @@ func (w *world) readAll(bound time.Duration) error {
 	for {
 		w.hangUp()
 		err := w.untilAtRest(began, 3*time.Second+time.Duration(len(w.tenants))*100*time.Millisecond)
-		if err == nil || time.Since(began) > bound || w.ctx.Err() != nil {
+		if err == nil || time.Since(began) > w.bears(bound) || w.ctx.Err() != nil {
 			return err
 		}
 	}
@@ -265,10 +287,10 @@ func (w *world) held(p *worker) (names []string) {
 // takenOver waits until others have these tenants of a worker, and says how long after a time they claimed them, and had them with
 // all that the bucket has of them. Before two claims have passed they must be claimed: then anybody takes what the one that it
 // belongs to does not, and the fleet would have failed. To bring their folders is the machine's work, and has as long again for each
-// hundred.
-func (w *world) takenOver(names []string, from *worker, since time.Time, what string) error {
+// hundred. last is how long after the time the last one was claimed.
+func (w *world) takenOver(names []string, from *worker, since time.Time, what string) (last time.Duration, err error) {
 	var claimed, took []float64
-	err := w.until("others take over what "+from.name+" had", 2*claim*time.Duration(1+len(names)/100), func() bool {
+	err = w.until("others take over what "+from.name+" had", w.bears(2*claim*time.Duration(1+len(names)/100)), func() bool {
 		took = nil
 		for _, name := range names {
 			if holder, at := w.bucket.holder(name); holder != from.name {
@@ -278,7 +300,7 @@ func (w *world) takenOver(names []string, from *worker, since time.Time, what st
 		return len(took) == len(names)
 	})
 	if err != nil || len(took) == 0 {
-		return err
+		return 0, err
 	}
 	for name, at := range w.claimedSince(since) {
 		if slices.Contains(names, name) {
@@ -289,10 +311,10 @@ func (w *world) takenOver(names []string, from *worker, since time.Time, what st
 	slices.Sort(took)
 	if len(claimed) == 0 || claimed[len(claimed)-1] > (2*claim).Seconds() {
 		w.fault("%s: not claimed within %s: %v", what, 2*claim, claimed)
-		return nil
+		return 0, nil
 	}
 	w.say("%s: %d tenants claimed after %.1f to %.1f s, taken after %.1f to %.1f s", what, len(took), claimed[0], claimed[len(claimed)-1], took[0], took[len(took)-1])
-	return nil
+	return time.Duration(claimed[len(claimed)-1] * float64(time.Second)), nil
 }
 
 // claimedLine is what a worker logs that has claimed an instance.
@@ -317,7 +339,7 @@ func (w *world) claimedSince(since time.Time) map[string]time.Time {
 func (w *world) finish(bound time.Duration) error {
 	err := w.readAll(bound)
 	runs := w.bucket.committedBetween(w.began, time.Now())
-	told := w.until("each event is told", 2*claim, func() bool {
+	told := w.until("each event is told", w.bears(2*claim), func() bool {
 		missing, _ := w.hook.missing(runs)
 		return len(missing) == 0
 	})
