@@ -47,9 +47,12 @@ func (c *console) syncWithToken(token s1test.Token) (file string, adjust func(*c
 	return file, adjust, c.graph()
 }
 
-// use puts a token into a file.
+// use puts a token into a file, at once: a request may read it just then.
 func (c *console) use(file string, token s1test.Token) func() {
-	return func() { assert.NoError(c.t, os.WriteFile(file, []byte(token.Value), 0o600)) }
+	return func() {
+		assert.NoError(c.t, os.WriteFile(file+".new", []byte(token.Value), 0o600))
+		assert.NoError(c.t, os.Rename(file+".new", file))
+	}
 }
 
 // swap revokes the token in the middle of a run: a new one lies in the file by then, and the console takes that alone.
