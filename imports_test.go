@@ -48,7 +48,7 @@ var allowed = map[string][]string{
 	"visualize":        {"graph", "steps", "overview"},
 	"check":            {"fleet", "state", "plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},
 	"cli": {
-		"s1", "s1/replay", "graph", "config", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture", "overview",
+		"s1", "s1/replay", "graph", "config", "model", "entities", "steps", "graph/jsonstore", "graph/neo4jstore", "queries", "docs", "connector", "posture", "overview",
 		"alerts", "alerts/delivery", "alerts/outbox", "events", "fleet", "state", "poll", "check", "visualize", "harmless", "plural", "pause",
 	},
 	"": {"cli"},

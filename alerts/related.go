@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"s1graph/entities"
 	"s1graph/graph"
@@ -161,7 +160,7 @@ func (l *link) begin() {
 	}
 	if from, to, ok := graph.RelationshipEnds(l.key); ok {
 		for _, end := range []string{from, to} {
-			typeName, _, _ := strings.Cut(end, ":")
+			typeName, _ := graph.CutKey(end)
 			for i, relation := range relations {
 				if relation.typeName == typeName && relation.name != relations[toPreviousOwner].name {
 					l.keys[i] = end
@@ -170,7 +169,7 @@ func (l *link) begin() {
 		}
 	}
 	if id := own.get("agentId").Text(); id != "" {
-		l.keys[toAgent] = agentType + ":" + id
+		l.keys[toAgent] = entities.AgentKey(id)
 	}
 }
 
@@ -266,11 +265,11 @@ func (l *link) place() {
 		if r == nil {
 			continue
 		}
-		typeName, _, _ := strings.Cut(r.key, ":")
+		typeName, _ := graph.CutKey(r.key)
 		place := placeOf(typeName)
 		for to, property := range map[relation]string{toGroup: place.Group, toSite: place.Site, toAccount: place.Account} {
 			if id := r.get(property).Text(); id != "" && l.keys[to] == "" {
-				l.keys[to] = relations[to].typeName + ":" + id
+				l.keys[to] = entities.IDKey(relations[to].typeName, id)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"s1graph/graph"
 	"s1graph/harmless"
+	"s1graph/model"
 	"s1graph/overview"
 	"s1graph/plural"
 	"s1graph/steps"
@@ -179,11 +180,8 @@ var isRelationship = sync.OnceValue(func() map[string]bool {
 	return is
 })
 
-// typePrefix is what all types begin with, and people leave out.
-const typePrefix = "sentinelone_"
-
 // shortType is a type as people call it.
-func shortType(name string) string { return harmless.Text(strings.TrimPrefix(name, typePrefix)) }
+func shortType(name string) string { return harmless.Text(model.ShortName(name)) }
 
 func typeNames() []string {
 	return namesOf(steps.GraphTypes(), func(t *graph.Type) string { return t.Name })

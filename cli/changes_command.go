@@ -15,6 +15,7 @@ import (
 	"s1graph/config"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/model"
 	"s1graph/pause"
 	"s1graph/plural"
 	"s1graph/queries"
@@ -131,7 +132,7 @@ func newChangeFilter(ctx *cli.Context, now time.Time) (f changeFilter, err error
 
 // fullName is that of a type that is called by its short name, and else the word itself.
 func fullName(word string, known []string) string {
-	if full := typePrefix + word; slices.Contains(known, full) {
+	if full := model.TypePrefix + word; slices.Contains(known, full) {
 		return full
 	}
 	return word

@@ -11,6 +11,7 @@ import (
 
 	"s1graph/config"
 	"s1graph/graph"
+	"s1graph/model"
 	"s1graph/queries"
 	"s1graph/steps"
 )
@@ -101,7 +102,7 @@ type flagValues struct {
 }
 
 func completedValues() []flagValues {
-	types := namesOf(steps.GraphTypes(), func(t *graph.Type) string { return strings.TrimPrefix(t.Name, "sentinelone_") })
+	types := namesOf(steps.GraphTypes(), func(t *graph.Type) string { return model.ShortName(t.Name) })
 	all := []flagValues{
 		{Flags: []string{"instance"}, Instances: true},
 		{Flags: []string{"scope"}, Words: []string{"all"}, Instances: true},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/steps"
 )
@@ -38,7 +39,7 @@ func (n *names) of(key string) string {
 }
 
 func (n *names) find(key string) string {
-	typeName, _, _ := strings.Cut(key, ":") // keys begin with their type
+	typeName, _ := graph.CutKey(key)
 	for _, snapshot := range n.snapshots {
 		for encoded, err := range snapshot.Fetch(n.ctx, typeName, []string{key}) {
 			var entity struct {
@@ -55,22 +56,22 @@ func (n *names) find(key string) string {
 // place is what the account, site or group is called whose ID a property of a changed record holds, and how the property is
 // called then; "" and the property's own name where it holds none, or where nothing tells the name.
 func (n *names) place(c *graph.Change, property string, record *graph.Record) (name, label string) {
-	kind := placesOf()[c.Type.Name][property]
-	if kind == "" || record == nil {
+	keyOf := placesOf()[c.Type.Name][property]
+	if keyOf == nil || record == nil {
 		return "", property
 	}
-	key := kind + ":" + record.Get(property).Text()
+	key := keyOf(record.Get(property).Text())
 	if name = n.of(key); name == key {
 		return "", property
 	}
 	return name, strings.TrimSuffix(property, "Id")
 }
 
-// placesOf has the types of the places whose IDs properties hold, by type and property.
-var placesOf = sync.OnceValue(func() map[string]map[string]string {
-	all := map[string]map[string]string{}
+// placesOf has what makes the key of a place of the ID that a property holds, by type and property.
+var placesOf = sync.OnceValue(func() map[string]map[string]func(id string) string {
+	all := map[string]map[string]func(id string) string{}
 	for _, d := range steps.Entities() {
-		all[d.Name] = map[string]string{d.Place.Account: "sentinelone_account", d.Place.Site: "sentinelone_site", d.Place.Group: "sentinelone_group"}
+		all[d.Name] = map[string]func(id string) string{d.Place.Account: entities.AccountKey, d.Place.Site: entities.SiteKey, d.Place.Group: entities.GroupKey}
 	}
 	return all
 })

@@ -15,6 +15,7 @@ import (
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
 	"s1graph/graph/neo4jstore"
+	"s1graph/model"
 	"s1graph/pause"
 	"s1graph/posture"
 	"s1graph/reconcile"
@@ -298,7 +299,7 @@ func (n *neo4j) released(run *jsonstore.Run) func(typeName, key string) bool {
 
 // storeEvent says how far a type is in the database.
 func storeEvent(typeName string, done, total int64) Event {
-	e := Event{Step: "neo4j " + strings.TrimPrefix(typeName, "sentinelone_"), State: steps.Running, Rows: done, Total: total}
+	e := Event{Step: "neo4j " + model.ShortName(typeName), State: steps.Running, Rows: done, Total: total}
 	if total > 0 && done >= total {
 		e.State = steps.OK
 	}

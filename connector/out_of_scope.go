@@ -8,6 +8,7 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/graph/jsonstore"
+	"s1graph/model"
 	"s1graph/plural"
 	"s1graph/reconcile"
 	"s1graph/steps"
@@ -73,7 +74,7 @@ func (r *run) noteOutOfScope() {
 	first := r.summary.StartedAt
 	for _, d := range steps.Entities() {
 		if n := r.summary.KeptOutOfScope[d.Name]; n > 0 {
-			kept = append(kept, plural.Of(n, strings.ReplaceAll(strings.TrimPrefix(d.Name, "sentinelone_"), "_", " ")))
+			kept = append(kept, plural.Of(n, strings.ReplaceAll(model.ShortName(d.Name), "_", " ")))
 			if since := r.summary.KeptOutOfScopeSince[d.Name]; since.Before(first) {
 				first = since
 			}

@@ -63,7 +63,7 @@ func write(w io.Writer, name string, data any) error {
 		},
 		"quoted":  func(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }, // as YAML has it
 		"replace": strings.ReplaceAll,
-		"short":   func(typeName string) string { return strings.TrimPrefix(typeName, "sentinelone_") },
+		"short":   model.ShortName,
 		"spell":   spell,
 	}).ParseFS(templates, name)
 	if err != nil {

@@ -67,4 +67,4 @@ var accountField = model.Field[s1.Account]
 const accountType = "sentinelone_account"
 
 // AccountKey is the key of the account with the given id.
-func AccountKey(id string) string { return idKey(accountType, id) }
+func AccountKey(id string) string { return IDKey(accountType, id) }

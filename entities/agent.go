@@ -44,7 +44,7 @@ func UnescapeNames(a *s1.Agent) {
 }
 
 // AgentKey is the key of the agent with the given id.
-func AgentKey(id string) string { return idKey(agentType, id) }
+func AgentKey(id string) string { return IDKey(agentType, id) }
 
 // agentLink is the list of devices with those of the agent's computer name, which is what polarityio/sentinelone links to
 // in its table of fields. No form is known that leads to one agent. The name is quoted, as there.

@@ -49,4 +49,4 @@ var groupField = model.Field[s1.Group]
 const groupType = "sentinelone_group"
 
 // GroupKey is the key of the group with the given id.
-func GroupKey(id string) string { return idKey(groupType, id) }
+func GroupKey(id string) string { return IDKey(groupType, id) }

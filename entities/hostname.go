@@ -3,6 +3,7 @@ package entities
 import (
 	"strings"
 
+	"s1graph/graph"
 	"s1graph/s1"
 )
 
@@ -21,7 +22,7 @@ func hostname(a *s1.Agent) string {
 		fitted = strings.TrimRight(fitted[:longest], "-")
 	}
 	if len(fitted) < 2 {
-		hash := strings.TrimPrefix(DeviceKey(a), deviceType+":")
+		_, hash := graph.CutKey(DeviceKey(a))
 		return "device-" + hash[:8]
 	}
 	return fitted

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// idKey keeps the vendor's id readable in the key. Ids are numbers of up to 19 digits; anything that
-// could not stand in a key is hashed.
-func idKey(typeName, id string) string {
+// IDKey is the key of an entity that the vendor's id tells from others of its type. It keeps the id readable: ids are numbers
+// of up to 19 digits. An id that could not stand in a key is hashed.
+func IDKey(typeName, id string) string {
 	if len(id) <= 64 && !strings.ContainsFunc(id, unfitForKey) {
 		return typeName + ":" + id
 	}

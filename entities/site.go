@@ -68,4 +68,4 @@ var siteField = model.Field[s1.Site]
 const siteType = "sentinelone_site"
 
 // SiteKey is the key of the site with the given id.
-func SiteKey(id string) string { return idKey(siteType, id) }
+func SiteKey(id string) string { return IDKey(siteType, id) }

@@ -39,7 +39,7 @@ const clouds = "agentDetectionInfo.cloudProviders"
 const threatType = "sentinelone_threat"
 
 // ThreatKey is the key of the threat with the given id.
-func ThreatKey(id string) string { return idKey(threatType, id) }
+func ThreatKey(id string) string { return IDKey(threatType, id) }
 
 // threatLink is the form that IBM's fn_sentinelone and OpenCTI's connector for SentinelOne link to.
 func threatLink(host string, t *s1.Threat) string {

@@ -109,6 +109,12 @@ func CheckKey(key string) error {
 	return nil
 }
 
+// CutKey takes the key of an entity apart: the name of its type, and what tells it from others of the type.
+func CutKey(key string) (typeName, rest string) {
+	typeName, rest, _ = strings.Cut(key, ":")
+	return typeName, rest
+}
+
 // RelationshipKey joins the keys of two entities to the key of the relationship of the given class
 // between them.
 func RelationshipKey(from, class, to string) string {

@@ -36,6 +36,12 @@ type Description struct {
 	Make func(from, to string, fill func(row any)) graph.Record
 }
 
+// TypePrefix begins the names of all types.
+const TypePrefix = "sentinelone_"
+
+// ShortName is a type's name as people say it, without what all begin with.
+func ShortName(typeName string) string { return strings.TrimPrefix(typeName, TypePrefix) }
+
 // Place names the properties of an entity that say where in the tenant it stands, each the ID of an account, site or
 // group; "" where the entity does not say. The zero Place is that of a type which stands where those do that it is
 // connected with.

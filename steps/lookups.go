@@ -381,6 +381,6 @@ func (in *Input) lastRecords(ctx context.Context, typeName string, each func(*gr
 
 // idOf is the vendor's ID in a key such as sentinelone_agent:123.
 func idOf(key string) string {
-	_, id, _ := strings.Cut(key, ":")
+	_, id := graph.CutKey(key)
 	return id
 }

@@ -17,7 +17,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"s1graph/graph"
@@ -217,7 +216,7 @@ func (p *page) count(of *instance) (err error) {
 
 // tableOf is the table of the type that a key begins with.
 func (i *instance) tableOf(key string) *entityTable {
-	typeName, _, _ := strings.Cut(key, ":")
+	typeName, _ := graph.CutKey(key)
 	return i.byName[typeName]
 }
 
