@@ -19,6 +19,7 @@ var Account = model.Entity[s1.Account]{
 	Place:    model.Place{Account: model.Own},
 	Card:     []string{"accountType", "state"},
 	List:     []string{"state", "accountType", "numberOfSites", "activeAgents", "totalLicenses", "expiration"},
+	Search:   []string{"externalId", "id"},
 	Key:      func(a *s1.Account) string { return AccountKey(a.ID) },
 	Properties: []model.Property[s1.Account]{
 		accountField("id", "The account's id."),

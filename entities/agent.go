@@ -23,6 +23,7 @@ var Agent = model.Entity[s1.Agent]{
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
 	Card:     []string{"osName", "agentVersion"},
 	List:     []string{"osName", "agentVersion", "siteName", "groupName", "sentinelone_user", "lastSeenOn"},
+	Search:   []string{"domain", "externalId", "externalIp", "id", "lastIpToMgmt", "macAddresses", "serialNumber", "tags", "userPrincipalName", "uuid"},
 	Key:      func(a *s1.Agent) string { return AgentKey(a.ID) },
 	WebLink:  agentLink,
 	Tags:     agentTags,

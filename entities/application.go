@@ -101,6 +101,7 @@ var Application = model.Entity[Installation]{
 	Revision: 2,
 	Card:     []string{"riskLevel", "publisher"},
 	List:     []string{"riskLevel", "publisher", "version", "osType", "#sentinelone_device"},
+	Search:   []string{"cpe", "publisher"},
 	Key:      ApplicationKey,
 	Properties: []model.Property[Installation]{
 		model.Text("name", "Name of the application; the key, where the console tells none.",

@@ -28,6 +28,7 @@ var Device = model.Entity[s1.Agent]{
 	Place:       model.Place{Account: "accountId"},
 	Card:        []string{"osName", "modelName"},
 	List:        []string{"osName", "modelName", "sentinelone_user", "sentinelone_site", "sentinelone_group", "lastSeenOn"},
+	Search:      []string{"deviceId", "domain", "fqdn", "ipv4Addresses", "ipv6Addresses", "macAddresses", "serial"},
 	Properties: slices.Concat(
 		machineFacts, deviceIdentity, deviceHardware, deviceNetwork, deviceProtection, cloudIdentity[s1.Agent]("cloudProviders"),
 	),

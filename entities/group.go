@@ -19,6 +19,7 @@ var Group = model.Entity[s1.Group]{
 	Place:    model.Place{Site: "siteId", Group: model.Own},
 	Card:     []string{"type"},
 	List:     []string{"type", "sentinelone_site", "#sentinelone_agent", "filterName"},
+	Search:   []string{"id"},
 	Key:      func(g *s1.Group) string { return GroupKey(g.ID) },
 	Properties: []model.Property[s1.Group]{
 		groupField("id", "The group's id."),

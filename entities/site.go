@@ -19,6 +19,7 @@ var Site = model.Entity[s1.Site]{
 	Place:    model.Place{Account: "accountId", Site: model.Own},
 	Card:     []string{"siteType", "state"},
 	List:     []string{"state", "siteType", "#sentinelone_group", "#sentinelone_agent", "activeLicenses", "totalLicenses", "expiration"},
+	Search:   []string{"externalId", "id"},
 	Key:      func(s *s1.Site) string { return SiteKey(s.ID) },
 	Properties: []model.Property[s1.Site]{
 		siteField("id", "The site's id."),

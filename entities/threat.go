@@ -23,6 +23,7 @@ var Threat = model.Entity[s1.Threat]{
 	Place:    model.Place{Account: "accountId", Site: "siteId", Group: "groupId"},
 	Card:     []string{"severity", "classification", "mitigationStatus"},
 	List:     []string{"severity", "classification", "mitigationStatus", "incidentStatus", "sentinelone_device", "sentinelone_user", "siteName", "groupName", "identifiedAt", "?agentOsType"},
+	Search:   []string{"classification", "externalIp", "filePath", "id", "md5", "sha1", "sha256"},
 	Key:      func(t *s1.Threat) string { return ThreatKey(t.ID) },
 	WebLink:  threatLink,
 	Properties: slices.Concat(

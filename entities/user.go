@@ -26,6 +26,7 @@ var User = model.Entity[s1.Agent]{
 	Place:       model.Place{Account: "accountId"},
 	Card:        []string{"email"},
 	List:        []string{"email", "sentinelone_device", "sentinelone_site", "isLocal", "lastSeenOn"},
+	Search:      []string{"email", "shortLoginId", "userPrincipalName", "username"},
 	Properties: []model.Property[s1.Agent]{
 		model.Text("name", "Common name in Active Directory, else the user principal name or mail address, else the login name.",
 			userName).Required().Combined(model.Greatest),

@@ -26,6 +26,7 @@ type Description struct {
 	Place       Place
 	Card        []string
 	List        []string
+	Search      []string
 
 	// Of a relationship type:
 	Subject End

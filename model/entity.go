@@ -53,6 +53,9 @@ type Entity[T any] struct {
 	// filtered by ?PROPERTY, which is no column.
 	List []string
 
+	// Search names the properties by whose values people find it, besides its name and key.
+	Search []string
+
 	// WebLink makes the address at which people find the thing in the console of the given host; nil where no form of it is
 	// known, "" where none is for this row. It becomes the property webLink.
 	WebLink func(host string, row *T) string
@@ -97,6 +100,7 @@ func (k Entity[T]) Define() *Entity[T] {
 		MayLose:     k.MayLose,
 		Card:        k.Card,
 		List:        k.List,
+		Search:      k.Search,
 		Properties:  properties.Describe(),
 		Tags:        k.TagsDoc,
 		Make: func(_, _ string, fill func(any)) graph.Record {

@@ -10,7 +10,6 @@ import (
 	"s1graph/entities"
 	"s1graph/graph"
 	"s1graph/model"
-	"s1graph/relationships"
 	"s1graph/s1"
 )
 
@@ -98,7 +97,7 @@ func (s Scope) SeesTheSame(other Scope) bool {
 	return slices.Equal(s.Accounts, other.Accounts) && slices.Equal(s.Sites, other.Sites) && slices.Equal(s.Groups, other.Groups) && s.Unknown == other.Unknown
 }
 
-// IsAll says whether nothing is outside.
+// IsAll says whether nothing is out of scope.
 func (s Scope) IsAll() bool { return len(s.Accounts)+len(s.Sites)+len(s.Groups) == 0 }
 
 // query returns the filters that the configuration asks for.
@@ -117,13 +116,13 @@ func (s Scope) queriesOfOne(p ScopeParameters) []url.Values {
 	return p.QueriesOfOne(s.filters.Accounts, s.filters.Sites, s.filters.Groups)
 }
 
-// SeesAll says whether nothing of the tenant is outside what this run can see.
+// SeesAll says whether nothing of the tenant is out of this run's scope.
 func (in *Input) SeesAll() bool {
 	return in.Scope.IsAll() && !in.AccountsOfSites && in.listed.left == 0
 }
 
-// OutOfScope says whether a record of the last graph stands outside this run's scope, so that nothing that
-// this run reads says anything about it. Where its type does not say where it stands it is false.
+// OutOfScope says whether a record of the last graph is out of this run's scope, so that nothing that this run reads
+// says anything about it. Where its type does not say where it stands it is false.
 func (in *Input) OutOfScope(r *graph.Record) bool {
 	d := in.model[r.Type.Name]
 	if d == nil || d.Place.IsZero() {
@@ -156,18 +155,9 @@ func (in *Input) OutOfScope(r *graph.Record) bool {
 // NotAsked says of which records of a type of the last graph this run's rows do not tell, since the configuration no longer
 // asks for them; nil where it asks for all.
 func (in *Input) NotAsked(typeName string) func(*graph.Record) bool {
-	if len(in.Severities) == 0 {
-		return nil
-	}
-	switch typeName {
-	case entities.Vulnerability.GraphType().Name:
-		return func(r *graph.Record) bool {
-			return !slices.Contains(in.Severities, cmp.Or(r.Get("severity").Text(), "none"))
-		}
-	case relationships.DeviceHasVulnerability.GraphType().Name, relationships.ApplicationHasVulnerability.GraphType().Name:
-		return func(r *graph.Record) bool { // graphs of before do not say
-			severity := r.Get("severity").Text()
-			return severity != "" && !slices.Contains(in.Severities, severity)
+	for _, step := range All() {
+		if step.NotAsked != nil && slices.Contains(step.Types, in.model[typeName]) {
+			return step.NotAsked(in)
 		}
 	}
 	return nil

@@ -43,6 +43,10 @@ type Step struct {
 	// emitted before stands.
 	Run func(ctx context.Context, in *Input, out *Emitter) error
 
+	// NotAsked gives what says of a record of the last graph, of one of Types, that the configuration no longer asks for it. It
+	// is nil, or gives nil, where the configuration asks for all.
+	NotAsked func(*Input) func(*graph.Record) bool
+
 	// Seed fills the lookups that Run would have filled from the last graph instead. It is called when
 	// Run failed or was skipped; nil where a step fills none.
 	Seed func(ctx context.Context, in *Input) error

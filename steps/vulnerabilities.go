@@ -38,6 +38,7 @@ var vulnerabilities = Step{
 		relationships.DeviceHasVulnerability.Description(),
 		relationships.ApplicationHasVulnerability.Description(),
 	},
+	NotAsked: severityNotAsked,
 	Run: func(ctx context.Context, in *Input, out *Emitter) error {
 		if err := in.completeApplications(ctx); err != nil {
 			return err
@@ -49,6 +50,19 @@ var vulnerabilities = Step{
 		}
 		return errors.Join(err, f.flush()) // the rest of what was read, where not all was
 	},
+}
+
+// severityNotAsked finds what is of a severity that the configuration does not ask for. Relationships of earlier versions do not
+// say of which one they are.
+func severityNotAsked(in *Input) func(*graph.Record) bool {
+	if len(in.Severities) == 0 {
+		return nil
+	}
+	return func(r *graph.Record) bool {
+		severity := r.Get("severity").Text()
+		isUnknown := severity == "" && r.Type.Relationship
+		return !isUnknown && !slices.Contains(in.Severities, cmp.Or(severity, "none"))
+	}
 }
 
 // collectRisks reads the list, one account, site or group in a question. Licenses and permissions are of accounts: one that does

@@ -19,25 +19,19 @@ const (
 	relationshipsPerBlock = 4096
 )
 
-// onCards has the properties that stand below a name, and inLists the columns of lists, by type.
-var onCards, inLists = map[string][]string{}, map[string][]string{}
+// onCards has the properties that stand below a name, inLists the columns of lists, and searched the properties by whose values
+// entities are found, by type.
+var onCards, inLists, searched = map[string][]string{}, map[string][]string{}, map[string][]string{}
 
 func init() {
 	for _, d := range steps.Entities() {
-		onCards[d.Name], inLists[d.Name] = d.Card, d.List
+		onCards[d.Name], inLists[d.Name], searched[d.Name] = d.Card, d.List, d.Search
 	}
 }
 
 // insteadOf are the properties by which a list says what no relationship leads to: of a threat the name of its machine, and of
 // a device that no agent protects the agents that did.
 var insteadOf = []string{"agentComputerName", "formerAgentIds"}
-
-// searched names the properties by whose values entities are found, besides their names and keys.
-var searched = []string{
-	"classification", "cpe", "deviceId", "domain", "email", "externalId", "externalIp", "filePath", "fqdn", "id", "ipv4Addresses",
-	"ipv6Addresses", "lastIpToMgmt", "macAddresses", "md5", "publisher", "serial", "serialNumber", "sha1", "sha256", "shortLoginId",
-	"tags", "userPrincipalName", "username", "uuid",
-}
 
 // columns are the properties of some records, each with the values of all, and nil where a record has none.
 type columns struct {
@@ -100,7 +94,7 @@ func (t *entityTable) columns(records []graph.Record) (index, list, properties c
 			switch {
 			case name == "displayName", slices.Contains(card, name):
 				index.add(name, value)
-			case isSearched(name) && !isEmpty(property.Value):
+			case slices.Contains(searched[t.typ.Name], name) && !isEmpty(property.Value):
 				index.add(name, value)
 			case slices.Contains(listed, name) || slices.Contains(listed, "?"+name) || slices.Contains(insteadOf, name) && !isEmpty(property.Value):
 				list.add(name, value)
@@ -115,11 +109,6 @@ func (t *entityTable) columns(records []graph.Record) (index, list, properties c
 		properties.end()
 	}
 	return index, list, properties
-}
-
-func isSearched(name string) bool {
-	_, found := slices.BinarySearch(searched, name)
-	return found
 }
 
 func isEmpty(v graph.Value) bool {

@@ -222,7 +222,7 @@ func TestAHistoryThatCannotBeReadIsNamed(t *testing.T) {
 	assert.EqualError(t, err, "x: history.jsonl: no")
 }
 
-func TestCardsAndListsShowWhatThereIs(t *testing.T) {
+func TestCardsListsAndSearchGoByWhatThereIs(t *testing.T) {
 	types := map[string]bool{}
 	for _, d := range steps.Entities() {
 		types[d.Name] = true
@@ -233,7 +233,7 @@ func TestCardsAndListsShowWhatThereIs(t *testing.T) {
 			properties[p.Name] = true
 		}
 		assert.NotEmpty(t, d.List, d.Name)
-		for _, name := range d.Card {
+		for _, name := range slices.Concat(d.Card, d.Search) {
 			assert.True(t, properties[name], "%s has no property %s", d.Name, name)
 		}
 		for _, name := range d.List {
