@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"events":           {"graph", "plural"},
 	"connector":        {"plural", "s1", "s1/replay", "graph", "graph/sorter", "config", "model", "entities", "relationships", "steps", "reconcile", "graph/jsonstore", "graph/neo4jstore", "posture", "overview", "alerts", "alerts/outbox", "events", "pause", "state"},
 	"state":            {"graph/jsonstore", "alerts/outbox", "pause"},
-	"fleet":            {},
+	"fleet":            {"pause"},
 	"poll":             {"fleet", "state", "s1", "graph", "config", "connector", "overview", "alerts", "alerts/delivery", "alerts/outbox", "pause"},
 	"visualize":        {"graph", "steps", "overview"},
 	"check":            {"fleet", "state", "plural", "s1", "graph", "graph/jsonstore", "graph/neo4jstore", "config", "steps", "connector", "pause"},

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/urfave/cli/v2"
 
 	"s1graph/alerts"
@@ -138,8 +137,7 @@ type toldFleet struct {
 func (c *commands) printFleet(asJSON bool, workers []members.Member, instances map[string]members.Instance) error {
 	told := toldFleet{Workers: workers, Instances: []poll.InstanceStatus{}}
 	for name, is := range instances {
-		one := poll.InstanceStatus{}
-		_ = json.Unmarshal(is.Status, &one) // what another version says otherwise stays as it is
+		one, _ := poll.ReadStatus(is.Status) // what another version says otherwise stays as it is
 		one.Instance, one.Worker, one.HeardAt = name, is.Owner, is.HeardAt
 		told.Instances = append(told.Instances, one)
 	}

@@ -140,8 +140,11 @@ func (s *setup) mayWrite(path, flag string) error {
 
 // matters says whether the answer to a question is needed, as far as the store is known.
 func (s *setup) matters(q *question) bool {
-	return q.look != lookAtNeo4j || s.answers["store"] != "json"
+	return q.look != lookAtNeo4j || s.answers["store"] == "" || s.hasNeo4j()
 }
+
+// hasNeo4j says whether the store that was answered is Neo4j.
+func (s *setup) hasNeo4j() bool { return (&config.Config{Store: s.answers["store"]}).HasNeo4j() }
 
 // takeGiven takes the answers that flags and variables have, and finds all that is wrong with them.
 func (s *setup) takeGiven() error {
@@ -173,7 +176,7 @@ func (s *setup) takeGiven() error {
 			s.files[q.key] = value
 		case value != "":
 			s.answers[q.key] = value
-		case s.terminal == nil && (q.look != lookAtNeo4j || s.answers["store"] == "neo4j"):
+		case s.terminal == nil && (q.look != lookAtNeo4j || s.hasNeo4j()):
 			missing = append(missing, config.Fault{Where: "--" + settingOf(q.key).FlagName(), Detail: "must be given, as there is no terminal to ask on"})
 		}
 	}
@@ -378,7 +381,7 @@ func (s *setup) write() error {
 	}
 	for key, value := range s.answers {
 		switch setting := settingOf(key); {
-		case setting.Group == config.Database && s.answers["store"] == "json":
+		case setting.Group == config.Database && s.answers["store"] != "" && !s.hasNeo4j():
 			delete(s.answers, key)
 		case setting.Kind == config.Path && !filepath.IsAbs(value):
 			if s.answers[key], err = filepath.Rel(filepath.Dir(s.path), value); err != nil {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-
 	"s1graph/graph/neo4jstore"
 	"s1graph/reconcile"
 	"s1graph/steps"
@@ -18,8 +16,8 @@ import (
 // graph is read back and committed as a run. Killed in between, the next run finds a folder that still has no graph, and
 // begins again. Until the run is committed nothing is written to the database but the marker.
 func (r *run) adopt(ctx context.Context, store *neo4jstore.Store, f *folder, m neo4jstore.Marker) error {
-	was := state{}
-	if err := json.Unmarshal([]byte(m.State), &was); err != nil {
+	was, err := readState([]byte(m.State))
+	if err != nil {
 		return f.refuse("has a marker that cannot be read (%v)", err)
 	}
 	scope, err := r.readScope(ctx)

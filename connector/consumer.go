@@ -63,7 +63,7 @@ var consumers = []struct {
 	name string
 	open func(*run, context.Context) (consumer, error)
 }{
-	{"neo4j", (*run).openNeo4j},
+	{neo4jName, (*run).openNeo4j},
 	{"events", (*run).openPublisher},
 	{alertsName, (*run).openEvaluator},
 }

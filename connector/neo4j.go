@@ -42,6 +42,9 @@ func (o *Options) OpenNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
 	})
 }
 
+// neo4jName is what the database is called as a consumer.
+const neo4jName = "neo4j"
+
 // neo4j is the database of one run.
 type neo4j struct {
 	open     func(context.Context) (*neo4jstore.Store, error)
@@ -77,7 +80,7 @@ func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
 	}
 	n := &neo4j{
 		open: r.connectNeo4j, runs: r.store, progress: r.o.Progress, logger: r.o.Logger,
-		result: StoreResult{Name: "neo4j"}, keep: r.store.Applied("neo4j"),
+		result: StoreResult{Name: neo4jName}, keep: r.store.Applied(neo4jName),
 		config: neo4jTarget{owner: r.folder().ownerOf, guard: r.guard(), verify: r.o.Verify},
 	}
 	n.store, n.err = n.open(ctx)
@@ -181,7 +184,7 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	n.keep = cmp.Or(result.Run, n.keep)
 	if err != nil {
 		n.result.Error = err.Error()
-	} else if err := n.runs.NoteApplied("neo4j", n.keep); err != nil {
+	} else if err := n.runs.NoteApplied(neo4jName, n.keep); err != nil {
 		n.logger.Warn("it cannot be noted which run Neo4j holds, so that its graph may have to be read back", "error", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(result.Withheld)) {
@@ -190,12 +193,12 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 		}
 		n.notices = append(n.notices, fmt.Sprintf("Neo4j has %d of %s that the graph no longer has. They were kept, since s1graph cannot tell how they got there. If they are really gone, run with --allow-mass-delete.", result.Withheld[name], name))
 	}
-	end := Event{Step: "neo4j", State: steps.OK, Rows: result.Rows}
+	end := Event{Step: neo4jName, State: steps.OK, Rows: result.Rows}
 	if err != nil {
 		end.State = steps.Failed
 	}
 	n.progress(end)
-	n.logger.Info("run applied", "store", "neo4j", "run", run.Manifest().ID, "statements", result.Statements,
+	n.logger.Info("run applied", "store", neo4jName, "run", run.Manifest().ID, "statements", result.Statements,
 		"rows", result.Rows, "seconds", time.Since(started).Seconds(), "behind", n.result.Behind)
 }
 
@@ -299,7 +302,7 @@ func (n *neo4j) released(run *jsonstore.Run) func(typeName, key string) bool {
 
 // storeEvent says how far a type is in the database.
 func storeEvent(typeName string, done, total int64) Event {
-	e := Event{Step: "neo4j " + model.ShortName(typeName), State: steps.Running, Rows: done, Total: total}
+	e := Event{Step: neo4jName + " " + model.ShortName(typeName), State: steps.Running, Rows: done, Total: total}
 	if total > 0 && done >= total {
 		e.State = steps.OK
 	}
@@ -333,5 +336,5 @@ func Wipe(ctx context.Context, o Options) (StoreResult, error) {
 	if err != nil {
 		err = fmt.Errorf("what is left of %s is deleted when it is wiped again: %w", o.Config.Instance, err)
 	}
-	return StoreResult{Name: "neo4j", Statements: result.Statements, Rows: result.Rows, Seconds: time.Since(started).Seconds()}, err
+	return StoreResult{Name: neo4jName, Statements: result.Statements, Rows: result.Rows, Seconds: time.Since(started).Seconds()}, err
 }

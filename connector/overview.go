@@ -141,8 +141,8 @@ const historyKept = 400 * 24 * time.Hour
 func History(dir string) iter.Seq2[HistoryLine, error] {
 	return func(yield func(HistoryLine, error) bool) {
 		for line, err := range jsonstore.History(dir) {
-			var l HistoryLine
-			if err == nil && json.Unmarshal(line, &l) != nil {
+			l, damaged := readHistoryLine(line)
+			if err == nil && damaged != nil {
 				continue
 			}
 			if !yield(l, err) || err != nil {
@@ -150,6 +150,11 @@ func History(dir string) iter.Seq2[HistoryLine, error] {
 			}
 		}
 	}
+}
+
+func readHistoryLine(line []byte) (l HistoryLine, err error) {
+	err = json.Unmarshal(line, &l)
+	return l, err
 }
 
 // record puts the run into the history, from which it takes what is old once a month: that writes the file anew. That it
@@ -182,8 +187,7 @@ func (r *run) recordLast() error {
 		}
 		end = append(end[:0], line...)
 	}
-	var recorded HistoryLine
-	if json.Unmarshal(end, &recorded) == nil && !jsonstore.Precedes(recorded.Run, s.Run) {
+	if recorded, err := readHistoryLine(end); err == nil && !jsonstore.Precedes(recorded.Run, s.Run) {
 		return nil
 	}
 	return r.append(s)
@@ -205,7 +209,7 @@ func (r *run) shortenHistory() error {
 		break
 	}
 	return r.store.KeepHistory(func(line []byte) bool {
-		var l HistoryLine
-		return json.Unmarshal(line, &l) == nil && r.summary.StartedAt.Sub(l.StartedAt) < historyKept
+		l, err := readHistoryLine(line)
+		return err == nil && r.summary.StartedAt.Sub(l.StartedAt) < historyKept
 	})
 }

@@ -53,8 +53,7 @@ func (f *folder) claimOn(m neo4jstore.Marker) (claim, error) {
 	case m.IsBehind(f.owner):
 		return 0, f.refuse("was written in epoch %d, and this run is in epoch %d: another worker has taken the instance over, or the bucket was restored from an older state", m.Epoch, f.owner.Epoch)
 	case m.Folder != f.owner.Folder && f.unclaimed:
-		was := state{}
-		if err := json.Unmarshal([]byte(m.State), &was); err != nil || !sameScope(was.Scope, f.scope) {
+		if was, err := readState([]byte(m.State)); err != nil || !sameScope(was.Scope, f.scope) {
 			return 0, f.refuse("was read with another scope than that of this folder, which began while Neo4j was away")
 		}
 		return takeOver, nil
@@ -103,7 +102,7 @@ func (r *run) folder() *folder {
 		},
 	}
 	f.ofRun(r.store.Last())
-	f.unclaimed = f.unclaimed && r.store.Applied("neo4j") == ""
+	f.unclaimed = f.unclaimed && r.store.Applied(neo4jName) == ""
 	return f
 }
 

@@ -56,9 +56,16 @@ type state struct {
 }
 
 // stateOf is what a committed run left for the next one.
-func stateOf(run *jsonstore.Run) (was state, err error) {
-	if err := json.Unmarshal(run.Manifest().State, &was); err != nil {
-		return was, fmt.Errorf("%s/run.json: %w", run.Dir(), err)
+func stateOf(run *jsonstore.Run) (state, error) {
+	was, err := readState(run.Manifest().State)
+	if err != nil {
+		err = fmt.Errorf("%s/run.json: %w", run.Dir(), err)
 	}
-	return was, nil
+	return was, err
+}
+
+// readState reads a state as run.json and the marker in Neo4j have it.
+func readState(written []byte) (was state, err error) {
+	err = json.Unmarshal(written, &was)
+	return was, err
 }

@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"s1graph/pause"
+
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -275,10 +277,8 @@ func (f *Fleet) openBucket(ctx context.Context, bucket string, ttl time.Duration
 		if !mayPass || f.gaveUp(began) {
 			return kv, err
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, 100*time.Millisecond) != nil {
 			return nil, err
-		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"s1graph/pause"
+
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -33,10 +35,8 @@ func (f *Fleet) takeName(ctx context.Context) error {
 				return fmt.Errorf("a worker %s lives already: give each worker a name of its own by --worker", f.Worker)
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(f.TTL / 10):
+		if err := pause.For(ctx, f.TTL/10); err != nil {
+			return err
 		}
 	}
 }

@@ -50,6 +50,12 @@ type InstanceStatus struct {
 	AlertsHeld *HeldStatus    `json:"alertsHeld,omitempty"` // nil where they are not
 }
 
+// ReadStatus reads what a worker of a fleet reports of an instance.
+func ReadStatus(reported []byte) (is InstanceStatus, err error) {
+	err = json.Unmarshal(reported, &is)
+	return is, err
+}
+
 // HeldStatus says that alerts are not sent since the outbox cannot be read or written, so that it could not be noted
 // that they were.
 type HeldStatus struct {
@@ -93,7 +99,7 @@ func (s *Service) heard(ctx context.Context, all *Status) error {
 			continue
 		}
 		is := elsewhere[one.Instance]
-		if said := (InstanceStatus{}); json.Unmarshal(is.Status, &said) == nil { // else it is of a newer version
+		if said, err := ReadStatus(is.Status); err == nil { // else it is of a newer version
 			*one = said
 		}
 		one.Worker, one.HeardAt = is.Owner, is.HeardAt

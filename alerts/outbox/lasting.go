@@ -2,8 +2,6 @@ package outbox
 
 import (
 	"fmt"
-
-	"github.com/go-json-experiment/json"
 )
 
 // noteLasting keeps a message that was delivered and lasts, and forgets the one whose end was.
@@ -22,8 +20,8 @@ func (tx *Tx) noteLasting(m Message) error {
 func (tx *Tx) Lasting(destination string) ([]Message, error) {
 	var all []Message
 	for _, value := range tx.each(lasting, destinationPrefix(destination)) {
-		var m Message
-		if err := json.Unmarshal(value, &m); err != nil {
+		m, err := readMessage(value)
+		if err != nil {
 			return nil, fmt.Errorf("what lasts in the outbox: %w", err)
 		}
 		all = append(all, m)
@@ -34,8 +32,7 @@ func (tx *Tx) Lasting(destination string) ([]Message, error) {
 // Outlast forgets what does not last any more, of all destinations.
 func (tx *Tx) Outlast(lasts func(Message) bool) error {
 	for key, value := range tx.each(lasting, nil) {
-		var m Message
-		if err := json.Unmarshal(value, &m); err == nil && lasts(m) {
+		if m, err := readMessage(value); err == nil && lasts(m) {
 			continue
 		}
 		if err := tx.bucket(lasting).Delete(key); err != nil {

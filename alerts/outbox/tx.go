@@ -95,7 +95,15 @@ type state struct {
 	OrNever bool     `json:"orNever,omitzero"`
 }
 
-func readState(value []byte) (s state, err error) { return s, json.Unmarshal(value, &s) }
+func readState(value []byte) (s state, err error) {
+	err = json.Unmarshal(value, &s)
+	return s, err
+}
+
+func readMessage(value []byte) (m Message, err error) {
+	err = json.Unmarshal(value, &m)
+	return m, err
+}
 
 // Enqueue puts m at the end of the queue. A message of that ID that waits for its destination already, or was
 // failed there, is not put again.
@@ -289,7 +297,8 @@ func (tx *Tx) entry(place []byte, s state) (Entry, error) {
 	if b == nil {
 		return Entry{}, fmt.Errorf("entry %d of the outbox for %s has no message", seq, destination)
 	}
-	if err := json.Unmarshal(b.Get(place), &e.Message); err != nil {
+	var err error
+	if e.Message, err = readMessage(b.Get(place)); err != nil {
 		return Entry{}, fmt.Errorf("entry %d of the outbox for %s: %w", seq, destination, err)
 	}
 	return e, nil

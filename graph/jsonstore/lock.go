@@ -46,12 +46,12 @@ func takeLock(dir string, now time.Time) (*lock, error) {
 		return nil, fmt.Errorf("lock of %s: %w", dir, err)
 	}
 	if !taken {
-		held := &LockedError{}
-		if b, err := ReadPlain(l.holder); err != nil || json.Unmarshal(b, held) != nil {
-			held = &LockedError{} // it has taken the lock this very moment, and not yet said so
+		held, err := readHolder(l.holder)
+		if err != nil {
+			held = LockedError{} // it has taken the lock this very moment, and not yet said so
 		}
 		held.Dir = dir
-		return nil, held
+		return nil, &held
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -65,6 +65,15 @@ func takeLock(dir string, now time.Time) (*lock, error) {
 		return nil, errors.Join(err, l.release())
 	}
 	return l, nil
+}
+
+// readHolder reads who holds the lock, or held it last.
+func readHolder(path string) (held LockedError, err error) {
+	b, err := ReadPlain(path)
+	if err == nil {
+		err = json.Unmarshal(b, &held)
+	}
+	return held, err
 }
 
 func (l *lock) release() error {

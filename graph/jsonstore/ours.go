@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"github.com/go-json-experiment/json"
 )
 
 // ForeignError says that a directory is not one that a Store may write to: it is another program's or another user's,
@@ -192,9 +190,8 @@ func isLeftover(dir string, e fs.DirEntry) (bool, error) {
 	case "accepted":
 		return hasOnly(path, madeAccepted)
 	case "lock.json": // the name is not ours alone, and the file is written over
-		holder := &LockedError{}
-		b, err := ReadPlain(path)
-		return err == nil && json.Unmarshal(b, holder) == nil && holder.PID > 0 || errors.Is(err, fs.ErrNotExist), nil
+		held, err := readHolder(path)
+		return err == nil && held.PID > 0 || errors.Is(err, fs.ErrNotExist), nil
 	case "lock":
 		info, err := e.Info()
 		return err == nil && info.Size() == 0, nil
