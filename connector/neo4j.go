@@ -50,7 +50,9 @@ type neo4j struct {
 	open     func(context.Context) (*neo4jstore.Store, error)
 	store    *neo4jstore.Store // nil while it cannot be opened
 	runs     *jsonstore.Store
-	config   neo4jTarget
+	folder   *folder
+	guard    reconcile.Guard
+	verify   bool
 	progress func(Event)
 	logger   *slog.Logger
 
@@ -65,25 +67,18 @@ type neo4j struct {
 
 var _ graphStore = (*neo4j)(nil)
 
-// neo4jTarget is what an apply is given whatever the run.
-type neo4jTarget struct {
-	owner  func(steps.Scope) neo4jstore.Owner
-	guard  reconcile.Guard
-	verify bool
-}
-
 // openNeo4j opens the database if there is one. That it is away ends no run: it is opened again when there is something to
 // apply. A fault of the configuration is the error, if there is somebody who could put it right.
 func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
 	if !r.config.HasNeo4j() || r.o.DryRun {
 		return nil, nil
 	}
+	o := r.o // so that nothing leads back to the run
 	n := &neo4j{
-		open: r.connectNeo4j, runs: r.store, progress: r.o.Progress, logger: r.o.Logger,
+		open: o.OpenNeo4j, runs: r.store, folder: r.folder(), guard: r.guard(), verify: r.o.Verify, progress: r.o.Progress, logger: r.o.Logger,
 		result: StoreResult{Name: neo4jName}, keep: r.store.Applied(neo4jName),
-		config: neo4jTarget{owner: r.folder().ownerOf, guard: r.guard(), verify: r.o.Verify},
 	}
-	n.store, n.err = n.open(ctx)
+	n.err = n.connect(ctx, r.adopt)
 	n.isReadBack = r.last.state.Adopted != ""
 	switch {
 	case n.err == nil:
@@ -98,17 +93,19 @@ func (r *run) openNeo4j(ctx context.Context) (consumer, error) {
 	return n, nil
 }
 
-// connectNeo4j opens the database, and makes sure that the instance's graph there is this folder's.
-func (r *run) connectNeo4j(ctx context.Context) (*neo4jstore.Store, error) {
-	store, err := r.o.OpenNeo4j(ctx)
+// connect opens the database, and makes sure that the instance's graph there is this folder's. A folder that has no graph yet
+// adopts that one.
+func (n *neo4j) connect(ctx context.Context, adoptBy adoption) error {
+	store, err := n.open(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := r.ownNeo4j(ctx, store); err != nil {
+	if err := n.own(ctx, store, adoptBy); err != nil {
 		_ = store.Close(context.WithoutCancel(ctx))
-		return nil, err
+		return err
 	}
-	return store, nil
+	n.store = store
+	return nil
 }
 
 // IsMisconfigured says of an error of Neo4j whether it cannot be used until somebody changes the configuration or the
@@ -169,7 +166,7 @@ func (n *neo4j) report() report {
 // bring brings the database to a committed run.
 func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	doing := "bringing Neo4j up to date"
-	if n.config.verify {
+	if n.verify {
 		doing = "verifying Neo4j"
 	}
 	defer pause.Tell(ctx, pause.Wait{What: doing})()
@@ -180,7 +177,7 @@ func (n *neo4j) bring(ctx context.Context, run *jsonstore.Run) {
 	n.result.Rows += result.Rows
 	n.err = err
 	n.result.Behind, n.result.Error = err != nil || len(result.Withheld) > 0, ""
-	n.isVerified = n.config.verify && !n.result.Behind
+	n.isVerified = n.verify && !n.result.Behind
 	n.keep = cmp.Or(result.Run, n.keep)
 	if err != nil {
 		n.result.Error = err.Error()
@@ -209,7 +206,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 	case IsMisconfigured(n.err): // a server counts wrong passwords
 		err = n.err
 	default:
-		n.store, err = n.open(ctx)
+		err = n.connect(ctx, nil) // a folder that has a run adopts nothing
 	}
 	if err != nil {
 		return neo4jstore.Result{}, err
@@ -217,7 +214,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 	return n.store.Apply(ctx, neo4jstore.Target{
 		RunID:    run.Manifest().ID,
 		Graph:    run,
-		Owner:    n.config.owner(was.Scope),
+		Owner:    n.folder.ownerOf(was.Scope),
 		State:    string(run.Manifest().State),
 		Declared: declared(),
 		Kept: func(id string) (graph.Snapshot, bool) {
@@ -225,10 +222,10 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 			return kept, err == nil
 		},
 		Baseline:  n.baselines(run),
-		Verify:    n.config.verify,
+		Verify:    n.verify,
 		Overlays:  []neo4jstore.Overlay{n.postureOverlay(), n.outOfScopeOverlay()},
 		Complete:  func(name string) bool { return was.Complete[name] },
-		Withholds: n.config.guard.Withholds,
+		Withholds: n.guard.Withholds,
 		Accepted:  n.released(run),
 		Progress:  func(name string, done, total int64) { n.progress(storeEvent(name, done, total)) },
 	})

@@ -91,19 +91,13 @@ func (r *run) isUnclaimed() bool {
 	return r.last.state.Unclaimed
 }
 
-// folder is that of the run, which itself may have been committed by now.
+// folder is that of the run.
 func (r *run) folder() *folder {
-	f := &folder{
-		instance: r.config.Instance,
-		owner:    r.origin(),
-		has: func(run string) bool {
-			_, err := r.store.Run(run)
-			return err == nil
-		},
-	}
-	f.ofRun(r.store.Last())
-	f.unclaimed = f.unclaimed && r.store.Applied(neo4jName) == ""
-	return f
+	runs := r.store
+	return &folder{instance: r.config.Instance, owner: r.origin(), has: func(run string) bool {
+		_, err := runs.Run(run)
+		return err == nil
+	}}
 }
 
 // ofRun is what the folder's last run says of its graph; nil where there is none.
@@ -126,34 +120,39 @@ func (r *run) origin() neo4jstore.Owner {
 	return o
 }
 
-// ownNeo4j makes sure that the scope of the database is this folder's before anything is read or written.
-func (r *run) ownNeo4j(ctx context.Context, store *neo4jstore.Store) error {
+// adoption makes the graph with a marker the last graph of a folder that has none.
+type adoption func(context.Context, *neo4jstore.Store, *folder, neo4jstore.Marker) error
+
+// own makes sure that the scope of the database is this folder's before anything is read or written.
+func (n *neo4j) own(ctx context.Context, store *neo4jstore.Store, adoptBy adoption) error {
 	m, err := store.Marker(ctx)
 	if err != nil {
 		return ofMarker(err)
 	}
-	f := r.folder()
+	f := n.folder
+	f.ofRun(n.runs.Last()) // which may have been committed since
+	f.unclaimed = f.unclaimed && n.runs.Applied(neo4jName) == ""
 	todo, err := f.claimOn(m)
 	if err == nil && m.Folder == f.owner.Folder && m.Log != "" && m.Log != f.owner.Log {
-		r.notice("Neo4j held the graph of another log of %s, of a bucket that was lost or is not used any more: this run replaces it.", r.config.Instance)
+		n.notices = append(n.notices, fmt.Sprintf("Neo4j held the graph of another log of %s, of a bucket that was lost or is not used any more: this run replaces it.", f.instance))
 	}
 	switch {
 	case err != nil:
 		return err
 	case todo == takeOver:
-		m.State = string(r.store.Last().Manifest().State)
+		m.State = string(n.runs.Last().Manifest().State)
 		return store.Claim(ctx, m, f.ownerOf(f.scope))
 	case todo == adopt:
-		return r.adopt(ctx, store, f, m)
+		return adoptBy(ctx, store, f, m)
 	case !m.Exists && (!f.committed || f.unclaimed):
-		return r.refuseStray(ctx, store, f)
+		return f.refuseStray(ctx, store)
 	}
 	return nil
 }
 
 // refuseStray refuses a folder without a graph where the scope has one that says nothing of itself: it might be
 // anybody's.
-func (r *run) refuseStray(ctx context.Context, store *neo4jstore.Store, f *folder) error {
+func (f *folder) refuseStray(ctx context.Context, store *neo4jstore.Store) error {
 	var names []string
 	for _, d := range steps.Entities() {
 		names = append(names, d.Name)
