@@ -94,7 +94,7 @@ func infection(t *testing.T, to []config.Destination) []outbox.Message {
 		edge(relationships.AgentProtectsDevice.GraphType(), "sentinelone_agent:1001", "sentinelone_device:serial"),
 		edge(relationships.UserOwnsDevice.GraphType(), "sentinelone_user:carla", "sentinelone_device:serial"),
 	)
-	w.follow()
+	w.apply()
 	w.put(
 		named(agent("1001", of(properties{"infected": true, "activeThreats": 1})), "ACME-WS-0073"),
 		named(entity(threatType(), "9001", of(properties{

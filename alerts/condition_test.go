@@ -16,9 +16,9 @@ func holds(t *testing.T, when string, before, after properties) bool {
 	t.Helper()
 	w := newWorld(t, config.Rule{Name: "mine", When: `change.type == "sentinelone_agent" && change.op == "updated" && (` + when + `)`})
 	w.put(agent("1001", before))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", after))
-	return len(w.follow()) > 0
+	return len(w.apply()) > 0
 }
 
 func TestAbsentPropertiesMakeComparisonsFalseAndNeverAnError(t *testing.T) {
@@ -95,13 +95,13 @@ func TestAConditionThatCannotBeEvaluatedIsNotMetAndStopsNothing(t *testing.T) {
 		config.Rule{Name: "is dear", When: `change.type == "sentinelone_agent" && change.after.tags.exists(a, change.after.tags.exists(b, change.after.tags.exists(c, a + b == c)))`},
 		config.Rule{Name: "works", When: `change.op == "created"`},
 	)
-	w.follow()
+	w.apply()
 	tags := make([]string, 300)
 	for i := range tags {
 		tags[i] = string(rune('a' + i))
 	}
 	w.put(agent("1001", properties{"coreCount": 4, "tags": tags}))
-	assert.Equal(t, []string{"works: 1001"}, titles(w.follow()))
+	assert.Equal(t, []string{"works: 1001"}, titles(w.apply()))
 }
 
 func TestRelatedEntitiesAreSeenByConditionsAndTemplates(t *testing.T) {
@@ -134,10 +134,10 @@ func TestRelatedEntitiesAreSeenByConditionsAndTemplates(t *testing.T) {
 			w := newWorld(t, config.Rule{Name: "both", When: c.when, Title: title}, config.Rule{Name: "words", When: c.when[:len(c.when)-len(all)-4], Title: title})
 			w.put(account, site, group, user, computer, installed, older)
 			w.put(edges...)
-			w.follow()
+			w.apply()
 			w.put(c.puts...)
 			const words = "1001 pc jane group site acc"
-			raised := w.follow()
+			raised := w.apply()
 			assert.Equal(t, []string{words}, titles(by("both", raised)))
 			assert.Contains(t, titles(by("words", raised)), words)
 		})
@@ -150,7 +150,7 @@ func TestWhatIsGoneIsToldWithTheDeviceAndTheOwnerThatItHad(t *testing.T) {
 	w.put(installed, computer, user,
 		relationships.AgentProtectsDevice.Between(installed.Key, computer.Key, nil),
 		relationships.UserOwnsDevice.Between(user.Key, computer.Key, nil))
-	w.follow()
+	w.apply()
 	clear(w.records)
-	assert.Equal(t, []string{"1001 pc jane"}, titles(w.follow()))
+	assert.Equal(t, []string{"1001 pc jane"}, titles(w.apply()))
 }

@@ -28,12 +28,12 @@ var (
 func TestAStateIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 	w := newWorld(t, infected())
 	w.put(agent("1001", healthy), agent("1002", healthy))
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	w.put(agent("1001", sick))
-	assert.Equal(t, []string{"infected: 1001"}, titles(w.follow()))
-	assert.Empty(t, w.follow(), "it goes on")
+	assert.Equal(t, []string{"infected: 1001"}, titles(w.apply()))
+	assert.Empty(t, w.apply(), "it goes on")
 	w.put(agent("1001", healthy), agent("1002", sick))
-	raised := w.follow()
+	raised := w.apply()
 	assert.Equal(t, []string{"infected: 1002", "Ended: infected: 1001"}, titles(raised))
 	assert.Equal(t, []string{"began", "ended"}, []string{raised[0].Op, raised[1].Op})
 	assert.Equal(t, true, raised[0].After["infected"], "an entity comes with its properties")
@@ -42,46 +42,46 @@ func TestAStateIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 func TestStatesThatAreThereWhenARuleBeginsAreRememberedInSilence(t *testing.T) {
 	w := newWorld(t)
 	w.put(agent("1001", sick))
-	w.follow()
+	w.apply()
 
 	w.config.Rules = []config.Rule{infected()}
-	assert.Empty(t, w.follow(), "a rule that is new")
+	assert.Empty(t, w.apply(), "a rule that is new")
 	w.put(agent("1002", sick))
-	assert.Equal(t, []string{"infected: 1002"}, titles(w.follow()))
+	assert.Equal(t, []string{"infected: 1002"}, titles(w.apply()))
 
 	w.put(agent("1003", sick))
 	w.config.Rules[0].When += ` && entity.isActive != true`
 	w.put(agent("1003", properties{"infected": true, "isActive": false}))
-	assert.Empty(t, w.follow(), "a condition that is another")
+	assert.Empty(t, w.apply(), "a condition that is another")
 	w.put(agent("1001", properties{"infected": true, "isActive": false}))
-	assert.Equal(t, []string{"infected: 1001"}, titles(w.follow()), "what was remembered by the old condition is forgotten")
+	assert.Equal(t, []string{"infected: 1001"}, titles(w.apply()), "what was remembered by the old condition is forgotten")
 }
 
 func TestStatesOfABaselineAreRememberedInSilence(t *testing.T) {
 	w := newWorld(t, infected())
 	w.put(agent("1001", sick))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", healthy), agent("1002", sick))
 	w.baseline = func(typeName string) bool { return typeName == "sentinelone_agent" }
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	w.baseline = nil
 	w.put(agent("1001", sick), agent("1002", healthy))
-	assert.Equal(t, []string{"infected: 1001", "Ended: infected: 1002"}, titles(w.follow()))
+	assert.Equal(t, []string{"infected: 1001", "Ended: infected: 1002"}, titles(w.apply()))
 }
 
 func TestStatesOfTypesThatWereNotReadAreNotEvaluated(t *testing.T) {
 	w := newWorld(t, infected())
 	w.put(agent("1001", sick))
 	w.fresh = func(string) bool { return false }
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	w.fresh = nil
-	assert.Empty(t, w.follow(), "the first time that the type is read is the baseline")
+	assert.Empty(t, w.apply(), "the first time that the type is read is the baseline")
 
 	w.fresh = func(string) bool { return false }
 	w.put(agent("1001", healthy), agent("1002", sick))
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	w.fresh = nil
-	assert.Equal(t, []string{"infected: 1002", "Ended: infected: 1001"}, titles(w.follow()))
+	assert.Equal(t, []string{"infected: 1002", "Ended: infected: 1001"}, titles(w.apply()))
 }
 
 func TestTheStateOfAnEntityThatIsGoneEndsInSilenceUnlessTheEndIsAskedFor(t *testing.T) {
@@ -89,17 +89,17 @@ func TestTheStateOfAnEntityThatIsGoneEndsInSilenceUnlessTheEndIsAskedFor(t *test
 		r := infected()
 		r.Ended = &ended
 		w := newWorld(t, r)
-		w.follow()
+		w.apply()
 		w.put(agent("1001", sick))
-		w.follow()
+		w.apply()
 		clear(w.records)
 		if ended {
-			assert.Equal(t, []string{"Ended: infected: 1001"}, titles(w.follow()))
+			assert.Equal(t, []string{"Ended: infected: 1001"}, titles(w.apply()))
 		} else {
-			assert.Empty(t, w.follow())
+			assert.Empty(t, w.apply())
 		}
 		w.put(agent("1001", sick))
-		assert.Equal(t, []string{"infected: 1001"}, titles(w.follow()), "it is forgotten, and begins anew")
+		assert.Equal(t, []string{"infected: 1001"}, titles(w.apply()), "it is forgotten, and begins anew")
 	}
 }
 
@@ -107,39 +107,39 @@ func TestAnAgentIsSilentAfterTheDaysThatAreGiven(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "agent silent", Days: 3})
 	seen := w.now.UnixMilli()
 	w.put(agent("1001", properties{"lastSeenOn": seen}), agent("1002", properties{"lastSeenOn": seen, "isDecommissioned": true}), agent("1003", properties{"lastSeenOn": 0}))
-	w.follow()
+	w.apply()
 	w.now = w.now.Add(70 * time.Hour)
-	assert.Empty(t, w.follow()) // three days to the hour
-	assert.Equal(t, []string{"The agent of 1001 has been silent since 2026-11-20 05:00 UTC"}, titles(w.follow()))
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply()) // three days to the hour
+	assert.Equal(t, []string{"The agent of 1001 has been silent since 2026-11-20 05:00 UTC"}, titles(w.apply()))
+	assert.Empty(t, w.apply())
 }
 
 func TestAnInfectionThatIsClearedIsTold(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "infection cleared"}, config.Rule{Use: "device infected"})
 	w.put(agent("1001", sick), agent("1002", sick), agent("1003", healthy))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", healthy), agent("1002", nil), agent("1003", properties{"infected": false, "osType": "linux"}))
-	assert.Equal(t, []string{"1001 is no longer infected"}, titles(w.follow()), "what nobody knows any more is not cleared")
+	assert.Equal(t, []string{"1001 is no longer infected"}, titles(w.apply()), "what nobody knows any more is not cleared")
 }
 
 func TestAnAgentThatFallsBehindIsOutOfDate(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "agent out of date"})
 	w.put(agent("1001", properties{"isUpToDate": true, "agentVersion": "23.4"}), agent("1002", nil))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", properties{"isUpToDate": false, "agentVersion": "23.4"}))
-	assert.Equal(t, []string{"The agent of 1001 is out of date: 23.4"}, titles(w.follow()))
+	assert.Equal(t, []string{"The agent of 1001 is out of date: 23.4"}, titles(w.apply()))
 }
 
 func TestAnAgentThatWasDecommissionedAndThenGoesIsToldOnce(t *testing.T) {
 	w := newWorld(t, allReady()...)
 	w.put(agent("1001", properties{"isDecommissioned": false}), agent("1002", nil))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", properties{"isDecommissioned": true}))
-	assert.Equal(t, []string{"The agent of 1001 was decommissioned"}, titles(w.follow()))
+	assert.Equal(t, []string{"The agent of 1001 was decommissioned"}, titles(w.apply()))
 	w.put(agent("1001", properties{"isDecommissioned": true, "isUninstalled": true}))
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	clear(w.records)
-	assert.Equal(t, []string{"The agent of 1002 is gone"}, titles(w.follow()))
+	assert.Equal(t, []string{"The agent of 1002 is gone"}, titles(w.apply()))
 }
 
 func TestADeviceThatFallsOutOfPostureAndComesBackIsTold(t *testing.T) {
@@ -148,15 +148,15 @@ func TestADeviceThatFallsOutOfPostureAndComesBackIsTold(t *testing.T) {
 	verdict := func(device string, reasons ...string) posture.Verdict {
 		return posture.Verdict{Device: "sentinelone_device:" + device, Compliant: len(reasons) == 0, Reasons: reasons}
 	}
-	assert.Empty(t, w.follow(), "nothing is demanded of any device")
+	assert.Empty(t, w.apply(), "nothing is demanded of any device")
 	w.posture = []posture.Verdict{verdict("a"), verdict("c", "infected")}
-	assert.Empty(t, w.follow(), "the first verdicts are a baseline")
+	assert.Empty(t, w.apply(), "the first verdicts are a baseline")
 	w.posture = []posture.Verdict{verdict("a", "firewallEnabled is false, and must be true"), verdict("c")}
-	raised := w.follow()
+	raised := w.apply()
 	assert.Equal(t, []string{"a is not compliant", "c is compliant again"}, titles(raised))
 	assert.Contains(t, raised[0].Text, "firewallEnabled is false")
 	w.posture = nil
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 }
 
 func TestAnotherPolicyIsABaselineOfPosture(t *testing.T) {
@@ -170,13 +170,13 @@ func TestAnotherPolicyIsABaselineOfPosture(t *testing.T) {
 	}
 	w.policies = "firewalls"
 	verdicts(true, false, true)
-	w.follow()
+	w.apply()
 	w.policies = "firewalls, encryption"
 	verdicts(false, true, true)
-	assert.Empty(t, w.follow(), "nothing has happened to any device")
+	assert.Empty(t, w.apply(), "nothing has happened to any device")
 	verdicts(true, true, false)
 	w.put(agent("1001", healthy))
-	assert.ElementsMatch(t, []string{"a is compliant again", "c is not compliant", "Ended: infected: 1001"}, titles(w.follow()))
+	assert.ElementsMatch(t, []string{"a is compliant again", "c is not compliant", "Ended: infected: 1001"}, titles(w.apply()))
 }
 
 func TestADeviceThatIsEvaluatedNoMoreIsNotCalledCompliant(t *testing.T) {
@@ -185,22 +185,22 @@ func TestADeviceThatIsEvaluatedNoMoreIsNotCalledCompliant(t *testing.T) {
 	w.posture = []posture.Verdict{
 		{Device: "sentinelone_device:gone", Reasons: []string{"infected"}}, {Device: "sentinelone_device:unprotected", Reasons: []string{"infected"}},
 	}
-	w.follow()
+	w.apply()
 	delete(w.records, "sentinelone_device:gone")
 	w.posture = []posture.Verdict{}
 	assert.ElementsMatch(t, []string{
 		"gone was not compliant, and is no longer evaluated", "unprotected was not compliant, and is no longer evaluated",
-	}, titles(w.follow()))
+	}, titles(w.apply()))
 }
 
 func TestReadyMadeRulesDoNotTellOfAStateThatHasEndedAsIfItLasted(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "agent silent", Ended: new(true)}, config.Rule{Use: "agent out of date", Ended: new(true)})
 	old := properties{"lastSeenOn": w.now.AddDate(0, 0, -30).UnixMilli(), "isUpToDate": false, "agentVersion": "23.4"}
 	w.put(agent("back", old), agent("gone", old))
-	w.follow()
+	w.apply()
 	clear(w.records)
 	w.put(agent("back", properties{"lastSeenOn": w.now.UnixMilli(), "isUpToDate": true, "agentVersion": "24.1"}))
-	raised := w.follow()
+	raised := w.apply()
 	assert.ElementsMatch(t, []string{
 		"The agent of back no longer counts as silent", "The agent of gone no longer counts as silent",
 		"The agent of back no longer counts as out of date", "The agent of gone no longer counts as out of date",
@@ -214,7 +214,7 @@ func TestReadyMadeRulesDoNotTellOfAStateThatHasEndedAsIfItLasted(t *testing.T) {
 func TestARunThatIsEvaluatedAgainAfterAKillRaisesTheSameUnderTheSameIDs(t *testing.T) {
 	w := newWorld(t, infected(), config.Rule{Use: "device infected"}, config.Rule{Name: "each run", When: `run.status == "complete"`})
 	w.put(agent("1001", healthy), agent("1002", healthy))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", sick), agent("1002", sick))
 	run := w.run()
 
@@ -246,11 +246,11 @@ func TestARunThatIsEvaluatedAgainAfterAKillRaisesTheSameUnderTheSameIDs(t *testi
 
 func TestAFloodIsOneMessage(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "device infected", Mute: 24 * time.Hour}, infected())
-	w.follow()
+	w.apply()
 	for i := range 40 {
 		w.put(agent(fmt.Sprint(1000+i), sick))
 	}
-	raised := w.follow()
+	raised := w.apply()
 	require.Len(t, raised, 2)
 	for _, d := range raised {
 		assert.Contains(t, d.Title, "40 in one run")
@@ -258,16 +258,16 @@ func TestAFloodIsOneMessage(t *testing.T) {
 		assert.Len(t, d.Events, 40)
 	}
 	clear(w.records)
-	assert.Equal(t, []string{"Ended: infected: 40 in one run"}, titles(w.follow()))
+	assert.Equal(t, []string{"Ended: infected: 40 in one run"}, titles(w.apply()))
 }
 
 func TestTenAreToldOneByOne(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "device infected"})
-	w.follow()
+	w.apply()
 	for i := range 10 {
 		w.put(agent(fmt.Sprint(1000+i), sick))
 	}
-	assert.Len(t, w.follow(), 10)
+	assert.Len(t, w.apply(), 10)
 }
 
 func TestManyAreToldTogetherAndFewNotAtAll(t *testing.T) {
@@ -278,21 +278,21 @@ func TestManyAreToldTogetherAndFewNotAtAll(t *testing.T) {
 		}
 	}
 	fill(4)
-	w.follow()
+	w.apply()
 	clear(w.records)
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	fill(5)
-	w.follow()
+	w.apply()
 	clear(w.records)
-	assert.Equal(t, []string{"5 agents are gone"}, titles(w.follow()))
+	assert.Equal(t, []string{"5 agents are gone"}, titles(w.apply()))
 	fill(7)
-	w.follow()
+	w.apply()
 	clear(w.records)
-	assert.Empty(t, w.follow(), "it is muted")
+	assert.Empty(t, w.apply(), "it is muted")
 	fill(7)
-	w.follow()
+	w.apply()
 	clear(w.records)
-	assert.Equal(t, []string{"7 agents are gone"}, titles(w.follow()))
+	assert.Equal(t, []string{"7 agents are gone"}, titles(w.apply()))
 }
 
 func TestAKeyThatIsMutedIsNotRaisedAgainForThatTime(t *testing.T) {
@@ -300,23 +300,23 @@ func TestAKeyThatIsMutedIsNotRaisedAgainForThatTime(t *testing.T) {
 	r.Mute = 3 * time.Hour
 	w := newWorld(t, r)
 	w.put(agent("1001", healthy), agent("1002", healthy))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", sick))
-	assert.Equal(t, []string{"infected: 1001"}, titles(w.follow()))
+	assert.Equal(t, []string{"infected: 1001"}, titles(w.apply()))
 	w.put(agent("1001", healthy))
-	assert.Equal(t, []string{"Ended: infected: 1001"}, titles(w.follow()), "what was told when it began is told when it ends")
+	assert.Equal(t, []string{"Ended: infected: 1001"}, titles(w.apply()), "what was told when it began is told when it ends")
 	w.put(agent("1001", sick), agent("1002", sick))
-	assert.Equal(t, []string{"infected: 1002"}, titles(w.follow()), "another key is not muted")
+	assert.Equal(t, []string{"infected: 1002"}, titles(w.apply()), "another key is not muted")
 	w.put(agent("1001", healthy), agent("1002", sick))
-	assert.Empty(t, w.follow(), "what was not told when it began is not told when it ends")
+	assert.Empty(t, w.apply(), "what was not told when it began is not told when it ends")
 	w.put(agent("1001", sick))
-	assert.Equal(t, []string{"infected: 1001"}, titles(w.follow()))
+	assert.Equal(t, []string{"infected: 1001"}, titles(w.apply()))
 }
 
 func TestTheFirstRunRaisesNothingButWhatRulesOnRunsSay(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "new device"}, infected(), config.Rule{Name: "runs", When: `run.status == "complete"`})
 	w.put(device("pc", nil), agent("1001", sick))
-	assert.Equal(t, []string{"runs: run run-1 is complete"}, titles(w.follow()))
+	assert.Equal(t, []string{"runs: run run-1 is complete"}, titles(w.apply()))
 }
 
 func TestThreeRunsInARowThatFailOrArePartialAreToldOnce(t *testing.T) {
@@ -329,16 +329,16 @@ func TestThreeRunsInARowThatFailOrArePartialAreToldOnce(t *testing.T) {
 		require.NoError(t, w.engine().Failed(t.Context(), report), "the same run again")
 		return w.raised()
 	}
-	w.follow()
+	w.apply()
 	assert.Empty(t, fail())
 	w.status = "partial"
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	raised := fail()
 	assert.Equal(t, []string{"Three runs of test in a row were not complete"}, titles(raised))
 	assert.Equal(t, "The last run failed: agents: 500", raised[0].Text)
 	assert.Empty(t, fail())
 	w.status = "complete"
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 	assert.Empty(t, fail())
 }
 
@@ -347,7 +347,7 @@ func TestATokenThatExpiresIsToldAtEachThresholdOnce(t *testing.T) {
 	w.token = w.now.AddDate(0, 0, 40)
 	told := map[string]int{}
 	for range 45 * 4 {
-		for _, d := range w.follow() {
+		for _, d := range w.apply() {
 			told[d.Title]++
 		}
 		w.now = w.now.Add(5 * time.Hour)
@@ -356,19 +356,19 @@ func TestATokenThatExpiresIsToldAtEachThresholdOnce(t *testing.T) {
 		"The API token of test expires in 30 days": 1, "The API token of test expires in 7 days": 1, "The API token of test expires in 1 day": 1,
 	}, told)
 	w.token = w.now.AddDate(0, 0, 5)
-	w.follow()
+	w.apply()
 	w.token = time.Time{}
-	assert.Empty(t, w.follow())
+	assert.Empty(t, w.apply())
 
 	late := newWorld(t, config.Rule{Use: "token expires"})
 	late.token = late.now.AddDate(0, 0, 5)
-	assert.Equal(t, []string{"The API token of test expires in 5 days"}, titles(late.follow()), "also when it is first seen")
+	assert.Equal(t, []string{"The API token of test expires in 5 days"}, titles(late.apply()), "also when it is first seen")
 }
 
 func TestRulesAreToldToTheirDestinationsAlone(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "device infected", To: []string{"soc"}}, config.Rule{Use: "new device"})
 	w.config.Destinations = append(w.config.Destinations, config.Destination{Name: "soc", URL: config.NewSecret("slack://token@channel")})
-	w.follow()
+	w.apply()
 	w.put(agent("1001", sick), device("<!channel>", nil))
 	result, err := w.engine().Apply(t.Context(), w.run())
 	require.NoError(t, err)
@@ -390,7 +390,7 @@ func TestRulesAreToldToTheirDestinationsAlone(t *testing.T) {
 func TestAPreviewIsWhatARuleWouldSayAndChangesNothing(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "device infected", Mute: time.Hour}, infected())
 	w.put(agent("1001", healthy))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", sick))
 	run := w.run()
 	_, err := w.engine().Apply(t.Context(), run)
@@ -414,9 +414,9 @@ func TestAPreviewIsWhatARuleWouldSayAndChangesNothing(t *testing.T) {
 func TestAComputerThatIsRenamedStaysInItsState(t *testing.T) {
 	r := config.Rule{Name: "server", When: `entity.type == "sentinelone_device" && entity.category == "server"`, Ended: new(true)}
 	w := newWorld(t, r)
-	w.follow()
+	w.apply()
 	w.put(device("old", properties{"category": "server"}))
-	assert.Len(t, w.follow(), 1)
+	assert.Len(t, w.apply(), 1)
 	before := w.last
 	clear(w.records)
 	w.put(device("new", properties{"category": "server"}))
@@ -427,12 +427,12 @@ func TestAComputerThatIsRenamedStaysInItsState(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, w.raised())
 	w.put(device("new", properties{"category": "endpoint"}))
-	assert.Equal(t, []string{"Ended: server: new"}, titles(w.follow()))
+	assert.Equal(t, []string{"Ended: server: new"}, titles(w.apply()))
 }
 
 func TestWhatWasGivenUpIsDroppedByTheFirstRunAfterItsTime(t *testing.T) {
 	w := newWorld(t, infected())
-	w.follow()
+	w.apply()
 	w.put(agent("1001", sick))
 	_, err := w.engine().Apply(t.Context(), w.run())
 	require.NoError(t, err)
@@ -450,15 +450,15 @@ func TestWhatWasGivenUpIsDroppedByTheFirstRunAfterItsTime(t *testing.T) {
 		return n
 	}
 	require.Equal(t, 1, dead())
-	follow := func(after time.Duration) {
+	apply := func(after time.Duration) {
 		w.now = w.now.Add(after - time.Hour) // a run takes an hour
 		engine := w.engine()
 		engine.DeadKept = 30 * 24 * time.Hour
 		_, err := engine.Apply(t.Context(), w.run())
 		require.NoError(t, err)
 	}
-	follow(30 * 24 * time.Hour)
+	apply(30 * 24 * time.Hour)
 	assert.Equal(t, 1, dead())
-	follow(time.Hour)
+	apply(time.Hour)
 	assert.Zero(t, dead())
 }

@@ -25,11 +25,11 @@ func TestAWebhookIsToldOfEachEventOfAFoldAsItWouldBeOfEachAlone(t *testing.T) {
 	few, many := newWorld(t, rules...), newWorld(t, rules...)
 	for _, w := range []*world{few, many} {
 		w.fill(1000, 40, healthy)
-		w.follow()
+		w.apply()
 	}
 	few.fill(1000, 2, sick)
 	many.fill(1000, 40, sick)
-	alone, folds := few.follow(), many.follow()
+	alone, folds := few.apply(), many.apply()
 	require.Len(t, alone, 4)
 	require.Len(t, folds, 2)
 	for i, fold := range folds {
@@ -57,9 +57,9 @@ func TestAFoldOfThousandsComesInParts(t *testing.T) {
 	for _, rule := range []config.Rule{{Use: "device infected"}, infected(), {Use: "device infected", Name: "at least", AtLeast: 3}} {
 		w := newWorld(t, rule)
 		w.fill(1000, 1234, healthy)
-		w.follow()
+		w.apply()
 		w.fill(1000, 1234, sick)
-		parts := w.follow()
+		parts := w.apply()
 		require.Len(t, parts, 3)
 		ids, keys := map[string]bool{}, map[string]bool{}
 		for i, p := range parts {
@@ -79,9 +79,9 @@ func TestAFoldOfThousandsComesInParts(t *testing.T) {
 func TestOfWhatIsDeletedEachEventOfAFoldHasAllOfIt(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "many agents gone"})
 	w.fill(1000, 25, properties{"osType": "linux"})
-	w.follow()
+	w.apply()
 	clear(w.records)
-	raised := w.follow()
+	raised := w.apply()
 	require.Len(t, raised, 1)
 	require.Len(t, raised[0].Events, 25)
 	assert.Empty(t, raised[0].Text)
@@ -93,7 +93,7 @@ func TestOfWhatIsDeletedEachEventOfAFoldHasAllOfIt(t *testing.T) {
 
 func TestAFoldIsAsSevereAsTheWorstOfAllOfIt(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "new unmitigated threat"})
-	w.follow()
+	w.apply()
 	for i := range 30 {
 		severity := "low"
 		if i == 27 {
@@ -101,7 +101,7 @@ func TestAFoldIsAsSevereAsTheWorstOfAllOfIt(t *testing.T) {
 		}
 		w.put(entity(threatType(), fmt.Sprint(1000+i), properties{"open": true, "severity": severity}))
 	}
-	raised := w.follow()
+	raised := w.apply()
 	require.Len(t, raised, 1)
 	assert.Equal(t, "critical", raised[0].Severity)
 }
@@ -111,7 +111,7 @@ func threatType() *graph.Type { return typesByName()["sentinelone_threat"] }
 // pager is a destination that keeps incidents.
 var pager = config.Destination{Name: "pager", URL: config.NewSecret("pagerduty:///5ec7e75ec7e75ec7e75ec7e75ec7e75e")}
 
-// paged follows the graph as it is now, and is what the pager is told: operations and incidents, the latter by the order
+// paged evaluates the graph as it is now, and is what the pager is told: operations and incidents, the latter by the order
 // in which they first came.
 func (w *world) paged(known *[]string) (told []string) {
 	w.t.Helper()
@@ -141,7 +141,7 @@ func TestAFoldIsOneIncidentThatEndsWithTheLastOfItsStates(t *testing.T) {
 		var known []string
 		w.fill(1000, 12, healthy)
 		w.fill(2000, 1, healthy)
-		w.follow()
+		w.apply()
 		w.fill(1000, 12, sick)
 		assert.Equal(t, []string{"began 0"}, w.paged(&known))
 		w.fill(2000, 1, sick)
@@ -173,7 +173,7 @@ func TestManyThatBeganOneByOneEndEachInItsOwnIncident(t *testing.T) {
 	w := newWorld(t, infected())
 	w.config.Destinations = append(w.config.Destinations, pager)
 	var known []string
-	w.follow()
+	w.apply()
 	for i := range 3 {
 		w.fill(1000+10*i, 10, sick)
 		assert.Len(t, w.paged(&known), 10)
@@ -190,7 +190,7 @@ func TestAFoldGoesOnWhileAnotherOneBegins(t *testing.T) {
 	w := newWorld(t, infected())
 	w.config.Destinations = append(w.config.Destinations, pager)
 	var known []string
-	w.follow()
+	w.apply()
 	w.fill(1000, 12, sick)
 	assert.Equal(t, []string{"began 0"}, w.paged(&known))
 	w.fill(1000, 12, healthy)
@@ -204,7 +204,7 @@ func TestTheIncidentOfWhatWasRekeyedMeanwhileIsClosed(t *testing.T) {
 	w := newWorld(t, config.Rule{Name: "old", When: `entity.type == "sentinelone_device" && entity.osVersion == "old"`})
 	w.config.Destinations = append(w.config.Destinations, pager)
 	var known []string
-	w.follow()
+	w.apply()
 	w.put(device("a", properties{"osVersion": "old", "id": "1"}))
 	assert.Equal(t, []string{"began 0"}, w.paged(&known))
 	for _, name := range []string{"a", "b"} {
@@ -221,7 +221,7 @@ func TestTheIncidentOfWhatWasRekeyedMeanwhileIsClosed(t *testing.T) {
 
 func TestTheEndOfWhatWasToldWithOthersWaitsForThat(t *testing.T) {
 	w := newWorld(t, infected())
-	w.follow()
+	w.apply()
 	w.fill(1000, 12, sick)
 	_, err := w.engine().Apply(t.Context(), w.run())
 	require.NoError(t, err)
@@ -249,7 +249,7 @@ func TestWhatLastsIsToldAgainUntilItEndsOrItsRuleOrDestinationIsGone(t *testing.
 	r.Ended = new(false)
 	w := newWorld(t, r, config.Rule{Use: "device infected"})
 	w.config.Destinations = append(w.config.Destinations, watcher)
-	follow := func() (told []string) {
+	apply := func() (told []string) {
 		_, err := w.engine().Apply(t.Context(), w.run())
 		require.NoError(t, err)
 		require.NoError(t, w.outbox.Update(t.Context(), func(tx *outbox.Tx) error {
@@ -274,41 +274,41 @@ func TestWhatLastsIsToldAgainUntilItEndsOrItsRuleOrDestinationIsGone(t *testing.
 	}
 	begin := func() {
 		w.fill(1000, 3, healthy)
-		follow()
+		apply()
 		w.fill(1000, 3, sick)
-		assert.Contains(t, follow(), "began sentinelone_agent:1000")
+		assert.Contains(t, apply(), "began sentinelone_agent:1000")
 		assert.Len(t, lasting(), 3, "what only happened does not last")
 	}
-	follow()
+	apply()
 	begin()
 	w.fill(1000, 1, healthy)
-	assert.Contains(t, follow(), "ended sentinelone_agent:1000")
+	assert.Contains(t, apply(), "ended sentinelone_agent:1000")
 	assert.Equal(t, []string{"sentinelone_agent:1001", "sentinelone_agent:1002"}, lasting())
 	require.NoError(t, w.engine().Failed(t.Context(), w.report("", "failed")))
 	assert.Len(t, lasting(), 2, "a run that failed ends nothing")
 
 	w.config.Rules[0].When += ` && entity.displayName != ""`
-	follow()
+	apply()
 	assert.Len(t, lasting(), 2, "the other condition is true of them too")
 	begin()
 	w.config.Rules = w.config.Rules[1:]
-	follow()
+	apply()
 	assert.Empty(t, lasting())
 
 	w.config.Rules = append(w.config.Rules, r)
-	follow()
+	apply()
 	begin()
 	w.config.Destinations = w.config.Destinations[:1]
-	follow()
+	apply()
 	assert.Empty(t, lasting())
 }
 
 func TestAStateIsAsSevereAsTheTemplateMakesOfTheEntity(t *testing.T) {
 	for _, severity := range []string{"{{.Entity.osVersion}}", `{{with .Entity}}{{.osVersion}}{{end}}`, `{{index .Entity "osVersion"}}`, "{{.Device.osVersion}}"} {
 		w := newWorld(t, config.Rule{Name: "named", When: `entity.type == "sentinelone_device" && entity.name == "one"`, Severity: severity})
-		w.follow()
+		w.apply()
 		w.put(device("1", properties{"name": "one", "osVersion": "critical"}))
-		raised := w.follow()
+		raised := w.apply()
 		require.Len(t, raised, 1)
 		assert.Equal(t, "critical", raised[0].Severity, severity)
 	}

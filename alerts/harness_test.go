@@ -96,8 +96,8 @@ func (s *service) engine() *alerts.Engine {
 	return alerts.New(alerts.Config{Rules: rules, Outbox: s.outbox, Instance: "test", Destinations: s.config.Destinations})
 }
 
-// follow evaluates a run, and is what was raised.
-func (s *service) follow(run alerts.Run) []document {
+// apply evaluates a run, and is what was raised.
+func (s *service) apply(run alerts.Run) []document {
 	s.t.Helper()
 	_, err := s.engine().Apply(s.t.Context(), run)
 	require.NoError(s.t, err)

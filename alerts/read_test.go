@@ -24,9 +24,9 @@ func TestAConditionSeesPropertiesWhateverStandsAroundThem(t *testing.T) {
 		`entity.agent.coreCount == -4 && entity.displayName == "1001"`:       1,
 	} {
 		w := newWorld(t, config.Rule{Name: "mine", When: `entity.type == "sentinelone_agent" && ` + when, Title: "{{.Entity.coreCount}} {{.Entity.infected}}"})
-		w.follow()
+		w.apply()
 		w.put(agent("1001", hostile))
-		raised := w.follow()
+		raised := w.apply()
 		assert.Len(t, raised, want, when)
 		for _, d := range raised {
 			assert.Equal(t, "-4 false", d.Title, "what is told has all of the entity")

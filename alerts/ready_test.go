@@ -184,12 +184,12 @@ func of(t *testing.T, run alerts.Run, typeName, key string) *graph.Record {
 func TestEachPlannedEventIsToldOnceAndNothingElseIs(t *testing.T) {
 	s := newService(t, s1test.Hostile(), allReady()...)
 	before := s.sync(0)
-	assert.Empty(t, s.follow(before), "the first run is a baseline")
+	assert.Empty(t, s.apply(before), "the first run is a baseline")
 	seen := map[string]bool{}
 	told := map[string]int{}
 	for day := 1; day <= 7; day++ {
 		run := s.sync(day)
-		documents := s.follow(run)
+		documents := s.apply(run)
 		want := expected(t, s.Plan(day), before, run)
 		states := exposedStates(t, before, run)
 		for _, r := range alerts.Ready() {
@@ -215,9 +215,9 @@ func TestEachPlannedEventIsToldOnceAndNothingElseIs(t *testing.T) {
 
 func TestAThreatIsToldWithItsOwnSeverity(t *testing.T) {
 	s := newService(t, s1test.Hostile(), config.Rule{Use: "new unmitigated threat"})
-	s.follow(s.sync(0))
+	s.apply(s.sync(0))
 	run := s.sync(1)
-	documents := s.follow(run)
+	documents := s.apply(run)
 	require.NotEmpty(t, documents)
 	for _, d := range documents {
 		assert.Equal(t, of(t, run, d.Type, d.Key).Get("severity").Text(), d.Severity)
@@ -229,7 +229,7 @@ func TestAQuietWeekRaisesNothing(t *testing.T) {
 	tenant.Quiet = true
 	s := newService(t, tenant, allReady()...)
 	for day := range 8 {
-		assert.Empty(t, s.follow(s.sync(day)), "day %d", day)
+		assert.Empty(t, s.apply(s.sync(day)), "day %d", day)
 	}
 }
 
@@ -237,7 +237,7 @@ func TestAnIsolationIsToldOnceAndSoIsItsEndWhateverItGoesThrough(t *testing.T) {
 	w := newWorld(t, config.Rule{Use: "device isolated"}, config.Rule{Use: "isolation lifted"})
 	is := func(status string) properties { return properties{"networkStatus": status} }
 	w.put(agent("1001", is("connected")), agent("1002", is("disconnected")))
-	assert.Empty(t, w.follow(), "a baseline")
+	assert.Empty(t, w.apply(), "a baseline")
 	for _, step := range []struct {
 		status string
 		want   []string
@@ -252,10 +252,10 @@ func TestAnIsolationIsToldOnceAndSoIsItsEndWhateverItGoesThrough(t *testing.T) {
 		{"connected", []string{"1001 is no longer cut off from the network"}},
 	} {
 		w.put(agent("1001", is(step.status)))
-		assert.Equal(t, step.want, titles(w.follow()), step.status)
+		assert.Equal(t, step.want, titles(w.apply()), step.status)
 	}
 	w.put(agent("1003", is("disconnected")), agent("1004", is("connected")))
-	assert.Equal(t, []string{"1003 was cut off from the network"}, titles(w.follow()), "one that is new and cut off")
+	assert.Equal(t, []string{"1003 was cut off from the network"}, titles(w.apply()), "one that is new and cut off")
 }
 
 func TestTheQuestionThatAReadyMadeRuleNamesIsInTheLibrary(t *testing.T) {

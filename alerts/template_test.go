@@ -37,9 +37,9 @@ func TestWhatATemplateSaysIsBounded(t *testing.T) {
 		Title: `{{.Name}}`, Text: `{{printf .Entity.uuid .Entity.uuid}}`,
 	})
 	w.put(agent("1001", healthy))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", properties{"infected": true, "uuid": strings.Repeat("%999999d", 1000)}))
-	raised := w.follow()
+	raised := w.apply()
 	require.Len(t, raised, 2)
 	assert.True(t, strings.HasPrefix(raised[0].Title, "10011001"), raised[0].Title)
 	assert.Equal(t, 300, utf8.RuneCountInString(raised[0].Title))
@@ -55,9 +55,9 @@ func TestTemplatesFormatAsTheyDid(t *testing.T) {
 		Text:  `{{range $i, $x := .Entity}}{{if eq $i "uuid"}}{{html $x}} {{js $x}} {{urlquery $x}}{{end}}{{end}}{{define "a"}}!{{end}}{{template "a"}}{{range 3}}{{.}}{{end}}`,
 	})
 	w.put(agent("1001", healthy))
-	w.follow()
+	w.apply()
 	w.put(agent("1001", properties{"infected": true, "uuid": "<a b>"}))
-	raised := w.follow()
+	raised := w.apply()
 	require.Len(t, raised, 1)
 	assert.Equal(t, `1001 | 1.2|"1001" 5 1 2`, raised[0].Title)
 	assert.Equal(t, `&lt;a b&gt; \u003Ca b\u003E %3Ca+b%3E!012`, raised[0].Text)

@@ -165,13 +165,13 @@ func TestACriticalVulnerabilityIsToldWithTheDevicesThatHaveIt(t *testing.T) {
 		w.put(device(fmt.Sprintf("PC-%d", i), nil))
 	}
 	w.put(vulnerability("CVE-2026-1000", properties{"open": true, "severity": "high"}))
-	assert.Empty(t, w.follow(), "a baseline")
+	assert.Empty(t, w.apply(), "a baseline")
 	w.put(vulnerability("CVE-2026-2000", properties{"open": true, "severity": "critical", "exploitCodeMaturity": "Functional", "webLink": "https://nvd.nist.gov/vuln/detail/CVE-2026-2000"}),
 		vulnerability("CVE-2026-3000", properties{"open": false, "severity": "critical"}))
 	w.put(has("CVE-2026-2000", true, "PC-0", "PC-1", "PC-2", "PC-3", "PC-4", "PC-5", "PC-6")...)
 	w.put(has("CVE-2026-2000", false, "PC-7")...)
 	w.put(has("CVE-2026-1000", true, "PC-7")...)
-	raised := w.follow()
+	raised := w.apply()
 	assert.Equal(t, []string{"New critical vulnerability: CVE-2026-2000"}, titles(raised), "one that is open nowhere is none")
 	assert.Equal(t, 7, raised[0].DeviceCount, "one that counts as a false positive is left out")
 	var names []string
@@ -182,9 +182,9 @@ func TestACriticalVulnerabilityIsToldWithTheDevicesThatHaveIt(t *testing.T) {
 	assert.Equal(t, "Score: unknown. Exploit code: Functional. Remedy: unknown.", raised[0].Text)
 
 	w.put(vulnerability("CVE-2026-1000", properties{"open": true, "severity": "critical"}))
-	assert.Equal(t, []string{"New critical vulnerability: CVE-2026-1000"}, titles(w.follow()), "one that became critical")
+	assert.Equal(t, []string{"New critical vulnerability: CVE-2026-1000"}, titles(w.apply()), "one that became critical")
 	delete(w.records, "sentinelone_vulnerability:CVE-2026-2000")
-	assert.Equal(t, []string{"CVE-2026-2000 is no longer listed for any device"}, titles(w.follow()))
+	assert.Equal(t, []string{"CVE-2026-2000 is no longer listed for any device"}, titles(w.apply()))
 }
 
 func TestTheEndOfAnAlertOfAVulnerabilitySaysWhatIsTrueAndIsAsSevereAsItsBeginning(t *testing.T) {
@@ -220,10 +220,10 @@ func TestTheEndOfAnAlertOfAVulnerabilitySaysWhatIsTrueAndIsAsSevereAsItsBeginnin
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, aboutVulnerabilities[:2]...)
 			w.put(device("PC", nil))
-			w.follow()
+			w.apply()
 			w.put(vulnerability(id, worst))
 			w.put(has(id, true, "PC")...)
-			require.Len(t, w.follow(), 2)
+			require.Len(t, w.apply(), 2)
 			if test.now == nil {
 				clear(w.records)
 				w.put(device("PC", nil))
@@ -231,7 +231,7 @@ func TestTheEndOfAnAlertOfAVulnerabilitySaysWhatIsTrueAndIsAsSevereAsItsBeginnin
 				w.put(vulnerability(id, test.now))
 			}
 			got := map[string]string{}
-			for _, d := range w.follow() {
+			for _, d := range w.apply() {
 				got[d.Rule] = d.Title
 				assert.Equal(t, []string{"ended", "critical", test.text}, []string{d.Op, d.Severity, d.Text}, d.Rule)
 			}
@@ -245,7 +245,7 @@ func TestTheEndOfAnAlertOfAVulnerabilitySaysWhatIsTrueAndIsAsSevereAsItsBeginnin
 func TestTheEndOfManyAlertsOfVulnerabilitiesIsAsSevereAsTheWorstOfThem(t *testing.T) {
 	w := newWorld(t, aboutVulnerabilities[1])
 	w.put(device("PC", nil))
-	w.follow()
+	w.apply()
 	for i := range 20 {
 		severity := "low"
 		if i == 7 {
@@ -253,10 +253,10 @@ func TestTheEndOfManyAlertsOfVulnerabilitiesIsAsSevereAsTheWorstOfThem(t *testin
 		}
 		w.put(vulnerability(fmt.Sprintf("CVE-2026-%d", 1000+i), properties{"open": true, "severity": severity, "exploitCodeMaturity": "High"}))
 	}
-	w.follow()
+	w.apply()
 	clear(w.records)
 	w.put(device("PC", nil))
-	ended := w.follow()
+	ended := w.apply()
 	require.Len(t, ended, 1)
 	assert.Equal(t, []any{"ended", 20, "high"}, []any{ended[0].Op, ended[0].Count, ended[0].Severity})
 }
@@ -267,7 +267,7 @@ func TestPeopleAreToldWhereAVulnerabilityIsAndWhereItIsDescribed(t *testing.T) {
 	for i := range 7 {
 		w.put(device(fmt.Sprintf("PC-%d", i), nil))
 	}
-	w.follow()
+	w.apply()
 	w.put(vulnerability("CVE-2026-2000", properties{"open": true, "severity": "high", "exploitCodeMaturity": "High", "remediationLevel": "Official Fix", "webLink": "https://nvd.nist.gov/vuln/detail/CVE-2026-2000"}))
 	w.put(has("CVE-2026-2000", true, "PC-0", "PC-1", "PC-2", "PC-3", "PC-4", "PC-5", "PC-6")...)
 	_, err := w.engine().Apply(t.Context(), w.run())
@@ -296,26 +296,26 @@ func TestADeviceWithAThreatIsToldOnceHoweverManyVulnerabilitiesItHas(t *testing.
 		w.put(vulnerability(id, properties{"open": true, "severity": "high"}))
 		w.put(has(id, true, "PC-1", "PC-2")...)
 	}
-	assert.Empty(t, w.follow(), "a baseline")
+	assert.Empty(t, w.apply(), "a baseline")
 	threat := func(open bool) {
 		w.put(entity(threatType(), "9001", properties{"agentId": "1001", "open": open}), edge(relationships.AgentHasThreat.GraphType(), "sentinelone_agent:1001", "sentinelone_threat:9001"))
 	}
 	threat(false)
-	assert.Empty(t, w.follow(), "one that is resolved is none")
+	assert.Empty(t, w.apply(), "one that is resolved is none")
 	threat(true)
-	raised := w.follow()
+	raised := w.apply()
 	assert.Equal(t, []string{"PC-1 has an open threat and open vulnerabilities"}, titles(raised))
 	assert.Equal(t, "Open threats: 1. Open vulnerabilities: 142, the worst high.", raised[0].Text)
 	assert.Equal(t, "high", raised[0].Severity)
 	w.put(vulnerability("CVE-2026-9999", properties{"open": true, "severity": "critical"}))
 	w.put(has("CVE-2026-9999", true, "PC-1")...)
-	assert.Empty(t, w.follow(), "one more is no other state")
+	assert.Empty(t, w.apply(), "one more is no other state")
 	for i := range 142 {
 		delete(w.records, has(fmt.Sprintf("CVE-2026-%d", 1000+i), true, "PC-1")[0].Key)
 	}
-	assert.Empty(t, w.follow(), "one is left")
+	assert.Empty(t, w.apply(), "one is left")
 	w.put(has("CVE-2026-9999", false, "PC-1")...)
-	assert.Equal(t, []string{"PC-1 no longer has both an open threat and a vulnerability that is listed as open"}, titles(w.follow()), "a false positive is none")
+	assert.Equal(t, []string{"PC-1 no longer has both an open threat and a vulnerability that is listed as open"}, titles(w.apply()), "a false positive is none")
 }
 
 func TestARuleOfOnesOwnCanLookAtTheVulnerabilityOfADevice(t *testing.T) {
@@ -324,8 +324,8 @@ func TestARuleOfOnesOwnCanLookAtTheVulnerabilityOfADevice(t *testing.T) {
 		Title: "{{.Vulnerability.displayName}} on {{.Device.displayName}}",
 	})
 	w.put(device("PC-1", nil))
-	w.follow()
+	w.apply()
 	w.put(vulnerability("CVE-2026-1000", properties{"open": true, "severity": "critical"}), vulnerability("CVE-2026-2000", properties{"open": true, "severity": "high"}))
 	w.put(append(has("CVE-2026-1000", true, "PC-1"), has("CVE-2026-2000", true, "PC-1")...)...)
-	assert.Equal(t, []string{"CVE-2026-1000 on PC-1"}, titles(w.follow()))
+	assert.Equal(t, []string{"CVE-2026-1000 on PC-1"}, titles(w.apply()))
 }

@@ -157,8 +157,8 @@ func (w *world) engine() *alerts.Engine {
 	})
 }
 
-// follow evaluates the graph as it is now, and is what was raised.
-func (w *world) follow() []document {
+// apply evaluates the graph as it is now, and is what was raised.
+func (w *world) apply() []document {
 	w.t.Helper()
 	_, err := w.engine().Apply(w.t.Context(), w.run())
 	require.NoError(w.t, err)

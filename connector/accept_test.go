@@ -95,12 +95,12 @@ func TestAcceptedThreatsReleaseNothingThatLiesOutOfScope(t *testing.T) {
 	gone := lackingThough(full, c.graph())
 	assert.NotEmpty(t, gone)
 	assert.Subset(t, ofType(full, "sentinelone_threat"), gone)
-	outside := narrowed.KeptOutOfScope["sentinelone_threat"]
-	assert.Positive(t, outside)
-	assert.EqualValues(t, 40-len(gone), outside, "what is out of scope could not be evaluated")
+	outOfScope := narrowed.KeptOutOfScope["sentinelone_threat"]
+	assert.Positive(t, outOfScope)
+	assert.EqualValues(t, 40-len(gone), outOfScope, "what is out of scope could not be evaluated")
 
 	wide := c.mustSync()
-	assert.EqualValues(t, outside, wide.Changes["sentinelone_threat"].Deleted, "what was accepted waited")
+	assert.EqualValues(t, outOfScope, wide.Changes["sentinelone_threat"].Deleted, "what was accepted waited")
 	assertSame(t, c.clean(), c.graph())
 }
 

@@ -164,7 +164,7 @@ func common(a, b map[string]string, typeName string) []string {
 }
 
 // Without a last graph, what is out of the scope of a run would count as gone.
-func TestALostFolderKeepsWhatLiesOutsideItsScope(t *testing.T) {
+func TestALostFolderKeepsWhatIsOutOfItsScope(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	c := newConsole(t, spread())

@@ -38,8 +38,8 @@ func spread() s1test.Tenant {
 	}
 }
 
-// What is out of a narrower scope stays, and all that is made of it, whatever else happens.
-func TestANarrowerScopeKeepsWhatLiesOutside(t *testing.T) {
+// What is out of a narrower scope stays, and all that is derived from it, whatever else happens.
+func TestANarrowerScopeKeepsWhatIsOutOfIt(t *testing.T) {
 	t.Parallel()
 	sites := func(c *console) func(*connector.Options) {
 		return func(o *connector.Options) { o.Config.Sites = []string{c.SiteID(0), c.SiteID(1), c.SiteID(2)} }
@@ -125,7 +125,7 @@ func TestAUserWithoutAScopeDeletesNothing(t *testing.T) {
 	}
 }
 
-func TestAScopeOutsideTheTokensIsWrongUsage(t *testing.T) {
+func TestAScopeThatTheTokenDoesNotSeeIsWrongUsage(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t, busy())
 	c.mustSync()

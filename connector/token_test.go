@@ -65,7 +65,7 @@ func (c *console) swap(file string, at s1test.Fault, to s1test.Token) {
 func wholeTenant(value string) s1test.Token { return s1test.Token{Value: value} }
 
 // The token in the file is changed while a run reads: whatever the new one cannot see is not gone, nor is anything that
-// is made of it.
+// is derived from it.
 func TestANewTokenOfAnotherScopeInMidRunDeletesNothing(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]s1test.Fault{
