@@ -66,7 +66,8 @@ func (g guarded) Eval(a interpreter.Activation) ref.Val {
 	return interpreter.EvalActivation(a, g.Exec)
 }
 
-// guardedCall is guarded, and still a call to whom looks for calls.
+// guardedCall does for a call what guarded does for other expressions. It stays an InterpretableCall, since CEL's optimizations
+// look for calls.
 type guardedCall struct{ interpreter.InterpretableCall }
 
 // Exec is false for what is absent.

@@ -222,8 +222,8 @@ func (r *run) listKeys(ctx context.Context, draft *jsonstore.Draft, result *reco
 	return err
 }
 
-// mayBeOutOfScope says of things of which nothing tells where they stand whether they may be out of this run's scope. Where
-// that is no narrower than the last run's, they are not, unless that run kept them for it.
+// mayBeOutOfScope says whether things that nothing places may be out of this run's scope. Where the scope is no narrower than
+// the last run's they are not, unless that run kept them as out of scope.
 func (r *run) mayBeOutOfScope(in *steps.Input) func(typeName, key string) bool {
 	anything := func(string, string) bool { return true }
 	if !r.last.committed() || r.last.state.Adopted != "" || in.Left() > 0 {

@@ -139,7 +139,8 @@ func (r *run) tellFailure(ctx context.Context, err error) {
 }
 
 // evaluate gives a committed run to the rules. summary is nil where the run's own is to be read; missed is what they did not
-// see before it. Where it follows a run that they saw, and they turn out to have lost their memory they begin with the run before, if it is kept.
+// see before it. Where follows says that they saw the run before it, and they turn out to have lost their memory, they begin
+// with that one, if it is kept.
 func (e *evaluator) evaluate(ctx context.Context, run *jsonstore.Run, summary *Summary, follows bool, missed ...string) error {
 	err := e.give(ctx, run, summary, follows, missed...)
 	if !errors.Is(err, alerts.ErrBegunAnew) {

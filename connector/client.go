@@ -10,9 +10,9 @@ import (
 // tokenWithin is how long a command may take to print the token.
 const tokenWithin = 30 * time.Second
 
-// NewClient makes a client of the console that c names; nothing is asked yet. adjust changes what is
-// made of c before the client is, such as its Logger; nil changes nothing. A console that cannot be
-// asked so is a *UsageError. Who makes a client closes it.
+// NewClient makes a client of the console that c names; nothing is asked yet. adjust changes the client's settings before it is
+// made, such as its Logger; nil changes nothing. The error is a *UsageError where no console can be asked so. Whoever makes a
+// client closes it.
 func NewClient(c *config.Config, adjust func(*s1.Config)) (*s1.Client, error) {
 	cfg := s1.Config{
 		URL:          c.URL,

@@ -9,7 +9,7 @@ import (
 // tolerated is how far in the future a stored time may lie: clocks differ, and are put right.
 const tolerated = 24 * time.Hour
 
-// leap is how long after the last run one must begin for its clock to be doubted, and how long it is then.
+// leap is how long after the last run a run must begin for its clock to be doubted, and how long it is doubted then.
 const leap = 7 * 24 * time.Hour
 
 // believe takes what is stored as a time in the future for now: it was written by a clock that was wrong.

@@ -68,7 +68,7 @@ var consumers = []struct {
 	{alertsName, (*run).openEvaluator},
 }
 
-// ConsumerNames are what MovedOn calls those that follow the committed runs.
+// ConsumerNames are the names of all consumers, as MovedOn has them.
 func ConsumerNames() []string {
 	var names []string
 	for _, c := range consumers {

@@ -35,7 +35,7 @@ func (r *run) findDue(in *steps.Input, differs func(steps.Step) bool) {
 	}
 }
 
-// scopeSteps are the steps whose lists show what a token may see of which /user does not tell it.
+// scopeSteps are the steps whose lists show what a token may see where /user does not tell it.
 var scopeSteps = []string{"accounts", "sites", "groups"}
 
 // isDue says whether a step is due by itself: within half of the time between two polls it is, so that a poll that comes a

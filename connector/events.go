@@ -145,8 +145,8 @@ func (p *publisher) apply(ctx context.Context, run committed) {
 	p.behind = append(p.behind, run.Manifest().ID)
 }
 
-// publish publishes a run, by so many connections at most: one may have broken since it was opened, which an address of https opens
-// anew itself. What of the run is damaged is passed over.
+// publish publishes a run, by so many connections at most: one may have broken since it was opened. An address of https opens
+// its connections anew itself. Changes that are damaged are passed over.
 func (p *publisher) publish(ctx context.Context, run *jsonstore.Run, connections int) error {
 	defer pause.Tell(ctx, pause.Wait{What: "publishing events"})()
 	m := run.Manifest()

@@ -22,9 +22,9 @@ type TypeCount struct {
 	Records int64
 }
 
-// ToForget is what would go from the instance's graph with the types of these names: they and the types of
-// relationships that lead to them, sorted. Those of which there are no records are left out. A *UsageError says that there
-// is no such type, that the next run would read it again, or that there is no run yet.
+// ToForget is what would go from the instance's graph with the types of these names: they and the types of relationships that
+// lead to them, sorted. Types without records are left out. A *UsageError says that there is no such type, that the next run
+// would read it again, or that there is no run yet.
 func ToForget(c *config.Config, names []string) ([]TypeCount, error) {
 	run, err := jsonstore.OpenLast(c.Dir)
 	if errors.Is(err, jsonstore.ErrNoRun) {

@@ -15,7 +15,7 @@ import (
 	"s1graph/steps"
 )
 
-// Idle says in a sentence each what of the configuration does nothing, as far as the last graph of the instance tells:
+// Idle says, in a sentence each, which parts of the configuration do nothing, as far as the last graph of the instance tells:
 // posture policies for groups that are not there, rules that can be true of nothing, and destinations that no rule tells of
 // anything. The error is about the folder.
 func Idle(ctx context.Context, c *config.Config) ([]string, error) {

@@ -11,8 +11,8 @@ import (
 	"s1graph/steps"
 )
 
-// lastRun is the last committed run as a snapshot, empty where there is none. What of it is damaged is
-// replaced by what could be salvaged.
+// lastRun is the last committed run as a snapshot, empty where there is none. Types that are damaged are replaced by what could
+// be salvaged.
 type lastRun struct {
 	run      *jsonstore.Run // nil where there is none
 	state    state

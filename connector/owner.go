@@ -164,7 +164,7 @@ func (f *folder) refuseStray(ctx context.Context, store *neo4jstore.Store) error
 	return f.refuse("has no marker, so it cannot be told whose it is")
 }
 
-// ownerOf is the owner of a graph of which a run saw so much.
+// ownerOf is the owner of a graph that was read with a scope.
 func (f *folder) ownerOf(scope steps.Scope) neo4jstore.Owner {
 	owner := f.owner
 	owner.Scope = textOf(scope)
@@ -180,7 +180,7 @@ func textOf(scope steps.Scope) string {
 	return string(text)
 }
 
-// ofMarker makes a fault of the caller of a marker that a later version wrote.
+// ofMarker turns the error of a marker that a later version wrote into a fault of the caller.
 func ofMarker(err error) error {
 	if _, newer := errors.AsType[*neo4jstore.FormatError](err); newer {
 		return &UsageError{err}
@@ -242,7 +242,8 @@ func ForeignGraph(ctx context.Context, o Options) (string, error) {
 		o.Config.Instance, o.Config.Dir, m.Folder, m.Source, m.Host, cmp.Or(m.Run, "none yet")), nil
 }
 
-// sameScope says whether two runs saw the same part of the tenant; of what the console did not tell nobody knows.
+// sameScope says whether two runs saw the same part of the tenant. Where the console did not tell, nobody knows, and it says
+// no.
 func sameScope(a, b steps.Scope) bool {
 	return !a.Unknown && !b.Unknown && a.Fingerprint == b.Fingerprint && a.Covers(b, noAccount) && b.Covers(a, noAccount)
 }

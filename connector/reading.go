@@ -94,8 +94,8 @@ func (r *run) compareReadings(in *steps.Input) {
 	}
 }
 
-// compareRisks makes a baseline of vulnerabilities that are read of accounts or sites of which the run that last asked did not
-// read any: they were there before.
+// compareRisks makes a baseline of vulnerabilities where they are read of accounts or sites that the run which last asked did
+// not read: they were there before.
 func (r *run) compareRisks(in *steps.Input) {
 	was := r.last.state.Steps["vulnerabilities"].Risks
 	if len(was.Asked)+len(was.Unavailable) == 0 {

@@ -86,7 +86,7 @@ func IsFenced(err error) bool {
 	return errors.Is(err, bucket.ErrFenced) || errors.Is(err, bucket.ErrFolderGone)
 }
 
-// ofReplica makes a fault of the caller of a directory that does not belong to the bucket.
+// ofReplica turns the error of a directory that does not belong to the bucket into a fault of the caller.
 func ofReplica(err error) error {
 	if refused, is := errors.AsType[*bucket.RefusedError](err); is {
 		return &UsageError{refused}

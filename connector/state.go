@@ -24,13 +24,12 @@ type state struct {
 	// event.
 	Established map[string]bool `json:"established"`
 
-	// Complete has the types of which the run's graph has all there is: a store may delete what of them it
-	// has and the graph has not.
+	// Complete has the types that the run's graph has whole: a store may delete records of them that the graph does not have.
 	Complete map[string]bool `json:"complete"`
 
 	AgentsReadAt time.Time `json:"agentsReadAt,omitzero"` // when all agents of the graph were last read
-	// ReadAt is when the list of each step was last read whole, and Unavailable are the steps of which it was said that the
-	// console's license or version does not have their lists.
+	// ReadAt is when the list of each step was last read whole, and Unavailable are the steps whose lists the console's license
+	// or version does not have, as a notice said.
 	ReadAt      map[string]time.Time `json:"readAt,omitempty"`
 	Unavailable []string             `json:"unavailable,omitempty"`
 	Steps       map[string]reading   `json:"steps,omitempty"` // by ID

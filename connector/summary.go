@@ -40,7 +40,7 @@ type Summary struct {
 
 	Steps []StepResult `json:"steps"`
 
-	// IncompleteTypes are the types of which nothing was deleted, because not all of it was read. Sorted.
+	// IncompleteTypes were not read whole, so that nothing of them was deleted. Sorted.
 	IncompleteTypes []string `json:"incompleteTypes"`
 
 	// WithheldDeletions counts, by type, what the deletion guard kept.

@@ -28,7 +28,7 @@ type Entity[T any] struct {
 	// Key makes the entity's key of a row.
 	Key func(*T) string
 
-	// Rank says which of several rows with one key describes the entity: the one of the greatest. Where nil, all are
+	// Rank orders the rows that have one key: the one of the greatest rank describes the entity. Where it is nil, all are
 	// equal.
 	Rank func(*T) Rank
 
@@ -36,8 +36,8 @@ type Entity[T any] struct {
 	// was derived from is gone or points elsewhere.
 	DerivedFrom []*graph.Type
 
-	// MayLose is the percentage of its records that a run may delete although the deletion guard's own is less: of a type of
-	// which many may go at once without a fault. 0: the guard's applies.
+	// MayLose is the percentage of its records that a run may delete where the deletion guard allows less: many of them may go
+	// at once without a fault. 0: the guard's applies.
 	MayLose float64
 
 	// Place says where an entity stands.
@@ -48,9 +48,9 @@ type Entity[T any] struct {
 	// Card names the properties that stand below its name where little room is.
 	Card []string
 
-	// List names the columns of a list of entities, besides the name: properties, and types, of which the nearest entities are
-	// meant: sentinelone_user in a list of threats is who owns the device. #TYPE is how many of them there are; a list can be
-	// filtered by ?PROPERTY, which is no column.
+	// List names the columns of a list of entities, besides the name. A property stands for its value, and a type for the
+	// nearest entities of it: sentinelone_user in a list of threats is who owns the device. #TYPE is how many of them there
+	// are. ?PROPERTY is no column: a list can be filtered by it.
 	List []string
 
 	// Search names the properties by whose values people find it, besides its name and key.

@@ -57,14 +57,14 @@ func Field[T any](path, doc string) Property[T] {
 	panic(fmt.Sprintf("%s of %v is a %v, which no property holds", path, reflect.TypeFor[T](), of))
 }
 
-// own reads a field of the row itself, as most are: in a fraction of what the way through parts of it takes.
+// own reads a field of the row itself, as most are. That takes a fraction of the time of a path through its parts.
 func own[T, F any](field int) func(*T) F {
 	return func(row *T) F { return *reflect.ValueOf(row).Elem().Field(field).Addr().Interface().(*F) }
 }
 
 var listOfStrings = reflect.TypeFor[[]string]()
 
-// firstOf reads the first of the fields that steps lead to which is known.
+// firstOf reads the first known one of the fields that steps lead to.
 func firstOf[T any, F comparable](steps []int, read func(reflect.Value) F) func(*T) F {
 	return func(row *T) (value F) {
 		var unknown F

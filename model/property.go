@@ -66,7 +66,7 @@ func Decimal[T any](name, doc string, get func(*T) string) Property[T] {
 	}, nil)
 }
 
-// ParseDecimal reads a number in decimal digits, without an exponent and whatever else programs take for numbers.
+// ParseDecimal reads a number in decimal digits. It takes no exponent, and nothing else that programs take for numbers.
 func ParseDecimal(text string) (float64, bool) {
 	text = strings.TrimSpace(text)
 	if strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789.-", r) }) {
@@ -150,7 +150,7 @@ func (p Property[T]) Required() Property[T] {
 	return p
 }
 
-// RequiredOrNull is Required, of a property that JupiterOne's data model takes null for where it is unknown.
+// RequiredOrNull is Required for a property that JupiterOne's data model lets be null where it is unknown.
 func (p Property[T]) RequiredOrNull() Property[T] {
 	p.PropertyDescription.Required = true
 	p.unknown = graph.Null()

@@ -17,12 +17,11 @@ type Relationship[T any] struct {
 	Step  string      // ID of the step that makes it
 	Doc   string      // what a relationship of this type says
 
-	// Subject is the end that the relationship is a fact about: where that entity is outside of what a
-	// run was to read, so is the relationship.
+	// Subject is the end that the relationship is a fact about: where that entity is out of scope, so is the relationship.
 	Subject End
 
-	// Places is the end that stands where the other one does, as an application stands where the device does that
-	// it is installed on; neither where both say themselves where they stand.
+	// Places is the end that stands where the other one does, as an application stands where the device stands that it is
+	// installed on. It is neither where both ends say themselves where they stand.
 	Places End
 
 	// MayLose is as Entity.MayLose.
@@ -32,8 +31,8 @@ type Relationship[T any] struct {
 	// stay as they are.
 	Revision int
 
-	// Rank says which of several rows with the same ends describes the relationship: the one of the greatest. Where
-	// nil, all are equal.
+	// Rank orders the rows that have the same ends: the one of the greatest rank describes the relationship. Where it is nil,
+	// all are equal.
 	Rank func(*T) Rank
 
 	// Properties are those besides displayName, which every relationship has.

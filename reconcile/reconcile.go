@@ -31,8 +31,8 @@ type Input struct {
 	Tenant Tenant
 	Guard  Guard
 
-	// MayBeOutOfScope decides on things of which nothing tells where they stand, such as an application on no device:
-	// whether the last run kept it as out of scope, or the last graph may be of a wider scope than this run.
+	// MayBeOutOfScope decides on things that nothing places, such as an application on no device: whether the last run kept it
+	// as out of scope, or the last graph may be of a wider scope than this run.
 	MayBeOutOfScope func(typeName, key string) bool
 
 	// Keep puts all that the last graph has of a type into the draft without going through it, and says how many records that
@@ -68,8 +68,8 @@ type Tenant interface {
 	// OutOfScope says whether a record of the last graph, of a type that says where it stands, is out of scope.
 	OutOfScope(*graph.Record) bool
 
-	// NotAsked says of which records of a type the rows do not tell, since the configuration no longer asks for them; nil
-	// where it asks for all.
+	// NotAsked gives, for a type, what says of a record that the configuration no longer asks for it, so that no row tells of
+	// it; nil where the configuration asks for all.
 	NotAsked(typeName string) func(*graph.Record) bool
 
 	// DevicesBefore calls each for every agent of the last graph with the key of the device that it was on.
@@ -82,8 +82,8 @@ type Tenant interface {
 	// same: other rows do not tell what is on them.
 	DevicesMoved() map[string]bool
 
-	// DevicesUnread has the keys of the devices of which the rows of a step do not tell what is on them, as the console does
-	// not give the step's list for where they are; now or, where the step was not read, when it last was.
+	// DevicesUnread has the keys of the devices that stand where the console does not give the step's list, so that its rows do
+	// not tell what is on them: now or, where the step was not read, when it was last read.
 	DevicesUnread(ctx context.Context, stepID string) (map[string]bool, error)
 
 	// DevicesNow has the keys of devices by the IDs of their agents.
@@ -104,7 +104,7 @@ type Reading struct {
 type Result struct {
 	Types    map[string]*Type
 	Rekeyed  map[string]string // entity key before -> key now
-	Same     map[string]bool   // types of which the graph that results holds what the last one held
+	Same     map[string]bool   // types that the graph that results has as the last one had them
 	Dangling int64             // relationships of this run's rows that lack an end
 
 	reconciler *reconciler
@@ -123,7 +123,7 @@ type Type struct {
 	OutOfScope int64 // records of the last graph that stay because they are out of scope
 
 	unread  bool      // of an entity, whether some stay that this run's rows say nothing of
-	lost    bool      // of an entity, whether a key of the last graph is not in the one that results
+	lost    bool      // of an entity, whether the graph that results lacks a key of the last one
 	subject model.End // of a relationship, the end that it is a fact about
 	guard   Guard
 }
@@ -201,16 +201,16 @@ type reconciler struct {
 
 	nodes      nodeSet
 	outOfScope map[string]bool            // keys of entities of the last graph that this run's rows do not tell all about
-	notAsked   map[string]bool            // keys of records of the last graph of which the configuration no longer asks
-	moved      map[string]bool            // keys of devices of which this run's rows tell, and not what is on them, as they are out of scope now
-	untold     map[string]map[string]bool // by step: keys of devices of which its rows do not tell, and of applications on these
+	notAsked   map[string]bool            // keys of records of the last graph that the configuration no longer asks for
+	moved      map[string]bool            // keys of devices that this run's rows tell of, without what is on them, as they are out of scope now
+	untold     map[string]map[string]bool // by step: keys of devices that its rows do not tell of, and of the applications on these
 	released   map[string]bool            // keys of entities of the last graph that go because that was accepted
 	waiting    map[string]bool            // keys that were accepted, are missing, and cannot be evaluated by this run
 	unread     map[string]bool            // keys of entities of the last graph that stay although this run's rows say nothing of them
-	joined     map[string]bool            // keys of entities that this run's rows tell of in part, as they are made of unread ones too
+	joined     map[string]bool            // keys of entities that this run's rows tell of in part, as they are derived from unread ones too
 	rekeyed    map[string]string          // entity key before -> key now
 	devicesNow map[string][]string        // key of a device that is gone -> those that the agents which were on it are on now
-	same       map[string]bool            // types of which the graph that results holds what the last one held
+	same       map[string]bool            // types that the graph that results has as the last one had them
 	dangling   int64
 
 	// describedBefore has those of the joined entities that are described by what the last graph says of them.

@@ -133,7 +133,7 @@ func (r *reconciler) withEnds(ctx context.Context, s, start, end *Type) iter.Seq
 	}
 }
 
-// subjectOf is that one of a relationship's ends that it is a fact about.
+// subjectOf is the end that a relationship is a fact about.
 func (s *Type) subjectOf(from, to string) string {
 	if s.subject == model.To {
 		return to

@@ -10,9 +10,9 @@ import (
 	"s1graph/graph"
 )
 
-// findOutOfScope adds to outOfScope the entities of a type of which this run's rows do not tell all. Where the type says
-// where its entities stand, these are the missing ones that stand elsewhere, unless somebody accepted that they go. Where
-// another type places it, these are all that have to do with an agent out of scope, missing or not.
+// findOutOfScope adds to outOfScope the entities of a type that this run's rows do not tell all of. Where the type says where
+// its entities stand, these are the missing ones that stand elsewhere, unless somebody accepted that they go. Where another
+// type places it, these are all that have to do with an agent out of scope, missing or not.
 func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[string]bool) error {
 	accepted := func(key string) bool { return s.ReadWhole() && r.Accepted.hasOutOfScope(s.Name, key) }
 	if d := r.placedBy[s.Name]; d != nil {
@@ -45,7 +45,7 @@ func (r *reconciler) findOutOfScope(ctx context.Context, s *Type, missing map[st
 	})
 }
 
-// findUntold finds, for each step, the devices of which its rows do not tell, and what else stands where they do.
+// findUntold finds, for each step, the devices that its rows do not tell of, and what else stands where these devices stand.
 func (r *reconciler) findUntold(ctx context.Context) error {
 	for _, d := range r.Model {
 		if r.untold[d.Step] != nil {

@@ -11,10 +11,10 @@ import (
 // What this run's rows say of a thing replaces what was known of it, whatever else is in doubt: a type that is incomplete or
 // withheld, or things out of scope. This file finds where rows say all of a thing, and what they contradict.
 
-// findJoined finds the entities of a type of which this run's rows tell in part. A row of /agents says all of its agent. A
-// device is made of several rows: if the last graph knows of an agent on it that was not read, the device is what both say.
-// Entities that are made of rows of a list of their own, such as applications, are also told of in part where that list
-// was not read whole.
+// findJoined finds the entities of a type that this run's rows tell of in part. A row of /agents says all of its agent. A
+// device is derived from several agents: if the last graph knows of one on it that was not read, the device is what both say.
+// Entities that are made of rows of a list of their own, such as applications, are also told of in part where that list was not
+// read whole.
 func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 	ownList := len(r.derivedFrom[s.Name]) == 0
 	if ownList && r.placedBy[s.Name] == nil || s.Before == 0 || s.Skipped {
@@ -43,15 +43,15 @@ func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 		delete(unrelated, key)
 	})
 	if ownList {
-		for key := range unrelated { // nobody can say of which rows they were made
+		for key := range unrelated { // nobody can say which rows made them
 			r.joined[key] = true
 		}
 	}
 	return err
 }
 
-// isToldBySubject says whether the rows that tell of a relationship's subject say to what it leads: the row of an agent
-// names its group, and nothing of its device's applications.
+// isToldBySubject says whether the rows that tell of a relationship's subject say where it leads: the row of an agent names its
+// group, and none of its device's applications.
 func (r *reconciler) isToldBySubject(s *Type) bool {
 	name := s.subjectOf(s.From, s.To)
 	return r.types[name] != nil && r.types[name].Step == s.Step

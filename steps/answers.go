@@ -17,7 +17,7 @@ type Answers struct {
 	Unavailable []string `json:"unavailable,omitempty"` // the license, the version or the role there does not have it
 }
 
-// isIn says whether an agent is where a question asks, as far as is known: one of the last graph is everywhere.
+// isIn says whether an agent is where a question asks. One that only the last graph knows counts as being everywhere.
 func (r agentRef) isIn(question url.Values) bool {
 	for parameter, id := range map[string]string{byGroup.Account: r.account, byGroup.Site: r.site, byGroup.Group: r.group} {
 		if asked := question.Get(parameter); asked != "" && id != "" && id != asked {
@@ -40,8 +40,8 @@ func (in *Input) devicesIn(question url.Values) map[string]string {
 	return devices
 }
 
-// DevicesUnread has the keys, now and in the last graph, of the devices of which the rows of a step do not tell what is on
-// them, as the console does not give its list for where they are.
+// DevicesUnread has the keys, now and in the last graph, of the devices that stand where the console does not give a step's
+// list, so that its rows do not tell what is on them.
 func (in *Input) DevicesUnread(ctx context.Context, stepID string) (map[string]bool, error) {
 	devices := make(map[string]bool)
 	if stepID != vulnerabilities.ID || len(in.Risks.Asked) == 0 {

@@ -149,9 +149,9 @@ func (s *agentSet) add(id string) {
 	s.ids[id] = struct{}{}
 }
 
-// applicationTable has the applications that rows gave rise to, so that one which many devices have is made once. It knows them by
-// hashes of 128 bits under seeds that nobody outside of the process can know: to compare the texts of each row would be to
-// fetch them from memory that is far away. It is safe for concurrent use.
+// applicationTable has the applications that rows gave rise to, so that one which many devices have is made once. It knows them
+// by hashes of 128 bits under seeds that nobody outside of the process can know: comparing the texts would fetch them from far
+// memory for each row. It is safe for concurrent use.
 type applicationTable struct {
 	seeds [2]maphash.Seed
 	mu    sync.RWMutex
@@ -251,8 +251,8 @@ func findSource(ctx context.Context, in *Input) (string, error) {
 	return InstalledSource, nil
 }
 
-// neither is the error where the console gives neither of the two lists: it lacks both, or what it says of either is the
-// fault, a refusal before others.
+// neither is the error of a console that gives neither of the two lists: it lacks both, or the error is what it says of one of
+// them, a refusal before others.
 func neither(installed, inventory error) error {
 	err := fmt.Errorf("%w; %w", installed, inventory)
 	switch {

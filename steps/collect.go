@@ -104,7 +104,7 @@ func (l *list[T]) read(ctx context.Context, in *Input, out *Emitter, filters url
 	if err != nil {
 		return err
 	}
-	if before == unknown || promised == unknown && before < l.distinct(out) { // a count of less than what came counts nothing
+	if before == unknown || promised == unknown && before < l.distinct(out) { // a count that is less than what came says nothing
 		before = promised
 	}
 	if before == unknown {
@@ -157,7 +157,7 @@ func (l *list[T]) isWhole(ctx context.Context, in *Input, out *Emitter, filters 
 	return err == nil && got >= int64(after), err
 }
 
-// checkReadable refuses a list that had rows of which nothing can be said.
+// checkReadable refuses a list that had rows without an ID, or rows that are no objects: nothing can be said of those.
 func (l *list[T]) checkReadable(out *Emitter) error {
 	if n := out.unreadable(l.title()); n > 0 {
 		return fmt.Errorf("%s returned rows that are not objects or have no ID (%d); nothing of this list was deleted; look at them with s1graph api %s", l.Path, n, strings.TrimPrefix(l.Path, "/"))
@@ -189,7 +189,7 @@ func sumOf(promised []int64) (sum int64) {
 	return sum
 }
 
-// readUncounted decides on a list that was read to its last page, and of which nobody says how many rows it has. What an
+// readUncounted decides on a list that was read to its last page, where the console does not say how many rows it has. What an
 // entity's list lacks is asked for by ID. Any other is read once more: it is whole if that gives nothing new.
 func (l *list[T]) readUncounted(ctx context.Context, in *Input, out *Emitter, filters url.Values) error {
 	if l.entity != nil {
@@ -284,8 +284,8 @@ func (l *list[T]) take(out *Emitter, name string, row *T, to *made) error {
 
 func (l *list[T]) title() string { return l.Path + l.name }
 
-// among is what a list needs that is one of many: the Emitter knows them all as one, so that many cost no more memory
-// than one, and each counts its own rows. Its IDs are unique in all of them, and it is read in one chain.
+// among is for a list that is one of many. The Emitter knows all of them as one, so that they take no more memory than one
+// does; each counts its own rows. Its IDs are unique in all of them, and it is read in one chain.
 type among struct {
 	rows string // the name of all of them together
 	ids  map[uint64]struct{}

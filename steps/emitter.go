@@ -62,7 +62,7 @@ func (e *Emitter) add(row sorter.Row) error {
 	return nil
 }
 
-// share takes a record to which many rows give rise.
+// share takes a record that many rows give rise to.
 func (e *Emitter) share(record graph.Record) (sorter.Shared, error) {
 	one := []graph.Record{record}
 	if err := e.prepare(one); err != nil {

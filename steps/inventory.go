@@ -103,16 +103,16 @@ func collectEndpoints(ctx context.Context, in *Input, out *Emitter, known *appli
 	return nil
 }
 
-// badItems are the applications of an inventory that cost themselves alone: the rest is read, and the step says which
-// they were. It is safe for concurrent use.
+// badItems are the applications of an inventory that could not be read. The rest is read, and the step says which ones it
+// lacks. It is safe for concurrent use.
 type badItems struct {
 	mu     sync.Mutex
 	errs   []string
 	broken int // of these, those for which the console was asked again and again
 }
 
-// mostBroken is how many applications may fail otherwise than by a refusal of what was asked: beyond, it is the console
-// that fails, and each would cost half a minute.
+// mostBroken is how many applications may fail otherwise than by a refusal of what was asked. Beyond that it is the console
+// that fails, and each further one would take half a minute.
 const mostBroken = 10
 
 // add notes why an application could not be read. It returns the error where the rest is not worth trying.

@@ -46,8 +46,8 @@ type ScopeParameters struct {
 	Account, Site, Group string
 }
 
-// Query returns the filters on the scope for IDs of accounts, sites and groups, of which empty lists are all. What the
-// list has no parameter for is left out.
+// Query returns the filters on the scope for IDs of accounts, sites and groups, where an empty list means all. What the list
+// has no parameter for is left out.
 func (p ScopeParameters) Query(accounts, sites, groups []string) url.Values {
 	q := url.Values{}
 	for _, f := range []struct {

@@ -11,9 +11,9 @@ import (
 	"s1graph/s1"
 )
 
-// Where /user does not tell what the token may see, the scope is what /accounts, /sites and /groups list. Whether a site
-// that they list no more is gone or out of sight nobody can tell: it stays, with what hangs on it, until somebody accepts
-// that it goes. What they list that was not there before was created, as long as the same user asks with the same token.
+// Where /user does not tell what the token may see, the scope is what /accounts, /sites and /groups list. Nobody can tell
+// whether a site that they list no more is gone or out of sight: it stays, with what hangs on it, until somebody accepts that
+// it goes. What they list that was not there before was created, as long as the same user asks with the same token.
 
 // listed is what the three lists say of the scope. Those of its fields that are about a list are set when its step has
 // ended, which is before the steps that depend on it begin.

@@ -211,7 +211,7 @@ func (l *lookups) addMoved(agentIDs []string) {
 	l.moved = append(l.moved, agentIDs...)
 }
 
-// owners yields device and user keys: the owner of a device is whom the agent names that describes it.
+// owners yields keys of devices and of the users who own them: the agent that describes a device names its owner.
 func (l *lookups) owners() map[string]string {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

@@ -84,7 +84,7 @@ func (s Scope) Covers(other Scope, account func(siteID string) string) bool {
 	return isSubset(accounts, s.Accounts) && isSubset(other.Sites, s.Sites) && isSubset(other.Groups, s.Groups)
 }
 
-// isSubset compares lists of which an empty one is all.
+// isSubset compares lists where an empty one means all.
 func isSubset(part, whole []string) bool {
 	if len(whole) == 0 {
 		return true
@@ -152,8 +152,8 @@ func (in *Input) OutOfScope(r *graph.Record) bool {
 	return lacks(s.Accounts, account) || d.Place.Site != "" && lacks(s.Sites, site) || d.Place.Group != "" && lacks(s.Groups, at(d.Place.Group))
 }
 
-// NotAsked says of which records of a type of the last graph this run's rows do not tell, since the configuration no longer
-// asks for them; nil where it asks for all.
+// NotAsked gives, for a type, what says of a record of the last graph that the configuration no longer asks for it, so that no
+// row tells of it; nil where the configuration asks for all.
 func (in *Input) NotAsked(typeName string) func(*graph.Record) bool {
 	for _, step := range All() {
 		if step.NotAsked != nil && slices.Contains(step.Types, in.model[typeName]) {
@@ -163,6 +163,6 @@ func (in *Input) NotAsked(typeName string) func(*graph.Record) bool {
 	return nil
 }
 
-// lacks says whether an ID is not in a list, of which an empty one is all. What is unknown is not in it: nothing
-// can be said of it.
+// lacks says whether an ID is not in a list, where an empty list means all. An ID that is unknown is not in it: nothing can be
+// said of it.
 func lacks(ids []string, id string) bool { return len(ids) > 0 && !slices.Contains(ids, id) }

@@ -52,7 +52,8 @@ type Step struct {
 	Seed func(ctx context.Context, in *Input) error
 }
 
-// Asks is which lists the step reads and with what filters on the state of things: what it read with others says other things.
+// Asks says which lists the step reads, and with what filters on the state of things. What was read with other filters says
+// other things.
 func (s Step) Asks() string {
 	var asks []string
 	for _, l := range s.Lists {
@@ -109,7 +110,7 @@ type Input struct {
 	// auto, the applications step puts what it found here, for the connector to remember.
 	Applications string
 
-	// Severities are those of which vulnerabilities are read, in lower case; empty: all.
+	// Severities are those whose vulnerabilities are read, in lower case; empty: all.
 	Severities []string
 
 	// Risks says how the list of vulnerabilities was answered: by the last run that asked, and by this one once it has.

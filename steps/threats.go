@@ -72,7 +72,7 @@ func (u *ofUnknownAgents) add(row *s1.Threat, namesNoID bool) {
 	}
 	u.keys[entities.ThreatKey(row.ID)] = true
 	if namesNoID {
-		u.withUUID = append(u.withUUID, *row) // whose page will be another's
+		u.withUUID = append(u.withUUID, *row) // copied, since the memory of its page is used again
 	}
 }
 

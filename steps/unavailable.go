@@ -24,8 +24,8 @@ func (l List) IsUnavailable(err error) bool {
 		l.Permission != "" && (s1.IsRefused(err) || s1.NamesFeature(err))
 }
 
-// isUnavailable is IsUnavailable, or says that a list was refused while another one of the same right answers: then it is
-// not the role that is in the way.
+// isUnavailable is IsUnavailable, and holds too for a list that was refused while another one of the same right answers: then
+// the role is not in the way.
 func (in *Input) isUnavailable(ctx context.Context, l *List, err error) bool {
 	if l.IsUnavailable(err) {
 		return true

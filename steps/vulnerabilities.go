@@ -177,7 +177,7 @@ type described struct {
 // too late for that is put together by the sorter.
 const mostFolded = 1 << 15
 
-// risksWithoutCVE is the name under which rows are counted that do not say of which vulnerability they are.
+// risksWithoutCVE is the name under which rows without a CVE are counted.
 const risksWithoutCVE = "/application-management/risks without a CVE"
 
 // riskID tells rows apart. One without an ID is told by what it says; "" where it says nothing.
@@ -203,8 +203,8 @@ func (f *riskFolder) list(question url.Values) *list[s1.Risk] {
 	}
 }
 
-// add takes a row. One of an agent that is gone, decommissioned or out of scope makes nothing, and neither does one that does not say of
-// which vulnerability it is.
+// add takes a row. One of an agent that is gone, decommissioned or out of scope makes nothing, and neither does one without a
+// CVE.
 func (f *riskFolder) add(row *s1.Risk) error {
 	device, vulnerability := f.in.lookups.protectedDevice(row.EndpointID), entities.VulnerabilityKey(row)
 	if strings.TrimSpace(row.CVEID) == "" {
