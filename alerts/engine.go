@@ -39,8 +39,8 @@ type Config struct {
 	DeadKept     time.Duration        // for which failed alerts are kept; 0: without end
 }
 
-// Engine evaluates the runs of one instance, one after the other. There is nothing to close. Its methods may be called
-// from several goroutines, but for Apply and Failed, of which one is to run at a time.
+// Engine evaluates the runs of one instance, one after the other. There is nothing to close. Its methods may be called from
+// several goroutines, but only one Apply or Failed at a time.
 type Engine struct {
 	Config
 }
@@ -102,8 +102,8 @@ type Run struct {
 	// was. Nil: of none.
 	OutOfScope func(typeName, key string) bool
 
-	// Baseline says of which types this run is the baseline: their states are remembered, and nothing is said of
-	// them. Nil: of none.
+	// Baseline says whether this run is the baseline of a type: its states are remembered, and nobody is told of them. Nil: of
+	// none.
 	Baseline func(typeName string) bool
 
 	// Posture yields what was found of the devices, in ascending order of their keys; nil: nothing is demanded of
@@ -158,9 +158,9 @@ func (e *Engine) Cursor(ctx context.Context) (string, error) {
 // run before, lest nobody is told of what this one changed.
 var ErrBegunAnew = errors.New("alerts.db was damaged, and the rules begin anew")
 
-// Apply evaluates a run, and queues what is to be told, in one transaction with what the rules remember. A run that was
-// the last one to be evaluated already is nothing. One that cannot be read is passed over, and rules on runs are told so:
-// what is damaged stays damaged, and would hold up all that comes after.
+// Apply evaluates a run, and queues what is to be told, in one transaction with what the rules remember. It does nothing for
+// the run that was evaluated last. One that cannot be read is passed over, and rules on runs are told so: what is damaged stays
+// damaged, and would hold up all that comes after.
 func (e *Engine) Apply(ctx context.Context, run Run) (Result, error) {
 	m, err := recall(ctx, e.Outbox, e.Rules.rules, run.Policies)
 	if err != nil || m.cursor == run.ID {
@@ -311,8 +311,8 @@ func (e *Engine) log(ctx context.Context, ev *evaluation, state *runState, resul
 	}
 }
 
-// Preview is what a rule would say of a run if all had happened in it: every entity that is in a state would have come
-// into it. What the rules remember is neither heeded, but for counts of runs, nor changed.
+// Preview is what a rule would say of a run if all had happened in it: every entity that is in a state would have come into it.
+// It heeds nothing that the rules remember except counts of runs, and changes nothing.
 func (e *Engine) Preview(ctx context.Context, name string, run Run) ([]outbox.Message, error) {
 	r := e.Rules.named(name)
 	if r == nil {

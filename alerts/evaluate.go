@@ -187,7 +187,7 @@ func (e *evaluation) evaluate(ctx context.Context, rules []*rule, events []graph
 	return nil
 }
 
-// subjects are events with the whole of their records, of which an event has only what changed.
+// subjects are events with their whole records: an event has only what changed.
 func (e *evaluation) subjects(ctx context.Context, events []graph.ChangeLine) ([]*subject, error) {
 	wanted := map[string]bool{}
 	for _, event := range events {

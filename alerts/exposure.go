@@ -142,7 +142,7 @@ func (e *evaluation) exposed(ctx context.Context, typeName string, rules []*rule
 	}, err
 }
 
-// devicesWith are the devices that have vulnerabilities of which is told, by the key of the vulnerability.
+// devicesWith finds, for each vulnerability that alerts tell of, the devices that have it.
 func (r *resolver) devicesWith(ctx context.Context, subjects []*subject) error {
 	of := map[string][]*subject{}
 	for _, s := range subjects {

@@ -13,9 +13,9 @@ import (
 	"s1graph/graph"
 )
 
-// Idle says in a sentence each which rules can be true of nothing in a graph: what they look at is not read, or nothing has
-// the property or the value that they ask for. Of ready-made conditions only the former is said: they wait for what is rare. Of
-// types of which there is nothing nobody can tell.
+// Idle says, in a sentence each, which rules can be true of nothing in a graph: what they look at is not read, or nothing has
+// the property or the value that they ask for. Of ready-made conditions it says only the former: they wait for what is rare. Of
+// types without records nobody can tell.
 func (r *Rules) Idle(ctx context.Context, g graph.Snapshot, isRead func(typeName string) bool) ([]string, error) {
 	asked := questions{}
 	for _, rule := range r.rules {
@@ -49,8 +49,8 @@ type question struct {
 	words    []string // nil: any value will do
 }
 
-// questions are answered by type, property and word; "" stands for any value. A type of which there are no records is not
-// among them in the end.
+// questions are answered by type, property and word; "" stands for any value. A type without records is not among them in the
+// end.
 type questions map[string]map[string]map[string]bool
 
 func (q question) text() string {

@@ -127,7 +127,7 @@ func (m *memory) isMuted(r *rule, key string, at time.Time) bool {
 	return r.mutes(m.mutes[muteKey(r, key)], at)
 }
 
-// mutes says whether a rule is muted until a time. One that it cannot have come by, but for a day, was written by a clock
+// mutes says whether a rule is muted until a time. A time more than a day later than the rule could set was written by a clock
 // that was ahead.
 func (r *rule) mutes(until, at time.Time) bool {
 	return until.After(at) && until.Sub(at) <= r.mute+24*time.Hour

@@ -12,8 +12,8 @@ import (
 	"s1graph/steps"
 )
 
-// kinds are the properties of a type, or of several types together: what values they have. One that differs from type
-// to type is graph.AbsentKind, of which nothing is known before it is looked at.
+// kinds are the properties of a type, or of several types together: what values they have. One that differs from type to type
+// is graph.AbsentKind: nothing is known of it before it is looked at.
 type kinds map[string]graph.ValueKind
 
 // modelType is what rules may know of an entity or relationship type.

@@ -86,7 +86,7 @@ func decoded(e graph.Encoded, types map[string]*graph.Type) (*record, error) {
 	return &record{key: strings.Clone(e.Key), from: r.From, to: r.To, properties: r.Properties}, nil
 }
 
-// asBefore is the record before a change of which only what changed is known.
+// asBefore is the record before a change, which tells only what differed.
 func (r *record) asBefore(key string, changed []string, before []graph.Property) *record {
 	was := &record{key: key, from: r.from, to: r.to, properties: slices.DeleteFunc(slices.Clone(r.properties), func(p graph.Property) bool {
 		return slices.Contains(changed, p.Name)

@@ -102,8 +102,8 @@ var functions = template.FuncMap{
 	},
 }
 
-// escaped lets a pipeline end with the escaping of what it prints, so that what is compared in a template is as it is,
-// and what is printed is in the markup of whom it is printed for.
+// escaped lets a pipeline end with the escaping of what it prints, so that a template compares values as they are, and prints
+// them in the markup of the destination.
 func escaped(p *parse.PipeNode) {
 	p.Cmds = append(p.Cmds, &parse.CommandNode{
 		NodeType: parse.NodeCommand, Pos: p.Pos,

@@ -234,7 +234,7 @@ func (r *run) guard() reconcile.Guard {
 func (r *run) runSteps(ctx context.Context, in *steps.Input, fresh *sorter.Sorter) error {
 	var tags []graph.Property
 	if r.state.Tag != "" {
-		tags = []graph.Property{{Name: "tag.AccountName", Value: graph.String(r.state.Tag)}}
+		tags = []graph.Property{{Name: graph.TagPrefix + "AccountName", Value: graph.String(r.state.Tag)}}
 	}
 	results, err := steps.Run(ctx, in, steps.Plan{
 		Steps:    steps.All(),

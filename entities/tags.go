@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"s1graph/graph"
-	"s1graph/model"
 	"s1graph/s1"
 )
 
@@ -24,7 +23,7 @@ func tagsOf(a *s1.Agent) []s1.AgentTag { return partOf(a.Tags).SentinelOne }
 func agentTags(a *s1.Agent) []graph.Property {
 	values := map[string][]string{}
 	for _, t := range tagsOf(a) {
-		name := model.TagPrefix + fittedTagKey(unescaped(t.Key))
+		name := graph.TagPrefix + fittedTagKey(unescaped(t.Key))
 		values[name] = append(values[name], unescaped(t.Value))
 	}
 	var properties []graph.Property

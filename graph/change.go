@@ -16,8 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// EventID is the same for the same event however often it is found or delivered, and another where one of the parts that
-// it is told by is another.
+// EventID is the same for the same event however often it is found or delivered, and differs where one of its parts differs.
 func EventID(parts ...string) string {
 	h := sha256.New()
 	for _, part := range parts {
@@ -100,8 +99,8 @@ type ChangeLine struct {
 	DisplayName string
 	Changed     []string
 
-	// Before and After are JSON objects, nil where there is none; ReadProperties reads them. Most of whom reads lines
-	// looks into few of them.
+	// Before and After are JSON objects, nil where there is none; ReadProperties reads them. Most readers look into few of
+	// them.
 	Before, After jsontext.Value
 
 	// JSON is the whole line, without the line feed. It is valid until the next line is read.
@@ -242,8 +241,8 @@ func ReadProperties(object jsontext.Value) ([]Property, error) {
 	return properties, err
 }
 
-// eachMember calls read with the name of each member of the object that comes next, when its value comes next. What read
-// says is wrong is said with the name, behind prefix.
+// eachMember calls read with the name of each member of the object that comes next; what comes next in the decoder then is the
+// member's value. An error of read gets prefix and the name in front.
 func eachMember(d *jsontext.Decoder, prefix string, read func(name string) error) error {
 	if d.PeekKind() != '{' {
 		return errors.New("must be a JSON object")

@@ -16,11 +16,11 @@ type DiffOptions struct {
 	// now. It counts where the one is gone and the other new.
 	Rekeyed map[string]string
 
-	// Baseline says of which types no change is emitted: they are counted alone. Nil means none.
+	// Baseline says whether the changes of a type are only counted, and not emitted. Nil: those of no type.
 	Baseline func(typeName string) bool
 
-	// Same says of which types it is known already that both snapshots hold the same records, so that they
-	// are not compared again. Nil means none.
+	// Same says whether both snapshots are known to hold the same records of a type, so that these are not compared again. Nil:
+	// of no type.
 	Same func(typeName string) bool
 
 	// Touches asks for the touches to be emitted too; they are always counted.

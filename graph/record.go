@@ -68,6 +68,9 @@ type Property struct {
 	Value Value
 }
 
+// TagPrefix begins the names of those properties that the tenant's data names, such as the keys of its tags.
+const TagPrefix = "tag."
+
 // Record is an entity or a relationship. The meta properties that follow from its fields (_key, _type,
 // _class, _fromEntityKey, _toEntityKey) are not among its Properties.
 type Record struct {
@@ -258,7 +261,7 @@ func digestsOf(canonical []byte, volatile []span) (full, stable Digest) {
 // span is a part of a record's canonical form.
 type span struct{ from, to int }
 
-// appendRecord appends r's canonical form, of which meta is as AppendRecord has it, and adds to volatile where the volatile properties
+// appendRecord appends r's canonical form; meta is as AppendRecord has it. It adds to volatile where the volatile properties
 // stand in it, each with the comma before it. It relies on every meta property sorting between uppercase letters and lowercase
 // ones, as '_' does; properties before "_" are written first.
 func appendRecord(b []byte, r *Record, volatile []span) (_ []byte, meta int, _ []span) {

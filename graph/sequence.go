@@ -19,7 +19,7 @@ func TypesByName(s Snapshot) map[string]*Type {
 // Nothing is a snapshot without records of some types.
 type Nothing []*Type
 
-// Types are those of which there are no records.
+// Types are those that it has no records of.
 func (n Nothing) Types() []*Type { return n }
 
 // Digests yields nothing.
@@ -71,8 +71,8 @@ func Filter[T any](seq iter.Seq2[T, error], keep func(T) bool) iter.Seq2[T, erro
 	}
 }
 
-// Chunks yields the elements of a sequence in lists of n, of which the last may be shorter, and ends with its first error.
-// A list is valid until the next one.
+// Chunks yields the elements of a sequence in lists of n; the last one may be shorter. It ends with the first error of the
+// sequence. A list is valid until the next one.
 func Chunks[T any](seq iter.Seq2[T, error], n int) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		chunk := make([]T, 0, n)

@@ -71,9 +71,6 @@ type Entity[T any] struct {
 
 const webLink = "webLink"
 
-// TagPrefix begins the names of the properties that are made of tags.
-const TagPrefix = "tag."
-
 // Define completes a declaration. It panics where the declaration is at fault.
 func (k Entity[T]) Define() *Entity[T] {
 	if k.WebLink != nil {
@@ -82,7 +79,7 @@ func (k Entity[T]) Define() *Entity[T] {
 														Volatile("moves with the names that stand in it: the console's, the computer's"))
 	}
 	properties := Sorted(k.Properties)
-	tagsAt, _ := slices.BinarySearchFunc(properties, TagPrefix, func(p Property[T], name string) int {
+	tagsAt, _ := slices.BinarySearchFunc(properties, graph.TagPrefix, func(p Property[T], name string) int {
 		return strings.Compare(p.Name, name)
 	})
 	linkAt, _ := slices.BinarySearchFunc(properties, webLink, func(p Property[T], name string) int { return strings.Compare(p.Name, name) })
@@ -136,7 +133,7 @@ func (k *Entity[T]) EntityOn(host string, row *T) graph.Record {
 }
 
 // WrittenOn is EntityOn with the properties written, in memory that is there for them, and with more tags, whose names begin with
-// TagPrefix.
+// graph.TagPrefix.
 func (k *Entity[T]) WrittenOn(space *graph.Written, host string, row *T, more []graph.Property) graph.Record {
 	r := k.entity(row)
 	space.Reset()

@@ -94,12 +94,12 @@ func TestATaggedEntityIsEncodedAlikeWrittenOrNot(t *testing.T) {
 		WebLink:    func(host string, r *row) string { return host + r.text },
 		Tags: func(r *row) (tags []graph.Property) {
 			for _, key := range r.list {
-				tags = append(tags, graph.Property{Name: model.TagPrefix + key, Value: graph.String(r.text)})
+				tags = append(tags, graph.Property{Name: graph.TagPrefix + key, Value: graph.String(r.text)})
 			}
 			return tags
 		},
 	}.Define()
-	more := []graph.Property{{Name: model.TagPrefix + "M", Value: graph.String("of all")}}
+	more := []graph.Property{{Name: graph.TagPrefix + "M", Value: graph.String("of all")}}
 	var memory graph.Written
 	for _, host := range []string{"", "console"} {
 		for _, r := range []row{{}, {text: "x"}, {text: "y", list: []string{"A", "N \"quoted\""}}, {text: "z", list: []string{"L", "M"}}} {

@@ -12,9 +12,9 @@ import (
 // withheld, or things out of scope. This file finds where rows say all of a thing, and what they contradict.
 
 // findJoined finds the entities of a type that this run's rows tell of in part. A row of /agents says all of its agent. A
-// device is derived from several agents: if the last graph knows of one on it that was not read, the device is what both say.
-// Entities that are made of rows of a list of their own, such as applications, are also told of in part where that list was not
-// read whole.
+// device may be derived from several agents: if the last graph knows of one on it that was not read, the device is what both
+// say. Entities that are made of rows of a list of their own, such as applications, are also told of in part where that list
+// was not read whole.
 func (r *reconciler) findJoined(ctx context.Context, s *Type) error {
 	ownList := len(r.derivedFrom[s.Name]) == 0
 	if ownList && r.placedBy[s.Name] == nil || s.Before == 0 || s.Skipped {

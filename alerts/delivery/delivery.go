@@ -1,7 +1,7 @@
-// Package delivery brings the messages of an outbox to their destinations: through shoutrrr (Slack, Teams,
-// Discord, PagerDuty, Opsgenie, e-mail, …) or as a signed JSON document to a webhook. Each message arrives at
-// least once, and those of one key in their order; what a destination refuses, or has not taken after many attempts,
-// becomes a dead letter. What is told to whom is the alerts package's to say.
+// Package delivery brings the messages of an outbox to their destinations: through shoutrrr (Slack, Teams, Discord, PagerDuty,
+// Opsgenie, e-mail, …) or as a signed JSON document to a webhook. Each message arrives at least once, and those of one key in
+// their order; what a destination refuses, or has not taken after many attempts, becomes a dead letter. The alerts package says
+// what is told to whom.
 //
 // The URL of a destination holds its secrets, and so do the errors of those who are given it. No error, log
 // line or note in the outbox has any of that: what went wrong is said in words of this package's own.

@@ -48,7 +48,7 @@ func (o *Outbox) note(ctx context.Context, name string) error {
 	return errors.Join(guarded(func() error { return update(f.DB, func(tx *Tx) error { return tx.Put(asideBucket, name, nil) }) }), f.Close())
 }
 
-// Asides are the names of damaged files whose place this one has taken, of which nobody was told yet.
+// Asides are the names of damaged files that this one has taken the place of, and that nobody was told of yet.
 func (tx *Tx) Asides() (names []string) {
 	for name := range tx.Each(asideBucket, "") {
 		names = append(names, name)

@@ -55,7 +55,7 @@ type Entry struct {
 	Message
 
 	Seq       uint64    // place in the queue: ascending, unique in the outbox
-	Attempts  int       // that have failed, and one that was begun and of which no end is known
+	Attempts  int       // that have failed, and one that was begun and whose end is not known
 	Next      time.Time // when the next is due; zero: now
 	LastError string    // of the last attempt; it never has a URL or a secret
 	DeadSince time.Time // when it failed for good; zero while it waits

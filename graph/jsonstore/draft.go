@@ -102,8 +102,8 @@ func (d *Draft) Write(ctx context.Context, t *graph.Type, records iter.Seq2[grap
 	return content.Records, nil
 }
 
-// IsAs says whether it is known without a comparison that another snapshot has the same records of a type: a run of which all files
-// were linked.
+// IsAs says whether it is known without a comparison that another snapshot has the same records of a type: a run that all files
+// of the type were linked from.
 func (d *Draft) IsAs(other graph.Snapshot, typeName string) bool {
 	run, ok := other.(*Run)
 	t := d.table(typeName)

@@ -47,7 +47,7 @@ func (s *Store) Excess(ids []string, b Bounds) ([]string, error) {
 	return nil, nil
 }
 
-// PruneAside removes of the runs that were set aside what is too much to keep, see Excess. The newest one stays.
+// PruneAside removes those of the runs that were set aside that are too much to keep, see Excess. The newest one stays.
 func (s *Store) PruneAside(b Bounds) error {
 	aside := s.path(asideDir)
 	kept, err := idsIn(aside, "", fs.ModeDir)

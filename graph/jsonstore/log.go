@@ -56,9 +56,8 @@ func withCurrent(dir string, runs []LoggedRun) []LoggedRun {
 	return append(runs, LoggedRun{ID: id, At: startOf(id), file: file})
 }
 
-// Changes yields the run's changes in the order in which they were written: by type, and by key within each. Of a run
-// that was pruned since there are none. After an error, a *DamagedError where the file is not as it was written,
-// nothing more is yielded.
+// Changes yields the run's changes in the order in which they were written: by type, and by key within each. A run that was
+// pruned meanwhile has none. After an error, a *DamagedError where the file is not as it was written, nothing more is yielded.
 func (r *LoggedRun) Changes(ctx context.Context) iter.Seq2[graph.ChangeLine, error] {
 	return readChanges(ctx, r.file)
 }

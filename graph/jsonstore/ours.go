@@ -211,7 +211,7 @@ func hasOnly(dir string, names *regexp.Regexp) (bool, error) {
 	return !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !names.MatchString(e.Name()) }), err
 }
 
-// removeMade removes of what lies in a directory that which has a name that we make, and which takes.
+// removeMade removes from a directory what has a name that we make, if which says so.
 func removeMade(dir string, names *regexp.Regexp, which func(fs.DirEntry) bool) error {
 	info, err := os.Lstat(dir)
 	switch {

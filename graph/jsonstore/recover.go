@@ -119,8 +119,8 @@ func (s *Store) recovery(current string, lost error) string {
 // runIDs are the IDs of what lies in runs, the oldest first.
 func runIDs(dir string) ([]string, error) { return idsIn(filepath.Join(dir, "runs"), "", fs.ModeDir) }
 
-// idsIn are the IDs of runs, the oldest first, after which files or directories are named that lie in a directory. One
-// that is not there has none.
+// idsIn are the IDs of runs, the oldest first, that files or folders in a directory are named after. One that is not there has
+// none.
 func idsIn(dir, suffix string, kind fs.FileMode) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -16,8 +16,8 @@ type Target struct {
 	RunID string
 	Graph graph.Snapshot
 
-	// Owner is whose graph it is. Where the scope is another's nothing is read or written, and the error is a
-	// *ForeignError. Nobody is let in everywhere, and does not make the scope his own.
+	// Owner is whose graph it is. Where the scope is another's nothing is read or written, and the error is a *ForeignError.
+	// The zero Owner is let in everywhere, and does not make the scope its own.
 	Owner Owner
 
 	// State is kept in the marker, for who reads Marker.State later. An apply that finds nothing to write leaves the

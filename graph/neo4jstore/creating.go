@@ -79,7 +79,7 @@ func (m *made) forget() {
 	m.ids = nil
 }
 
-// of is for who has the lock.
+// of is the ID of the entity with a key. The caller has the lock.
 func (m *made) of(key string) (id string, ok bool) {
 	number, ok := m.ids[maphash.String(m.seed, key)]
 	if !ok {

@@ -261,7 +261,7 @@ func (t *heldType) encode(key string, properties map[string]any) graph.Encoded {
 		r.From, r.To, _ = graph.RelationshipEnds(key)
 	}
 	for name, v := range properties {
-		if t.declared[name] || strings.HasPrefix(name, tagPrefix) {
+		if t.declared[name] || strings.HasPrefix(name, graph.TagPrefix) {
 			r.Properties = append(r.Properties, graph.Property{Name: name, Value: value(v)})
 		}
 	}
@@ -273,9 +273,6 @@ func (t *heldType) encode(key string, properties map[string]any) graph.Encoded {
 	}
 	return graph.Encode(&r)
 }
-
-// tagPrefix is what the properties begin with that have their names from the tenant's data.
-const tagPrefix = "tag."
 
 // digests are those of what there is, or zeros where anything of ours is not as it was written.
 func (t *heldType) digests(key string, properties map[string]any) (full, stable graph.Digest) {

@@ -15,8 +15,8 @@ import (
 	"s1graph/graph"
 )
 
-// FencedError says that another apply has begun on the scope since this one did. Nothing is lost: what this
-// one wrote the other takes into account.
+// FencedError says that another apply has begun on the scope since this one did. Nothing is lost: the other one takes into
+// account what this one wrote.
 type FencedError struct{ Scope string }
 
 func (e *FencedError) Error() string {
@@ -67,8 +67,8 @@ const readMarker = `MATCH (m:S1GraphScope {_scope: $scope}) RETURN properties(m)
 // after that is true until it ends.
 const lock = `SET m.locked = coalesce(m.locked, 0) + 1 WITH m`
 
-// takeMarker changes the properties in $set, removes those that are null there, and returns those that there were. To name each property
-// in the statement takes a server that was just started twice the time to plan.
+// takeMarker changes the properties in $set, removes those that are null there, and returns those that there were. A statement
+// that named each property would take a server that was just started twice the time to plan.
 const takeMarker = `
 	MERGE (m:S1GraphScope {_scope: $scope})
 	` + lock + `, properties(m) AS was
@@ -146,7 +146,7 @@ func DecodeMarker(scope string, v map[string]any) (*Marker, error) {
 	return m, nil
 }
 
-// lease is the right to write to a scope. It is for one goroutine at a time, but for batch and ahead.
+// lease is the right to write to a scope. It is for one goroutine at a time, except batch and ahead.
 type lease struct {
 	store  *Store
 	marker *Marker // as it was read before the lease was taken
@@ -243,8 +243,8 @@ func (l *lease) number() int64 {
 	return l.batches
 }
 
-// batch runs work in a transaction, once: if the commit got no answer and went through nonetheless, that is found
-// out. Work returns errors of the driver as they are. Before the commit, whose marker it has by then, ready is called.
+// batch runs work in a transaction, once: if the commit got no answer and went through nonetheless, that is found out. Work
+// returns errors of the driver as they are. It calls ready before the commit, when it has the marker.
 func (l *lease) batch(ctx context.Context, number int64, work func(ctx context.Context, tx neo4j.ManagedTransaction) error, ready func()) error {
 	p := l.beginning(number)
 	return l.store.write(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
@@ -274,8 +274,9 @@ func (l *lease) batch(ctx context.Context, number int64, work func(ctx context.C
 // errNotYet says that a batch could not be written ahead of its turn.
 var errNotYet = errors.New("the batch before was not written, or another process has begun to write")
 
-// ahead is batch while the batch before still commits: work is done first, and then the marker is waited for, which the other one has. Work must
-// neither read what that one writes nor change what was there. It is tried once, and after an error batch is to be called when the one before has ended.
+// ahead is batch while the batch before still commits: it does the work first, and then waits for the marker, which the other
+// one has. Work must neither read what that one writes nor change what was there. It is tried once, and after an error batch is
+// to be called when the one before has ended.
 func (l *lease) ahead(ctx context.Context, number int64, work func(ctx context.Context, tx neo4j.ManagedTransaction) error, ready func()) error {
 	return l.store.once(ctx, func(ctx context.Context, tx neo4j.ManagedTransaction) error {
 		if err := work(ctx, tx); err != nil {

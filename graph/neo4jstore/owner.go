@@ -93,7 +93,7 @@ func (m *Marker) IsBehind(o Owner) bool {
 	return m.Exists && m.Folder == o.Folder && m.Log == o.Log && m.Epoch > o.Epoch
 }
 
-// admit refuses who is not the owner, or not any more. Nobody is refused nothing.
+// admit refuses whoever is not the owner, or no longer is. The zero Owner is let in everywhere.
 func (m *Marker) admit(scope string, o Owner) error {
 	switch {
 	case o == (Owner{}) || !m.Exists:
@@ -111,7 +111,8 @@ const (
 	claimMarker = `MATCH (m:S1GraphScope {_scope: $scope}) SET m += $set`
 )
 
-// ownerProperties are those of a marker that say whose it is. What is empty changes nothing, but that an owner may be in no log.
+// ownerProperties are those of a marker that say whose it is. What is empty changes nothing, except that an owner may be in no
+// log.
 func ownerProperties(o Owner, state string) map[string]any {
 	set := map[string]any{"format": markerFormat}
 	for name, value := range map[string]string{"folder": o.Folder, "host": o.Host, "source": o.Source, "scope": o.Scope, "state": state} {

@@ -8,9 +8,9 @@ import (
 	"s1graph/graph"
 )
 
-// Written is the graph that a scope holds as it was written: what a folder that lost its own can begin with. Of others'
-// properties on our nodes it has none. Of a record that is no longer as it was written, by its noted digest, it has the
-// key alone: what the rest says was not said by us.
+// Written is the graph that a scope holds as it was written: what a folder that lost its own can begin with. It has no
+// properties that others put on our nodes. Of a record whose noted digest is not that of what there is, it has the key alone:
+// somebody else wrote the rest.
 type Written struct {
 	held *held
 
@@ -83,8 +83,8 @@ func (t *heldType) isOurs(f found) bool {
 	return ok && from == f.from && f.Key == graph.RelationshipKey(from, t.Class, to)
 }
 
-// asWritten is a record of what it has if that is as it was written, or else of nothing; where the digest is not noted,
-// nobody can tell.
+// asWritten is a record with its properties if they are as they were written, else one without any. Where no digest is noted
+// nobody can tell, and they count as written so.
 func (t *heldType) asWritten(key string, properties map[string]any) (record graph.Encoded, edited bool) {
 	record = t.encode(key, properties)
 	if noted := properties[digestProperty]; noted == nil || decodeDigest(noted) == record.Full {

@@ -87,9 +87,9 @@ func relationshipStatements(t *graph.Type) statements {
 	}
 }
 
-// creations are the statements that make the relationships of a type. Their rows are those of nested. What they know beforehand they
-// write as a literal, and names that many relationships share the server puts together itself: that takes it half of what
-// SET r = row takes, which looks for an old value of each property, and before which the planner puts an Eager.
+// creations are the statements that make the relationships of a type. Their rows are those of nested. They write what they know
+// beforehand as a literal, and let the server put together the names that many relationships share. That takes half of the time
+// of SET r = row, which looks for an old value of each property, and makes the planner put an Eager before it.
 type creations struct {
 	names []string // of the properties that stand in the statements, sorted
 

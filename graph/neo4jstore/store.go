@@ -87,8 +87,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return (&Store{config: c, driver: driver}).anew(), nil
 }
 
-// anew is the store as one that has not seen anything of the database yet: one that was restored to an older state
-// would be waited for until it is where it was.
+// anew is the store as if it had seen nothing of the database yet. Else a session would wait until a database that was restored
+// to an older state is again where it was.
 func (s *Store) anew() *Store {
 	return &Store{config: s.config, driver: s.driver, bookmarks: neo4j.NewBookmarkManager(neo4j.BookmarkManagerConfig{})}
 }

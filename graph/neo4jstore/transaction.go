@@ -110,7 +110,7 @@ func (t *transaction) revive(rows []any) ([]any, error) {
 		set[updatedProperty] = t.now
 		for _, name := range old {
 			name, _ := name.(string)
-			if _, ok := set[name]; !ok && (t.of.declared[name] || t.of.overlaid[name] || strings.HasPrefix(name, tagPrefix)) {
+			if _, ok := set[name]; !ok && (t.of.declared[name] || t.of.overlaid[name] || strings.HasPrefix(name, graph.TagPrefix)) {
 				set[name] = nil
 			}
 		}

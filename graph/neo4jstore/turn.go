@@ -58,7 +58,7 @@ func (w *writer) transactAll(panicked *panics.Catcher, cancel context.CancelCaus
 			defer close(t.done)
 			panicked.Try(func() { t.err = w.transact(t) })
 			if fault := panicked.Recovered(); fault != nil {
-				t.err = fault.AsError() // who makes batches waits for nobody
+				t.err = fault.AsError() // else whoever makes batches would wait for ever
 			}
 			if t.err != nil {
 				cancel(t.err)

@@ -139,8 +139,8 @@ func (a *apply) written(before graph.Snapshot) map[string]*written {
 	return types
 }
 
-// write writes what is to be created, updated and touched, and says how much of each there was and how much is to be
-// removed. Same says of which types nothing differs, as far as that is known; nil: of none.
+// write writes what is to be created, updated and touched, and says how much of each there was and how much is to be removed.
+// same says whether a type is known not to differ; nil: none is.
 func (w *writer) write(before, after graph.Snapshot, same func(typeName string) bool) (map[string]graph.Counts, error) {
 	return graph.Diff(w.ctx, before, after, graph.DiffOptions{Touches: true, Same: same}, func(c graph.Change) error {
 		t := w.types[c.Type.Name]
@@ -222,8 +222,7 @@ func (w *writer) note(row map[string]any, c *graph.Change) {
 	row[digestProperty] = hex.EncodeToString(c.Full[:])
 }
 
-// updated is the row of a record of which something differs: the properties that do, null where there is none any
-// more.
+// updated is the row of a record that differs. It has the properties that do, null where there is none any more.
 func (w *writer) updated(t *written, c *graph.Change) map[string]any {
 	set := map[string]any{digestProperty: hex.EncodeToString(c.Full[:])}
 	if w.heals || t.renamed {
