@@ -25,7 +25,7 @@ func (c *checker) client() (*s1.Client, error) {
 	})
 }
 
-// errTooLong is the error of a wait that nobody who sits before the screen is asked for.
+// errTooLong ends a wait that is too long for somebody who sits before the screen.
 var errTooLong = errors.New("gave up")
 
 // shortly waits as the client asks for, but not for long: somebody sits before the screen.

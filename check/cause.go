@@ -36,7 +36,7 @@ func (c *checker) tell(ctx context.Context, client *s1.Client, a answers) {
 
 const others = "look who else uses the token, and give s1graph a service user of its own; or set lower rateLimits"
 
-// cause is the finding where all questions were answered in one way, of which err is one.
+// cause is the finding where all questions were answered in one way; err is one of the answers.
 func (c *checker) cause(k kind, err error) Finding {
 	e := &s1.Error{}
 	if err != nil && !errors.As(err, &e) {

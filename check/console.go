@@ -47,7 +47,7 @@ func (c *checker) console(ctx context.Context) {
 	c.tell(ctx, client, c.ask(ctx, client))
 }
 
-// skipRest skips what of the console was not told of.
+// skipRest skips what was not told of the console yet.
 func (c *checker) skipRest(why string) {
 	subjects := []string{"API", "token", "role", "scope", "token expiry"}
 	for _, l := range lists() {
@@ -193,7 +193,7 @@ func isOfProxy(err error) bool {
 	return ok && (op.Op == "proxyconnect" || op.Op == "socks connect")
 }
 
-// isRefusalOfProxy says whether a proxy answered CONNECT with a status of its own, of which net/http gives the text alone.
+// isRefusalOfProxy says whether a proxy answered CONNECT with a status of its own; net/http gives only the text of that.
 func isRefusalOfProxy(err error) bool {
 	return err.Error() == http.StatusText(http.StatusProxyAuthRequired) || err.Error() == http.StatusText(http.StatusForbidden) ||
 		err.Error() == http.StatusText(http.StatusBadGateway) || err.Error() == http.StatusText(http.StatusServiceUnavailable)

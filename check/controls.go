@@ -10,8 +10,9 @@ import (
 	"s1graph/graph/jsonstore"
 )
 
-// controls names what of the configuration does nothing, and what of the graph is read no longer, as far as the last run
-// tells; before the first one nobody knows. What limits runs is looked for at the console.
+// controls names the parts of the configuration that do nothing, and the types of the graph that are read no longer, as far as
+// the last run tells; before the first one nobody knows. It looks for the accounts, sites and groups that limit runs at the
+// console.
 func (c *checker) controls(ctx context.Context) {
 	if c.faulty["directory"] {
 		return

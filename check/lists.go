@@ -89,7 +89,7 @@ func (c *checker) misplaced() string {
 	return ""
 }
 
-// empty tells of an empty list of which every tenant has rows.
+// empty tells of an empty list that every tenant has rows of.
 func (c *checker) empty(l answer, misplaced string) {
 	switch {
 	case misplaced != "":

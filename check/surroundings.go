@@ -82,7 +82,8 @@ func (c *checker) bucket(ctx context.Context) {
 	}
 }
 
-// fleet makes sure that NATS is good for sharing instances and lets its user do what workers do. What is missing there the first worker makes.
+// fleet makes sure that NATS is good for sharing instances and lets its user do what workers do. The first worker makes what is
+// missing there.
 func (c *checker) fleet(ctx context.Context) {
 	const subject = "fleet"
 	if c.Config.NATS == "" {

@@ -231,7 +231,7 @@ func (f changeFilter) row(ctx context.Context, dir string) ([]any, error) {
 	return cells, damage
 }
 
-// looksForRuns is how often who follows looks whether there is another run.
+// looksForRuns is how often --follow looks whether there is another run.
 const looksForRuns = time.Second
 
 // followLog prints the changes of the runs that there are and of those that are still to come, until ctx ends.

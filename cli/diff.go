@@ -86,7 +86,7 @@ func openFolder(path string) (*jsonstore.Folder, error) {
 	return folder, nil
 }
 
-// jsonChanges prints a change as changes.jsonl has it, but for the ID.
+// jsonChanges prints a change as changes.jsonl has it, without the ID.
 func (s *screen) jsonChanges() func(graph.Change) error {
 	var line []byte
 	return func(c graph.Change) error {

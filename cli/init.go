@@ -30,8 +30,8 @@ var asked = []*question{
 	{key: "interval", text: "How often s1graph poll reads: 30m, DISABLED, or a cron line as 0 */2 * * *", byDefault: "30m"},
 }
 
-// question asks for one setting. The answer to one with a variable is a secret: it is not shown, and stands in a file,
-// of which the configuration has the name.
+// question asks for one setting. The answer to one with a variable is a secret: it is not shown, and stands in a file whose
+// name the configuration has.
 type question struct {
 	key       string // of the setting
 	text      string

@@ -29,8 +29,8 @@ func (c *commands) instances(ctx *cli.Context, sources config.Sources) (*config.
 // configuration; both come before what was committed.
 var worstFirst = []int{failed, misused, partial, complete}
 
-// ofEach does something for each instance, of so many at once, and then tells on stderr what failed. One that fails keeps the
-// others from nothing. The error has the exit code of the worst.
+// ofEach does something for each instance, of so many at once, and then tells on stderr what failed. One that fails does not
+// stop the others. The error has the exit code of the worst.
 func (c *commands) ofEach(ctx *cli.Context, instances []*config.Config, atOnce int, do func(i int, settings *config.Config) error) error {
 	errs := make([]error, len(instances))
 	doing := pool.New().WithMaxGoroutines(atOnce)

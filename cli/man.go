@@ -120,7 +120,7 @@ func (m *manPage) term(word, meaning string) {
 	m.text(meaning)
 }
 
-// prose is text in paragraphs, of which those that are indented are typed as they are.
+// prose is text in paragraphs; those that are indented stand as they are typed.
 func (m *manPage) prose(text string) {
 	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		if strings.HasPrefix(paragraph, "    ") {

@@ -272,5 +272,5 @@ func (s *stepProgress) words(now time.Time) string {
 	return words
 }
 
-// inSeconds is a time in whole seconds, the last of which has begun, such as 1m5s.
+// inSeconds is a time in whole seconds, rounded up, such as 1m5s.
 func inSeconds(d time.Duration) string { return (d + time.Second - 1).Truncate(time.Second).String() }

@@ -28,7 +28,7 @@ func (c *commands) terminal(ctx context.Context) *terminal {
 		io.Reader
 		io.Writer
 	}{&keyboard{ctx, in}, c.err}, ""), int(in.Fd()), c.err}
-	_ = t.SetSize(c.err.columns(), 24) // of which the height does not matter
+	_ = t.SetSize(c.err.columns(), 24) // the height does not matter
 	return t
 }
 

@@ -155,7 +155,7 @@ func openRun(folder, name string) (visualize.Instance, error) {
 	return of, err
 }
 
-// openCopy opens a folder of graph files of which nothing else is known.
+// openCopy opens a folder of graph files, and knows nothing else of the graph.
 func openCopy(ctx context.Context, folder, name string) (visualize.Instance, error) {
 	g, err := openFolder(folder)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package config makes one validated Config out of a file, the environment and flags, of which flags
-// win over the environment and the environment over the file. All faults are found at once, each with
-// its place and with what would be right, and no secret is ever printed.
+// Package config makes one validated Config out of a file, the environment and flags. Flags win over the environment, and the
+// environment over the file. All faults are found at once, each with its place and with what would be right, and no secret is
+// ever printed.
 //
 // What a setting means is left to those who use it: this package knows neither the Management API nor
 // the steps, and is told by Sources what it must know of them.
@@ -35,8 +35,8 @@ type Config struct {
 	Skip         []string                 // IDs of steps
 	Every        map[string]time.Duration // how often polls read a step, by its ID; what is not there has the step's own default
 
-	// Vulnerabilities are the severities of which vulnerabilities are read: critical, high, medium, low and none, or all or
-	// off alone.
+	// Vulnerabilities are the severities whose vulnerabilities are read: critical, high, medium, low and none, or all or off
+	// alone.
 	Vulnerabilities []string
 
 	DeletionGuard DeletionGuard
@@ -78,7 +78,7 @@ func (c *Config) LeavesOut(stepID string) bool {
 		stepID == "vulnerabilities" && slices.Contains(c.Vulnerabilities, "off")
 }
 
-// Severities are those of which vulnerabilities are read; empty: all.
+// Severities are those whose vulnerabilities are read; empty: all.
 func (c *Config) Severities() []string {
 	if slices.Contains(c.Vulnerabilities, "all") {
 		return nil

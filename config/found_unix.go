@@ -21,7 +21,7 @@ func distrusted(info fs.FileInfo) string {
 		return ""
 	case owner.Uid != 0 && int64(owner.Uid) != int64(os.Geteuid()):
 		return fmt.Sprintf("it belongs to the user with the number %d", owner.Uid)
-	case info.Mode().Type() == fs.ModeSymlink: // the mode of which means nothing
+	case info.Mode().Type() == fs.ModeSymlink: // whose mode means nothing
 		return ""
 	case info.Mode().Perm()&0o022 != 0:
 		return fmt.Sprintf("others than you can write to it (mode %04o: chmod go-w would end that)", info.Mode().Perm())

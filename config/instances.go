@@ -8,7 +8,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// readInstances reads a list of layers, each of which lies over the top level.
+// readInstances reads a list of layers; each lies over the top level.
 func (d *document) readInstances(key string, node ast.Node) {
 	d.list(key, node, "instances", func(key string, node ast.Node) {
 		own := newLayer(key, d.start(node, ""))

@@ -147,7 +147,7 @@ type loader struct {
 	broken map[string]bool   // by Setting.Key: given, and already known to be wrong
 }
 
-// takeFile takes what the file says, faults of which were told when it was read.
+// takeFile takes what the file says. Its faults were told when it was read.
 func (l *loader) takeFile() {
 	for _, values := range [][]given{l.top.values, l.own.values} {
 		for _, value := range values {

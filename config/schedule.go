@@ -99,9 +99,9 @@ func (s Schedule) After(due, after time.Time) time.Time {
 	return due
 }
 
-// nextOnWall is Next of a cron expression. The expression is asked for times of a wall clock that nobody puts forward or
-// back, each of which is then looked up in the zone: go-cron itself leaves out midnight's run where the clock is put
-// forward at midnight, and comes to no end where a zone leaves out a day.
+// nextOnWall is Next of a cron expression. The expression is asked for times of a wall clock that nobody puts forward or back,
+// and each is then looked up in the zone: go-cron itself leaves out midnight's run where the clock is put forward at midnight,
+// and comes to no end where a zone leaves out a day.
 func (s Schedule) nextOnWall(after time.Time) time.Time {
 	zone := s.zone
 	if zone == nil {

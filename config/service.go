@@ -8,7 +8,7 @@ import (
 // Service is what the service was asked to do: to poll instances, and to answer on an address. It is made by
 // LoadService, which has checked it, and does not change after.
 type Service struct {
-	Instances []*Config // sorted by Instance, of which each is called otherwise and has a Dir of its own; their Log is one
+	Instances []*Config // sorted by Instance; each has a name and a Dir of its own, and all have one Log
 	Listen    string    // HOST:PORT of its HTTP server, or off
 	Hosts     []string  // names that its server answers to, beside IP addresses, localhost and that in Listen
 	AtOnce    int       // so many instances run at once, at most; 1 at least

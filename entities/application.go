@@ -43,7 +43,7 @@ func (i *Installation) Application() ApplicationFacts {
 	return ApplicationFacts{i.Name, i.Publisher, i.Version, i.Type, i.OSType, i.CPE, i.RiskLevel}
 }
 
-// Installation is one of which nothing else is known: the record of the application is made of it.
+// Installation is one with these facts and nothing else: the record of the application is made of it.
 func (f ApplicationFacts) Installation() *Installation {
 	return &Installation{
 		Name: f.Name, Publisher: f.Publisher, Version: f.Version, Type: f.Type, OSType: f.OSType, CPE: f.CPE, RiskLevel: f.RiskLevel,

@@ -27,8 +27,9 @@ type Claim struct {
 // ErrLost says that a claim has ended, or may have.
 var ErrLost = errors.New("the claim is lost")
 
-// Hold waits until this process has the instance. how stands for the way its token is given: instances with one belong to
-// one member, but those that a member brings. The one that it belongs to takes it; where that does not, anybody after two TTLs. The error is ctx's.
+// Hold waits until this process has the instance. how stands for the way its token is given: instances with one token belong to
+// one member, except those that a member brings. The member that the instance belongs to takes it; where that one does not,
+// anybody does after two TTLs. The error is ctx's.
 func (f *Fleet) Hold(ctx context.Context, instance, how string) (*Claim, error) {
 	key, changed := token(instance), make(chan struct{}, 1)
 	f.mu.Lock()
@@ -234,8 +235,8 @@ func (h *holding) renew() error {
 	return err
 }
 
-// regain renews a claim of which NATS has another revision than was heard of last. A node that was cut off may tell of older things
-// for a while: what it says counts only where it is newer, and else it is asked again.
+// regain renews a claim where NATS has another revision than the last one that was heard of. A node that was cut off may tell
+// of older things for a while: what it says counts only where it is newer, and else it is asked again.
 func (h *holding) regain(ctx context.Context) (uint64, error) {
 	e, err := h.claims.Get(ctx, h.key)
 	var revision uint64

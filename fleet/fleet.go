@@ -383,8 +383,8 @@ func (f *Fleet) Counts() (held int, lost int64, members int, skew time.Duration)
 	return f.held, f.claimsLost, members, f.skew
 }
 
-// Unclaimed is how many of these instances nobody has, as one member of all is to say; the others are not the one. A claim that was
-// not renewed for a TTL is no claim, even while members still wait before they take what it was for.
+// Unclaimed is how many of these instances nobody has; isOne says whether this member is the one that tells it for all. A claim
+// that was not renewed for a TTL is no claim, even while members still wait before they take its instance.
 func (f *Fleet) Unclaimed(instances []string) (n int, isOne bool) {
 	for _, instance := range instances {
 		if !f.isHeld(token(instance), f.TTL) {

@@ -38,7 +38,7 @@ func (s *subject) isOneOf(name string, words ...string) bool {
 	return slices.Contains(words, s.Get(name).Text())
 }
 
-// since is how long before it was read the first of the times was that is known.
+// since is how long before it was read the first known one of the times was.
 func (s *subject) since(names ...string) (d time.Duration, isKnown bool) {
 	for _, name := range names {
 		if at := s.Get(name).Int64(); at > 0 {
@@ -192,7 +192,7 @@ func applications(name, word, doc string, is func(*subject) bool) []Figure {
 	return []Figure{{Name: name, Line: "applications", Word: word, Doc: doc, of: entities.Application.GraphType(), is: is}}
 }
 
-// Severities are those of which open vulnerabilities are counted, the worst first.
+// Severities are those whose open vulnerabilities are counted, the worst first.
 var Severities = entities.SeveritiesOfRisks
 
 // vulnerabilities is a figure of the vulnerabilities that a device has.

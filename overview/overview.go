@@ -38,8 +38,8 @@ type SiteLicenses struct {
 // ever was; else nothing is told of it.
 type ReadAt func(t *graph.Type, key string) (at time.Time, isKnown bool)
 
-// Heard is the ReadAt of a graph of which nothing else is known: it was read when the last of its agents was heard of, and so were
-// the types that it has records of.
+// Heard is the ReadAt of a graph that nothing else is known of: it was read when the last of its agents was heard of, and so
+// were the types that it has records of.
 func Heard(ctx context.Context, g graph.Snapshot) (ReadAt, error) {
 	isKnown := map[string]bool{}
 	for _, t := range g.Types() {

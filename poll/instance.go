@@ -39,7 +39,7 @@ type instance struct {
 	using     chan struct{}  // holds a value while a run, or what tells the bucket of deliveries, has the folder
 	delivered chan struct{}  // holds a value where alerts were delivered since the bucket was told of it
 	lose      func(error)    // ends what is done as the one who has the instance
-	first     time.Time      // when the first run is due of who has just taken the instance; zero: at once
+	first     time.Time      // when the first run is due after this worker has taken the instance; zero: at once
 	told      chan struct{}  // holds a value where the fleet is to be told how the instance is
 
 	mu     sync.Mutex
@@ -131,7 +131,7 @@ func (i *instance) poll(ctx, rest context.Context) {
 	}
 }
 
-// looksAtClock is how often who waits looks at the clock: it may be put forward or back meanwhile.
+// looksAtClock is how often a wait looks at the clock, which may be put forward or back meanwhile.
 const looksAtClock = time.Minute
 
 // wait waits until it is time for a run, or until one is asked for; false: the service ends.
@@ -162,7 +162,7 @@ func (i *instance) wait(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// askForRun makes the instance run now, but where it does so already or is about to.
+// askForRun makes the instance run now, unless it does so already or is about to.
 func (i *instance) askForRun() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -180,7 +180,7 @@ func (i *instance) askForRun() {
 	}
 }
 
-// mostSkipped is how many runs a run is believed to have taken the time of: the clock was put forward by more.
+// mostSkipped is how many runs may have come due during one run. Where more seem to have, the clock was put forward.
 const mostSkipped = 10_000
 
 // dueAfter is when the next run is due, after one that was due and began at the given times and has ended now. What
@@ -300,7 +300,7 @@ func isBehind(summary connector.Summary) bool {
 	return slices.ContainsFunc(summary.Stores, func(r connector.StoreResult) bool { return r.Behind })
 }
 
-// sync calls Config.Sync. A panic in it is an error as others are, but that the stack is logged.
+// sync calls Config.Sync. A panic in it is an error like others, and its stack is logged.
 func (i *instance) sync(ctx context.Context, verify, due bool) (summary connector.Summary, err error) {
 	started := i.service.Now().UTC()
 	panicked := false

@@ -173,14 +173,14 @@ func (s *Service) await(running *sync.WaitGroup) error {
 	}
 }
 
-// RunNow makes all instances run now but those that do so already or are about to. The schedule goes on as it was.
+// RunNow makes all instances run now, except those that do so already or are about to. The schedule goes on as it was.
 func (s *Service) RunNow() {
 	for _, i := range s.instances {
 		i.askForRun()
 	}
 }
 
-// runNow makes one instance run now, but where it does so already or is about to.
+// runNow makes one instance run now, unless it does so already or is about to.
 func (s *Service) runNow(instance string) {
 	for _, i := range s.instances {
 		if i.settings.Instance == instance {

@@ -84,7 +84,7 @@ func (s *Service) Status() Status {
 	return all
 }
 
-// heard puts in the place of what this worker knows of instances that others have what those said of them last.
+// heard replaces what this worker knows of instances that others have by what those said of them last.
 func (s *Service) heard(ctx context.Context, all *Status) error {
 	if s.Fleet == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"s1graph/graph"
 )
 
-// Idle says in a sentence each which policies name groups that a graph does not have. Where it has no groups at all nobody
+// Idle says, in a sentence each, which policies name groups that a graph does not have. Where it has no groups at all nobody
 // can tell.
 func Idle(ctx context.Context, policies []config.PosturePolicy, g graph.Snapshot) ([]string, error) {
 	there, err := graph.SetOf(graph.Keys(ctx, g, entities.Group.GraphType().Name))

@@ -35,9 +35,9 @@ type Verdict struct {
 // the greatest id: what an agent reports that has been silent since another came says nothing of the machine any
 // more. Devices that no agent protects, or for whose group there is no policy, have no verdict.
 //
-// now is when the agents were last read: by a later time those would seem silent that could not be read since.
-// The reasons do not depend on it but for whether an interval is over, so that a posture that did not change is
-// word for word the same. types are those that g was written with, by name.
+// now is when the agents were last read: by a later time those would seem silent that could not be read since. The reasons
+// depend on it only as to whether an interval is over, so that a posture that did not change is word for word the same. types
+// are those that g was written with, by name.
 func Evaluate(ctx context.Context, policies []config.PosturePolicy, g graph.Snapshot, types map[string]*graph.Type, now time.Time) iter.Seq2[Verdict, error] {
 	return func(yield func(Verdict, error) bool) {
 		if len(policies) == 0 {

@@ -15,8 +15,8 @@ type Attempt struct {
 
 type observerKey struct{}
 
-// WithObserver returns a context under which observe is told of each request, but of those that were
-// interrupted. It is called from many goroutines at once. Who observes ctx already is told too.
+// WithObserver returns a context under which observe is told of each request, except those that were interrupted. It is called
+// from many goroutines at once. Who observes ctx already is told too.
 func WithObserver(ctx context.Context, observe func(Attempt)) context.Context {
 	outer, _ := ctx.Value(observerKey{}).(func(Attempt))
 	return context.WithValue(ctx, observerKey{}, func(a Attempt) {
@@ -41,7 +41,7 @@ func observeAttempt(ctx context.Context, r request, f, before *fault) {
 	observe(a)
 }
 
-// withoutIDs is a path of which no more forms than endpoints are met.
+// withoutIDs is a path with {id} in place of IDs, so that there are no more of them than endpoints.
 func withoutIDs(path string) string {
 	parts := strings.Split(path, "/")
 	for i, part := range parts {

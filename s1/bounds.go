@@ -15,8 +15,8 @@ const (
 	// MaxAnswerBytes is how long one answer may be, once it is decompressed. A page of 1,000 agents has 5 MB.
 	MaxAnswerBytes = 64 << 20
 
-	// MaxTextBytes is how long one text, name or number may be, as it stands in JSON. The longest that is known is
-	// the command line of a threat: 32,767 characters, each of which may be written in 6 bytes.
+	// MaxTextBytes is how long one text, name or number may be, as it stands in JSON. The longest that is known is the command
+	// line of a threat: 32,767 characters, and each may be written in 6 bytes.
 	MaxTextBytes = 1 << 20
 
 	// maxDepth is how many lists and objects may stand in one another. Those that are known have 6.
@@ -25,7 +25,7 @@ const (
 	// maxValues is how many values one answer may have. Each can take much more memory than it has bytes.
 	maxValues = 1_000_000
 
-	// maxPages is how many pages a list may have, so that one of which nobody says how long it is ends too.
+	// maxPages is how many pages a list may have. It ends a list whose length nobody says.
 	maxPages = 100_000
 
 	// maxTotal is how many rows a list may promise: sums of promises stay numbers.

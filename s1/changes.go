@@ -47,7 +47,7 @@ type told struct {
 	err  error
 }
 
-// text is what of it does not move while nobody changes what the token may see.
+// text is the part of it that does not move while nobody changes what the token may see.
 func (t *told) text() string {
 	if t.err != nil {
 		if answer, ok := errors.AsType[*Error](t.err); ok {
@@ -72,9 +72,9 @@ func (t *tokens) begin(token string, first told) {
 	}
 }
 
-// Fingerprint stands for what User answered, or that it did not, and for the token that it was asked with: of another
-// token, user or role it is another one. It is a hash with the given key, in 64 hexadecimal digits, of which nobody who has
-// not the key learns anything.
+// Fingerprint stands for what User answered, or that it did not, and for the token that it was asked with: of another token,
+// user or role it is another one. It is a hash with the given key, in 64 hexadecimal digits: whoever lacks the key learns
+// nothing from it.
 func (c *Client) Fingerprint(key []byte) string {
 	c.tokens.mu.Lock()
 	defer c.tokens.mu.Unlock()

@@ -24,7 +24,7 @@ func newDecoder(in *input) *decoder {
 	return &decoder{Decoder: jsontext.NewDecoder(in, lenient), input: in}
 }
 
-// readRow reads the next value as a row: while it comes, and only where it is not as the API document has it once more and as
+// readRow reads the next value as a row, while it comes. A row that is not as the API document has it is read once more, as
 // decodeRow does.
 func readRow[T any](d *decoder, row *T) error {
 	d.input.row = d.at()

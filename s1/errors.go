@@ -111,7 +111,7 @@ func errorOf(status int, body io.Reader) (e *Error, isAPIs bool) {
 	switch {
 	case bytes.HasPrefix(bytes.TrimSpace(content), []byte("<")):
 		e.Foreign = webPage
-		// Of a 5xx it is what stands before the console that answers in HTML, whatever the URL.
+		// Where a 5xx comes with HTML, what stands before the console answers, whatever the URL.
 		if status < http.StatusInternalServerError {
 			e.Detail = wrongURL
 		}

@@ -18,10 +18,9 @@ type rule struct {
 	guessed   bool // nobody publishes it: it grows with each answer, and a 429 halves it
 }
 
-// defaultRules are the limits of the paths that s1graph reads or that `s1graph api` is likely to. They
-// come from a community Go SDK of 2026 (s1buildpartners/sentinelone-go-sdk), not from the API
-// description, but for /system/status, of which the latter says less. The longest prefix counts, and
-// what matches none is not limited.
+// defaultRules are the limits of the paths that s1graph reads or that `s1graph api` is likely to. They come from a community Go
+// SDK of 2026 (s1buildpartners/sentinelone-go-sdk), not from the API description. That of /system/status is the description's,
+// which allows fewer requests. The longest prefix counts, and what matches none is not limited.
 var defaultRules = map[string]rule{
 	"/accounts":                         {perSecond: 100, burst: 10},
 	"/activities":                       {perSecond: 10, burst: 30},

@@ -90,7 +90,7 @@ func cutOff(err error) error {
 	return err
 }
 
-// readObject reads an object, of which member reads the values, or passes them over.
+// readObject reads an object; member reads each value, or passes it over.
 func readObject(d *decoder, member func(name string) error) error {
 	if kind := d.PeekKind(); kind != '{' && kind != 0 {
 		return passOver(d, "the answer has something else where an object should be")

@@ -12,9 +12,8 @@ import (
 
 // TokenSource gives the API token. It is safe for concurrent use.
 type TokenSource interface {
-	// Token returns the token. stale is "" but after the console refused a token: then it is that
-	// token, and the source looks whether there is a newer one. Where there is none, it returns the
-	// same again. Errors never contain a token.
+	// Token returns the token. stale is the token that the console has just refused, else "". The source then looks whether
+	// there is a newer one. Where there is none, it returns the same again. Errors never contain a token.
 	Token(ctx context.Context, stale string) (string, error)
 }
 

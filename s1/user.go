@@ -40,12 +40,12 @@ const (
 	LevelGroup   = "group"
 )
 
-// ScopeMixed is the Scope that a recording has of a user whose scope changed while it was made: of what the lists in it
-// lack nobody can say why.
+// ScopeMixed is the Scope that a recording has of a user whose scope changed while it was made: nobody can say why the lists in
+// it lack something.
 const ScopeMixed = "mixed"
 
-// Level is of which kind the things are that ScopeIDs names; "" where /user does not tell. Consoles write it in any case,
-// and global for the tenant.
+// Level is the kind of the things that ScopeIDs names; "" where /user does not tell. Consoles write it in any case, and global
+// for the tenant.
 func (u *User) Level() string {
 	level := strings.ToLower(strings.TrimSpace(u.Scope))
 	switch {

@@ -138,9 +138,9 @@ func (l *log) append(ctx context.Context, r record) error {
 	return nil
 }
 
-// sweep removes what the last records do not need, of which hand is the last one. What is listed before the log was put by
-// the one who wrote that record, or by those before it who can commit no more; and no name is given twice, so that a deletion
-// that comes late removes nothing else.
+// sweep removes what the last records do not need; hand is the last of them. What is listed before the log was put by the one
+// who wrote that record, or by those before it who can commit no more; and no name is given twice, so that a deletion that
+// comes late removes nothing else.
 func (l *log) sweep(ctx context.Context, hand record) error {
 	objects, err := l.bucket.List(ctx, l.instance+"/objects/")
 	if err != nil {

@@ -122,10 +122,9 @@ func (p *position) wrote(r *record) bool {
 	return r.Log == p.Log && (r.Number == p.Number && r.Nonce == p.Nonce || r.Number == p.Number+1 && r.Nonce == p.Next && p.Next != "")
 }
 
-// Take makes the worker the one who has the instance, and brings the directory to the last state. The directory must not be
-// in use. What the directory had and the log does not is set aside, but where the log has no run: then the directory's are the
-// first. The error is ErrFenced where others took it in the same moment, a *RefusedError, or says that the bucket does not
-// answer.
+// Take makes the worker the one who has the instance, and brings the directory to the last state. The directory must not be in
+// use. What the directory had and the log does not is set aside, unless the log has no run: then the directory's are the first.
+// The error is ErrFenced where others took it in the same moment, a *RefusedError, or says that the bucket does not answer.
 func (r *Replica) Take(ctx context.Context) (taken Taken, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

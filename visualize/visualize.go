@@ -27,7 +27,7 @@ import (
 type Page struct {
 	Instances []Instance
 
-	// MostDetails is of how many relationships the page has the properties, at most; 0: DefaultMostDetails.
+	// MostDetails is how many relationships the page has the properties of, at most; 0: DefaultMostDetails.
 	MostDetails int64
 }
 
@@ -76,7 +76,7 @@ type Report struct {
 	// Dangling is how many relationships were left out because one of their ends is not in the graph.
 	Dangling int64
 
-	// NoDetails are the types of relationships of which there were too many for the page to have their properties.
+	// NoDetails are the types of relationships that are too many for the page to have their properties.
 	NoDetails []string
 }
 
@@ -99,8 +99,7 @@ func Write(ctx context.Context, w io.Writer, of Page) (Report, error) {
 	return p.report, p.out.Flush()
 }
 
-// leaveOutDetails leaves out the properties of the relationships of which there are most, type by type, until those of the rest are not
-// too many.
+// leaveOutDetails leaves out the properties of relationships, the most numerous type first, until the rest are not too many.
 func (p *page) leaveOutDetails(most int64) {
 	n := p.report.Relationships
 	for _, t := range slices.SortedStableFunc(slices.Values(p.relationships), func(a, b *relationshipTable) int { return cmp.Compare(b.count, a.count) }) {

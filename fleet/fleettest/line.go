@@ -17,7 +17,7 @@ type Line struct {
 	carrying sync.WaitGroup
 
 	mu    sync.Mutex
-	to    []*server.Server // of which each connection goes to the first one that takes it
+	to    []*server.Server // each connection goes to the first one that takes it
 	isCut bool
 	conns []net.Conn
 	mute  []*atomic.Bool // of each connection: nothing goes through any more
@@ -82,8 +82,8 @@ func (h *heard) Read(p []byte) (int, error) {
 	}
 }
 
-// Mute lets nothing more through on the connections that there are, and ends none: so it is where a machine loses its power, or a
-// network what goes over it. Those that are made from now on are carried.
+// Mute lets nothing more through on the connections that there are, and ends none: as where a machine loses its power, or a
+// network loses what goes over it. Those that are made from now on are carried.
 func (l *Line) Mute() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -102,8 +102,8 @@ func (r *Recording) movedOut(row *row, whole []*answer) bool {
 	return false
 }
 
-// wholeLists are the recorded lists of a path under the same filters but for those that name ids, no
-// questions by id among them.
+// wholeLists are the recorded lists of a path under the same filters, apart from those that name ids. Questions by id are not
+// among them.
 func (r *Recording) wholeLists(s selection) []*answer {
 	var whole []*answer
 	for _, a := range r.byPath[s.path] {
