@@ -287,7 +287,7 @@ type stateOf struct {
 	class    string
 	rules    []*rule
 	needs    relationSet
-	baseline bool             // of which nothing is told
+	baseline bool             // nothing of it is told
 	reads    map[string]bool  // properties that the conditions look at; nil: perhaps all
 	seen     map[*rule]keySet // remembered keys of which an entity was seen
 }

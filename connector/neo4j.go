@@ -231,7 +231,7 @@ func (n *neo4j) applyRun(ctx context.Context, run *jsonstore.Run) (neo4jstore.Re
 	})
 }
 
-// baselines says of which types the run, or one before it that the database has not seen either, was a baseline.
+// baselines says whether the run, or one before it that the database has not seen either, was a baseline of a type.
 func (n *neo4j) baselines(run *jsonstore.Run) func(typeName string) bool {
 	names, isFirst := map[string]bool{}, false
 	for unseen := run; unseen != nil && unseen.Manifest().ID != n.keep; {

@@ -35,7 +35,7 @@ type member struct {
 const (
 	unread = -1 // a member that no field is there for
 
-	// longestPlain is how long a row may be of which the end has not come: it is read from its beginning with each part that comes.
+	// longestPlain is how long a row may be whose end has not come: it is read from its beginning with each part that comes.
 	longestPlain = 16 << 10
 
 	mostMembers       = 200 // that are remembered of a row

@@ -7,8 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// scanner goes through JSON, of which b has a part. It takes what is JSON for sure and nothing else; what may go on behind b is not
-// taken either, and at is the length of b then.
+// scanner goes through JSON; b has a part of it. It takes what is JSON for sure and nothing else; what may go on behind b is
+// not taken either, and at is the length of b then.
 type scanner struct {
 	b       []byte
 	at      int
@@ -114,7 +114,7 @@ func (s *scanner) text() bool {
 	return false
 }
 
-// escaped takes a text that begins at from, of which a backslash comes next.
+// escaped takes a text that begins at from; a backslash in it comes next.
 func (s *scanner) escaped(from int) bool {
 	for ; s.at < len(s.b); s.at++ {
 		switch s.b[s.at] {

@@ -53,8 +53,8 @@ var agents = Step{
 	Seed: seedAgents,
 }
 
-// addAgentRecords adds all that an agent's row says but for who owns the device: that is known when all
-// agents of the device are. host is the console's, and tags are those of every entity.
+// addAgentRecords adds all that an agent's row says, except who owns the device: that is known when all agents of the device
+// are. host is the console's, and tags are those of every entity.
 func addAgentRecords(host string, row *s1.Agent, tags []graph.Property, to *made) {
 	key, device := entities.AgentKey(row.ID), entities.DeviceKey(row)
 	to.add(entities.Agent.WrittenOn(&to.written[0], host, row, tags), entities.Device.WrittenOn(&to.written[1], "", row, tags))

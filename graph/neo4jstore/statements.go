@@ -7,7 +7,7 @@ import (
 	"s1graph/graph"
 )
 
-// The constraints, each of which brings an index; a statement that makes one does nothing if it is there.
+// The constraints, which bring an index each; a statement that makes one does nothing if it is there.
 
 const constraintPrefix = "s1graph_"
 

@@ -50,8 +50,8 @@ type Config struct {
 	// with an error; 0 is a minute.
 	RetryFor time.Duration
 
-	// AnswerWithin is how long the server may take over one transaction, each of which is short, before it counts as
-	// away; 0 is five minutes. When the database is opened it has a minute at most.
+	// AnswerWithin is how long the server may take over one transaction, which is always short, before it counts as away; 0 is
+	// five minutes. When the database is opened it has a minute at most.
 	AnswerWithin time.Duration
 
 	// BatchRows and BatchBytes bound what one transaction writes; 0 is 2500 rows and 4 MiB.

@@ -109,7 +109,7 @@ func (a *apply) missing(ctx context.Context, before graph.Snapshot, typeName str
 // them compares again.
 type goneKeys struct {
 	types map[string][]string
-	many  map[string]bool // types of which it does not know all
+	many  map[string]bool // types that it does not know all of
 	room  int             // for so many more
 }
 

@@ -29,7 +29,7 @@ type Config struct {
 	// memory. Empty means the system's directory for temporary files.
 	Dir string
 
-	// Types are those of which records are taken.
+	// Types are those whose records are taken.
 	Types []*graph.Type
 
 	// MemoryBytes bounds what is held of the records: while they are added, and again while they are
@@ -157,7 +157,7 @@ func (s *Sorter) add(row *Row) (Shared, error) {
 	return Shared{number + 1, h.content}, err
 }
 
-// Count notes the ID of a row of which nothing is kept: Distinct and Seen know of it.
+// Count notes the ID of a row that nothing is kept of: Distinct and Seen know of it.
 func (s *Sorter) Count(list, id string) { s.list(list).ids.add(s.rowNumber(id)) }
 
 // take puts an encoded row into the batch that is being filled, and gives that back once it is full. It says which number

@@ -67,7 +67,7 @@ func (s *Sorter) findSuperseded() error {
 	return s.findUnshared()
 }
 
-// findUnshared adds those shared records to s.superseded of which all rows are.
+// findUnshared adds to s.superseded the shared records whose rows are all superseded.
 func (s *Sorter) findUnshared() error {
 	live, gone := newBitset(s.rows), newBitset(s.rows)
 	err := s.eachRow(func(number uint64, h rowHeader) {

@@ -1,7 +1,7 @@
 package s1test
 
-// The numbers of the agents of an Awkward tenant that have something odd about them. Nothing else
-// happens to them, but for what their comment says.
+// The numbers of the agents of an Awkward tenant that have something odd about them. Nothing else happens to them, except what
+// their comment says.
 const (
 	NullAgent            = iota // nothing but IDs and UUID, all else null
 	NovelAgent                  // enumerations and fields that the API document does not know

@@ -8,7 +8,7 @@ import (
 // object appends JSON. Every field leaves a comma behind, which end turns into the closing brace.
 type object struct {
 	b     []byte
-	nulls bool // every field is null, but for those written with id
+	nulls bool // every field is null, except those written with id
 	novel bool // values are such as the API document does not list: words, fractions, times with an offset
 	full  bool // nothing is null or empty
 	ascii bool // what is not ASCII is written as \uXXXX

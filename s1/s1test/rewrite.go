@@ -58,7 +58,7 @@ func ThreatsWithoutAgentIDs() Fault {
 	})}
 }
 
-// ThreatsFoundElsewhere has /threats say that each threat was found in a site and a group of which no list tells.
+// ThreatsFoundElsewhere has /threats say that each threat was found in a site and a group that no list tells of.
 func ThreatsFoundElsewhere() Fault {
 	return Fault{Path: "/threats", Effect: Rewrite(func(row map[string]any) {
 		if then, ok := row["agentDetectionInfo"].(map[string]any); ok {
@@ -104,8 +104,8 @@ func sharingUUID(field, shared string, others []string) func(row map[string]any)
 	}
 }
 
-// EndpointsWithoutAgentIDs has the inventory's endpoints name agents by their UUIDs alone, of which some share one as
-// SharedUUID has it.
+// EndpointsWithoutAgentIDs has the inventory's endpoints name agents by their UUIDs alone, and some share one as SharedUUID has
+// it.
 func EndpointsWithoutAgentIDs(shared string, others ...string) Fault {
 	share := sharingUUID("endpointUuid", shared, others)
 	return Fault{Path: "/application-management/inventory/endpoints", Effect: Rewrite(func(row map[string]any) {

@@ -24,7 +24,7 @@ const (
 
 // What an agent of a Story tenant is on day 0. The others are well.
 var (
-	storyInfected       = []int{54, 60, 75} // each with one of the last threats: numbers of which activeThreats says 1
+	storyInfected       = []int{54, 60, 75} // each with one of the last threats: activeThreats says 1 of these numbers
 	storyIsolated       = []int{60, 91}
 	storyDetecting      = []int{36, 93, 117}
 	storyExposed        = []int{38, 55, 106, 136}

@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// world is the tenant on one day: the numbers, and the few things that are not as their number
-// says, because something happened to them. It does not change once it is made, but for caches,
-// and is safe for concurrent use.
+// world is the tenant on one day: the numbers, and the few things that are not as their number says, because something happened
+// to them. It does not change once it is made, apart from caches, and is safe for concurrent use.
 type world struct {
 	*Tenant
 	catalog *catalog

@@ -43,9 +43,9 @@ type Options struct {
 	Optimized bool
 }
 
-// Server is a running server, or one that is known by its address alone (NEO4J_TEST_URI). It listens on the
-// loopback only and, but for Driver and Scope, is not safe for concurrent use. Whoever starts one stops it; if that process dies first,
-// the server is killed (on Linux).
+// Server is a running server, or one that is known by its address alone (NEO4J_TEST_URI). It listens on the loopback only.
+// Apart from Driver and Scope it is not safe for concurrent use. Whoever starts one stops it; if that process dies first, the
+// server is killed (on Linux).
 type Server struct {
 	URI, Username, Password string
 
