@@ -48,12 +48,12 @@ was committed; 2: wrong usage or configuration; 3: committed, but some of it is 
 			&cli.BoolFlag{Name: "verify", Usage: "compare Neo4j with what it really holds, and heal it", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "allow-mass-delete", Usage: "delete what the deletion guard would withhold", DisableDefaultText: true},
 		}, settingFlags(config.Console, config.Scope, config.Graph, config.Database, config.Sync, config.Publish, config.Fleet, config.Logging)...),
-		Action: c.sync,
+		Action: c.runOnce,
 	}
 }
 
-// sync is what run does.
-func (c *commands) sync(ctx *cli.Context) error {
+// runOnce is what run does.
+func (c *commands) runOnce(ctx *cli.Context) error {
 	only, err := onlySteps(ctx)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (c *commands) sync(ctx *cli.Context) error {
 	}
 	changes := &changeList{ctx: ctx.Context, screen: c.out, verbose: ctx.Bool("verbose")}
 	options.Config, options.Changes = settings, changes.add
-	summary, err := c.syncWithProgress(ctx, options)
+	summary, err := c.runWithProgress(ctx, options)
 	err = interrupted(ctx, summary, err)
 	if ctx.Bool("json") {
 		return endRun(settings, summary, err, c.printJSON(summary))
@@ -94,14 +94,14 @@ func (c *commands) sync(ctx *cli.Context) error {
 	return endRun(settings, summary, err, c.out.flush())
 }
 
-func (c *commands) syncWithProgress(ctx *cli.Context, o connector.Options) (connector.Summary, error) {
+func (c *commands) runWithProgress(ctx *cli.Context, o connector.Options) (connector.Summary, error) {
 	o.Progress, o.Logger = c.progress.step, c.logger(o.Config.Log)
 	c.warn(o.Config)
 	b, err := c.bucket(ctx.Context, o.Config)
 	if err != nil {
 		return connector.Summary{Instance: o.Config.Instance, Status: connector.Failed, Error: err.Error()}, err
 	}
-	return syncAndTell(ctx.Context, o, b)
+	return runAndTell(ctx.Context, o, b)
 }
 
 // interrupted is the error of a run, which says so where it was interrupted.

@@ -46,7 +46,7 @@ func (c *commands) runAll(ctx *cli.Context, options connector.Options) error {
 		o.Config, o.Limiter, o.Logger = settings, limiters[settings], log.With("instance", settings.Instance)
 		o.Progress = c.progress.of(settings.Instance)
 		c.warn(settings)
-		summary, err := syncAndTell(pause.Of(ctx.Context, settings.Instance), o, b)
+		summary, err := runAndTell(pause.Of(ctx.Context, settings.Instance), o, b)
 		if err != nil {
 			summary.Instance, summary.Status = settings.Instance, connector.Failed
 			summary.Error = cmp.Or(summary.Error, oneLine(err))

@@ -12,9 +12,9 @@ import (
 	"s1graph/state"
 )
 
-// syncAndTell makes a run, and tells people of what it found, unless that is of a tenant of the past, or of none. What is to be
+// runAndTell makes a run, and tells people of what it found, unless that is of a tenant of the past, or of none. What is to be
 // told, and was, goes into the bucket, if there is one.
-func syncAndTell(ctx context.Context, o connector.Options, b state.Bucket) (connector.Summary, error) {
+func runAndTell(ctx context.Context, o connector.Options, b state.Bucket) (connector.Summary, error) {
 	if b == nil || o.DryRun {
 		return tell(ctx, o)
 	}
