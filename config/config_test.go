@@ -1,22 +1,16 @@
 package config_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -106,73 +100,6 @@ func TestWhoSetsNothingButURLAndTokenGetsTheDefaults(t *testing.T) {
 		PageDeadline:   time.Minute,
 		PageSize:       1000,
 		Log:            config.Log{Format: "text"},
-	}, c)
-}
-
-func TestEverySettingCanStandInTheFile(t *testing.T) {
-	folder(t, map[string]string{"etc/s1graph.yaml": `
-url: https://eu.example.net/
-tokenFile: ../token
-apiVersion: v2.2
-pageDeadline: 90s
-pageSize: 250
-rateLimits: {/agents: 12.5, /threats: 3}
-proxy: http://me:hunter2@proxy.example:3128
-caFile: ca.pem
-accounts: [225494730938493804]
-sites: ["2", 1, 2]
-groups:
-  - 7
-instance: emea
-accountName: Example Corp
-tagAccountName: true
-description: |
-  Europe and Africa
-store: neo4j
-neo4j: {uri: bolt+s://db.example.net:7687, username: s1graph, passwordFile: db.password, database: assets, insecure: true}
-dir: graph
-applications: inventory
-skip: [threats, applications]
-vulnerabilities: {severities: [low, high]}
-deletionGuard:
-  percent: 12.5
-  count: 0
-runDeadline: 90m
-changesKept: 2d
-runsKept: 72h
-runsKeptGiB: 2.5
-deadAlertsKept: 24h
-events: {url: https://siem.example.net/_bulk, form: elasticsearch, credentialsFile: siem.key, kept: 48h}
-interval: 4h
-log: {level: debug, format: json}
-`, "etc/ca.pem": certificate(t), "etc/db.password": "hunter3\n", "etc/siem.key": "ApiKey hunter5\n"})
-	c, err := config.Load(sources(func(s *config.Sources) { s.File, s.Environment = "etc/s1graph.yaml", nil }))
-	require.NoError(t, err)
-	assert.Equal(t, "http://me:hunter2@proxy.example:3128", c.Proxy.Reveal())
-	assert.Equal(t, "hunter3", c.Neo4j.Password.Reveal())
-	c.Proxy, c.Neo4j.Password = config.Secret{}, config.Secret{}
-	assert.Equal(t, &config.Config{
-		URL: "https://eu.example.net", TokenFile: "token", APIVersion: "v2.2",
-		Accounts: []string{"225494730938493804"}, Sites: []string{"1", "2"}, Groups: []string{"7"},
-		Instance: "emea", AccountName: "Example Corp", TagAccountName: true, Description: "Europe and Africa",
-		Interval: every(t, "4h"), Store: "neo4j", Dir: filepath.Join("etc", "graph"), Applications: "inventory",
-		Skip: []string{"applications", "threats"}, Vulnerabilities: []string{"high", "low"},
-		DeletionGuard:  config.DeletionGuard{Percent: 12.5},
-		RunDeadline:    90 * time.Minute,
-		ChangesKept:    48 * time.Hour,
-		RunsKept:       72 * time.Hour,
-		RunsKeptGiB:    2.5,
-		DeadAlertsKept: 24 * time.Hour,
-		Neo4j: config.Neo4j{
-			URI: "bolt+s://db.example.net:7687", Username: "s1graph", PasswordFile: filepath.Join("etc", "db.password"), Database: "assets", Insecure: true,
-		},
-		Claim:        15 * time.Second,
-		Events:       config.Events{URL: "https://siem.example.net/_bulk", Form: "elasticsearch", CredentialsFile: filepath.Join("etc", "siem.key"), Kept: 48 * time.Hour},
-		PageDeadline: 90 * time.Second,
-		PageSize:     250,
-		RateLimits:   map[string]float64{"/agents": 12.5, "/threats": 3},
-		CAFile:       filepath.Join("etc", "ca.pem"),
-		Log:          config.Log{Level: "debug", Format: "json"},
 	}, c)
 }
 
@@ -285,128 +212,6 @@ func TestWithoutURLAndTokenBothAreAskedFor(t *testing.T) {
 	}, got)
 }
 
-func TestTheConfigurationFileItself(t *testing.T) {
-	for _, test := range []struct{ name, file, content, want string }{
-		{"is not there though it was named", "other.yaml", "", "other.yaml: must be a file with settings: it does not exist"},
-		{"is a folder", ".", "", ".: must be a file with settings: it is a folder"},
-		{"is not YAML", "s1graph.yaml", "url: [\n", "s1graph.yaml:1:6: must be YAML: sequence end token ']' not found"},
-		{"has tabs", "s1graph.yaml", "log:\n\tlevel: info\n", "s1graph.yaml:2:1: must be YAML: found character '\t' that cannot start any token"},
-		{"is a list", "s1graph.yaml", "- url\n", "s1graph.yaml:1:1: must be a map of settings, each on a line as name: value"},
-		{"is two documents", "s1graph.yaml", "instance: a\n---\ninstance: b\n", "s1graph.yaml: must be one YAML document, without --- between its lines"},
-		{"has an alias", "s1graph.yaml", "instance: &a x\ndescription: *a\n", "s1graph.yaml:1:11: instance: must be a text (put it into quotes if it looks like a number)"},
-		{"has the token", "s1graph.yaml", "token: " + token, "s1graph.yaml:1:1: token: must not stand here: put the token into a file of its own and name that with tokenFile"},
-		{"has the token as a name", "s1graph.yaml", token + ": 1", "s1graph.yaml:1:1: an unknown name: there is no such setting"},
-		{"has the token in place of its file", "s1graph.yaml", "dir: x\ntokenFile: " + token, "s1graph.yaml:2:12: tokenFile: must be the name of a file, and seems to be the token itself: put that into a file of mode 0600"},
-		{"has the token in place of a word", "s1graph.yaml", "applications: " + token, "s1graph.yaml:1:15: applications: must be auto, installed, inventory or off"},
-		{"has a name that needs another", "s1graph.yaml", "tagAccountName: true", "s1graph.yaml:1:17: tagAccountName: must be left out, or accountName be set: there is no name to put on the entities"},
-		{"has a password in the URL", "s1graph.yaml", "url: https://me:hunter2@example.net", "s1graph.yaml:1:6: url: must have no user name or password in it"},
-		{"has a CA file without certificates", "s1graph.yaml", "caFile: token", "s1graph.yaml:1:9: caFile: must be a PEM file with certificates: there is none in it"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			files := map[string]string{}
-			if test.content != "" {
-				files[test.file] = test.content
-			}
-			folder(t, files)
-			got := faults(t, sources(func(s *config.Sources) {
-				s.File = test.file
-				if strings.HasPrefix(test.content, "url") {
-					s.Environment = s.Environment[1:]
-				}
-				if strings.Contains(test.content, "tokenFile") {
-					s.Environment = s.Environment[:1]
-				}
-			}))
-			assert.Equal(t, test.want, got[0])
-			assert.NotContains(t, strings.Join(got, "\n"), "hunter2")
-		})
-	}
-}
-
-func TestAFileWithNothingSetIsAFile(t *testing.T) {
-	for _, content := range []string{"", "# nothing\n", "\ufeffinstance:\nlog:\n", "{}"} {
-		folder(t, map[string]string{"s1graph.yaml": content})
-		_, err := config.Load(sources(nil))
-		assert.NoError(t, err, "%q", content)
-	}
-}
-
-func TestTheVariableNamesTheFileWhereNoFlagDoes(t *testing.T) {
-	folder(t, map[string]string{"other.yaml": "instance: other"})
-	c, err := config.Load(sources(func(s *config.Sources) { s.Environment = append(s.Environment, "S1GRAPH_CONFIG=other.yaml") }))
-	require.NoError(t, err)
-	assert.Equal(t, "other", c.Instance)
-}
-
-func TestTheTokenComesFromOnePlace(t *testing.T) {
-	type result struct{ token, file, fault string }
-	for _, test := range []struct {
-		name        string
-		environment []string
-		flag, file  string
-		want        result
-	}{
-		{name: "environment", environment: []string{"SENTINELONE_TOKEN= " + token + " "}, want: result{token: token}},
-		{name: "file", file: "token", want: result{file: "token"}},
-		{name: "environment over file", environment: []string{"SENTINELONE_TOKEN=" + token}, file: "token", want: result{token: token}},
-		{name: "flag over environment", environment: []string{"SENTINELONE_TOKEN=" + token}, flag: "token", want: result{file: "token"}},
-		{name: "two in the environment", environment: []string{"SENTINELONE_TOKEN=" + token, "SENTINELONE_TOKEN_FILE=token"},
-			want: result{fault: "SENTINELONE_TOKEN_FILE: must not be set along with SENTINELONE_TOKEN: unset one of them"}},
-		{name: "two words", environment: []string{"SENTINELONE_TOKEN=ApiToken " + token},
-			want: result{fault: "SENTINELONE_TOKEN: must hold the API token alone, and has the word ApiToken, Bearer or Token before it: remove the word, which s1graph sends by itself; the token itself is still good"}},
-		{name: "missing file", flag: "nowhere", want: result{fault: "--token-file: must be a file with the API token: nowhere does not exist"}},
-		{name: "folder", flag: "folder", want: result{fault: "--token-file: must be a file with the API token: folder is a folder"}},
-		{name: "empty file", flag: "empty", want: result{fault: "--token-file: empty: must hold the API token, and is empty"}},
-		{name: "two lines", flag: "twice", want: result{fault: "--token-file: twice: must hold the API token alone: one line, without spaces, of letters, digits and . _ - + / ~ ="}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			files := map[string]string{"empty": "\n", "twice": token + "\n" + token, "folder/x": ""}
-			if test.file != "" {
-				files["s1graph.yaml"] = "tokenFile: " + test.file
-			}
-			folder(t, files)
-			s := sources(func(s *config.Sources) {
-				s.Environment = append(s.Environment[:1], test.environment...)
-				if test.flag != "" {
-					s.Flags["tokenFile"] = test.flag
-				}
-			})
-			if test.want.fault != "" {
-				assert.Equal(t, []string{test.want.fault}, faults(t, s))
-				return
-			}
-			c, err := config.Load(s)
-			require.NoError(t, err)
-			assert.Equal(t, test.want, result{token: c.Token.Reveal(), file: c.TokenFile})
-		})
-	}
-}
-
-func TestATokenFileThatOthersCanReadIsAWarning(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		return // has no such modes
-	}
-	folder(t, nil)
-	require.NoError(t, os.Chmod("token", 0o644))
-	c, err := config.Load(sources(nil))
-	require.NoError(t, err)
-	assert.Equal(t, []string{"token can be read by other users of this machine: chmod 600 token"}, c.Warnings)
-}
-
-func TestATokenOutOfAPipeIsKeptSinceItCannotBeReadAgain(t *testing.T) {
-	folder(t, nil)
-	read, write, err := os.Pipe()
-	require.NoError(t, err)
-	defer read.Close()
-	_, err = write.WriteString(token + "\n")
-	require.NoError(t, err)
-	require.NoError(t, write.Close())
-	c, err := config.Load(sources(func(s *config.Sources) { s.Flags["tokenFile"] = fmt.Sprintf("/dev/fd/%d", read.Fd()) }))
-	require.NoError(t, err)
-	assert.Equal(t, token, c.Token.Reveal())
-	assert.Empty(t, c.TokenFile)
-}
-
 func TestAVariableThatIsNoSettingIsAFault(t *testing.T) {
 	folder(t, nil)
 	got := faults(t, sources(func(s *config.Sources) {
@@ -459,74 +264,6 @@ func TestTheInstanceIsCalledAfterTheRecordingOrTheConsole(t *testing.T) {
 			assert.Equal(t, test.recording == "", c.Token.IsSet(), "a recording needs no token")
 		})
 	}
-}
-
-func TestNoSecretIsEverPrinted(t *testing.T) {
-	const password = "hunter2"
-	folder(t, nil)
-	c, err := config.Load(sources(func(s *config.Sources) {
-		s.Environment = []string{"SENTINELONE_URL=example.net", "SENTINELONE_TOKEN=" + token, "S1GRAPH_PROXY=http://me:" + password + "@proxy:1"}
-	}))
-	require.NoError(t, err)
-	require.Equal(t, token, c.Token.Reveal())
-
-	type buried struct {
-		inner struct{ secret config.Secret }
-	}
-	var deep buried
-	deep.inner.secret = c.Token
-
-	var out bytes.Buffer
-	for _, value := range []any{c, *c, c.Token, &c.Token, []any{c.Token, c.Proxy}, map[string]config.Secret{"token": c.Token}, deep, &deep} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p", "%08.3f", "%-60s", "%t", "%c", "%U"} {
-			fmt.Fprintf(&out, verb+"\n", value)
-		}
-		fmt.Fprintln(&out, value)
-		for _, marshal := range []func(any) ([]byte, error){json.Marshal, yaml.Marshal, func(v any) ([]byte, error) { return jsonv2.Marshal(v) }} {
-			b, err := marshal(value) // some encoders refuse durations and unexported fields
-			fmt.Fprintln(&out, string(b), err)
-		}
-		for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-			slog.New(handler).Info("loaded", "value", value)
-		}
-	}
-	for _, secret := range []string{token, password, fmt.Sprintf("%x", token), fmt.Sprintf("%X", token)} {
-		assert.NotContains(t, out.String(), secret)
-	}
-	assert.Equal(t, "*** ***", fmt.Sprintf("%v %#v", c.Token, c.Proxy))
-	for _, marshal := range []func(any) ([]byte, error){json.Marshal, func(v any) ([]byte, error) { return jsonv2.Marshal(v) }} {
-		b, err := marshal(c.Token)
-		require.NoError(t, err)
-		assert.Equal(t, `"***"`, string(b))
-	}
-}
-
-func TestASecretThatIsNotSetIsEmpty(t *testing.T) {
-	s := config.NewSecret("")
-	assert.False(t, s.IsSet())
-	assert.Empty(t, s.Reveal())
-	assert.Empty(t, fmt.Sprint(s))
-}
-
-func FuzzNoFileBringsLoadDown(f *testing.F) {
-	for _, seed := range []string{"", "url: x", "log: {level: [", "? a\n: b", "<<: {a: 1}", "a: &b c\nd: *b", "rateLimits: {? : 1}", "sites: [!!str 1, *x]", "- - -", "%YAML 1.2\n---\n",
-		"alerts: {destinations: {a: {url: b}, ? c : d}, rules: [{use: a, to: [b]}, {name: a}, 1]}", "posture: [{groups: [a]}, {isActive: 1}, ]",
-		"instances: [{instance: a, alerts: {rules: [{use: a}]}}, {instance: b, dir: .s1graph/a}, , 1]", "interval: \"@every 1h\""} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, content string) {
-		folder(t, map[string]string{"s1graph.yaml": content})
-		_, err := config.Load(sources(nil))
-		if err != nil {
-			var found config.Faults
-			require.ErrorAs(t, err, &found)
-		}
-		_, err = config.LoadService(sources(nil))
-		if err != nil {
-			var found config.Faults
-			require.ErrorAs(t, err, &found)
-		}
-	})
 }
 
 // certificate is that of httptest's server.
@@ -602,26 +339,6 @@ func TestTheDatabaseIsAskedForWhereItIsNeeded(t *testing.T) {
 	}
 }
 
-func TestAByteOrderMarkIsNoPartOfASettingOrACertificate(t *testing.T) {
-	certificate := "\ufeff" + certificate(t)
-	folder(t, map[string]string{"s1graph.yaml": "\ufeffcaFile: ca.pem\nneo4j: {passwordFile: password}\n", "ca.pem": certificate, "password": "\ufeffhunter2\r\n"})
-	c, err := config.Load(sources(nil))
-	require.NoError(t, err)
-	assert.Equal(t, "ca.pem", c.CAFile)
-	assert.Equal(t, "hunter2", c.Neo4j.Password.Reveal())
-}
-
-func TestAFileInUTF16IsRefusedAsSuch(t *testing.T) {
-	inUTF16 := func(text string) string { return "\xff\xfe" + strings.Join(strings.Split(text, ""), "\x00") + "\x00" }
-	folder(t, map[string]string{"s1graph.yaml": inUTF16("log: {level: info}\n")})
-	_, err := config.Load(sources(nil))
-	require.EqualError(t, err, "s1graph.yaml: must be YAML in UTF-8: it is in UTF-16, as Notepad (Unicode) and PowerShell (>) write it: save it as UTF-8")
-	folder(t, map[string]string{"s1graph.yaml": "caFile: ca.pem\nneo4j: {passwordFile: ca.pem}\n", "ca.pem": inUTF16("x")})
-	_, err = config.Load(sources(nil))
-	require.ErrorContains(t, err, "caFile: must be a PEM file with certificates: it is in UTF-16")
-	require.ErrorContains(t, err, "neo4j.passwordFile: must be a file with the password of the database's user: it is in UTF-16")
-}
-
 func TestATimeZoneThatIsNotKnownIsAFault(t *testing.T) {
 	for tz, want := range map[string]string{
 		"": "", "UTC": "", "Africa/Cairo": "", ":Europe/Berlin": "", "EST5EDT": "",
@@ -680,66 +397,6 @@ func TestHowOftenStepsAreReadIsSaidByStep(t *testing.T) {
 	} {
 		_, err := config.Load(sources(func(s *config.Sources) { s.Flags["every"] = text }))
 		assert.ErrorContains(t, err, fault)
-	}
-}
-
-func TestATokenCommandIsAListOfWordsThatRanksAsTheOtherPlacesOfTheToken(t *testing.T) {
-	const inFile = "tokenCommand: [sh, -c, 'echo a,b  c']\n"
-	folder(t, map[string]string{"top.yaml": inFile, "both.yaml": inFile + "tokenFile: token\n", "instances.yaml": "tokenFile: token\ninstances: [{instance: a, " + strings.TrimSpace(inFile) + "}]\n"})
-	load := func(file string, flags map[string]string, environment ...string) (*config.Config, config.Sources) {
-		s := sources(func(s *config.Sources) {
-			s.File, s.Environment = file, append([]string{"SENTINELONE_URL=https://example.net"}, environment...)
-			delete(s.Flags, "tokenFile")
-			for key, value := range flags {
-				s.Flags[key] = value
-			}
-		})
-		c, err := config.Load(s)
-		if err != nil {
-			return nil, s
-		}
-		return c, s
-	}
-	words := []string{"sh", "-c", "echo a,b  c"}
-	for name, test := range map[string]struct {
-		file        string
-		flags       map[string]string
-		environment []string
-		command     []string
-		token       string
-		tokenFile   string
-		fault       string
-	}{
-		"in the file":                        {file: "top.yaml", command: words},
-		"of one instance, over the top":      {file: "instances.yaml", command: words},
-		"by a flag":                          {flags: map[string]string{"tokenCommand": " sh -c  true "}, command: []string{"sh", "-c", "true"}},
-		"by a variable":                      {environment: []string{"SENTINELONE_TOKEN_COMMAND=sh x"}, command: []string{"sh", "x"}},
-		"a flag over it":                     {file: "top.yaml", flags: map[string]string{"tokenFile": "token"}, tokenFile: "token"},
-		"it over the file by a flag":         {file: "both.yaml", flags: map[string]string{"tokenCommand": "sh"}, command: []string{"sh"}},
-		"the token's variable over the file": {file: "top.yaml", environment: []string{"SENTINELONE_TOKEN=" + token}, token: token},
-		"a variable over the file":           {file: "top.yaml", environment: []string{"SENTINELONE_TOKEN_FILE=token"}, tokenFile: "token"},
-		"both in one file":                   {file: "both.yaml", fault: "tokenCommand: must not be given along with tokenFile"},
-		"both in the environment": {environment: []string{"SENTINELONE_TOKEN_COMMAND=sh", "SENTINELONE_TOKEN=" + token},
-			fault: "SENTINELONE_TOKEN_COMMAND: must not be set along with SENTINELONE_TOKEN"},
-		"a variable over an instance's own": {file: "instances.yaml", environment: []string{"SENTINELONE_TOKEN_FILE=token"},
-			fault: "SENTINELONE_TOKEN_FILE: must not be set along with instances[0].tokenCommand"},
-		"a program that is not there": {flags: map[string]string{"tokenCommand": "no-such-program x"}, fault: "there is no no-such-program in PATH"},
-		"a relative path":             {flags: map[string]string{"tokenCommand": "./token x"}, fault: "absolute path"},
-		"the token itself":            {flags: map[string]string{"tokenCommand": strings.Repeat("a1", 40)}, fault: "seems to be the token itself"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c, s := load(test.file, test.flags, test.environment...)
-			if test.fault != "" {
-				found := faults(t, s)
-				require.Len(t, found, 1)
-				assert.Contains(t, found[0], test.fault)
-				return
-			}
-			require.NotNil(t, c)
-			assert.Equal(t, test.command, c.TokenCommand)
-			assert.Equal(t, test.token, c.Token.Reveal())
-			assert.Equal(t, test.tokenFile, c.TokenFile)
-		})
 	}
 }
 

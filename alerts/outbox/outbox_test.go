@@ -1,7 +1,6 @@
 package outbox_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -52,85 +49,6 @@ func TestAPanicLeavesTheOutboxAsItWas(t *testing.T) {
 		})
 	})
 	view(t, box, func(tx *outbox.Tx) { assert.Empty(t, ids(tx.Queued(""))) })
-}
-
-func TestADamagedFileIsMovedAsideAndKeptAndANewOneTakesItsPlace(t *testing.T) {
-	random := make([]byte, 1<<20)
-	for i := range random {
-		random[i] = byte(i * i >> 3)
-	}
-	for name, damage := range map[string]func(f *os.File, size int64) error{
-		"written over":        func(f *os.File, size int64) error { _, err := f.WriteAt(random[:size], 0); return err },
-		"cut off at a page":   func(f *os.File, _ int64) error { return f.Truncate(2 * int64(os.Getpagesize())) },
-		"cut off in a page":   func(f *os.File, _ int64) error { return f.Truncate(int64(os.Getpagesize()) + 9) },
-		"cut off":             func(f *os.File, size int64) error { return f.Truncate(size/2 + 17) },
-		"zeros in the middle": func(f *os.File, size int64) error { _, err := f.WriteAt(make([]byte, size/2), size/4); return err },
-		"words in the middle": func(f *os.File, size int64) error {
-			_, err := f.WriteAt(random[:size-2*int64(os.Getpagesize())], 2*int64(os.Getpagesize()))
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			box := newBox(t)
-			for i := range 300 { // so that there are pages of many kinds
-				update(t, box, func(tx *outbox.Tx) {
-					require.NoError(t, tx.Enqueue(message("soc", fmt.Sprint(i), strings.Repeat("k", 100))))
-				})
-			}
-			f, err := os.OpenFile(box.Path(), os.O_RDWR, 0)
-			require.NoError(t, err)
-			info, err := f.Stat()
-			require.NoError(t, err)
-			require.NoError(t, damage(f, info.Size()))
-			require.NoError(t, f.Close())
-			damaged, err := os.ReadFile(box.Path())
-			require.NoError(t, err)
-
-			all := func(tx *outbox.Tx) error { _, err := tx.Queued(""); return err }
-			err = box.View(t.Context(), all)
-			require.ErrorIs(t, err, outbox.ErrDamaged)
-			aside := asides(t, box)
-			require.Len(t, aside, 1)
-			assert.ErrorContains(t, err, "it is kept as "+aside[0])
-			kept, err := os.ReadFile(aside[0])
-			require.NoError(t, err)
-			assert.True(t, bytes.Equal(damaged, kept))
-
-			for _, box := range []*outbox.Outbox{box, outbox.At(box.Path())} { // also of another process
-				update(t, box, func(tx *outbox.Tx) {
-					assert.Equal(t, []string{filepath.Base(aside[0])}, tx.Asides(), "who evaluates the next run is told")
-					require.NoError(t, tx.Enqueue(message("soc", "1", "a")))
-				})
-				view(t, box, func(tx *outbox.Tx) { assert.Equal(t, []string{"1"}, ids(tx.Queued(""))) })
-			}
-			update(t, box, func(tx *outbox.Tx) { require.NoError(t, tx.AsidesTold(tx.Asides())) })
-			view(t, box, func(tx *outbox.Tx) { assert.Empty(t, tx.Asides()) })
-		})
-	}
-}
-
-func asides(t *testing.T, box *outbox.Outbox) []string {
-	t.Helper()
-	aside, err := filepath.Glob(box.Path() + ".damaged-*")
-	require.NoError(t, err)
-	return aside
-}
-
-func TestTheNewestDamagedFilesAreKeptAndNotAllOfThem(t *testing.T) {
-	box := newBox(t)
-	for n := range 5 {
-		require.NoError(t, os.MkdirAll(filepath.Dir(box.Path()), 0o700))
-		require.NoError(t, os.WriteFile(box.Path(), bytes.Repeat([]byte{byte(n)}, 1<<15), 0o600))
-		require.NoError(t, os.Chtimes(box.Path(), noon, noon.Add(time.Duration(n)*time.Hour)))
-		require.ErrorIs(t, box.View(t.Context(), func(*outbox.Tx) error { return nil }), outbox.ErrDamaged)
-	}
-	var kept []byte
-	for _, path := range asides(t, box) {
-		b, err := os.ReadFile(path)
-		require.NoError(t, err)
-		kept = append(kept, b[0])
-	}
-	assert.Equal(t, []byte{2, 3, 4}, kept)
 }
 
 func TestWhatFailedBeforeTheClockWasPutBackDoesNotWaitForTheOldTime(t *testing.T) {
@@ -407,53 +325,6 @@ func TestWhatIsRememberedIsSortedAndMayBeChangedWhileItIsRead(t *testing.T) {
 		}
 		assert.Equal(t, 250, n)
 	})
-}
-
-func TestTransactionsOfManyAreServedInTurn(t *testing.T) {
-	path := newBox(t).Path()
-	var all sync.WaitGroup
-	for writer := range 4 {
-		box := outbox.At(path) // as processes do, each has its own
-		all.Go(func() {
-			for n := range 5 {
-				assert.NoError(t, box.Update(context.Background(), func(tx *outbox.Tx) error {
-					return tx.Enqueue(message("soc", fmt.Sprint(writer, "/", n), "a"))
-				}))
-			}
-		})
-	}
-	all.Wait()
-	view(t, outbox.At(path), func(tx *outbox.Tx) { assert.Len(t, ids(tx.Queued("")), 20) })
-}
-
-func TestWhoWaitsForTheFileStopsWithItsContext(t *testing.T) {
-	box := newBox(t)
-	update(t, box, func(*outbox.Tx) {
-		for _, other := range []*outbox.Outbox{box, outbox.At(box.Path())} {
-			ctx, cancel := context.WithCancelCause(t.Context())
-			cancel(nil)
-			err := other.View(ctx, func(*outbox.Tx) error { t.Error("read"); return nil })
-			require.ErrorIs(t, err, context.Canceled)
-			assert.ErrorContains(t, err, box.Path())
-		}
-	})
-}
-
-func TestOneAtATimeDelivers(t *testing.T) {
-	box := newBox(t)
-	release, err := box.TakeDelivery()
-	require.NoError(t, err)
-	require.NotNil(t, release)
-
-	second, err := outbox.At(box.Path()).TakeDelivery()
-	require.NoError(t, err)
-	assert.Nil(t, second)
-
-	require.NoError(t, release())
-	second, err = outbox.At(box.Path()).TakeDelivery()
-	require.NoError(t, err)
-	require.NotNil(t, second)
-	require.NoError(t, second())
 }
 
 // A process that writes message after message is killed at moments that come at random; whatever it said to be
