@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,13 +40,10 @@ func allChangeIDs(t *testing.T, dir string) (ids []string) {
 	return ids
 }
 
-// natsAt starts a server of NATS in this process, on a port and with what a folder holds; 0: on any.
-func natsAt(t *testing.T, dir string, port int) *server.Server {
+// natsAt starts a server of NATS in this process, with what a folder holds.
+func natsAt(t *testing.T, dir string) *server.Server {
 	t.Helper()
-	if port == 0 {
-		port = -1
-	}
-	return fleettest.Nodes(t, 1, func(o *server.Options) { o.StoreDir, o.Port = dir, port })[0]
+	return fleettest.Nodes(t, 1, func(o *server.Options) { o.StoreDir = dir })[0]
 }
 
 // to is an option that publishes events.
@@ -83,7 +79,7 @@ func published(t *testing.T, s *server.Server) (ids, runs []string) {
 
 func TestCommittedRunsArePublished(t *testing.T) {
 	t.Parallel()
-	s := natsAt(t, t.TempDir(), 0)
+	s := natsAt(t, t.TempDir())
 	c := newConsole(t, busy())
 	first := c.mustSync(to(s.ClientURL()))
 	c.SetDay(1)
@@ -99,8 +95,11 @@ func TestCommittedRunsArePublished(t *testing.T) {
 func TestRunsThatNATSWasAwayForAreKeptAndPublishedWhenItIsBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := natsAt(t, dir, 0)
-	url, port := s.ClientURL(), s.Addr().(*net.TCPAddr).Port
+	s := natsAt(t, dir)
+	way, err := fleettest.NewLine(s)
+	require.NoError(t, err)
+	t.Cleanup(way.Close)
+	url := way.URL()
 	c := newConsole(t, busy())
 	first := c.mustSync(to(url))
 	fleettest.Stop(s)
@@ -115,7 +114,8 @@ func TestRunsThatNATSWasAwayForAreKeptAndPublishedWhenItIsBack(t *testing.T) {
 	require.NoError(t, third.err)
 	assert.DirExists(t, filepath.Join(c.dir, "runs", second.Run), "kept until it is published")
 
-	again := natsAt(t, dir, port)
+	again := natsAt(t, dir)
+	way.Mend(again)
 	c.SetDay(3)
 	fourth := c.mustSync(to(url))
 	ids, runs := published(t, again)
@@ -126,7 +126,7 @@ func TestRunsThatNATSWasAwayForAreKeptAndPublishedWhenItIsBack(t *testing.T) {
 func TestEventsThatAreTooFarBehindAreMovedOnAndThatIsSaid(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := natsAt(t, dir, 0)
+	s := natsAt(t, dir)
 	c := newConsole(t, busy())
 	c.mustSync(to(s.ClientURL()))
 	little := func(o *connector.Options) { o.Config.RunsKeptGiB = 1e-9 }
@@ -152,7 +152,7 @@ func TestAStreamThatIsNewBeginsWithTheLastRun(t *testing.T) {
 	c.mustSync()
 	c.SetDay(1)
 	last := c.mustSync()
-	s := natsAt(t, t.TempDir(), 0)
+	s := natsAt(t, t.TempDir())
 	next := c.mustSync(to(s.ClientURL()))
 	ids, runs := published(t, s)
 	assert.Equal(t, []string{last.Run, next.Run}, runs)
@@ -233,7 +233,7 @@ func TestAnAddressIsPostedToAndItsCursorIsInTheFolder(t *testing.T) {
 
 func TestAfterAnOlderBucketWasRestoredEventsSayHowTheyGoOnAndThenDo(t *testing.T) {
 	t.Parallel()
-	s := natsAt(t, t.TempDir(), 0)
+	s := natsAt(t, t.TempDir())
 	c := newConsole(t, busy())
 	bucket := filepath.Join(t.TempDir(), "bucket")
 	worker := func() *console { // a new one, with an empty folder

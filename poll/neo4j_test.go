@@ -35,7 +35,7 @@ func TestTheWorkerThatTakesOverWritesToNeo4jWhatTheOneBeforeCouldNot(t *testing.
 		}
 		return nil
 	}
-	require.Eventually(t, func() bool { return ended(first) != nil }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return ended(first) != nil }, 20*time.Minute, 10*time.Millisecond)
 	written := *ended(first)
 	leave()
 	s.tenant.SetDay(1)
@@ -43,20 +43,20 @@ func TestTheWorkerThatTakesOverWritesToNeo4jWhatTheOneBeforeCouldNot(t *testing.
 		first.RunNow()
 		good := ended(first)
 		return good != nil && good.Run != written.Run
-	}, 5*time.Minute, 100*time.Millisecond, "a run is committed though Neo4j is away")
+	}, 20*time.Minute, 100*time.Millisecond, "a run is committed though Neo4j is away")
 	first.end()
 	require.NoError(t, <-first.ended)
 	first.ended <- nil
 	first.fleet.Close()
 
 	second := s.start("w2", writes(server.URI))
-	require.Eventually(t, func() bool { return ended(second) != nil }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return ended(second) != nil }, 20*time.Minute, 10*time.Millisecond)
 	before := ended(second).Run
 	require.Eventually(t, func() bool {
 		second.RunNow()
 		good := ended(second)
 		return good != nil && good.Run != before
-	}, 5*time.Minute, 100*time.Millisecond)
+	}, 20*time.Minute, 100*time.Millisecond)
 
 	store, err := neo4jstore.Open(t.Context(), neo4jstore.Config{URI: server.URI, Username: server.Username, Password: server.Password, Scope: scope})
 	require.NoError(t, err)
