@@ -77,6 +77,15 @@ func (f *Fleet) isHeld(key string, within time.Duration) bool {
 	return found && time.Since(is.at) < within
 }
 
+// Owner is the worker who has the instance, as NATS says just now; "": nobody, or NATS does not say.
+func (f *Fleet) Owner(ctx context.Context, instance string) (worker string) {
+	var is owner
+	if e, err := f.claims.Get(ctx, token(instance)); err == nil && json.Unmarshal(e.Value(), &is) == nil {
+		worker = is.Worker
+	}
+	return worker
+}
+
 // claim takes the instance, and renews the claim until it is released or lost.
 func (f *Fleet) claim(ctx context.Context, instance, how, best string, changed chan struct{}, forget func()) (*Claim, error) {
 	h := &holding{Fleet: f, owner: owner{f.Worker, f.self.Process}, key: token(instance), wall: f.Wall(), mono: time.Now(), sent: time.Now()}

@@ -315,6 +315,55 @@ func TestWhoHasRunsOfAnInstanceThatTheBucketHasNotIsPreferredForIt(t *testing.T)
 	}
 }
 
+// A worker that was stopped finds on waking that the bucket refuses it, and may be the only one that is left when the other one ends.
+func TestWhoWasRefusedTakesAnInstanceAgainAsSoonAsTheOtherWorkerEnds(t *testing.T) {
+	s := newShared(t, "acme")
+	conn, err := nats.Connect(s.nats.ClientURL())
+	require.NoError(t, err)
+	defer conn.Close()
+	const claim = "$KV.s1graph-claims.acme"
+	var other sync.Once
+	var isWoken atomic.Bool
+	bucket := s.bucket
+	s.bucket = &slow{bucket, func() {
+		if isWoken.Load() {
+			other.Do(func() {
+				_, err := conn.Request(claim, []byte(`{"worker":"w2","process":"another"}`), patience)
+				assert.NoError(t, err)
+				_, err = state.Of(bucket, "acme", "w2", t.TempDir()).Take(t.Context())
+				assert.NoError(t, err)
+			})
+		}
+	}}
+	w := s.start("w1", func(c *poll.Config) {
+		c.After = func(d time.Duration) <-chan time.Time {
+			if d == time.Minute { // which is as long as one waits who was refused for one who is no worker
+				return nil
+			}
+			return time.After(d)
+		}
+	})
+	rests := func() bool {
+		return w.statusOf(t)["acme"].State == "waiting" && w.statusOf(t)["acme"].LastGoodRun != nil
+	}
+	require.Eventually(t, rests, patience, 10*time.Millisecond)
+	first := w.statusOf(t)["acme"].LastGoodRun.Run
+	s.tenant.SetDay(1)
+	isWoken.Store(true)
+	w.RunNow()
+	refused := `s1graph_fenced_total{instance="acme",worker="w1"} 1`
+	require.Eventually(t, func() bool { return strings.Contains(w.get("/metrics").Body.String(), refused) }, patience, 10*time.Millisecond)
+	require.Equal(t, "w2", s.owner("acme"))
+	ends := nats.NewMsg(claim)
+	ends.Header.Set("KV-Operation", "DEL")
+	_, err = conn.RequestMsg(ends, patience)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		w.RunNow()
+		return rests() && w.statusOf(t)["acme"].LastGoodRun.Run != first
+	}, patience, 100*time.Millisecond)
+}
+
 // slow is a bucket in which nothing is created before wait has ended.
 type slow struct {
 	state.Bucket

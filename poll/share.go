@@ -72,7 +72,8 @@ func (i *instance) share(ctx context.Context) {
 			return
 		case errors.Is(fault, state.ErrFenced): // somebody beside the fleet, or who has the claim by now
 			i.log.Warn("the bucket refused this worker, and what was under way is not committed", "reason", fault)
-			if i.service.wait(ctx, time.Minute) != nil {
+			besides := i.service.Fleet.Owner(ctx, i.settings.Instance) == ""
+			if besides && i.service.wait(ctx, time.Minute) != nil { // else it is waited for until that worker gives it back
 				return
 			}
 		case errors.Is(fault, state.ErrFolderGone):
