@@ -257,15 +257,22 @@ func (f *Fleet) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// answersWithin is for how long one who joins bears that NATS does not answer, as where it has much else to do, and how long a bucket may take
-// until all nodes have it that one of them was just told to make.
-const answersWithin = 15 * time.Second
+// answersWithin is for how long who looks on bears that NATS does not answer, as where it has much else to do, and joinsWithin for how long a
+// worker does, whom nobody waits for. One or the other is how long a bucket may take until all nodes have it that one of them was just told to make.
+const (
+	answersWithin = 15 * time.Second
+	joinsWithin   = time.Minute
+)
 
 // gaveUp says whether one who joins has waited long enough for NATS, or is not let in and would wait in vain.
 func (f *Fleet) gaveUp(began time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.forbidden != "" || time.Since(began) > max(answersWithin, f.TTL)
+	within := answersWithin
+	if f.Worker != "" {
+		within = max(joinsWithin, f.TTL)
+	}
+	return f.forbidden != "" || time.Since(began) > within
 }
 
 // openBucket opens a bucket, and makes it where it is not there. Several who do so at once, each through a node of its own, find

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"s1graph/fleet/fleettest"
 	"s1graph/pause"
@@ -202,12 +204,32 @@ func (w *world) worker(name string) *worker {
 	return w.workers[i]
 }
 
-// startAll starts all workers, and waits until each tenant is read and at rest.
+// startAll starts all workers, and waits until all are members, and each tenant is read and at rest.
 func (w *world) startAll(bound time.Duration) error {
 	for _, p := range w.workers {
 		if err := w.start(p); err != nil {
 			return err
 		}
+	}
+	conn, err := nats.Connect(fleettest.URLs(w.nodes))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	err = w.until("all workers are members", w.bears(bound), func() bool {
+		bucket, err := js.KeyValue(w.ctx, "s1graph-workers")
+		if err != nil {
+			return false // nobody has made it yet
+		}
+		members, _ := bucket.Keys(w.ctx)
+		return len(members) == len(w.workers)
+	})
+	if err != nil {
+		return err
 	}
 	return w.untilAtRest(w.began, w.bears(bound))
 }
