@@ -51,16 +51,12 @@ func (o *Outbox) Shrink(ctx context.Context) error {
 
 // rewrite puts a smaller file in the place of the open one. Who waits for the old one finds that it is another now.
 func (o *Outbox) rewrite(db *bbolt.DB) (err error) {
-	dir := filepath.Dir(o.path)
-	draft, err := os.CreateTemp(dir, filepath.Base(o.path)+".new-*")
+	draft, err := o.draft()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(draft.Name()) }()
-	if err := draft.Close(); err != nil {
-		return err
-	}
-	smaller, err := bbolt.Open(draft.Name(), fileMode, nil)
+	defer func() { _ = os.Remove(draft) }()
+	smaller, err := bbolt.Open(draft, fileMode, nil)
 	if err != nil {
 		return err
 	}
@@ -68,10 +64,10 @@ func (o *Outbox) rewrite(db *bbolt.DB) (err error) {
 	if err := errors.Join(bbolt.Compact(smaller, db, atOnce), smaller.Sync(), smaller.Close()); err != nil {
 		return fmt.Errorf("it was not made smaller: %w", err)
 	}
-	if err := os.Rename(draft.Name(), o.path); err != nil {
+	if err := os.Rename(draft, o.path); err != nil {
 		return err
 	}
-	syncDir(dir)
+	syncDir(filepath.Dir(o.path))
 	return nil
 }
 

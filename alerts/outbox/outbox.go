@@ -273,26 +273,35 @@ func (o *Outbox) create() error {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return err
 	}
-	draft, err := os.CreateTemp(dir, filepath.Base(o.path)+".new-*")
+	draft, err := o.draft()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(draft.Name()) }()
-	if err := draft.Close(); err != nil {
-		return err
-	}
-	if err := makeEmpty(draft.Name()); err != nil {
+	defer func() { _ = os.Remove(draft) }()
+	if err := makeEmpty(draft); err != nil {
 		return err
 	}
 	// A link and not a rename: another process may have made the file meanwhile, and put something into it. Some file
 	// systems have no hard links: there bbolt makes it in its place, which its lock keeps to one process.
-	if err := os.Link(draft.Name(), o.path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(draft, o.path); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := makeEmpty(o.path); err != nil {
 			return err
 		}
 	}
 	syncDir(dir)
 	return nil
+}
+
+// draft makes a file beside the outbox that may take its place. Whoever has it made removes what is left of it.
+func (o *Outbox) draft() (path string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(o.path), filepath.Base(o.path)+".new-*")
+	if err != nil {
+		return "", err
+	}
+	if err := f.Close(); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
 }
 
 func makeEmpty(path string) error {
