@@ -22,8 +22,8 @@ func (r *run) findDue(in *steps.Input, differs func(steps.Step) bool) {
 	all := steps.All()
 	due := make(map[string]bool)
 	for _, step := range all {
-		showsScope := in.Scope.Fingerprint != "" && slices.Contains(scopeSteps, step.ID)
-		due[step.ID] = !r.leavesOut(step.ID) && (showsScope || r.isDue(step, differs(step)))
+		isWanted := in.Scope.Fingerprint != "" && showsScope(step)
+		due[step.ID] = !r.leavesOut(step.ID) && (isWanted || r.isDue(step, differs(step)))
 	}
 	for _, step := range slices.Backward(all) { // those that a step depends on come before it
 		for _, id := range step.DependsOn {
@@ -35,8 +35,10 @@ func (r *run) findDue(in *steps.Input, differs func(steps.Step) bool) {
 	}
 }
 
-// scopeSteps are the steps whose lists show what a token may see where /user does not tell it.
-var scopeSteps = []string{"accounts", "sites", "groups"}
+// showsScope says whether a step's list shows what a token may see where /user does not tell it: it is one of places.
+func showsScope(step steps.Step) bool {
+	return slices.ContainsFunc(step.Types, func(d *model.Description) bool { return d.Place.IsOwn() })
+}
 
 // isDue says whether a step is due by itself: within half of the time between two polls it is, so that a poll that comes a
 // little early does not leave it to the next one. What was read at a time that is still to come is due.

@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"s1graph/graph"
@@ -55,6 +56,9 @@ const Own = "_id"
 
 // IsZero says whether the entity does not say at all where it stands.
 func (p Place) IsZero() bool { return p == Place{} }
+
+// IsOwn says whether the entity is a place itself: an account, a site or a group.
+func (p Place) IsOwn() bool { return slices.Contains([]string{p.Account, p.Site, p.Group}, Own) }
 
 // End is one of the two ends of a relationship; the zero value is neither.
 type End string
