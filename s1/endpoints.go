@@ -15,20 +15,23 @@ type rawEndpoint struct {
 	list     string // name of the list inside "data", where the data is an object around a list
 }
 
+// rawOf is what Raw knows of a list that s1graph reads.
+func rawOf[T any](e Endpoint[T]) rawEndpoint { return rawEndpoint{e.Path, e.MaxLimit, e.List} }
+
 // rawEndpoints are the GET endpoints of the API description.
 var rawEndpoints = []rawEndpoint{
-	{path: "/accounts", maxLimit: 1000},
+	rawOf(Accounts),
 	{path: "/accounts/{id}/policy"},
 	{path: "/activities", maxLimit: 1000},
 	{path: "/activities/types"},
-	{path: "/agents", maxLimit: 1000},
+	rawOf(Agents),
 	{path: "/agents/applications"},
 	{path: "/agents/count"},
 	{path: "/agents/tags", maxLimit: 1000},
-	{path: "/application-management/inventory", maxLimit: 1000},
-	{path: "/application-management/inventory/endpoints", maxLimit: 1000},
-	{path: "/application-management/risks", maxLimit: 1000},
-	{path: "/application-management/risks/applications", maxLimit: 1000},
+	rawOf(Inventory),
+	rawOf(InventoryEndpoints),
+	rawOf(Risks),
+	rawOf(RiskyApplications),
 	{path: "/application-management/risks/cves", maxLimit: 1000},
 	{path: "/application-management/risks/endpoints", maxLimit: 1000},
 	{path: "/cloud-detection/alerts", maxLimit: 1000},
@@ -36,9 +39,9 @@ var rawEndpoints = []rawEndpoint{
 	{path: "/device-control", maxLimit: 1000},
 	{path: "/exclusions", maxLimit: 1000},
 	{path: "/firewall-control", maxLimit: 1000},
-	{path: "/groups", maxLimit: 300},
+	rawOf(Groups),
 	{path: "/groups/{id}/policy"},
-	{path: "/installed-applications", maxLimit: 1000},
+	rawOf(InstalledApplications),
 	{path: "/installed-applications/cves", maxLimit: 1000},
 	{path: "/locations", maxLimit: 1000},
 	{path: "/ranger/gateways", maxLimit: 1000},
@@ -48,13 +51,13 @@ var rawEndpoints = []rawEndpoint{
 	{path: "/restrictions", maxLimit: 1000},
 	{path: "/rogues/table-view", maxLimit: 1000},
 	{path: "/service-users", maxLimit: 1000},
-	{path: "/sites", maxLimit: 1000, list: "sites"},
+	rawOf(Sites),
 	{path: "/sites/{id}/policy"},
 	{path: "/system/info"},
 	{path: "/system/status"},
 	{path: "/tags", maxLimit: 1000},
 	{path: "/tenant/policy"},
-	{path: "/threats", maxLimit: 1000},
+	rawOf(Threats),
 	{path: "/threats/{id}/notes", maxLimit: 1000},
 	{path: "/threats/{id}/timeline", maxLimit: 1000},
 	{path: "/update/agent/packages", maxLimit: 1000},
