@@ -54,10 +54,10 @@ func Prefer(tab context.Context, scheme string) error {
 }
 
 // Until waits for a JavaScript expression to become true, a look each frame, and gives what it is then; it is false
-// after half a minute.
+// after five minutes, which a page takes that never gets there.
 func Until(tab context.Context, expression string) (bool, error) {
 	return chromedp.Run(tab, chromedp.Evaluate[bool](`(async () => {
-		for (const end = Date.now() + 30000; Date.now() < end; await new Promise((next) => setTimeout(next, 10))) if (`+expression+`) return true;
+		for (const end = Date.now() + 300000; Date.now() < end; await new Promise((next) => setTimeout(next, 10))) if (`+expression+`) return true;
 		return false;
 	})()`, chromedp.EvalAwaitPromise))
 }
