@@ -14,7 +14,7 @@ const kinds = about.entities.map((e, index) => {
   return kind;
 });
 const links = about.relationships.map((r, index) => ({ ...r, index, known: 0 }));
-for (const kind of kinds) { // the relationships that it has: those where it is where they start, and those where it is where they end
+for (const kind of kinds) { // the relationships of the type: those that start at it, and those that end at it
   kind.ends = links.flatMap((link) => (link.from < 0 ? [] : [0, 1].filter((direction) => (direction ? link.to : link.from) === kind.index).map((direction) => [link, direction])));
 }
 

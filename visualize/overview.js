@@ -88,7 +88,7 @@ function withoutChanges(instance) {
   return all ? "The filters leave out all that changed." : "Nothing changed since the run before.";
 }
 
-// baselines names the types of which there was nothing to compare with; null where there are none.
+// baselines names the types that had nothing to compare with; null where there are none.
 function baselines() {
   const names = kinds.filter((kind) => isHere(kind) && kind.isBaseline).map((kind) => label(kind).toLowerCase());
   return names.length ? el("p", { class: "baselines" }, `Not compared: ${names.join(", ")}. This run was the first to read them as they are read now.`) : null;

@@ -20,7 +20,7 @@ import (
 //	            length of the first key, first key
 //	trailer     length of the directory (8), checksum of the directory (4), magic (8)
 //
-// Lengths and counts are uvarints but in the trailer, checksums are CRC-32C; numbers are little-endian.
+// Lengths and counts are uvarints, except in the trailer; checksums are CRC-32C; numbers are little-endian.
 const (
 	indexMagic  = "s1gindx1"
 	trailerSize = 20

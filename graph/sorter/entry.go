@@ -59,8 +59,8 @@ func appendEntry(b []byte, r *graph.Record) ([]byte, graph.Digest) {
 	return append(b, make([]byte, 8)...), digest.Full
 }
 
-// hasTheEndsOfItsKey says whether r is a relationship whose meta properties follow from its type and key, as all are that the model
-// has.
+// hasTheEndsOfItsKey says whether r is a relationship whose meta properties follow from its type and key, as those of the
+// model's do.
 func hasTheEndsOfItsKey(r *graph.Record) bool {
 	from, to, ok := graph.RelationshipEnds(r.Key)
 	return ok && r.Type.Relationship && from == r.From && to == r.To

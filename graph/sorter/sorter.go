@@ -122,8 +122,8 @@ func (s *Sorter) Add(row Row) error {
 	return err
 }
 
-// Share takes a record to which many rows give rise, so that it need not come with each of them: they name it as their
-// Shared. It is left out where all of them are. One may be shared twice.
+// Share takes a record that many rows give rise to, so that it need not come with each of them: they name it as their Shared.
+// It is left out where all of its rows are. One may be shared twice.
 func (s *Sorter) Share(r graph.Record) (Shared, error) {
 	return s.add(&Row{Records: []graph.Record{r}})
 }
