@@ -170,11 +170,14 @@ func (r *run) established(types map[string]*reconcile.Type) map[string]bool {
 // compare finds and writes the changes against the last run.
 func (r *run) compare(ctx context.Context, draft *jsonstore.Draft, result *reconcile.Result) error {
 	changes := draft.Changes()
-	same := func(name string) bool { return result.Same[name] }
-	options := graph.DiffOptions{Rekeyed: result.Rekeyed, Same: same, Baseline: func(name string) bool {
+	baseline := func(name string) bool {
 		t := result.Types[name]
 		return t == nil || !r.last.comparable(&t.Written)
-	}}
+	}
+	// All of a type of which the last run has nothing is new: to compare it would be to read it once more.
+	isNew := func(name string) bool { return baseline(name) && result.Types[name] != nil && r.last.count(name) == 0 }
+	same := func(name string) bool { return result.Same[name] || isNew(name) }
+	options := graph.DiffOptions{Rekeyed: result.Rekeyed, Same: same, Baseline: baseline}
 	counts, err := graph.Diff(ctx, r.last, draft, options, func(c graph.Change) error {
 		if err := changes.Write(c); err != nil {
 			return err
@@ -183,5 +186,11 @@ func (r *run) compare(ctx context.Context, draft *jsonstore.Draft, result *recon
 		return r.o.Changes(c, r.last, draft)
 	})
 	maps.Copy(r.summary.Changes, counts)
+	for name := range counts {
+		if isNew(name) {
+			n := result.Types[name].Records
+			r.summary.Changes[name] = graph.Counts{Created: n, Baseline: n}
+		}
+	}
 	return err
 }
