@@ -40,12 +40,13 @@ REST = $(filter-out $(WHOLE) $(PATIENT) $(ALONE),./fleet ./bench/fleet ./s1 ./po
 TESTFLAGS := -vet=off -timeout 30m
 
 # Three rows run beside each other, so that no core is idle while a test waits for a database, a browser or a clock. Those
-# that take longest come first, so that no core waits for them at the end. What is compiled for the race detector is so in
+# that take longest come first, so that no core waits for them at the end. Of the last row three packages run at once, as
+# those of a fleet and of poll wait most of the time. What is compiled for the race detector is so in
 # one row, where nothing is compiled twice.
 test: ## run all tests, with the race detector where goroutines meet, and say which were skipped and why
 	go run ./gotest/run $(TESTFLAGS) $(if $(RACE),-skip '$(MEETING)') $(WHOLE) \
 		--beside -p 1 $(TESTFLAGS) $(PATIENT) $(ALONE) $(if $(RACE),-- $(TESTFLAGS) -run '$(LOOPS)' $(LONG)) \
-		--beside $(if $(RACE),$(RACE) $(TESTFLAGS) -run '$(MEETING)' $(WHOLE) -- -skip '$(LOOPS)') $(RACE) $(TESTFLAGS) $(REST)
+		--beside $(if $(RACE),$(RACE) $(TESTFLAGS) -run '$(MEETING)' $(WHOLE) -- -p 3 -skip '$(LOOPS)') $(RACE) $(TESTFLAGS) $(REST)
 
 race: ## run all tests with the race detector
 	go run ./gotest/run $(RACE) $(TESTFLAGS) $(WHOLE) $(PATIENT) $(ALONE) $(REST)
