@@ -140,8 +140,11 @@ func (s *setup) mayWrite(path, flag string) error {
 
 // matters says whether the answer to a question is needed, as far as the store is known.
 func (s *setup) matters(q *question) bool {
-	return q.look != lookAtNeo4j || s.answers["store"] == "" || s.hasNeo4j()
+	return q.look != lookAtNeo4j || s.mayHaveNeo4j()
 }
+
+// mayHaveNeo4j says whether the store is Neo4j, or not known yet.
+func (s *setup) mayHaveNeo4j() bool { return s.answers["store"] == "" || s.hasNeo4j() }
 
 // hasNeo4j says whether the store that was answered is Neo4j.
 func (s *setup) hasNeo4j() bool { return (&config.Config{Store: s.answers["store"]}).HasNeo4j() }
@@ -381,7 +384,7 @@ func (s *setup) write() error {
 	}
 	for key, value := range s.answers {
 		switch setting := settingOf(key); {
-		case setting.Group == config.Database && s.answers["store"] != "" && !s.hasNeo4j():
+		case setting.Group == config.Database && !s.mayHaveNeo4j():
 			delete(s.answers, key)
 		case setting.Kind == config.Path && !filepath.IsAbs(value):
 			if s.answers[key], err = filepath.Rel(filepath.Dir(s.path), value); err != nil {

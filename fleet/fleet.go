@@ -19,11 +19,11 @@ import (
 	"sync"
 	"time"
 
-	"s1graph/pause"
-
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"s1graph/pause"
 )
 
 // Config says who joins which fleet. URL is required, and TTL.

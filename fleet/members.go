@@ -9,10 +9,10 @@ import (
 	"slices"
 	"time"
 
-	"s1graph/pause"
-
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"s1graph/pause"
 )
 
 // takeName makes the process the member of its name. Another one that still renews it is refused; one that died is waited for.
